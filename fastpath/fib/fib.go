@@ -1,0 +1,165 @@
+// Package fib holds the nouns of forwarding: ports, tunnels, routes, adjacencies and groups as plain values,
+// and Batch, a set of them to install together.
+//
+// It is the language between the slow path, which decides, and the engine, which forwards. Entries are
+// values: whoever builds one keeps no pointer into the engine's tables, and applying the same entry twice
+// changes nothing. Package fib imports nothing of nave's.
+package fib
+
+import "net/netip"
+
+// VRF numbers a routing table. Zero is the global table.
+type VRF uint16
+
+// Global is the table of everything that no `ip vrf forwarding` puts elsewhere.
+const Global VRF = 0
+
+// PortID numbers a port, from 1. Zero means no port.
+type PortID uint16
+
+// TunnelID numbers a tunnel interface, from 1. Zero means no tunnel.
+type TunnelID uint16
+
+// AdjID numbers an adjacency. The slow path chooses the numbers, densely, from FirstAdj on.
+type AdjID uint32
+
+// Adjacencies that always exist.
+const (
+	Drop     AdjID = 0 // counted as no-route
+	Receive  AdjID = 1 // one of our own addresses: to the host stack
+	Null     AdjID = 2 // a route to Null0: dropped on purpose, no ICMP error
+	FirstAdj AdjID = 16
+)
+
+// GroupID numbers a replication list, from 1. Zero means none.
+type GroupID uint32
+
+// SAID numbers a security association. Zero means none: packets leave in clear.
+type SAID uint32
+
+// Port is a link that packets come from and leave by.
+type Port struct {
+	ID   PortID
+	VRF  VRF
+	MAC  [6]byte
+	Addr netip.Addr // primary IPv4 address, source of ICMP errors; zero while it has none
+	MTU  uint16     // largest IP packet the link takes, in bytes
+	MSS  uint16     // `ip tcp adjust-mss`: clamp TCP SYNs in both directions; 0 leaves them
+	// Group replicates multicast that a host or a protocol of this box sends out of the port. Zero for most ports.
+	Group GroupID
+}
+
+// Tunnel is a GRE tunnel interface as the receiving side needs it. A packet belongs to the tunnel whose
+// OuterVRF, Local and key are those of the packet and whose Remote, if set, is its sender; a tunnel with a
+// Remote wins over one without.
+type Tunnel struct {
+	ID       TunnelID
+	VRF      VRF        // where decapsulated packets are routed (`ip vrf forwarding`)
+	OuterVRF VRF        // where GRE packets arrive and leave (`tunnel vrf`)
+	Local    netip.Addr // tunnel source
+	Remote   netip.Addr // tunnel destination; the zero Addr for multipoint GRE
+	Key      uint32     // `tunnel key`
+	HasKey   bool       // false: only packets without a key are the tunnel's
+	Addr     netip.Addr // the tunnel's own address, source of ICMP errors
+	MTU      uint16     // `ip mtu`
+	MSS      uint16     // `ip tcp adjust-mss`; 0 leaves SYNs alone
+	Network  uint32     // NHRP network-id; tunnels of one network-id are one network. 0: no NHRP
+	Redirect bool       // `ip nhrp redirect`: punt Redirect for what leaves by the network it came from
+	Group    GroupID    // where transit multicast of the tunnel goes; 0 drops it
+	// Protected tunnels take only packets that came out of an SA (fail closed).
+	Protected bool
+}
+
+// AdjKind says what an adjacency does with a packet.
+type AdjKind uint8
+
+// The kinds. The zero value drops.
+const (
+	AdjDrop   AdjKind = iota
+	AdjLink           // Outer is an Ethernet header; leaves by Port
+	AdjTunnel         // Inner is GRE; Outer is Ethernet and IPv4; leaves by Port
+	AdjGlean          // next hop not resolved yet: punted with reason Glean
+)
+
+// Longest byte strings of an adjacency.
+const (
+	MaxInner = 32
+	MaxOuter = 64
+)
+
+// Adjacency is how to reach one next hop: two byte strings and a key. Encapsulation is always: push Inner,
+// seal if there is an SA, push Outer. All that is known before the packet comes stands in the strings; per packet
+// only lengths, identification, TOS, DF and checksum of the outer header are filled in.
+type Adjacency struct {
+	ID     AdjID
+	Kind   AdjKind
+	Port   PortID
+	Tunnel TunnelID // the tunnel interface it belongs to; 0 for a link
+	VRF    VRF      // of the interface (for Glean and Resolve punts)
+	Inner  []byte   // GRE header, as long as MaxInner at most; protocol field 0x0800
+	SA     SAID
+	Outer  []byte // Ethernet header, then for a tunnel the outer IPv4 header (TTL set, DF clear, length and checksum zero)
+	// MTU is the largest IP packet taken before Inner, bytes: `ip mtu` of the tunnel, or the link's MTU.
+	MTU uint16
+	// LinkMTU is the largest outer IP packet that Port takes; what is larger is fragmented after encapsulation.
+	LinkMTU uint16
+	MSS     uint16 // clamp TCP SYNs that leave here; 0 leaves them
+	// CopyDF copies the inner DF bit outside (`tunnel path-mtu-discovery`); otherwise outer DF is clear.
+	CopyDF bool
+	// Network is the NHRP network the adjacency leads into. 0: none.
+	Network uint32
+	// Resolve forwards and also punts, once in a while per destination, so that NHRP looks for a direct path.
+	Resolve bool
+	// NextHop is what to resolve (Glean, Resolve). The zero Addr means the packet's own destination.
+	NextHop netip.Addr
+}
+
+// Route sends a prefix of a VRF to one of up to MaxPaths adjacencies, chosen by a hash of the flow.
+type Route struct {
+	VRF    VRF
+	Prefix netip.Prefix // IPv4, masked
+	Paths  []AdjID
+}
+
+// MaxPaths is how many equal-cost paths a route can have.
+const MaxPaths = 8
+
+// RouteKey names a route to remove.
+type RouteKey struct {
+	VRF    VRF
+	Prefix netip.Prefix
+}
+
+// Group is a replication list: a packet sent to it leaves once by each member.
+type Group struct {
+	ID      GroupID
+	Members []AdjID
+}
+
+// Batch is entries to install and to remove, applied together. Removals come after installs, so that a batch
+// can point routes elsewhere and then take away the adjacency they used. Removing what does not exist is no error.
+type Batch struct {
+	Ports       []Port
+	Tunnels     []Tunnel
+	Adjacencies []Adjacency
+	Groups      []Group
+	Routes      []Route
+
+	DelRoutes      []RouteKey
+	DelGroups      []GroupID
+	DelAdjacencies []AdjID
+	DelTunnels     []TunnelID
+	DelPorts       []PortID
+}
+
+// Empty tells whether the batch says nothing.
+func (b *Batch) Empty() bool {
+	return len(b.Ports)+len(b.Tunnels)+len(b.Adjacencies)+len(b.Groups)+len(b.Routes)+
+		len(b.DelRoutes)+len(b.DelGroups)+len(b.DelAdjacencies)+len(b.DelTunnels)+len(b.DelPorts) == 0
+}
+
+// Refusal is one entry of a batch that the engine did not install, and why (often ErrFull). The rest of the batch stands.
+type Refusal struct {
+	What string // "route 0 10.1.0.0/24", "adjacency 17"
+	Err  error
+}
