@@ -1,0 +1,75 @@
+package nhrp
+
+import "net/netip"
+
+// Event is something that happened; Handle takes one at a time. The types of this file are all there are.
+type Event interface{ event() }
+
+// Received is an NHRP packet that arrived on a tunnel, without its GRE header. The machine keeps no part of Payload.
+type Received struct {
+	Iface    string
+	From     netip.Addr // source of the outer packet
+	To       netip.Addr // destination of the outer packet; the zero Addr if unknown
+	Identity string     // IKE identity of the peer whose SA it came by; empty without protection
+	Payload  []byte
+}
+
+// Unresolved says that there was traffic towards a next hop without a direct path. Repeating it is harmless.
+type Unresolved struct {
+	Iface   string     // interface that the traffic leaves by
+	Dst     netip.Addr // destination of the data packet
+	NextHop netip.Addr // of the route; the zero Addr means Dst itself
+}
+
+// RedirectWanted says that a data packet came in by an NHRP network and leaves by the same one.
+type RedirectWanted struct {
+	Iface  string     // interface that it came in by
+	From   netip.Addr // NBMA address that it came from
+	Packet []byte     // the data packet from its IP header on, as received; 28 bytes are enough
+}
+
+// Used says that data was sent to a peer since the event was last given. It keeps idle entries and refreshes them.
+type Used struct {
+	Iface string
+	NBMA  netip.Addr
+}
+
+// PeerState answers PeerWanted: the session with the peer is ready, or it is not (any more). Only interfaces with
+// Protected need it. It may come unasked; what the machine has no use for is ignored.
+type PeerState struct {
+	Iface string
+	NBMA  netip.Addr
+	Up    bool
+}
+
+// RoutesChanged says that answers given and shortcuts in use are to be looked at again. One event may stand for many changes.
+type RoutesChanged struct{}
+
+// Clear removes dynamic entries, and where Static is set also starts static ones afresh (`clear dmvpn session`,
+// `clear ip nhrp`). What is set selects; the zero Clear is all dynamic entries of all interfaces.
+type Clear struct {
+	Iface    string       // "" means all
+	NBMA     netip.Addr   // `peer nbma`
+	Protocol netip.Prefix // `peer tunnel`, `clear ip nhrp A.B.C.D [mask]`: entries inside it
+	Static   bool
+}
+
+// ClearStatistics zeroes counters: of all interfaces, of one, or of one peer.
+type ClearStatistics struct {
+	Iface  string
+	NBMA   netip.Addr // `peer nbma`
+	Tunnel netip.Addr // `peer tunnel`
+}
+
+// Tick does what is due. Give it when Deadline has come; at another time it does nothing wrong.
+type Tick struct{}
+
+func (Received) event()        {}
+func (Unresolved) event()      {}
+func (RedirectWanted) event()  {}
+func (Used) event()            {}
+func (PeerState) event()       {}
+func (RoutesChanged) event()   {}
+func (Clear) event()           {}
+func (ClearStatistics) event() {}
+func (Tick) event()            {}
