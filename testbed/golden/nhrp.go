@@ -99,11 +99,19 @@ func nhrpOf(b []byte) (p NHRPPacket, ok bool) {
 	if total := int(binary.BigEndian.Uint16(b[2:])); total <= len(b) {
 		b = b[:total]
 	}
-	if b[9] != 47 || hl < 20 || len(b) < hl+4 {
+	proto := b[9]
+	if hl < 20 || len(b) < hl+4 {
 		return p, false
 	}
 	p.From, p.To = netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
 	b = b[hl:]
+	if proto == 54 { // NHRP without GRE
+		p.Payload = b
+		return p, true
+	}
+	if proto != 47 {
+		return p, false
+	}
 	if binary.BigEndian.Uint16(b[2:]) != 0x2001 {
 		return p, false
 	}
