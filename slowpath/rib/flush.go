@@ -1,0 +1,262 @@
+package rib
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"nave/fastpath/fib"
+)
+
+// Flush works out what changed since the last Flush and applies it in one batch. What the fast path has no room for
+// is kept and shown by Refused; an error means that the batch was malformed, which is a bug, and changed nothing.
+func (r *RIB) Flush() error {
+	if r.routesMove {
+		r.routesMove = false
+		for _, t := range r.tables {
+			for _, e := range t.entries {
+				if e.recursive {
+					r.dirty[e] = struct{}{}
+				}
+			}
+		}
+	}
+	var released []*hop
+	for e := range r.dirty {
+		released = append(released, r.settle(e)...)
+	}
+	clear(r.dirty)
+	for _, h := range released {
+		r.unref(h)
+	}
+	r.settleGroups()
+	r.settleHops()
+	if r.batch.Empty() {
+		return nil
+	}
+	b := r.batch
+	r.batch = fib.Batch{}
+	refused, err := r.apply(&b)
+	for _, id := range r.freed {
+		r.ids.give(id)
+	}
+	r.freed = r.freed[:0]
+	if err != nil {
+		return fmt.Errorf("rib: %w", err)
+	}
+	r.refused = refused
+	return nil
+}
+
+// settle chooses the best candidate of an entry and notes the route for the batch. It returns the next hops that the
+// entry does not use any more.
+func (r *RIB) settle(e *entry) (released []*hop) {
+	var hops []*hop
+	special := fib.Drop
+	e.recursive = false
+	chosen := r.best(e)
+	if chosen != nil {
+		switch {
+		case chosen.source == Local:
+			special = fib.Receive
+		case len(chosen.hops) == 0:
+			special = fib.Null
+		default:
+			hops = r.resolve(e, chosen)
+		}
+	}
+	key := fib.RouteKey{VRF: e.vrf, Prefix: e.prefix}
+	installed := special != fib.Drop || len(hops) > 0
+	switch {
+	case installed && (!e.in || special != e.special || !slices.Equal(hops, e.installed)):
+		paths := []fib.AdjID{special}
+		if len(hops) > 0 {
+			paths = paths[:0]
+			for _, h := range hops {
+				paths = append(paths, h.id)
+			}
+		}
+		r.batch.Routes = append(r.batch.Routes, fib.Route{VRF: e.vrf, Prefix: e.prefix, Paths: paths})
+	case !installed && e.in:
+		r.batch.DelRoutes = append(r.batch.DelRoutes, key)
+	}
+	released, e.installed, e.special, e.in = e.installed, hops, special, installed
+	if len(e.candidates) == 0 {
+		t := r.tables[e.vrf]
+		delete(t.entries, e.prefix)
+		t.lpm.Delete(e.prefix)
+	}
+	return released
+}
+
+// best is the candidate with the least rank that has a way on. Candidates of that rank and source share the load.
+func (r *RIB) best(e *entry) *candidate {
+	for i := range e.candidates {
+		c := e.candidates[i]
+		if c.source == Local || len(c.hops) == 0 {
+			return &c
+		}
+		if len(r.ways(e, &c, 0)) == 0 {
+			continue
+		}
+		c.hops = slices.Clone(c.hops)
+		for _, o := range e.candidates[i+1:] {
+			if o.rank() == c.rank() && o.source == c.source && o.source != Connected {
+				c.hops = append(c.hops, o.hops...)
+			}
+		}
+		return &c
+	}
+	return nil
+}
+
+// resolve makes hops of the ways of a candidate, MaxPaths at most.
+func (r *RIB) resolve(e *entry, c *candidate) []*hop {
+	var hops []*hop
+	for _, w := range r.ways(e, c, 0) {
+		if len(hops) == fib.MaxPaths {
+			break
+		}
+		h := r.hop(hopKey{iface: w.Iface, addr: w.Addr})
+		if slices.Contains(hops, h) {
+			h.refs-- // the same way twice counts once
+			continue
+		}
+		hops = append(hops, h)
+	}
+	return hops
+}
+
+// ways follows the next hops of a candidate to interfaces that are up; those that lead nowhere are left out.
+func (r *RIB) ways(e *entry, c *candidate, depth int) []NextHop {
+	if depth == maxRecursion {
+		return nil
+	}
+	var ways []NextHop
+	for _, n := range c.hops {
+		if n.Iface != "" {
+			if i := r.ifaces[n.Iface]; i != nil && i.Up {
+				ways = append(ways, n)
+			}
+			continue
+		}
+		e.recursive = true
+		via, vc := r.find(e.vrf, n.Addr)
+		if vc == nil || via == e || vc.source == Local {
+			continue
+		}
+		for _, w := range r.ways(e, vc, depth+1) {
+			if !w.Addr.IsValid() {
+				w.Addr = n.Addr // on the link itself
+			}
+			ways = append(ways, w)
+		}
+	}
+	return ways
+}
+
+// settleHops rebuilds the adjacencies that something touched, and takes away those that nothing uses.
+func (r *RIB) settleHops() {
+	for h := range r.dirtyHops {
+		if h.refs == 0 {
+			r.watch(h, NextHop{})
+			delete(r.hops, h.key)
+			if h.installed {
+				r.batch.DelAdjacencies = append(r.batch.DelAdjacencies, h.id)
+			}
+			r.freed = append(r.freed, h.id)
+			continue
+		}
+		a, on := r.build(h)
+		r.watch(h, on)
+		if !h.installed || !sameAdjacency(&a, &h.last) {
+			h.last, h.installed = a, true
+			r.batch.Adjacencies = append(r.batch.Adjacencies, a)
+		}
+	}
+	clear(r.dirtyHops)
+}
+
+// Multicast puts an NBMA address on the replication list of a tunnel, or takes it off.
+func (r *RIB) Multicast(name string, nbma netip.Addr, add bool) {
+	i := r.ifaces[name]
+	if i == nil || i.Tunnel == nil {
+		return
+	}
+	_, had := i.multicast[nbma]
+	if had == add {
+		return
+	}
+	k := hopKey{iface: name, nbma: nbma}
+	if add {
+		i.multicast[nbma] = struct{}{}
+		r.hop(k)
+	} else {
+		delete(i.multicast, nbma)
+		r.unref(r.hops[k])
+	}
+	r.dirtyGroup[name] = struct{}{}
+}
+
+// settleGroups writes the replication lists that changed: the tunnel's own, and the one that multicast from the
+// links of the same VRF takes.
+func (r *RIB) settleGroups() {
+	vrfs := make(map[fib.VRF]struct{})
+	for name := range r.dirtyGroup {
+		i := r.ifaces[name]
+		if i == nil {
+			continue
+		}
+		vrfs[i.VRF] = struct{}{}
+		if i.group == 0 {
+			i.group = r.groups.take()
+			r.describe(i)
+		}
+		r.batch.Groups = append(r.batch.Groups, fib.Group{ID: i.group, Members: r.members(i)})
+	}
+	clear(r.dirtyGroup)
+	for vrf := range vrfs {
+		if r.transit[vrf] == 0 {
+			r.transit[vrf] = r.groups.take()
+			for _, i := range r.ifaces {
+				if i.VRF == vrf && i.Port != 0 {
+					r.describe(i)
+				}
+			}
+		}
+		var all []fib.AdjID
+		for _, i := range r.ifaces {
+			if i.VRF == vrf && i.Tunnel != nil {
+				all = append(all, r.members(i)...)
+			}
+		}
+		slices.Sort(all)
+		r.batch.Groups = append(r.batch.Groups, fib.Group{ID: r.transit[vrf], Members: all})
+	}
+}
+
+func (r *RIB) members(i *iface) []fib.AdjID {
+	ids := make([]fib.AdjID, 0, len(i.multicast))
+	for a := range i.multicast {
+		if h := r.hops[hopKey{iface: i.Name, nbma: a}]; h != nil {
+			ids = append(ids, h.id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (r *RIB) transitGroup(vrf fib.VRF) fib.GroupID { return r.transit[vrf] }
+
+// Peer holds an adjacency to a peer of a tunnel, whether or not a route uses it: for NHRP packets and counters. Every
+// Peer needs a Release.
+func (r *RIB) Peer(name string, nbma netip.Addr) fib.AdjID {
+	return r.hop(hopKey{iface: name, nbma: nbma}).id
+}
+
+// Release lets go of a Peer.
+func (r *RIB) Release(name string, nbma netip.Addr) {
+	if h := r.hops[hopKey{iface: name, nbma: nbma}]; h != nil && h.refs > 0 {
+		r.unref(h)
+	}
+}

@@ -1,0 +1,234 @@
+package rib
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net/netip"
+
+	"nave/fastpath/fib"
+)
+
+// hopKey names a next hop. A tunnel's peer is named by NBMA where it stands for itself (multicast, NHRP packets),
+// and by Addr where a route goes through it.
+type hopKey struct {
+	iface string
+	addr  netip.Addr // the zero Addr: hosts of the connected subnet that are not known yet
+	nbma  netip.Addr
+}
+
+// hop is a next hop and its adjacency.
+type hop struct {
+	key       hopKey
+	id        fib.AdjID
+	refs      int
+	installed bool
+	last      fib.Adjacency
+	neigh     NextHop // the neighbour it is built from
+}
+
+// hop finds or makes a next hop and counts the reference.
+func (r *RIB) hop(k hopKey) *hop {
+	h := r.hops[k]
+	if h == nil {
+		h = &hop{key: k, id: r.ids.take()}
+		r.hops[k] = h
+	}
+	h.refs++
+	r.dirtyHops[h] = struct{}{}
+	return h
+}
+
+func (r *RIB) unref(h *hop) {
+	h.refs--
+	r.dirtyHops[h] = struct{}{}
+}
+
+// touchInterface rebuilds all adjacencies of an interface.
+func (r *RIB) touchInterface(name string) {
+	for k, h := range r.hops {
+		if k.iface == name || h.neigh.Iface == name {
+			r.dirtyHops[h] = struct{}{}
+		}
+	}
+}
+
+// touchBound rebuilds the adjacencies whose next hop a binding covers.
+func (r *RIB) touchBound(name string, p netip.Prefix) {
+	if p.IsSingleIP() {
+		if h := r.hops[hopKey{iface: name, addr: p.Addr()}]; h != nil {
+			r.dirtyHops[h] = struct{}{}
+		}
+		return
+	}
+	for k, h := range r.hops {
+		if k.iface == name && k.addr.IsValid() && p.Contains(k.addr) {
+			r.dirtyHops[h] = struct{}{}
+		}
+	}
+}
+
+// touchUnderlay rebuilds the tunnel adjacencies whose outer destination a prefix covers; the zero prefix covers all.
+func (r *RIB) touchUnderlay(vrf fib.VRF, p netip.Prefix) {
+	for k, h := range r.hops {
+		i := r.ifaces[k.iface]
+		if i == nil || i.Tunnel == nil || i.Tunnel.OuterVRF != vrf {
+			continue
+		}
+		if to := r.outerDestination(i, k); to.IsValid() && (!p.IsValid() || p.Contains(to)) {
+			r.dirtyHops[h] = struct{}{}
+		}
+	}
+}
+
+// outerDestination is the NBMA address that a tunnel's next hop is reached at; the zero Addr where it is not known.
+func (r *RIB) outerDestination(i *iface, k hopKey) netip.Addr {
+	switch {
+	case i.Tunnel.Remote.IsValid():
+		return i.Tunnel.Remote
+	case k.nbma.IsValid():
+		return k.nbma
+	case k.addr.IsValid():
+		b, _ := i.nextHops.Lookup(k.addr)
+		return b.NBMA
+	}
+	return netip.Addr{}
+}
+
+// build works out the adjacency of a next hop as things stand, and the neighbour that it depends on (none: the zero
+// NextHop).
+func (r *RIB) build(h *hop) (a fib.Adjacency, on NextHop) {
+	a.ID = h.id
+	i := r.ifaces[h.key.iface]
+	if i == nil || !i.Up {
+		return a, on
+	}
+	a.VRF, a.MTU, a.LinkMTU, a.MSS = i.VRF, i.MTU, i.MTU, i.MSS
+	if i.Tunnel != nil {
+		on = r.buildTunnel(h, i, &a)
+		return a, on
+	}
+	a.Port = i.Port
+	if !h.key.addr.IsValid() {
+		a.Kind = fib.AdjGlean
+		return a, on
+	}
+	on = NextHop{h.key.iface, h.key.addr}
+	mac, ok := i.neighbours[h.key.addr]
+	if !ok {
+		a.Kind, a.NextHop = fib.AdjGlean, h.key.addr
+		return a, on
+	}
+	a.Kind, a.Outer = fib.AdjLink, ethernet(mac, i.MAC)
+	return a, on
+}
+
+func (r *RIB) buildTunnel(h *hop, i *iface, a *fib.Adjacency) (on NextHop) {
+	t := i.Tunnel
+	a.Tunnel, a.Network = t.ID, t.Network
+	nbma := r.outerDestination(i, h.key)
+	if !nbma.IsValid() {
+		a.Kind, a.NextHop = fib.AdjGlean, h.key.addr
+		return on
+	}
+	if b, ok := i.nextHops.Lookup(h.key.addr); h.key.addr.IsValid() && ok && b.Via {
+		a.Resolve, a.NextHop = true, h.key.addr
+	}
+	out, gateway, ok := r.underlay(t.OuterVRF, nbma)
+	if !ok {
+		return on // no route to the peer: dropped until there is one
+	}
+	on = NextHop{out.Name, gateway}
+	mac, ok := out.neighbours[gateway]
+	if !ok {
+		return on
+	}
+	a.Kind, a.Port, a.LinkMTU, a.CopyDF = fib.AdjTunnel, out.Port, out.MTU, t.PathMTU
+	a.Inner = greHeader(t)
+	a.Outer = append(ethernet(mac, out.MAC), ipv4Header(t, nbma)...)
+	if learned := i.pathMTU[nbma]; learned != 0 && t.PathMTU {
+		a.MTU = min(a.MTU, learned-min(learned, uint16(ipv4HeaderLen+len(a.Inner))))
+	}
+	return on
+}
+
+// underlay is the link and the neighbour on it that lead to an NBMA address. Routes of NHRP do not count: a tunnel
+// must not lead through itself.
+func (r *RIB) underlay(vrf fib.VRF, nbma netip.Addr) (out *iface, gateway netip.Addr, ok bool) {
+	to := nbma
+	for range maxRecursion {
+		_, c := r.find(vrf, to)
+		if c == nil || len(c.hops) == 0 {
+			return nil, to, false
+		}
+		n := c.hops[0]
+		if n.Addr.IsValid() {
+			to = n.Addr
+		}
+		if n.Iface == "" {
+			continue
+		}
+		out = r.ifaces[n.Iface]
+		return out, to, out != nil && out.Tunnel == nil && out.Port != 0 && out.Up
+	}
+	return nil, to, false
+}
+
+// watch makes n the neighbour that h is built from, and has it kept resolved.
+func (r *RIB) watch(h *hop, n NextHop) {
+	if h.neigh == n {
+		return
+	}
+	if old := h.neigh; old.Iface != "" {
+		delete(r.byNeigh[old], h)
+		if len(r.byNeigh[old]) == 0 {
+			delete(r.byNeigh, old)
+			r.neighbours.Unwant(old.Iface, old.Addr)
+		}
+	}
+	h.neigh = n
+	if n.Iface == "" {
+		return
+	}
+	if r.byNeigh[n] == nil {
+		r.byNeigh[n] = make(map[*hop]struct{})
+		r.neighbours.Want(n.Iface, n.Addr)
+	}
+	r.byNeigh[n][h] = struct{}{}
+}
+
+const (
+	ethernetLen   = 14
+	ipv4HeaderLen = 20
+	maxRecursion  = 8
+)
+
+func ethernet(dst, src [6]byte) []byte {
+	b := make([]byte, 0, ethernetLen+ipv4HeaderLen)
+	b = append(append(b, dst[:]...), src[:]...)
+	return append(b, 0x08, 0x00)
+}
+
+// greHeader is RFC 2784, with the key of RFC 2890 where the tunnel has one.
+func greHeader(t *Tunnel) []byte {
+	if !t.HasKey {
+		return []byte{0x00, 0x00, 0x08, 0x00}
+	}
+	return binary.BigEndian.AppendUint32([]byte{0x20, 0x00, 0x08, 0x00}, t.Key)
+}
+
+// ipv4Header is the outer header; lengths, identification and checksum are the fast path's.
+func ipv4Header(t *Tunnel, to netip.Addr) []byte {
+	b := make([]byte, ipv4HeaderLen)
+	b[0], b[1], b[8], b[9] = 0x45, t.TOS, t.TTL, 47
+	src, dst := t.Local.As4(), to.As4()
+	copy(b[12:], src[:])
+	copy(b[16:], dst[:])
+	return b
+}
+
+func sameAdjacency(a, b *fib.Adjacency) bool {
+	return a.ID == b.ID && a.Kind == b.Kind && a.Port == b.Port && a.Tunnel == b.Tunnel && a.VRF == b.VRF &&
+		bytes.Equal(a.Inner, b.Inner) && a.SA == b.SA && bytes.Equal(a.Outer, b.Outer) && a.MTU == b.MTU &&
+		a.LinkMTU == b.LinkMTU && a.MSS == b.MSS && a.CopyDF == b.CopyDF && a.Network == b.Network &&
+		a.Resolve == b.Resolve && a.NextHop == b.NextHop
+}

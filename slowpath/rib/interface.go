@@ -1,0 +1,231 @@
+// Package rib is the routing information base: of what interfaces, static routes, NHRP and routing protocols say of
+// a prefix it chooses the best, works out the adjacency that leads there, and tells the fast path.
+//
+// It is the only caller of Apply. All work follows the size of a change: a route names next hops, a next hop has one
+// adjacency, and a change of a binding, a neighbour or an underlay route rebuilds only the adjacencies that depend
+// on it. Setters note what changed; Flush works it out and applies it in one batch.
+//
+// A RIB belongs to one goroutine. It has no clock and no socket.
+package rib
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/gaissmai/bart"
+
+	"nave/fastpath/fib"
+)
+
+// Interface is a port, a loopback or a tunnel as routing sees it.
+type Interface struct {
+	Name  string
+	VRF   fib.VRF
+	Addrs []netip.Prefix // address with its mask; the first is the primary one
+	Up    bool
+	MSS   uint16
+
+	// Port is set for links.
+	Port fib.PortID
+	MAC  [6]byte
+	MTU  uint16 // largest IP packet: the link's, or the tunnel's `ip mtu`
+
+	// Tunnel is set for tunnels.
+	Tunnel *Tunnel
+}
+
+// Tunnel is the part of an interface that only tunnels have.
+type Tunnel struct {
+	ID        fib.TunnelID
+	OuterVRF  fib.VRF
+	Local     netip.Addr
+	Remote    netip.Addr // of a point-to-point tunnel
+	Key       uint32
+	HasKey    bool
+	TOS       uint8 // `tunnel tos`, ored into the outer header; the inner TOS is copied where it is 0
+	TTL       uint8
+	PathMTU   bool // `tunnel path-mtu-discovery`
+	Network   uint32
+	Redirect  bool
+	Protected bool
+}
+
+func (i *Interface) equal(j *Interface) bool {
+	if i.Name != j.Name || i.VRF != j.VRF || !slices.Equal(i.Addrs, j.Addrs) || i.Up != j.Up || i.MSS != j.MSS ||
+		i.Port != j.Port || i.MAC != j.MAC || i.MTU != j.MTU {
+		return false
+	}
+	if i.Tunnel == nil || j.Tunnel == nil {
+		return i.Tunnel == j.Tunnel
+	}
+	return *i.Tunnel == *j.Tunnel
+}
+
+func (i *Interface) primary() netip.Addr {
+	if len(i.Addrs) == 0 {
+		return netip.Addr{}
+	}
+	return i.Addrs[0].Addr()
+}
+
+// Binding says that a next hop of a tunnel is reached at an NBMA address (from NHRP).
+type Binding struct {
+	Iface   string
+	Prefix  netip.Prefix // the next hop, /32 as a rule; of a shortcut, the network behind NextHop
+	NBMA    netip.Addr
+	NextHop netip.Addr
+	// Via is set while traffic takes the NHS and a direct path is looked for.
+	Via bool
+	// Shortcut makes Prefix a route by NextHop that wins over what routing says of the same prefix.
+	Shortcut bool
+}
+
+// iface is an interface and what hangs on it.
+type iface struct {
+	Interface
+	neighbours map[netip.Addr][6]byte     // of a link
+	bindings   map[netip.Prefix]Binding   // of a tunnel
+	nextHops   bart.Table[Binding]        // bindings that are no shortcuts, by prefix
+	multicast  map[netip.Addr]struct{}    // NBMA addresses that multicast goes to
+	group      fib.GroupID                // of a tunnel, once it has members
+	pathMTU    map[netip.Addr]uint16      // by NBMA, learned
+	announced  map[netip.Prefix]candidate // candidates that stand in the table for the interface's addresses
+}
+
+// SetInterface makes an interface known, or changes it. What was learned on it (neighbours, bindings) stays.
+func (r *RIB) SetInterface(in Interface) {
+	in.Addrs = slices.Clone(in.Addrs)
+	if in.Tunnel != nil {
+		t := *in.Tunnel
+		in.Tunnel = &t
+	}
+	i := r.ifaces[in.Name]
+	if i == nil {
+		i = &iface{
+			neighbours: make(map[netip.Addr][6]byte), bindings: make(map[netip.Prefix]Binding),
+			multicast: make(map[netip.Addr]struct{}), pathMTU: make(map[netip.Addr]uint16),
+			announced: make(map[netip.Prefix]candidate),
+		}
+		r.ifaces[in.Name] = i
+	} else if i.equal(&in) {
+		return
+	} else if i.VRF != in.VRF {
+		r.withdraw(i)
+	}
+	old := i.Interface
+	i.Interface = in
+	r.announce(i)
+	r.describe(i)
+	if old.Name != "" && (old.MAC != in.MAC || old.MTU != in.MTU || old.Up != in.Up || old.MSS != in.MSS || in.Tunnel != nil) {
+		r.touchInterface(in.Name)
+	}
+	if old.Up != in.Up {
+		r.touchRoutes(in.Name)
+	}
+	if i.Tunnel == nil {
+		r.touchUnderlay(in.VRF, netip.Prefix{})
+	}
+}
+
+// touchRoutes works out again every route that names the interface: it came up, or went down.
+func (r *RIB) touchRoutes(name string) {
+	for _, t := range r.tables {
+		for _, e := range t.entries {
+			for _, c := range e.candidates {
+				if slices.ContainsFunc(c.hops, func(n NextHop) bool { return n.Iface == name }) {
+					r.moved(e, c.source)
+				}
+			}
+		}
+	}
+}
+
+// RemoveInterface forgets an interface and everything learned on it.
+func (r *RIB) RemoveInterface(name string) {
+	i := r.ifaces[name]
+	if i == nil {
+		return
+	}
+	for p := range i.bindings {
+		r.Unbind(name, p)
+	}
+	for a := range i.multicast {
+		r.Multicast(name, a, false)
+	}
+	for a := range i.neighbours {
+		r.Neighbour(name, a, [6]byte{}, false)
+	}
+	r.withdraw(i)
+	r.touchInterface(name)
+	if i.Tunnel != nil {
+		r.batch.DelTunnels = append(r.batch.DelTunnels, i.Tunnel.ID)
+	} else if i.Port != 0 {
+		r.batch.DelPorts = append(r.batch.DelPorts, i.Port)
+	}
+	r.touchRoutes(name)
+	delete(r.ifaces, name)
+}
+
+// announce puts the interface's addresses into its table: the subnet as connected, the address itself as ours.
+func (r *RIB) announce(i *iface) {
+	want := make(map[netip.Prefix]candidate)
+	for _, a := range i.Addrs {
+		if !a.Addr().Is4() {
+			continue
+		}
+		host := netip.PrefixFrom(a.Addr(), 32)
+		want[host] = candidate{source: Local, iface: i.Name}
+		if i.Up && a.Bits() < 32 {
+			if _, dup := want[a.Masked()]; !dup {
+				want[a.Masked()] = candidate{source: Connected, hops: []NextHop{{Iface: i.Name}}, iface: i.Name}
+			}
+		}
+	}
+	for p, c := range i.announced {
+		if w, ok := want[p]; !ok || w.source != c.source {
+			r.remove(i.VRF, p, c.source, i.Name)
+			delete(i.announced, p)
+		}
+	}
+	for p, c := range want {
+		if _, ok := i.announced[p]; !ok {
+			r.add(i.VRF, p, c)
+			i.announced[p] = c
+		}
+	}
+}
+
+func (r *RIB) withdraw(i *iface) {
+	for p, c := range i.announced {
+		r.remove(i.VRF, p, c.source, i.Name)
+		delete(i.announced, p)
+	}
+}
+
+// describe tells the fast path about the port or tunnel itself.
+func (r *RIB) describe(i *iface) {
+	switch t := i.Tunnel; {
+	case t != nil && (!i.Up || !t.Local.IsValid()):
+		r.batch.DelTunnels = append(r.batch.DelTunnels, t.ID)
+	case t != nil:
+		r.batch.DelTunnels = slices.DeleteFunc(r.batch.DelTunnels, func(id fib.TunnelID) bool { return id == t.ID })
+		r.batch.Tunnels = replace(r.batch.Tunnels, fib.Tunnel{
+			ID: t.ID, VRF: i.VRF, OuterVRF: t.OuterVRF, Local: t.Local, Remote: t.Remote, Key: t.Key, HasKey: t.HasKey,
+			Addr: i.primary(), MTU: i.MTU, MSS: i.MSS, Network: t.Network, Redirect: t.Redirect, Group: i.group,
+			Protected: t.Protected,
+		}, func(a, b fib.Tunnel) bool { return a.ID == b.ID })
+	case i.Port != 0:
+		r.batch.Ports = replace(r.batch.Ports, fib.Port{
+			ID: i.Port, VRF: i.VRF, MAC: i.MAC, Addr: i.primary(), MTU: i.MTU, MSS: i.MSS, Group: r.transitGroup(i.VRF),
+		}, func(a, b fib.Port) bool { return a.ID == b.ID })
+	}
+}
+
+// replace puts v in the place of the entry that is the same, or at the end.
+func replace[T any](s []T, v T, same func(a, b T) bool) []T {
+	if k := slices.IndexFunc(s, func(o T) bool { return same(o, v) }); k >= 0 {
+		s[k] = v
+		return s
+	}
+	return append(s, v)
+}

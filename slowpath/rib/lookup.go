@@ -1,0 +1,93 @@
+package rib
+
+import (
+	"net/netip"
+	"slices"
+
+	"nave/fastpath/fib"
+)
+
+// Route is one installed route, for show output and for protocols that ask.
+type Route struct {
+	Prefix   netip.Prefix
+	Source   Source
+	Distance int
+	Metric   uint32
+	Tag      uint32
+	Hops     []NextHop // resolved: each with an interface; none for Null0 and for our own addresses
+}
+
+// Lookup finds the route to dst in a VRF among what routing says: neither adjacencies nor shortcuts count.
+func (r *RIB) Lookup(vrf fib.VRF, dst netip.Addr) (Route, bool) {
+	t := r.tables[vrf]
+	if t == nil {
+		return Route{}, false
+	}
+	e, c := r.find(vrf, dst)
+	if c == nil {
+		return Route{}, false
+	}
+	return r.route(e, c), true
+}
+
+func (r *RIB) route(e *entry, c *candidate) Route {
+	out := Route{Prefix: e.prefix, Source: c.source, Distance: c.distance, Tag: c.tag}
+	if c.source != Local {
+		out.Hops = r.ways(e, c, 0)
+	} else {
+		out.Hops = []NextHop{{Iface: c.iface}}
+	}
+	return out
+}
+
+// Routes lists the routes of a VRF in order of prefix: the best of each, shortcuts included, adjacencies not.
+func (r *RIB) Routes(vrf fib.VRF) []Route {
+	t := r.tables[vrf]
+	if t == nil {
+		return nil
+	}
+	var out []Route
+	for _, e := range t.entries {
+		for i := range e.candidates {
+			c := &e.candidates[i]
+			if c.source == Adjacency {
+				continue
+			}
+			if c.source != Local && len(c.hops) > 0 && len(r.ways(e, c, 0)) == 0 {
+				continue
+			}
+			out = append(out, r.route(e, c))
+			if c.source != Local && c.source != Shortcut {
+				break // the best of what routing says
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b Route) int {
+		if d := a.Prefix.Compare(b.Prefix); d != 0 {
+			return d
+		}
+		return int(a.Source) - int(b.Source)
+	})
+	return out
+}
+
+// Use is an adjacency of a tunnel: which peer it leads to.
+type Use struct {
+	Adjacency fib.AdjID
+	Iface     string
+	NBMA      netip.Addr
+	NextHop   netip.Addr // the zero Addr for the peer itself
+}
+
+// TunnelAdjacencies lists the adjacencies that lead to peers of tunnels, for their counters.
+func (r *RIB) TunnelAdjacencies() []Use {
+	var out []Use
+	for k, h := range r.hops {
+		i := r.ifaces[k.iface]
+		if i == nil || i.Tunnel == nil || !h.installed || h.last.Kind != fib.AdjTunnel {
+			continue
+		}
+		out = append(out, Use{Adjacency: h.id, Iface: k.iface, NBMA: r.outerDestination(i, k), NextHop: k.addr})
+	}
+	return out
+}

@@ -1,0 +1,370 @@
+package rib
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/gaissmai/bart"
+
+	"nave/fastpath/fib"
+)
+
+// Source is where a route comes from. The order is of no meaning; Distance says which wins.
+type Source uint8
+
+// The sources.
+const (
+	Local     Source = iota // an address of this box
+	Connected               // the subnet of an interface
+	Shortcut                // NHRP: a network behind a peer, by a direct path
+	Static
+	DHCP      // the default route that a DHCP server gave
+	Adjacency // a host known on the link or through NHRP: the fast path's business, no route that others see
+)
+
+var sourceNames = [...]string{"local", "connected", "nhrp", "static", "dhcp", "adjacency"}
+
+// String names the source.
+func (s Source) String() string {
+	if int(s) < len(sourceNames) {
+		return sourceNames[s]
+	}
+	return "unknown"
+}
+
+// Distance is the administrative distance of a source where none is configured, as in IOS. An adjacency loses
+// against every route to the same host; a shortcut wins over routing, whatever its distance says in show output.
+func (s Source) Distance() int {
+	return [...]int{Local: 0, Connected: 0, Shortcut: 250, Static: 1, DHCP: 254, Adjacency: 1000}[s]
+}
+
+// NextHop is one way on: out of an interface, to an address on it (the zero Addr: the destination itself is there).
+// Without Iface the address is looked up in the same table.
+type NextHop struct {
+	Iface string
+	Addr  netip.Addr
+}
+
+// candidate is what one source says of a prefix.
+type candidate struct {
+	source   Source
+	distance int
+	hops     []NextHop // none: Null0 for a static route, ours for Local
+	iface    string    // which interface's candidate it is, for sources that have one each
+	tag      uint32
+}
+
+// rank orders candidates: the least wins.
+func (c *candidate) rank() int {
+	switch c.source {
+	case Local:
+		return -2
+	case Shortcut:
+		return -1
+	}
+	return c.distance
+}
+
+// entry is all that is known of one prefix of one table.
+type entry struct {
+	vrf        fib.VRF
+	prefix     netip.Prefix
+	candidates []candidate
+	installed  []*hop // what the fast path's route uses; nil where none is installed
+	special    fib.AdjID
+	in         bool // a route is installed
+	recursive  bool // some next hop was looked up in a table
+}
+
+// table is one VRF.
+type table struct {
+	entries map[netip.Prefix]*entry
+	lpm     bart.Table[*entry]
+}
+
+// Neighbours is told which next hops on links must stay resolved.
+type Neighbours interface {
+	Want(iface string, addr netip.Addr)
+	Unwant(iface string, addr netip.Addr)
+}
+
+// RIB is the routing tables of all VRFs.
+type RIB struct {
+	apply      func(*fib.Batch) ([]fib.Refusal, error)
+	neighbours Neighbours
+	ifaces     map[string]*iface
+	tables     map[fib.VRF]*table
+	hops       map[hopKey]*hop
+	byNeigh    map[NextHop]map[*hop]struct{} // tunnel and link hops by the neighbour they are built from
+	dirty      map[*entry]struct{}
+	dirtyHops  map[*hop]struct{}
+	routesMove bool // a route that others may resolve through has changed since the last Flush
+	ids        idPool[fib.AdjID]
+	groups     idPool[fib.GroupID]
+	transit    map[fib.VRF]fib.GroupID
+	dirtyGroup map[string]struct{} // tunnels whose list changed
+	batch      fib.Batch
+	freed      []fib.AdjID
+	refused    []fib.Refusal
+	statics    map[fib.VRF][]StaticRoute
+}
+
+// New makes an empty RIB that installs through apply and tells n which neighbours it needs.
+func New(apply func(*fib.Batch) ([]fib.Refusal, error), n Neighbours) *RIB {
+	return &RIB{
+		apply: apply, neighbours: n,
+		ifaces: make(map[string]*iface), tables: make(map[fib.VRF]*table),
+		hops: make(map[hopKey]*hop), byNeigh: make(map[NextHop]map[*hop]struct{}),
+		dirty: make(map[*entry]struct{}), dirtyHops: make(map[*hop]struct{}),
+		ids: idPool[fib.AdjID]{next: fib.FirstAdj}, groups: idPool[fib.GroupID]{next: 1},
+		transit: make(map[fib.VRF]fib.GroupID), dirtyGroup: make(map[string]struct{}),
+		statics: make(map[fib.VRF][]StaticRoute),
+	}
+}
+
+// idPool hands out dense numbers.
+type idPool[T ~uint32] struct {
+	next T
+	free []T
+}
+
+func (p *idPool[T]) take() T {
+	if n := len(p.free); n > 0 {
+		v := p.free[n-1]
+		p.free = p.free[:n-1]
+		return v
+	}
+	p.next++
+	return p.next - 1
+}
+
+func (p *idPool[T]) give(v T) { p.free = append(p.free, v) }
+
+func (r *RIB) table(vrf fib.VRF) *table {
+	t := r.tables[vrf]
+	if t == nil {
+		t = &table{entries: make(map[netip.Prefix]*entry)}
+		r.tables[vrf] = t
+	}
+	return t
+}
+
+// add puts a candidate into a table, in the place of the one from the same source (and interface).
+func (r *RIB) add(vrf fib.VRF, p netip.Prefix, c candidate) {
+	if c.distance == 0 {
+		c.distance = c.source.Distance()
+	}
+	t := r.table(vrf)
+	e := t.entries[p]
+	if e == nil {
+		e = &entry{vrf: vrf, prefix: p}
+		t.entries[p] = e
+		t.lpm.Insert(p, e)
+	}
+	e.candidates = slices.DeleteFunc(e.candidates, func(o candidate) bool { return o.source == c.source && o.iface == c.iface })
+	e.candidates = append(e.candidates, c)
+	slices.SortStableFunc(e.candidates, func(a, b candidate) int { return cmp.Compare(a.rank(), b.rank()) })
+	r.moved(e, c.source)
+}
+
+// remove takes a candidate out.
+func (r *RIB) remove(vrf fib.VRF, p netip.Prefix, s Source, iface string) {
+	e := r.table(vrf).entries[p]
+	if e == nil {
+		return
+	}
+	n := len(e.candidates)
+	e.candidates = slices.DeleteFunc(e.candidates, func(o candidate) bool { return o.source == s && o.iface == iface })
+	if len(e.candidates) != n {
+		r.moved(e, s)
+	}
+}
+
+// moved notes that an entry must be worked out again, and who depends on it.
+func (r *RIB) moved(e *entry, s Source) {
+	r.dirty[e] = struct{}{}
+	if s != Adjacency && s != Shortcut {
+		r.routesMove = true
+		r.touchUnderlay(e.vrf, e.prefix)
+	}
+}
+
+// real is the best candidate that is a route: not from NHRP, no mere adjacency.
+func (e *entry) real() *candidate {
+	for i := range e.candidates {
+		if c := &e.candidates[i]; c.source != Adjacency && c.source != Shortcut {
+			return c
+		}
+	}
+	return nil
+}
+
+// find is the longest prefix with a real route to dst.
+func (r *RIB) find(vrf fib.VRF, dst netip.Addr) (*entry, *candidate) {
+	t := r.tables[vrf]
+	if t == nil {
+		return nil, nil
+	}
+	if e, ok := t.lpm.Lookup(dst); !ok {
+		return nil, nil
+	} else if c := e.real(); c != nil {
+		return e, c
+	}
+	// The longest match has nothing but adjacencies: walk up.
+	for bits := dst.BitLen(); bits >= 0; bits-- {
+		p, _ := dst.Prefix(bits)
+		if e := t.entries[p]; e != nil {
+			if c := e.real(); c != nil {
+				return e, c
+			}
+		}
+	}
+	return nil, nil
+}
+
+// StaticRoute is a configured route, or the one of a DHCP server.
+type StaticRoute struct {
+	Prefix   netip.Prefix
+	Hops     []NextHop // none: Null0
+	Distance int       // 0: the source's
+	Tag      uint32
+	Source   Source // Static (also where zero) or DHCP
+}
+
+// SetStatics makes these the static routes of a table.
+func (r *RIB) SetStatics(vrf fib.VRF, want []StaticRoute) {
+	type key struct {
+		p netip.Prefix
+		s Source
+	}
+	merged := make(map[key]candidate)
+	for _, s := range want {
+		src := Static
+		if s.Source == DHCP {
+			src = DHCP
+		}
+		c := candidate{source: src, distance: cmp.Or(s.Distance, src.Distance()), hops: s.Hops, tag: s.Tag}
+		k := key{s.Prefix.Masked(), src}
+		old, ok := merged[k]
+		switch {
+		case !ok || c.distance < old.distance:
+			merged[k] = c
+		case c.distance == old.distance: // equal cost: both ways
+			old.hops = append(slices.Clone(old.hops), c.hops...)
+			merged[k] = old
+		}
+	}
+	for _, s := range r.statics[vrf] {
+		k := key{s.Prefix, s.Source}
+		if _, ok := merged[k]; !ok {
+			r.remove(vrf, s.Prefix, s.Source, "")
+		}
+	}
+	r.statics[vrf] = r.statics[vrf][:0]
+	for k, c := range merged {
+		if !r.has(vrf, k.p, c) {
+			r.add(vrf, k.p, c)
+		}
+		r.statics[vrf] = append(r.statics[vrf], StaticRoute{Prefix: k.p, Source: k.s})
+	}
+}
+
+func (r *RIB) has(vrf fib.VRF, p netip.Prefix, c candidate) bool {
+	e := r.table(vrf).entries[p]
+	return e != nil && slices.ContainsFunc(e.candidates, func(o candidate) bool {
+		return o.source == c.source && o.distance == c.distance && o.tag == c.tag && slices.Equal(o.hops, c.hops)
+	})
+}
+
+// Neighbour says that a host on a link has this MAC address, or (ok false) that it is not known any more.
+func (r *RIB) Neighbour(name string, addr netip.Addr, mac [6]byte, ok bool) {
+	i := r.ifaces[name]
+	if i == nil || !addr.Is4() {
+		return
+	}
+	old, had := i.neighbours[addr]
+	if had == ok && old == mac {
+		return
+	}
+	host := netip.PrefixFrom(addr, 32)
+	if ok {
+		i.neighbours[addr] = mac
+		if !had {
+			r.add(i.VRF, host, candidate{source: Adjacency, hops: []NextHop{{name, addr}}, iface: name})
+		}
+	} else {
+		delete(i.neighbours, addr)
+		r.remove(i.VRF, host, Adjacency, name)
+	}
+	for h := range r.byNeigh[NextHop{name, addr}] {
+		r.dirtyHops[h] = struct{}{}
+	}
+}
+
+// Bind makes a next hop or a shortcut of a tunnel reachable. The same prefix again replaces the binding.
+func (r *RIB) Bind(b Binding) {
+	i := r.ifaces[b.Iface]
+	if i == nil || i.Tunnel == nil {
+		return
+	}
+	if old, ok := i.bindings[b.Prefix]; ok {
+		if old == b {
+			return
+		}
+		if old.Shortcut != b.Shortcut {
+			r.Unbind(b.Iface, b.Prefix)
+		}
+	}
+	i.bindings[b.Prefix] = b
+	if b.Shortcut {
+		r.add(i.VRF, b.Prefix, candidate{source: Shortcut, hops: []NextHop{{b.Iface, b.NextHop}}, iface: b.Iface})
+		return
+	}
+	i.nextHops.Insert(b.Prefix, b)
+	if b.Prefix.Bits() == 32 {
+		r.add(i.VRF, b.Prefix, candidate{source: Adjacency, hops: []NextHop{{b.Iface, b.Prefix.Addr()}}, iface: b.Iface})
+	}
+	r.touchBound(b.Iface, b.Prefix)
+}
+
+// Unbind takes a binding away.
+func (r *RIB) Unbind(name string, p netip.Prefix) {
+	i := r.ifaces[name]
+	if i == nil {
+		return
+	}
+	b, ok := i.bindings[p]
+	if !ok {
+		return
+	}
+	delete(i.bindings, p)
+	if b.Shortcut {
+		r.remove(i.VRF, p, Shortcut, name)
+		return
+	}
+	i.nextHops.Delete(p)
+	r.remove(i.VRF, p, Adjacency, name)
+	r.touchBound(name, p)
+}
+
+// PathMTU notes the largest outer packet that gets through to an NBMA address; 0 forgets it.
+func (r *RIB) PathMTU(name string, nbma netip.Addr, mtu uint16) {
+	i := r.ifaces[name]
+	if i == nil || i.pathMTU[nbma] == mtu {
+		return
+	}
+	if mtu == 0 {
+		delete(i.pathMTU, nbma)
+	} else {
+		i.pathMTU[nbma] = mtu
+	}
+	r.touchInterface(name)
+}
+
+// Refused lists what the fast path had no room for at the last Flush that touched it.
+func (r *RIB) Refused() []fib.Refusal { return slices.Clone(r.refused) }
+
+// Interfaces lists the names of the interfaces, sorted.
+func (r *RIB) Interfaces() []string { return slices.Sorted(maps.Keys(r.ifaces)) }
