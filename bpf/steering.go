@@ -20,10 +20,7 @@ const (
 )
 
 // What a port takes besides IPv4 (flags, enum in xdp.c).
-const (
-	PortMPLS      uint16 = 1 // `mpls ip`: labelled frames are nave's
-	PortMulticast uint16 = 2 // multicast beyond 224.0.0.0/24 is nave's, for replication into tunnels
-)
+const PortMPLS uint16 = 1 // `mpls ip`: labelled frames are nave's
 
 // Limits of the maps in xdp.c.
 const (

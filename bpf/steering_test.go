@@ -59,7 +59,7 @@ func TestSteering(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer prog.Close()
-	port := Port{MAC: ourMAC, VRF: 7, Base: 64, Flags: PortMPLS | PortMulticast}
+	port := Port{MAC: ourMAC, VRF: 7, Base: 64, Flags: PortMPLS}
 	if err := s.SetPort(3, port); err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestSteering(t *testing.T) {
 		{"DHCP's port in TCP is transit", frame(ourMAC, 0x0800, "192.0.2.77", 6, 0, udp(68, 2)...), nave},
 		{"broadcast", frame(broadcast, 0x0800, "255.255.255.255", 17, 0), kernel},
 		{"link-local multicast", frame(group, 0x0800, "224.0.0.5", 89, 0), kernel},
-		{"transit multicast", frame(group, 0x0800, "239.1.1.1", 17, 0), nave},
+		{"multicast", frame(group, 0x0800, "239.1.1.1", 17, 0), kernel},
 		{"somebody else's MAC", frame([6]byte{2, 0, 0, 0, 0, 2}, 0x0800, "10.2.0.1", 17, 0), kernel},
 		{"ARP", frame(ourMAC, 0x0806, "10.2.0.1", 0, 0), kernel},
 		{"MPLS", frame(ourMAC, 0x8847, "10.2.0.1", 0, 0), nave},

@@ -22,7 +22,7 @@
 // Flags of an address of this box (struct of nave: bpf.Local*).
 enum { LOCAL_HOST = 1, LOCAL_TUNNEL = 2, LOCAL_NATT = 4 };
 // Flags of a port (bpf.Port*).
-enum { PORT_MPLS = 1, PORT_MULTICAST = 2 };
+enum { PORT_MPLS = 1 };
 
 struct port {
 	__u8 mac[6];
@@ -137,13 +137,6 @@ static __always_inline int steer_ipv4(struct xdp_md *ctx, const struct port *p, 
 	return to_kernel();
 }
 
-static __always_inline int is_transit_multicast(const struct port *p, struct iphdr *ip)
-{
-	__u32 group = bpf_ntohl(ip->daddr);
-
-	return (p->flags & PORT_MULTICAST) && (group >> 28) == 14 && (group >> 8) != 0xe00000;
-}
-
 static __always_inline int same_mac(const __u8 *a, const __u8 *b)
 {
 	const __u16 *x = (const __u16 *)a, *y = (const __u16 *)b;
@@ -172,7 +165,7 @@ int nave_port(struct xdp_md *ctx)
 	if ((void *)(ip + 1) > end || ip->ihl < 5)
 		return to_kernel();
 	if (eth->h_dest[0] & 1)
-		return is_transit_multicast(p, ip) ? to_nave(ctx, p) : to_kernel();
+		return to_kernel(); // broadcast, and multicast: nave routes none that comes in by a port
 	if (!same_mac(eth->h_dest, p->mac))
 		return to_kernel(); // not ours: the kernel discards it
 	return steer_ipv4(ctx, p, ip, end);

@@ -198,16 +198,13 @@ func (r *RIB) Multicast(name string, nbma netip.Addr, add bool) {
 	r.dirtyGroup[name] = struct{}{}
 }
 
-// settleGroups writes the replication lists that changed: the tunnel's own, and the one that multicast from the
-// links of the same VRF takes.
+// settleGroups writes the replication lists that changed.
 func (r *RIB) settleGroups() {
-	vrfs := make(map[fib.VRF]struct{})
 	for name := range r.dirtyGroup {
 		i := r.ifaces[name]
 		if i == nil {
 			continue
 		}
-		vrfs[i.VRF] = struct{}{}
 		if i.group == 0 {
 			i.group = r.groups.take()
 			r.describe(i)
@@ -215,24 +212,6 @@ func (r *RIB) settleGroups() {
 		r.batch.Groups = append(r.batch.Groups, fib.Group{ID: i.group, Members: r.members(i)})
 	}
 	clear(r.dirtyGroup)
-	for vrf := range vrfs {
-		if r.transit[vrf] == 0 {
-			r.transit[vrf] = r.groups.take()
-			for _, i := range r.ifaces {
-				if i.VRF == vrf && i.Port != 0 {
-					r.describe(i)
-				}
-			}
-		}
-		var all []fib.AdjID
-		for _, i := range r.ifaces {
-			if i.VRF == vrf && i.Tunnel != nil {
-				all = append(all, r.members(i)...)
-			}
-		}
-		slices.Sort(all)
-		r.batch.Groups = append(r.batch.Groups, fib.Group{ID: r.transit[vrf], Members: all})
-	}
 }
 
 func (r *RIB) members(i *iface) []fib.AdjID {
@@ -245,8 +224,6 @@ func (r *RIB) members(i *iface) []fib.AdjID {
 	slices.Sort(ids)
 	return ids
 }
-
-func (r *RIB) transitGroup(vrf fib.VRF) fib.GroupID { return r.transit[vrf] }
 
 // Peer holds an adjacency to a peer of a tunnel, whether or not a route uses it: for NHRP packets and counters. Every
 // Peer needs a Release.

@@ -216,7 +216,7 @@ func (r *RIB) describe(i *iface) {
 		}, func(a, b fib.Tunnel) bool { return a.ID == b.ID })
 	case i.Port != 0:
 		r.batch.Ports = replace(r.batch.Ports, fib.Port{
-			ID: i.Port, VRF: i.VRF, MAC: i.MAC, Addr: i.primary(), MTU: i.MTU, MSS: i.MSS, Group: r.transitGroup(i.VRF),
+			ID: i.Port, VRF: i.VRF, MAC: i.MAC, Addr: i.primary(), MTU: i.MTU, MSS: i.MSS,
 		}, func(a, b fib.Port) bool { return a.ID == b.ID })
 	}
 }

@@ -103,7 +103,6 @@ type RIB struct {
 	routesMove bool // a route that others may resolve through has changed since the last Flush
 	ids        idPool[fib.AdjID]
 	groups     idPool[fib.GroupID]
-	transit    map[fib.VRF]fib.GroupID
 	dirtyGroup map[string]struct{} // tunnels whose list changed
 	batch      fib.Batch
 	freed      []fib.AdjID
@@ -119,8 +118,8 @@ func New(apply func(*fib.Batch) ([]fib.Refusal, error), n Neighbours) *RIB {
 		hops: make(map[hopKey]*hop), byNeigh: make(map[NextHop]map[*hop]struct{}),
 		dirty: make(map[*entry]struct{}), dirtyHops: make(map[*hop]struct{}),
 		ids: idPool[fib.AdjID]{next: fib.FirstAdj}, groups: idPool[fib.GroupID]{next: 1},
-		transit: make(map[fib.VRF]fib.GroupID), dirtyGroup: make(map[string]struct{}),
-		statics: make(map[fib.VRF][]StaticRoute),
+		dirtyGroup: make(map[string]struct{}),
+		statics:    make(map[fib.VRF][]StaticRoute),
 	}
 }
 
