@@ -1,0 +1,235 @@
+package fastpath
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+
+	"nave/fastpath/fib"
+	"nave/fastpath/packet"
+)
+
+// minMTU is the smallest MTU that IPv4 allows (RFC 791), in bytes.
+const minMTU = 68
+
+// checkBatch finds what makes a batch malformed: entries that contradict themselves, each other or the language of
+// package fib. What is merely too much is not looked at here.
+func (e *Engine) checkBatch(b *fib.Batch) error {
+	if err := e.checkPorts(b); err != nil {
+		return err
+	}
+	if err := e.checkTunnels(b); err != nil {
+		return err
+	}
+	adjs, err := e.checkAdjs(b)
+	if err != nil {
+		return err
+	}
+	if err := e.checkGroups(b, adjs); err != nil {
+		return err
+	}
+	if err := e.checkRoutes(b, adjs); err != nil {
+		return err
+	}
+	return e.checkRemovals(b)
+}
+
+func (e *Engine) checkPorts(b *fib.Batch) error {
+	seen := make(map[fib.PortID]bool, len(b.Ports))
+	for i := range b.Ports {
+		p := &b.Ports[i]
+		switch {
+		case p.ID == 0 || int(p.ID) >= e.cfg.MaxPorts:
+			return fmt.Errorf("port %d: numbers go from 1 to %d", p.ID, e.cfg.MaxPorts-1)
+		case seen[p.ID]:
+			return fmt.Errorf("port %d: twice in one batch", p.ID)
+		case int(p.VRF) >= e.cfg.MaxVRFs:
+			return fmt.Errorf("port %d: VRF %d: numbers end at %d", p.ID, p.VRF, e.cfg.MaxVRFs-1)
+		case p.MTU < minMTU:
+			return fmt.Errorf("port %d: MTU of %d: want %d at least", p.ID, p.MTU, minMTU)
+		case p.Addr.IsValid() && !p.Addr.Is4():
+			return fmt.Errorf("port %d: address %s is not IPv4", p.ID, p.Addr)
+		}
+		seen[p.ID] = true
+	}
+	return nil
+}
+
+func (e *Engine) checkTunnels(b *fib.Batch) error {
+	seen := make(map[fib.TunnelID]bool, len(b.Tunnels))
+	for i := range b.Tunnels {
+		t := &b.Tunnels[i]
+		switch {
+		case t.ID == 0 || int(t.ID) >= e.cfg.MaxTunnels:
+			return fmt.Errorf("tunnel %d: numbers go from 1 to %d", t.ID, e.cfg.MaxTunnels-1)
+		case seen[t.ID]:
+			return fmt.Errorf("tunnel %d: twice in one batch", t.ID)
+		case int(t.VRF) >= e.cfg.MaxVRFs || int(t.OuterVRF) >= e.cfg.MaxVRFs:
+			return fmt.Errorf("tunnel %d: VRF %d or %d: numbers end at %d", t.ID, t.VRF, t.OuterVRF, e.cfg.MaxVRFs-1)
+		case !t.Local.Is4() || t.Local.IsUnspecified():
+			return fmt.Errorf("tunnel %d: source %s: want an IPv4 address", t.ID, t.Local)
+		case t.Remote.IsValid() && !t.Remote.Is4() || t.Addr.IsValid() && !t.Addr.Is4():
+			return fmt.Errorf("tunnel %d: destination %s or address %s is not IPv4", t.ID, t.Remote, t.Addr)
+		case t.Key != 0 && !t.HasKey:
+			return fmt.Errorf("tunnel %d: key %d, and HasKey is not set", t.ID, t.Key)
+		case t.MTU < minMTU:
+			return fmt.Errorf("tunnel %d: MTU of %d: want %d at least", t.ID, t.MTU, minMTU)
+		}
+		seen[t.ID] = true
+	}
+	return nil
+}
+
+// checkAdjs returns the adjacencies that routes and groups of the batch may lead to, besides those that are installed and stay:
+// true for those the batch installs, false for those it removes.
+func (e *Engine) checkAdjs(b *fib.Batch) (map[fib.AdjID]bool, error) {
+	ids := make(map[fib.AdjID]bool, len(b.Adjacencies)+len(b.DelAdjacencies))
+	for i := range b.Adjacencies {
+		a := &b.Adjacencies[i]
+		if ids[a.ID] {
+			return nil, fmt.Errorf("adjacency %d: twice in one batch", a.ID)
+		}
+		ids[a.ID] = true
+		if err := e.checkAdj(a); err != nil {
+			return nil, fmt.Errorf("adjacency %d: %w", a.ID, err)
+		}
+	}
+	for _, id := range b.DelAdjacencies {
+		ids[id] = false
+	}
+	return ids, nil
+}
+
+func (e *Engine) checkAdj(a *fib.Adjacency) error {
+	switch {
+	case a.ID < fib.FirstAdj:
+		return fmt.Errorf("numbers below %d are taken", fib.FirstAdj)
+	case a.Kind > fib.AdjGlean:
+		return fmt.Errorf("kind %d does not exist", a.Kind)
+	case len(a.Inner) > fib.MaxInner || len(a.Outer) > fib.MaxOuter:
+		return fmt.Errorf("headers of %d and %d bytes: at most %d and %d", len(a.Inner), len(a.Outer), fib.MaxInner, fib.MaxOuter)
+	case int(a.Port) >= e.cfg.MaxPorts || int(a.Tunnel) >= e.cfg.MaxTunnels || int(a.VRF) >= e.cfg.MaxVRFs:
+		return fmt.Errorf("port %d, tunnel %d or VRF %d is out of range", a.Port, a.Tunnel, a.VRF)
+	case a.NextHop.IsValid() && !a.NextHop.Is4():
+		return fmt.Errorf("next hop %s is not IPv4", a.NextHop)
+	case a.LinkMTU != 0 && a.LinkMTU < minMTU:
+		return fmt.Errorf("link MTU of %d: want %d at least", a.LinkMTU, minMTU)
+	}
+	if a.Kind != fib.AdjLink && a.Kind != fib.AdjTunnel {
+		return nil
+	}
+	switch {
+	case a.Port == 0:
+		return fmt.Errorf("no port to leave by")
+	case a.MTU < minMTU:
+		return fmt.Errorf("MTU of %d: want %d at least", a.MTU, minMTU)
+	case len(a.Outer) < packet.EthernetLen:
+		return fmt.Errorf("outer header of %d bytes: want an Ethernet header", len(a.Outer))
+	case a.Kind == fib.AdjLink && (len(a.Outer) != packet.EthernetLen || len(a.Inner) != 0):
+		return fmt.Errorf("a link's outer header is Ethernet and it has no inner one")
+	case a.Kind == fib.AdjLink:
+		return nil
+	}
+	return checkEncap(a)
+}
+
+// checkEncap looks at the header strings of a tunnel.
+func checkEncap(a *fib.Adjacency) error {
+	if len(a.Outer) != packet.EthernetLen+packet.IPv4Len {
+		return fmt.Errorf("outer header of %d bytes: want Ethernet and IPv4 without options", len(a.Outer))
+	}
+	ip := a.Outer[packet.EthernetLen:]
+	if binary.BigEndian.Uint16(a.Outer[12:]) != packet.TypeIPv4 || ip[0] != 0x45 || ip[9] != packet.ProtoGRE || ip[8] == 0 {
+		return fmt.Errorf("outer header is not Ethernet and IPv4 with a TTL, carrying GRE")
+	}
+	if len(a.Inner) < 4 {
+		return fmt.Errorf("inner header of %d bytes: want a GRE header", len(a.Inner))
+	}
+	want := 4
+	flags := binary.BigEndian.Uint16(a.Inner)
+	if flags&packet.GREKey != 0 {
+		want = 8
+	}
+	if flags&^packet.GREKey != 0 || len(a.Inner) < want {
+		return fmt.Errorf("inner header: GRE flags %#04x in %d bytes: only a key can be sent", flags, len(a.Inner))
+	}
+	return nil
+}
+
+func (e *Engine) checkGroups(b *fib.Batch, adjs map[fib.AdjID]bool) error {
+	seen := make(map[fib.GroupID]bool, len(b.Groups))
+	for i := range b.Groups {
+		g := &b.Groups[i]
+		if g.ID == 0 || seen[g.ID] {
+			return fmt.Errorf("group %d: zero, or twice in one batch", g.ID)
+		}
+		seen[g.ID] = true
+		for _, m := range g.Members {
+			if m < fib.FirstAdj || !e.leadsTo(adjs, m) {
+				return fmt.Errorf("group %d: member %d is no adjacency that is installed or in the batch", g.ID, m)
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Engine) checkRoutes(b *fib.Batch, adjs map[fib.AdjID]bool) error {
+	seen := make(map[fib.RouteKey]bool, len(b.Routes))
+	for i := range b.Routes {
+		r := &b.Routes[i]
+		key := fib.RouteKey{VRF: r.VRF, Prefix: r.Prefix}
+		if err := e.checkPrefix(key); err != nil {
+			return err
+		}
+		if seen[key] {
+			return fmt.Errorf("route %d %s: twice in one batch", r.VRF, r.Prefix)
+		}
+		seen[key] = true
+		if len(r.Paths) < 1 || len(r.Paths) > fib.MaxPaths {
+			return fmt.Errorf("route %d %s: %d paths: want 1 to %d", r.VRF, r.Prefix, len(r.Paths), fib.MaxPaths)
+		}
+		for _, id := range r.Paths {
+			if !e.leadsTo(adjs, id) {
+				return fmt.Errorf("route %d %s: path to adjacency %d, which is neither installed nor in the batch", r.VRF, r.Prefix, id)
+			}
+		}
+	}
+	return nil
+}
+
+// leadsTo tells whether adjacency id is there once the batch is applied.
+func (e *Engine) leadsTo(adjs map[fib.AdjID]bool, id fib.AdjID) bool {
+	if id < fib.FirstAdj {
+		return id <= fib.Null
+	}
+	if there, ok := adjs[id]; ok {
+		return there
+	}
+	return e.tables.Adj(uint32(id)) != nil
+}
+
+func (e *Engine) checkPrefix(k fib.RouteKey) error {
+	switch {
+	case int(k.VRF) >= e.cfg.MaxVRFs:
+		return fmt.Errorf("route %d %s: VRF numbers end at %d", k.VRF, k.Prefix, e.cfg.MaxVRFs-1)
+	case !k.Prefix.IsValid() || !k.Prefix.Addr().Is4():
+		return fmt.Errorf("route %d %s: not an IPv4 prefix", k.VRF, k.Prefix)
+	case k.Prefix != k.Prefix.Masked():
+		return fmt.Errorf("route %d %s: bits are set beyond the mask (want %s)", k.VRF, k.Prefix, netip.Prefix(k.Prefix).Masked())
+	}
+	return nil
+}
+
+func (e *Engine) checkRemovals(b *fib.Batch) error {
+	for _, k := range b.DelRoutes {
+		if err := e.checkPrefix(k); err != nil {
+			return fmt.Errorf("remove %w", err)
+		}
+	}
+	for _, id := range b.DelAdjacencies {
+		if id < fib.FirstAdj {
+			return fmt.Errorf("remove adjacency %d: it always exists", id)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,240 @@
+package fastpath
+
+import (
+	"math/bits"
+	"sync/atomic"
+
+	"nave/fastpath/fib"
+	"nave/fastpath/internal/arena"
+)
+
+// Words of a worker's own counters.
+const (
+	cntPolls = iota
+	cntEmpty
+	cntPackets // received and injected
+	cntInjected
+	cntForwarded
+	cntTicks
+	cntHistogram
+	cntReasons = cntHistogram + HistogramBuckets
+	cntLost    = cntReasons + NumReasons
+	cntWords   = cntLost + NumReasons
+)
+
+// HistogramBuckets is how many buckets the histogram of packets a poll has: 0, 1, 2 to 3, 4 to 7, up to 256 and more.
+const HistogramBuckets = 10
+
+// counters is a worker's numbers in the arena. The worker alone writes them, with plain stores of whole words, which a reader
+// sees whole: an atomic add would cost more than the lookup it counts. Readers load them atomically.
+type counters struct {
+	words   []uint64
+	ports   []uint64 // of each port: received packets, bytes, sent packets, bytes
+	tunnels []uint64 // the same of each tunnel
+	adjs    []uint64 // of each adjacency: packets, bytes
+}
+
+// Places of the words of a port or tunnel.
+const (
+	rxPackets = iota
+	rxBytes
+	txPackets
+	txBytes
+	linkWords
+)
+
+func newCounters(a *arena.Arena, cfg *Config) (c counters, err error) {
+	for _, d := range []struct {
+		n   int
+		dst *[]uint64
+	}{
+		{cntWords, &c.words}, {linkWords * cfg.MaxPorts, &c.ports}, {linkWords * cfg.MaxTunnels, &c.tunnels}, {2 * cfg.MaxAdjacencies, &c.adjs},
+	} {
+		r, err := a.Alloc(8 * d.n)
+		if err != nil {
+			return c, err
+		}
+		*d.dst = a.U64(r, d.n)
+	}
+	return c, nil
+}
+
+// polled counts a poll that handled n packets in so many ticks.
+func (c *counters) polled(n int, ticks uint64) {
+	c.words[cntPolls]++
+	c.words[cntHistogram+min(bits.Len(uint(n)), HistogramBuckets-1)]++
+	if n == 0 {
+		c.words[cntEmpty]++
+		return
+	}
+	c.words[cntPackets] += uint64(n)
+	c.words[cntTicks] += ticks
+}
+
+// Count is packets and their bytes.
+type Count struct {
+	Packets uint64 `json:"packets"`
+	Bytes   uint64 `json:"bytes"`
+}
+
+func (c *Count) add(words []uint64) {
+	c.Packets += atomic.LoadUint64(&words[0])
+	c.Bytes += atomic.LoadUint64(&words[1])
+}
+
+func (c *Count) sub(o Count) {
+	c.Packets -= o.Packets
+	c.Bytes -= o.Bytes
+}
+
+// LinkCount is what a port or a tunnel received and sent. A port counts whole frames, a tunnel the packets inside.
+type LinkCount struct {
+	Rx Count `json:"rx"`
+	Tx Count `json:"tx"`
+}
+
+func (c *LinkCount) add(words []uint64) {
+	c.Rx.add(words[rxPackets:])
+	c.Tx.add(words[txPackets:])
+}
+
+// WorkerCount is the numbers of one worker.
+type WorkerCount struct {
+	Polls      uint64 `json:"polls"`
+	EmptyPolls uint64 `json:"empty_polls"`
+	Packets    uint64 `json:"packets"`   // taken from ports and from the inject ring
+	Injected   uint64 `json:"injected"`  // those from the inject ring
+	Forwarded  uint64 `json:"forwarded"` // sent on, as a whole, in fragments or in copies
+	Ticks      uint64 `json:"ticks"`     // of the CPU's time stamp counter, in polls that were not empty
+	// Histogram counts polls by packets: 0, 1, 2 to 3, 4 to 7, and so on, the last 256 and more.
+	Histogram [HistogramBuckets]uint64 `json:"histogram"`
+	Reasons   [NumReasons]uint64       `json:"-"` // packets by reason
+	Lost      [NumReasons]uint64       `json:"-"` // punts that the slow path was too slow for, or that fit no slot, by reason
+}
+
+// Snapshot is the engine's numbers at one time. Each number is right; they are not all of the same instant.
+type Snapshot struct {
+	Workers     []WorkerCount
+	Reasons     [NumReasons]uint64 // packets by reason, of all workers
+	Lost        [NumReasons]uint64 // punts that found no room, by reason, of all workers
+	Ports       map[fib.PortID]LinkCount
+	Tunnels     map[fib.TunnelID]LinkCount
+	Adjacencies map[fib.AdjID]Count // of those that are installed, since they were
+	Routes      int
+	Generation  uint64
+	ArenaUsed   int // bytes
+	ArenaSize   int // bytes
+}
+
+// Counters reads all numbers. Ports, tunnels and adjacencies are those installed.
+func (e *Engine) Counters() Snapshot {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := Snapshot{
+		Ports: map[fib.PortID]LinkCount{}, Tunnels: map[fib.TunnelID]LinkCount{}, Adjacencies: map[fib.AdjID]Count{},
+	}
+	if e.closed {
+		return s
+	}
+	s.Routes, s.Generation = e.tables.Routes(), e.tables.Generation()
+	s.ArenaUsed, s.ArenaSize = e.arena.Used(), e.arena.Size()
+	for _, w := range e.workers {
+		wc := w.c.read()
+		s.Workers = append(s.Workers, wc)
+		for r := range wc.Reasons {
+			s.Reasons[r] += wc.Reasons[r]
+			s.Lost[r] += wc.Lost[r]
+		}
+	}
+	for id := 1; id < e.cfg.MaxPorts; id++ {
+		if e.tables.Port(uint32(id)) != nil {
+			s.Ports[fib.PortID(id)] = e.sumPort(fib.PortID(id))
+		}
+	}
+	for id := 1; id < e.cfg.MaxTunnels; id++ {
+		if e.tables.Tunnel(uint32(id)) != nil {
+			s.Tunnels[fib.TunnelID(id)] = e.tunnelCount(fib.TunnelID(id))
+		}
+	}
+	for id := int(fib.FirstAdj); id < e.cfg.MaxAdjacencies; id++ {
+		if e.tables.Adj(uint32(id)) != nil {
+			s.Adjacencies[fib.AdjID(id)] = e.adjCount(fib.AdjID(id))
+		}
+	}
+	return s
+}
+
+// AdjacencyCount is what has left by adjacency id since it was installed: cheap, for finding idle ones.
+func (e *Engine) AdjacencyCount(id fib.AdjID) Count {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed || int64(id) >= int64(e.cfg.MaxAdjacencies) || e.tables.Adj(uint32(id)) == nil {
+		return Count{}
+	}
+	return e.adjCount(id)
+}
+
+func (c *counters) read() (n WorkerCount) {
+	load := func(i int) uint64 { return atomic.LoadUint64(&c.words[i]) }
+	n.Polls, n.EmptyPolls, n.Packets = load(cntPolls), load(cntEmpty), load(cntPackets)
+	n.Injected, n.Forwarded, n.Ticks = load(cntInjected), load(cntForwarded), load(cntTicks)
+	for i := range n.Histogram {
+		n.Histogram[i] = load(cntHistogram + i)
+	}
+	for i := range n.Reasons {
+		n.Reasons[i], n.Lost[i] = load(cntReasons+i), load(cntLost+i)
+	}
+	return n
+}
+
+// bases is what the counters of an adjacency or tunnel stood at when it was installed: its number may have been another's before.
+type bases struct {
+	adjs    map[fib.AdjID]Count
+	tunnels map[fib.TunnelID]LinkCount
+}
+
+func newBases() bases {
+	return bases{map[fib.AdjID]Count{}, map[fib.TunnelID]LinkCount{}}
+}
+
+func (b *bases) newAdj(e *Engine, id fib.AdjID) {
+	if int64(id) >= int64(e.cfg.MaxAdjacencies) {
+		return
+	}
+	delete(b.adjs, id)
+	if n := e.adjCount(id); n != (Count{}) {
+		b.adjs[id] = n
+	}
+}
+
+func (b *bases) newTunnel(e *Engine, id fib.TunnelID) {
+	delete(b.tunnels, id)
+	if n := e.tunnelCount(id); n != (LinkCount{}) {
+		b.tunnels[id] = n
+	}
+}
+
+func (e *Engine) sumPort(id fib.PortID) (n LinkCount) {
+	for _, w := range e.workers {
+		n.add(w.c.ports[linkWords*int(id):])
+	}
+	return n
+}
+
+func (e *Engine) tunnelCount(id fib.TunnelID) (n LinkCount) {
+	for _, w := range e.workers {
+		n.add(w.c.tunnels[linkWords*int(id):])
+	}
+	old := e.base.tunnels[id]
+	n.Rx.sub(old.Rx)
+	n.Tx.sub(old.Tx)
+	return n
+}
+
+func (e *Engine) adjCount(id fib.AdjID) (n Count) {
+	for _, w := range e.workers {
+		n.add(w.c.adjs[2*int(id):])
+	}
+	n.sub(e.base.adjs[id])
+	return n
+}

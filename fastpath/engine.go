@@ -1,0 +1,226 @@
+package fastpath
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"nave/fastpath/fib"
+	"nave/fastpath/internal/arena"
+	"nave/fastpath/internal/ring"
+	"nave/fastpath/internal/table"
+	"nave/fastpath/port"
+)
+
+// Errors that callers tell apart.
+var (
+	// ErrFull means that there is no room left for an entry; what is installed stays.
+	ErrFull = table.ErrFull
+	// ErrRingFull means that a worker has not taken earlier injects yet: try again later, or drop the packet.
+	ErrRingFull = errors.New("the worker's inject ring is full")
+	// ErrTooLong means that a packet does not fit into a slot or a frame.
+	ErrTooLong = errors.New("packet is too long to inject")
+	// ErrNoEncryption means that an adjacency names a security association, and the engine has none of that number.
+	ErrNoEncryption = errors.New("no such security association; nothing leaves in clear instead")
+)
+
+// Config sizes an engine. What is zero takes the default.
+type Config struct {
+	Workers    int // how many workers there can be; default 1
+	ArenaBytes int // of the region for tables, rings and counters, whole pages; sparse: what is not used takes no memory. Default 256 MiB
+
+	MaxVRFs        int // default 256
+	MaxPorts       int // default 256
+	MaxTunnels     int // default 4096
+	MaxAdjacencies int // default 65536
+	MaxGroups      int // default 4096
+	MaxRoutes      int // default 1 Mi
+
+	PuntSlots   int // of a worker's punt ring, a power of two; default 1024
+	InjectSlots int // of a worker's inject ring, a power of two; default 1024
+	SlotSize    int // bytes of a slot, a multiple of 64: the longest packet punted or injected and 32 bytes. Default 2048
+
+	Burst int // frames taken from a port at once, 1 to 256; default 256
+	Flows int // flows whose punts are held back, a worker; default 16384
+
+	RedirectInterval time.Duration // between two Redirect punts of one source and destination; default 8 s
+	ResolveInterval  time.Duration // between two Resolve or Glean punts for one next hop; default 1 s
+
+	// Private maps memory that no other process can share and takes no file descriptor: for many engines in one process.
+	Private bool
+}
+
+func (c *Config) setDefaults() {
+	for _, d := range []struct {
+		v   *int
+		def int
+	}{
+		{&c.Workers, 1}, {&c.ArenaBytes, 256 << 20},
+		{&c.MaxVRFs, 256}, {&c.MaxPorts, 256}, {&c.MaxTunnels, 4096}, {&c.MaxAdjacencies, 1 << 16}, {&c.MaxGroups, 4096}, {&c.MaxRoutes, 1 << 20},
+		{&c.PuntSlots, 1024}, {&c.InjectSlots, 1024}, {&c.SlotSize, 2048}, {&c.Burst, maxBurst}, {&c.Flows, 1 << 14},
+	} {
+		if *d.v == 0 {
+			*d.v = d.def
+		}
+	}
+	if c.RedirectInterval == 0 {
+		c.RedirectInterval = 8 * time.Second
+	}
+	if c.ResolveInterval == 0 {
+		c.ResolveInterval = time.Second
+	}
+}
+
+func (c *Config) check() error {
+	switch {
+	case c.Workers < 1 || c.Workers > arena.MaxReaders:
+		return fmt.Errorf("fastpath: %d workers: want 1 to %d", c.Workers, arena.MaxReaders)
+	case c.Burst < 1 || c.Burst > maxBurst:
+		return fmt.Errorf("fastpath: burst of %d: want 1 to %d", c.Burst, maxBurst)
+	case c.MaxVRFs > 1<<16 || c.MaxPorts > 1<<16 || c.MaxTunnels > 1<<16:
+		return fmt.Errorf("fastpath: %d VRFs, %d ports, %d tunnels: each at most %d", c.MaxVRFs, c.MaxPorts, c.MaxTunnels, 1<<16)
+	case c.SlotSize < 256:
+		return fmt.Errorf("fastpath: slots of %d bytes: want 256 at least", c.SlotSize)
+	case c.RedirectInterval < 0 || c.ResolveInterval < 0 || c.Flows < 0:
+		return errors.New("fastpath: negative interval or number of flows")
+	}
+	return nil
+}
+
+// Engine is the tables and the workers that forward by them.
+//
+// Apply, Inject, Counters and Drain may be called by any goroutine.
+type Engine struct {
+	cfg    Config
+	arena  *arena.Arena
+	tables *table.Tables
+	start  time.Time
+
+	mu      sync.Mutex // guards what follows, and writing to the tables
+	workers []*Worker
+	base    bases
+	closed  bool
+}
+
+// New makes an engine with empty tables and no workers.
+func New(cfg Config) (*Engine, error) {
+	cfg.setDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	page := os.Getpagesize()
+	cfg.ArenaBytes = (cfg.ArenaBytes + page - 1) / page * page
+	mk := arena.New
+	if cfg.Private {
+		mk = arena.NewPrivate
+	}
+	a, err := mk(cfg.ArenaBytes)
+	if err != nil {
+		return nil, fmt.Errorf("fastpath: %w", err)
+	}
+	t, err := table.New(a, table.Sizes{
+		VRFs: cfg.MaxVRFs, Ports: cfg.MaxPorts, Tunnels: cfg.MaxTunnels,
+		Adjacencies: cfg.MaxAdjacencies, Groups: cfg.MaxGroups, Routes: cfg.MaxRoutes,
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("fastpath: %w", err), a.Close())
+	}
+	return &Engine{cfg: cfg, arena: a, tables: t, start: time.Now(), base: newBases()}, nil
+}
+
+// Close unmaps the tables. No worker may be polled any more, and nothing of the engine used.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil
+	}
+	e.closed = true
+	var err error
+	for _, w := range e.workers {
+		w.mu.Lock()
+		w.closed.Store(true)
+		w.mu.Unlock()
+		w.puntMu.Lock()
+		w.punts = nil
+		w.puntMu.Unlock()
+		w.injectMu.Lock()
+		w.injects = nil
+		w.injectMu.Unlock()
+		err = errors.Join(err, w.wake.close(), w.puntWake.close())
+	}
+	return errors.Join(err, e.arena.Close())
+}
+
+// Now is the engine's clock, nanoseconds: what Run passes to Poll.
+func (e *Engine) Now() int64 { return int64(time.Since(e.start)) }
+
+// NewWorker makes the next worker. Its frames live in pool, which its ports share and nobody else uses.
+func (e *Engine) NewWorker(pool *port.Pool) (*Worker, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	i := len(e.workers)
+	if e.closed || i >= e.cfg.Workers {
+		return nil, fmt.Errorf("fastpath: worker %d: the engine has room for %d", i, e.cfg.Workers)
+	}
+	if pool.ChunkSize() < 2048 || pool.ChunkSize() > 1<<15 {
+		return nil, fmt.Errorf("fastpath: worker %d: chunks of %d bytes: want 2048 to 32768", i, pool.ChunkSize())
+	}
+	w := &Worker{e: e, t: e.tables, index: i, pool: pool, burst: e.cfg.Burst, byID: make([]*queue, e.cfg.MaxPorts)}
+	w.room = pool.ChunkSize() - port.Headroom
+	w.redirectEvery, w.resolveEvery = int64(e.cfg.RedirectInterval), int64(e.cfg.ResolveInterval)
+	w.limit = table.NewLimiter(e.cfg.Flows, uint64(e.start.UnixNano())*uint64(2*i+1))
+	w.ipID = uint16(i * 0x4000)
+	var err error
+	if w.reader, err = e.arena.Reader(i); err != nil {
+		return nil, fmt.Errorf("fastpath: worker %d: %w", i, err)
+	}
+	if w.punts, w.up, err = e.newRing(e.cfg.PuntSlots); err != nil {
+		return nil, fmt.Errorf("fastpath: punt ring of worker %d: %w", i, err)
+	}
+	if w.down, w.injects, err = e.newRing(e.cfg.InjectSlots); err != nil {
+		return nil, fmt.Errorf("fastpath: inject ring of worker %d: %w", i, err)
+	}
+	if w.c, err = newCounters(e.arena, &e.cfg); err != nil {
+		return nil, fmt.Errorf("fastpath: counters of worker %d: %w", i, err)
+	}
+	w.wake.init()
+	w.puntWake.init()
+	e.workers = append(e.workers, w)
+	return w, nil
+}
+
+// newRing makes a ring in the arena and gives both its ends.
+func (e *Engine) newRing(slots int) (reader, writer *ring.Ring, err error) {
+	n := ring.Bytes(slots, e.cfg.SlotSize)
+	r, err := e.arena.Alloc(n)
+	if err != nil {
+		return nil, nil, err
+	}
+	mem := e.arena.Bytes(r, n)
+	if reader, err = ring.New(mem, slots, e.cfg.SlotSize); err != nil {
+		return nil, nil, err
+	}
+	writer, err = ring.Open(mem)
+	return reader, writer, err
+}
+
+// Worker is worker i, counted from 0; nil when there is none.
+func (e *Engine) Worker(i int) *Worker {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if i < 0 || i >= len(e.workers) {
+		return nil
+	}
+	return e.workers[i]
+}
+
+// Generation counts the batches that changed the tables.
+func (e *Engine) Generation() uint64 { return e.tables.Generation() }
+
+// refuse notes that an entry was not installed.
+func refuse(list []fib.Refusal, err error, format string, args ...any) []fib.Refusal {
+	return append(list, fib.Refusal{What: fmt.Sprintf(format, args...), Err: err})
+}

@@ -1,0 +1,118 @@
+package fastpath
+
+import (
+	"nave/fastpath/fib"
+	"nave/fastpath/internal/table"
+	"nave/fastpath/packet"
+)
+
+// forward sends a packet on by adjacency id. Until it is certain that it leaves, it stays as it came.
+func (w *Worker) forward(p *pkt, id uint32) verdict {
+	if id < uint32(fib.FirstAdj) {
+		if id == uint32(fib.Null) {
+			return p.drop(NullRoute)
+		}
+		return p.drop(NoRoute)
+	}
+	a := w.t.Adj(id)
+	if a == nil {
+		return p.drop(NoAdjacency)
+	}
+	if !p.own && p.ip.TTL() <= 1 {
+		return w.punt(p, TTLExpired, p.ip)
+	}
+	if a.Kind != fib.AdjTunnel && a.Kind != fib.AdjLink {
+		if a.Kind == fib.AdjGlean {
+			return w.glean(p, a, id)
+		}
+		return p.drop(AdjacencyDrops)
+	}
+	if a.Flags&table.AdjMustSeal != 0 {
+		return p.drop(NoSA)
+	}
+	if a.Flags&table.AdjResolve != 0 {
+		w.resolve(p, a, id)
+	}
+	if t := p.tunnel; t != nil && t.Flags&table.TunnelRedirect != 0 && a.Network == t.Network && a.Network != 0 {
+		w.redirect(p, a, id)
+	}
+	return w.output(p, a, id)
+}
+
+// output makes a packet fit and leave: the last step for packets and for copies.
+func (w *Worker) output(p *pkt, a *table.Adj, id uint32) verdict {
+	ip := p.ip
+	if len(ip) > int(a.Limit) {
+		if v, fits := w.fit(p, a, id); !fits {
+			return v
+		}
+	}
+	w.touch(p, a)
+	return w.encapsulate(p, a, id, len(ip), ip.TOS(), a.Flags&table.AdjCopyDF != 0 && ip.DF())
+}
+
+// touch changes what forwarding changes in a packet: TTL, and the MSS of a TCP SYN.
+func (w *Worker) touch(p *pkt, a *table.Adj) {
+	if !p.own {
+		p.ip.DecTTL()
+	}
+	if mss := p.mss | a.MSS; mss != 0 && p.ip.Proto() == packet.ProtoTCP {
+		clampMSS(p.ip, p.mss, a.MSS)
+	}
+}
+
+// clampMSS applies the smaller of the clamps of the way in and the way out; 0 is none.
+func clampMSS(ip packet.IPv4, in, out uint16) {
+	if in == 0 || out != 0 && out < in {
+		in = out
+	}
+	if ip.FlagsOffset()&packet.OffsetMask != 0 {
+		return
+	}
+	if tcp, fault := packet.ParseTCP(ip.Payload()); fault == packet.OK {
+		tcp.ClampMSS(in)
+	}
+}
+
+// What a flow's punts are held back for, part of the limiter's key.
+const (
+	limitRedirect = 1 << 60
+	limitResolve  = 2 << 60
+	limitGlean    = 3 << 60
+)
+
+// target is what a packet's next hop is resolved by.
+func target(p *pkt, a *table.Adj) uint32 {
+	if a.NextHop != 0 {
+		return a.NextHop
+	}
+	return p.ip.Dst()
+}
+
+// glean is for a next hop that is not resolved: the slow path gets one packet, the others wait elsewhere.
+func (w *Worker) glean(p *pkt, a *table.Adj, id uint32) verdict {
+	hop := target(p, a)
+	if !w.limit.Allow(limitGlean|uint64(a.VRF)<<32|uint64(a.Tunnel), uint64(hop), w.now, w.resolveEvery) {
+		return p.drop(GleanWaits)
+	}
+	return w.puntAdj(p, Glean, p.ip, id, hop, 0)
+}
+
+// resolve tells the slow path, now and then, that a destination is in use whose direct path is not known.
+func (w *Worker) resolve(p *pkt, a *table.Adj, id uint32) {
+	hop := target(p, a)
+	if p.copied || !w.limit.Allow(limitResolve|uint64(a.VRF)<<32|uint64(a.Tunnel), uint64(hop), w.now, w.resolveEvery) {
+		return
+	}
+	w.puntAdj(p, Resolve, p.ip, id, hop, 0)
+}
+
+// redirect tells the slow path, once a flow and interval, that a packet leaves by the NHRP network it came from. What goes back
+// to its sender is a loop, and no redirect would shorten it.
+func (w *Worker) redirect(p *pkt, a *table.Adj, id uint32) {
+	flow := uint64(p.ip.Src())<<32 | uint64(p.ip.Dst())
+	if a.OuterDst() == p.outerSrc || !w.limit.Allow(limitRedirect|uint64(p.tunnel.ID), flow, w.now, w.redirectEvery) {
+		return
+	}
+	w.puntAdj(p, Redirect, p.ip, id, target(p, a), 0)
+}

@@ -1,0 +1,107 @@
+package fastpath
+
+import (
+	"encoding/binary"
+
+	"nave/fastpath/fib"
+	"nave/fastpath/internal/table"
+	"nave/fastpath/packet"
+	"nave/fastpath/port"
+)
+
+// greDecap takes the outer headers off a GRE packet for us (RFC 2784, RFC 2890) and routes what was inside. Sequence
+// numbers are accepted and not enforced.
+func (w *Worker) greDecap(p *pkt) verdict {
+	outer := p.ip
+	hl := outer.HeaderLen()
+	g, fault := packet.ParseGRE(outer[hl:])
+	if fault != packet.OK {
+		return p.drop(greFault[fault])
+	}
+	src, dst := outer.Src(), outer.Dst()
+	t := w.t.FindTunnel(p.vrf, dst, src, g.Key, g.HasKey)
+	if t == nil {
+		return p.drop(GRENoTunnel)
+	}
+	if t.Flags&table.TunnelProtected != 0 {
+		return p.drop(ClearOnProtected)
+	}
+	p.tunnel, p.outerSrc, p.outerDst = t, src, dst
+	p.vrf, p.mss = t.VRF, t.MSS
+	inner := outer[hl+int(g.Len):]
+	words := w.c.tunnels[linkWords*int(t.ID):]
+	words[rxPackets]++
+	words[rxBytes] += uint64(len(inner))
+	switch g.Proto {
+	case packet.TypeIPv4:
+	case packet.TypeNHRP:
+		return w.punt(p, NHRP, inner)
+	default:
+		return p.drop(GREProtocol)
+	}
+	ip, fault := packet.ParseIPv4(inner)
+	if fault != packet.OK {
+		return p.drop(ipFault[fault])
+	}
+	p.ip = ip
+	p.start += hl + int(g.Len)
+	return w.route(p)
+}
+
+// Bytes that the fixed-size copies of encapsulate reach in front of a packet.
+const copyReach = fib.MaxInner + fib.MaxOuter
+
+// encapsulate pushes the headers of an adjacency in front of the n bytes at p.start, and queues the frame. tos and df go into
+// a tunnel's outer header. The packet fits the adjacency, or the outer one is fragmented.
+func (w *Worker) encapsulate(p *pkt, a *table.Adj, id uint32, n int, tos uint8, df bool) verdict {
+	if int(a.Port) >= len(w.byID) || w.byID[a.Port] == nil {
+		return p.drop(PortDown)
+	}
+	q := w.byID[a.Port]
+	s := p.start
+	if s < copyReach {
+		return p.drop(NoHeadroom)
+	}
+	words := w.c.adjs[2*int(id):]
+	words[0]++
+	words[1] += uint64(n)
+	if a.Kind == fib.AdjLink {
+		*(*[16]byte)(p.chunk[s-16:]) = *(*[16]byte)(a.Outer[fib.MaxOuter-16:])
+		s -= packet.EthernetLen
+		w.enqueue(q, port.Frame{Chunk: p.frame.Chunk, Start: uint16(s), Len: uint16(n + packet.EthernetLen)})
+		return sent
+	}
+	words = w.c.tunnels[linkWords*int(a.Tunnel):]
+	words[txPackets]++
+	words[txBytes] += uint64(n)
+	*(*[fib.MaxInner]byte)(p.chunk[s-fib.MaxInner:]) = a.Inner
+	s -= int(a.InnerLen)
+	if p.gre != 0 {
+		binary.BigEndian.PutUint16(p.chunk[s+2:], p.gre)
+	}
+	*(*[fib.MaxOuter]byte)(p.chunk[s-fib.MaxOuter:]) = a.Outer
+	s -= int(a.OuterLen)
+	total := n + a.Overhead()
+	w.ipID++
+	fillOuter(p.chunk[s+packet.EthernetLen:], a.Sum, total, w.ipID, tos, df)
+	if a.LinkMTU != 0 && total > int(a.LinkMTU) {
+		return w.fragmentOuter(p, q, s, total, int(a.LinkMTU))
+	}
+	w.enqueue(q, port.Frame{Chunk: p.frame.Chunk, Start: uint16(s), Len: uint16(total + packet.EthernetLen)})
+	return sent
+}
+
+// fillOuter completes an outer IPv4 header: what is known only now, and the checksum, from the sum of the rest.
+func fillOuter(h []byte, sum uint16, total int, id uint16, tos uint8, df bool) {
+	_ = h[packet.IPv4Len-1]
+	s := uint32(sum) + uint32(tos) + uint32(total) + uint32(id)
+	h[1] = tos
+	binary.BigEndian.PutUint32(h[2:6], uint32(total)<<16|uint32(id))
+	if df {
+		h[6] = packet.FlagDF >> 8
+		s += packet.FlagDF
+	}
+	s = s>>16 + s&0xffff
+	s = s>>16 + s&0xffff
+	binary.BigEndian.PutUint16(h[10:12], ^uint16(s))
+}

@@ -1,0 +1,97 @@
+package fastpath
+
+import (
+	"nave/fastpath/fib"
+	"nave/fastpath/internal/table"
+	"nave/fastpath/packet"
+)
+
+const broadcastWord = 1<<48 - 1
+
+// input takes a frame as a port received it.
+func (w *Worker) input(p *pkt, in *table.Port) verdict {
+	if in == nil {
+		return p.drop(PortUnknown)
+	}
+	start := int(p.frame.Start)
+	eth, fault := packet.ParseEthernet(p.chunk[start : start+int(p.frame.Len)])
+	if fault != packet.OK {
+		return p.drop(EthernetShort)
+	}
+	if eth.Type() != packet.TypeIPv4 {
+		return p.drop(EthernetType)
+	}
+	if dst := eth.DstWord(); dst != in.MAC && !eth.IsGroup() {
+		return p.drop(EthernetOther)
+	}
+	return w.inputIP(p, in, start+packet.EthernetLen)
+}
+
+// inputIP takes what a port received from its IPv4 header on.
+func (w *Worker) inputIP(p *pkt, in *table.Port, start int) verdict {
+	ip, fault := packet.ParseIPv4(p.chunk[start : int(p.frame.Start)+int(p.frame.Len)])
+	if fault != packet.OK {
+		return p.drop(ipFault[fault])
+	}
+	p.ip, p.start = ip, start
+	p.vrf, p.port, p.mss = in.VRF, in.ID, in.MSS
+	p.tunnel, p.outerSrc, p.outerDst, p.gre = nil, 0, 0, 0
+	p.own, p.copied = false, false
+	return w.route(p)
+}
+
+// route decides about an IPv4 packet that came in by a port or out of a tunnel: for us, or transit.
+func (w *Worker) route(p *pkt) verdict {
+	ip := p.ip
+	if s := ip.Src() >> 24; s == 0 || s == 127 || s >= 224 {
+		return p.drop(MartianSource)
+	}
+	dst := ip.Dst()
+	switch d := dst >> 24; {
+	case d >= 224:
+		return w.inputMulticast(p, dst)
+	case d == 0 || d == 127:
+		return p.drop(MartianDestination)
+	}
+	id := w.path(p, dst)
+	if id == uint32(fib.Receive) {
+		return w.local(p)
+	}
+	return w.forward(p, id)
+}
+
+// path is the adjacency of the packet's route.
+func (w *Worker) path(p *pkt, dst uint32) uint32 {
+	hop := w.t.Lookup(p.vrf, dst)
+	if !hop.Multi() {
+		return hop.ID()
+	}
+	return w.t.Path(hop, flowHash(p.ip))
+}
+
+// flowHash tells flows apart, the same way for all packets of one.
+func flowHash(ip packet.IPv4) uint32 {
+	h := uint64(ip.Src())<<32 | uint64(ip.Dst())
+	h = (h ^ h>>29) * 0xbf58476d1ce4e5b9
+	h ^= uint64(ip.Ports()) | uint64(ip.Proto())<<32
+	h = (h ^ h>>32) * 0x94d049bb133111eb
+	return uint32(h >> 32)
+}
+
+// local takes what is for an address of this box. What nave itself terminates is told apart here and nowhere else.
+func (w *Worker) local(p *pkt) verdict {
+	ip := p.ip
+	if p.tunnel != nil {
+		if ip.Proto() == packet.ProtoGRE {
+			return p.drop(GRENested)
+		}
+		return w.punt(p, Local, ip)
+	}
+	if ip.IsFragment() {
+		return w.punt(p, Fragment, ip)
+	}
+	if ip.Proto() == packet.ProtoGRE {
+		return w.greDecap(p)
+	}
+	return w.punt(p, Local, ip)
+}

@@ -1,0 +1,250 @@
+// Package arena is one mapped region that holds the tables of the fast path.
+//
+// What lies in it refers to the rest by offsets (Ref), never by pointers, so that the region can be mapped anywhere: by
+// worker processes, and by the naved that follows this one. One writer allocates; any number of readers look without a
+// lock. A reader announces the epoch it sees before it looks and goes offline when it has done; what the writer has
+// unlinked is retired and used again once every reader that is online has announced a later epoch. A reader that
+// sleeps is offline, so it holds up nothing; a dead one is cleared by whoever watches over it.
+//
+// The region is sparse: what was never written takes no memory. It may hold keys, so it is kept out of core dumps.
+package arena
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"os"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// LayoutVersion counts the changes of what lies in the region. A process that maps a region of another version
+// must not touch it.
+const LayoutVersion = 1
+
+// ErrFull means that the region has no block of the size asked for.
+var ErrFull = errors.New("arena is full")
+
+// Line is the unit of allocation and alignment, in bytes: a cache line.
+const Line = 64
+
+// Ref is where a block starts, in lines from the start of the region. Zero is no block.
+type Ref uint32
+
+// MaxSize is the largest region: Refs that share their word with other bits have 26 of them.
+const MaxSize = Line << 26
+
+// MaxReaders is how many readers can be online at once.
+const MaxReaders = 64
+
+const magic = 0x6e617665 // "nave"
+
+// header is what the region starts with.
+type header struct {
+	magic, version uint32
+	size           uint64
+	epoch          atomic.Uint64
+	_              [Line - 24]byte
+	readers        [MaxReaders]readerSlot
+	brk            uint64 // first byte that was never allocated
+	free           [numClasses]Ref
+	root           atomic.Uint32 // the block that tells where everything else is
+}
+
+// readerSlot is a line of its own, so that readers do not share one. 0: offline.
+type readerSlot struct {
+	epoch atomic.Uint64
+	_     [Line - 8]byte
+}
+
+// Arena is a mapped region. Alloc, Free, Retire, Advance and Reclaim are the writer's.
+type Arena struct {
+	mem  []byte
+	h    *header
+	fd   int // of the memfd, or -1
+	heap bool
+
+	// What waits for its readers, oldest first. It is the writer's own: a writer that takes over a region does not know it and loses that much.
+	retired []retired
+	used    uint64
+}
+
+type retired struct {
+	ref   Ref
+	class uint8
+	epoch uint64
+}
+
+// New maps a region of size bytes in a memfd, which Fd gives to those that share it.
+func New(size int) (*Arena, error) {
+	if err := checkSize(size); err != nil {
+		return nil, err
+	}
+	fd, err := unix.MemfdCreate("nave-arena", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("arena: memfd_create: %w", err)
+	}
+	if err := unix.Ftruncate(fd, int64(size)); err != nil {
+		return nil, errors.Join(fmt.Errorf("arena: size of memfd: %w", err), unix.Close(fd))
+	}
+	mem, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("arena: map %d bytes: %w", size, err), unix.Close(fd))
+	}
+	return mapped(mem, fd)
+}
+
+// NewPrivate maps a region that no other process can share. It needs no file descriptor: for many engines in one process.
+func NewPrivate(size int) (*Arena, error) {
+	if err := checkSize(size); err != nil {
+		return nil, err
+	}
+	mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, fmt.Errorf("arena: map %d bytes: %w", size, err)
+	}
+	return mapped(mem, -1)
+}
+
+// NewHeap makes a region of ordinary Go memory, the only kind that the race detector watches.
+func NewHeap(size int) (*Arena, error) {
+	if err := checkSize(size); err != nil {
+		return nil, err
+	}
+	mem := make([]byte, size+Line)
+	skip := -int(uintptr(unsafe.Pointer(&mem[0]))) & (Line - 1)
+	a := &Arena{mem: mem[skip : skip+size], fd: -1, heap: true}
+	a.format()
+	return a, nil
+}
+
+func mapped(mem []byte, fd int) (*Arena, error) {
+	a := &Arena{mem: mem, fd: fd}
+	if err := unix.Madvise(mem, unix.MADV_DONTDUMP); err != nil {
+		return nil, errors.Join(fmt.Errorf("arena: keep the region out of dumps: %w", err), a.Close())
+	}
+	a.format()
+	return a, nil
+}
+
+func checkSize(size int) error {
+	least := int(unsafe.Sizeof(header{})) + Line
+	if size < least || size > MaxSize || size%os.Getpagesize() != 0 {
+		return fmt.Errorf("arena: size of %d bytes: want %d to %d, in whole pages", size, least, MaxSize)
+	}
+	return nil
+}
+
+func (a *Arena) format() {
+	a.h = (*header)(unsafe.Pointer(&a.mem[0]))
+	a.h.magic, a.h.version, a.h.size = magic, LayoutVersion, uint64(len(a.mem))
+	a.h.epoch.Store(1)
+	a.h.brk = (uint64(unsafe.Sizeof(header{})) + Line - 1) &^ (Line - 1)
+	a.used = a.h.brk
+}
+
+// Close unmaps the region. Nothing that came from it may be used afterwards.
+func (a *Arena) Close() error {
+	var err error
+	if !a.heap && a.mem != nil {
+		err = unix.Munmap(a.mem)
+	}
+	a.mem, a.h = nil, nil
+	if a.fd >= 0 {
+		err = errors.Join(err, unix.Close(a.fd))
+		a.fd = -1
+	}
+	return err
+}
+
+// Fd is the memfd, or -1.
+func (a *Arena) Fd() int { return a.fd }
+
+// Size is how large the region is, in bytes.
+func (a *Arena) Size() int { return len(a.mem) }
+
+// Used is how many bytes are allocated, what is retired included.
+func (a *Arena) Used() int { return int(a.used) }
+
+// Root is the block that SetRoot named, 0 before.
+func (a *Arena) Root() Ref { return Ref(a.h.root.Load()) }
+
+// SetRoot names the block from which all others are found.
+func (a *Arena) SetRoot(r Ref) { a.h.root.Store(uint32(r)) }
+
+// Blocks come in sizes of 2 and 3 times a power of two, from a line on.
+const numClasses = 56
+
+// class is the smallest size class that holds n bytes.
+func class(n int) uint8 {
+	lines := uint(n+Line-1) / Line
+	if lines <= 1 {
+		return 0
+	}
+	l := uint(bits.Len(lines - 1)) // 2^(l-1) < lines <= 2^l
+	if l >= 2 && lines <= 3<<(l-2) {
+		return uint8(2*l - 1)
+	}
+	return uint8(2 * l)
+}
+
+// classSize is the size of the blocks of class c, in bytes.
+func classSize(c uint8) uint64 {
+	if c&1 != 0 {
+		return Line * 3 << ((c+1)/2 - 2)
+	}
+	return Line << (c / 2)
+}
+
+// Alloc gives a zeroed block of at least n bytes.
+func (a *Arena) Alloc(n int) (Ref, error) {
+	if n <= 0 || uint64(n) > a.h.size {
+		return 0, ErrFull
+	}
+	c := class(n)
+	size := classSize(c)
+	if r := a.h.free[c]; r != 0 {
+		b := a.Bytes(r, int(size))
+		a.h.free[c] = Ref(*(*uint32)(unsafe.Pointer(&b[0])))
+		clear(b)
+		a.used += size
+		return r, nil
+	}
+	if a.h.brk+size > a.h.size {
+		return 0, ErrFull
+	}
+	r := Ref(a.h.brk / Line)
+	a.h.brk += size
+	a.used += size
+	return r, nil
+}
+
+// Free gives back a block of n bytes that no reader ever saw.
+func (a *Arena) Free(r Ref, n int) { a.free(r, class(n)) }
+
+func (a *Arena) free(r Ref, c uint8) {
+	*(*uint32)(a.Ptr(r)) = uint32(a.h.free[c])
+	a.h.free[c] = r
+	a.used -= classSize(c)
+}
+
+// Bytes is the first n bytes of block r.
+func (a *Arena) Bytes(r Ref, n int) []byte {
+	o := int(r) * Line
+	return a.mem[o : o+n : o+n]
+}
+
+// Ptr is where block r starts.
+func (a *Arena) Ptr(r Ref) unsafe.Pointer { return unsafe.Pointer(&a.mem[int(r)*Line]) }
+
+// U32 is the first n words of block r.
+func (a *Arena) U32(r Ref, n int) []uint32 {
+	return unsafe.Slice((*uint32)(unsafe.Pointer(&a.Bytes(r, 4*n)[0])), n)
+}
+
+// U64 is the first n double words of block r.
+func (a *Arena) U64(r Ref, n int) []uint64 {
+	return unsafe.Slice((*uint64)(unsafe.Pointer(&a.Bytes(r, 8*n)[0])), n)
+}

@@ -1,0 +1,148 @@
+package table
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"unsafe"
+
+	"nave/fastpath/fib"
+	"nave/fastpath/packet"
+)
+
+// Flags of an adjacency record.
+const (
+	AdjCopyDF   = 1 << iota // the inner DF goes outside
+	AdjResolve              // punt once in a while
+	AdjMustSeal             // the tunnel is protected and there is no SA: nothing leaves
+)
+
+// Adj is an adjacency as the worker needs it: two cache lines, what is always read in the first. Inner and Outer stand at the
+// end of their arrays, so that pushing them is a copy of fixed size that ends where the packet starts.
+type Adj struct {
+	Kind     fib.AdjKind
+	InnerLen uint8
+	OuterLen uint8
+	Flags    uint8
+	Port     uint16
+	Tunnel   uint16
+	VRF      uint16
+	MTU      uint16 // of the IP packet before Inner
+	LinkMTU  uint16 // of the outer IP packet
+	MSS      uint16
+	Network  uint32
+	NextHop  uint32 // 0: the packet's destination
+	SA       uint32
+	Sum      uint16 // folded sum of the outer IP header without TOS, length, identification and flags
+	Limit    uint16 // longest IP packet that needs no second thought: fits MTU and, with headers, LinkMTU
+	Inner    [fib.MaxInner]byte
+	Outer    [fib.MaxOuter]byte
+}
+
+const adjSize = int(unsafe.Sizeof(Adj{}))
+
+// Two cache lines, no more.
+const _ = uint(128 - adjSize)
+
+// Overhead is how many bytes an outer IP packet has more than the inner one.
+func (a *Adj) Overhead() int { return int(a.OuterLen) - packet.EthernetLen + int(a.InnerLen) }
+
+// OuterDst is where the outer header of a tunnel's adjacency leads.
+func (a *Adj) OuterDst() uint32 {
+	if a.Kind != fib.AdjTunnel {
+		return 0
+	}
+	ip := fib.MaxOuter - int(a.OuterLen) + packet.EthernetLen
+	return binary.BigEndian.Uint32(a.Outer[ip+16:])
+}
+
+// Adj is adjacency id, nil without one.
+func (t *Tables) Adj(id uint32) *Adj { return (*Adj)(t.record(t.adjs, id)) }
+
+// SetAdj installs an adjacency or replaces it. The engine has checked it.
+func (t *Tables) SetAdj(f *fib.Adjacency) error {
+	if int64(f.ID) >= int64(t.size.Adjacencies) {
+		return ErrFull
+	}
+	n := buildAdj(f)
+	if tun := t.Tunnel(uint32(f.Tunnel)); tun != nil && tun.Flags&TunnelProtected != 0 && n.SA == 0 && n.Kind == fib.AdjTunnel {
+		n.Flags |= AdjMustSeal
+	}
+	return t.putAdj(uint32(f.ID), &n)
+}
+
+func (t *Tables) putAdj(id uint32, n *Adj) error {
+	if old := t.Adj(id); old != nil && *old == *n {
+		return nil
+	}
+	r, err := t.alloc(adjSize)
+	if err != nil {
+		return err
+	}
+	*(*Adj)(t.a.Ptr(r)) = *n
+	t.replace(t.adjs, id, r, adjSize)
+	return nil
+}
+
+// DelAdj takes an adjacency away.
+func (t *Tables) DelAdj(id uint32) {
+	if t.Adj(id) != nil {
+		t.replace(t.adjs, id, 0, adjSize)
+	}
+}
+
+// sealAll makes the adjacencies of a tunnel that became protected refuse to leave in clear, or lets them again.
+func (t *Tables) sealAll(tunnel uint16, protected bool) error {
+	for id := range t.adjs {
+		old := t.Adj(uint32(id))
+		if old == nil || old.Tunnel != tunnel || old.Kind != fib.AdjTunnel || old.SA != 0 {
+			continue
+		}
+		n := *old
+		n.Flags &^= AdjMustSeal
+		if protected {
+			n.Flags |= AdjMustSeal
+		}
+		if err := t.putAdj(uint32(id), &n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func buildAdj(f *fib.Adjacency) Adj {
+	n := Adj{
+		Kind: f.Kind, InnerLen: uint8(len(f.Inner)), OuterLen: uint8(len(f.Outer)),
+		Port: uint16(f.Port), Tunnel: uint16(f.Tunnel), VRF: uint16(f.VRF),
+		MTU: f.MTU, LinkMTU: f.LinkMTU, MSS: f.MSS,
+		Network: f.Network, NextHop: addrWord(f.NextHop), SA: uint32(f.SA), Limit: f.MTU,
+	}
+	if f.CopyDF {
+		n.Flags |= AdjCopyDF
+	}
+	if f.Resolve {
+		n.Flags |= AdjResolve
+	}
+	copy(n.Inner[fib.MaxInner-len(f.Inner):], f.Inner)
+	copy(n.Outer[fib.MaxOuter-len(f.Outer):], f.Outer)
+	if f.Kind != fib.AdjTunnel {
+		return n
+	}
+	ip := n.Outer[fib.MaxOuter-len(f.Outer)+packet.EthernetLen:]
+	ip[1] = 0
+	clear(ip[2:8])
+	clear(ip[10:12])
+	n.Sum = packet.Fold(packet.Sum(ip[:packet.IPv4Len], 0))
+	if fit := max(int(f.LinkMTU)-n.Overhead(), 0); f.LinkMTU != 0 && fit < int(n.Limit) {
+		n.Limit = uint16(fit)
+	}
+	return n
+}
+
+// addrWord is an IPv4 address as a number, 0 for the zero Addr.
+func addrWord(a netip.Addr) uint32 {
+	if !a.Is4() {
+		return 0
+	}
+	b := a.As4()
+	return binary.BigEndian.Uint32(b[:])
+}

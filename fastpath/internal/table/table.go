@@ -1,0 +1,136 @@
+// Package table holds the fast path's tables in an arena: routes, adjacencies, tunnels, ports and groups.
+//
+// One writer changes them, entry by entry; any number of readers look without locks. An entry that is more than a word
+// is a record that is never changed once readers can see it: the writer fills a new one, stores its Ref over the old one's
+// in one atomic step and retires the old one to the arena. So a reader sees the old entry or the new one, and nothing between.
+// What a change costs depends on the change, not on how much is installed.
+package table
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"unsafe"
+
+	"nave/fastpath/internal/arena"
+)
+
+// ErrFull means that a table or the arena has no room left for the entry.
+var ErrFull = errors.New("no room left in the forwarding tables")
+
+// Sizes says how many entries there can be. Numbers of entries start at 0 and stay below the size.
+type Sizes struct {
+	VRFs, Ports, Tunnels, Adjacencies, Groups, Routes int
+}
+
+// Tables is all of the tables.
+type Tables struct {
+	a    *arena.Arena
+	base unsafe.Pointer
+	root *root
+	size Sizes
+
+	vrfs, ports, tunnels, adjs, groups, buckets []uint32
+
+	routes int // installed; the writer's
+	dirty  bool
+}
+
+// root is the block from which everything is found: whoever maps the region starts here.
+type root struct {
+	generation                                        atomic.Uint64
+	vrfs, ports, tunnels, adjs, groups, buckets       arena.Ref
+	nVRFs, nPorts, nTunnels, nAdjs, nGroups, nBuckets uint32
+	pointToPoint                                      atomic.Uint32 // tunnels with a Remote
+}
+
+// New lays empty tables out in a.
+func New(a *arena.Arena, size Sizes) (*Tables, error) {
+	if size.VRFs < 1 || size.Ports < 2 || size.Tunnels < 2 || size.Adjacencies < 17 || size.Adjacencies > 1<<idBits || size.Groups < 2 || size.Routes < 1 {
+		return nil, fmt.Errorf("table: sizes %+v: too small, or more than %d adjacencies", size, 1<<idBits)
+	}
+	t := &Tables{a: a, size: size, base: a.Ptr(0)}
+	r, err := a.Alloc(int(unsafe.Sizeof(root{})))
+	if err != nil {
+		return nil, fmt.Errorf("table: root: %w", err)
+	}
+	t.root = (*root)(a.Ptr(r))
+	nBuckets := 16
+	for nBuckets < size.Tunnels {
+		nBuckets *= 2
+	}
+	for _, d := range []struct {
+		name string
+		n    int
+		ref  *arena.Ref
+		num  *uint32
+		dir  *[]uint32
+	}{
+		{"VRFs", size.VRFs, &t.root.vrfs, &t.root.nVRFs, &t.vrfs},
+		{"ports", size.Ports, &t.root.ports, &t.root.nPorts, &t.ports},
+		{"tunnels", size.Tunnels, &t.root.tunnels, &t.root.nTunnels, &t.tunnels},
+		{"adjacencies", size.Adjacencies, &t.root.adjs, &t.root.nAdjs, &t.adjs},
+		{"groups", size.Groups, &t.root.groups, &t.root.nGroups, &t.groups},
+		{"tunnel hash", nBuckets, &t.root.buckets, &t.root.nBuckets, &t.buckets},
+	} {
+		if *d.ref, err = a.Alloc(4 * d.n); err != nil {
+			return nil, fmt.Errorf("table: directory of %d %s: %w", d.n, d.name, err)
+		}
+		*d.num, *d.dir = uint32(d.n), a.U32(*d.ref, d.n)
+	}
+	a.SetRoot(r)
+	return t, nil
+}
+
+// Size says how large the tables are.
+func (t *Tables) Size() Sizes { return t.size }
+
+// Routes is how many routes are installed.
+func (t *Tables) Routes() int { return t.routes }
+
+// Generation counts the batches that changed something.
+func (t *Tables) Generation() uint64 { return t.root.generation.Load() }
+
+// Commit ends a batch: what it took away is reclaimed once no reader can hold it any more.
+func (t *Tables) Commit() {
+	if t.dirty {
+		t.dirty = false
+		t.root.generation.Add(1)
+		t.a.Advance()
+	}
+	t.a.Reclaim()
+}
+
+// at is where block r starts. Refs come from the tables themselves.
+func (t *Tables) at(r uint32) unsafe.Pointer { return unsafe.Add(t.base, uintptr(r)*arena.Line) }
+
+// record is the record that entry i of a directory names, nil without one.
+func (t *Tables) record(dir []uint32, i uint32) unsafe.Pointer {
+	if i >= uint32(len(dir)) {
+		return nil
+	}
+	r := atomic.LoadUint32(&dir[i])
+	if r == 0 {
+		return nil
+	}
+	return t.at(r)
+}
+
+// replace puts block r (0: nothing) into entry i of a directory and retires the n bytes that were there.
+func (t *Tables) replace(dir []uint32, i uint32, r arena.Ref, n int) {
+	old := atomic.SwapUint32(&dir[i], uint32(r))
+	if old != 0 {
+		t.retire(old, n)
+	}
+	t.dirty = true
+}
+
+func (t *Tables) retire(r uint32, n int) { t.a.Retire(arena.Ref(r), n) }
+
+func (t *Tables) alloc(n int) (arena.Ref, error) {
+	r, err := t.a.Alloc(n)
+	if err != nil {
+		return 0, ErrFull
+	}
+	return r, nil
+}

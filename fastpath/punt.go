@@ -1,0 +1,178 @@
+package fastpath
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"nave/fastpath/fib"
+)
+
+// Punt is a packet on its way to the slow path.
+type Punt struct {
+	Reason Reason
+	Port   fib.PortID   // where it came in; 0 for what was injected
+	Tunnel fib.TunnelID // the tunnel it came out of; 0 for none
+	VRF    fib.VRF      // that it is routed in
+	// OuterSrc and OuterDst are of the outer header of what came out of a tunnel; zero otherwise.
+	OuterSrc, OuterDst netip.Addr
+	NextHop            netip.Addr // of Glean, Resolve, Redirect and FragNeeded: what to resolve
+	Adj                fib.AdjID  // the adjacency it was to leave, or left, by; 0 for none
+	MTU                uint16     // of FragNeeded: what would have fitted, bytes
+	Len                int        // of the packet before it was cut
+	// Packet is the IPv4 packet as it came, for NHRP the message after the GRE header. Of what the slow path only
+	// quotes (ClassCopy, TTLExpired, FragNeeded) it is the first 576 bytes. It is valid until the function that got it returns.
+	Packet []byte
+}
+
+// quoteLen is how much of a packet is punted to be quoted: as much as an ICMP error can (RFC 1812 section 4.3.2.3).
+const quoteLen = 576
+
+// puntHeader is the length of what a slot holds in front of the packet.
+const puntHeader = 32
+
+// punt hands the packet to the slow path instead of forwarding it.
+func (w *Worker) punt(p *pkt, r Reason, data []byte) verdict {
+	return w.puntAdj(p, r, data, 0, 0, 0)
+}
+
+// puntAdj puts data, and where it came from, into the punt ring, and counts it.
+func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu uint16) verdict {
+	full := len(data)
+	if reasons[r].class == ClassCopy || r == TTLExpired || r == FragNeeded {
+		data = data[:min(full, quoteLen)]
+	}
+	s := w.up.Reserve()
+	if s == nil || len(data) > len(s)-puntHeader {
+		w.c.words[cntLost+int(r)]++
+		return done
+	}
+	_ = s[puntHeader-1]
+	var tunnel uint16
+	if p.tunnel != nil {
+		tunnel = p.tunnel.ID
+	}
+	le := binary.LittleEndian
+	s[0] = byte(r)
+	le.PutUint16(s[2:], uint16(len(data)))
+	le.PutUint16(s[4:], uint16(full))
+	le.PutUint16(s[6:], p.port)
+	le.PutUint16(s[8:], tunnel)
+	le.PutUint16(s[10:], p.vrf)
+	binary.BigEndian.PutUint32(s[12:], p.outerSrc)
+	binary.BigEndian.PutUint32(s[16:], p.outerDst)
+	binary.BigEndian.PutUint32(s[20:], nextHop)
+	le.PutUint32(s[24:], adj)
+	le.PutUint16(s[28:], mtu)
+	copy(s[puntHeader:], data)
+	w.up.Commit()
+	w.punted = true
+	w.c.words[cntReasons+int(r)]++
+	return done
+}
+
+// decode reads a slot. The worker may be another process, so its lengths are not taken on trust.
+func (u *Punt) decode(s []byte) bool {
+	le := binary.LittleEndian
+	n := int(le.Uint16(s[2:]))
+	if n > len(s)-puntHeader || int(s[0]) >= NumReasons {
+		return false
+	}
+	*u = Punt{
+		Reason: Reason(s[0]), Len: int(le.Uint16(s[4:])),
+		Port: fib.PortID(le.Uint16(s[6:])), Tunnel: fib.TunnelID(le.Uint16(s[8:])), VRF: fib.VRF(le.Uint16(s[10:])),
+		OuterSrc: slotAddr(s[12:]), OuterDst: slotAddr(s[16:]), NextHop: slotAddr(s[20:]),
+		Adj: fib.AdjID(le.Uint32(s[24:])), MTU: le.Uint16(s[28:]),
+		Packet: s[puntHeader : puntHeader+n : puntHeader+n],
+	}
+	return true
+}
+
+func slotAddr(b []byte) netip.Addr {
+	a := [4]byte(b[:4])
+	if a == [4]byte{} {
+		return netip.Addr{}
+	}
+	return netip.AddrFrom4(a)
+}
+
+// Drain hands f what worker i has punted, oldest first, as much as waits now, and returns how many that was. f must not
+// call Drain, and copies of Packet what it keeps.
+func (e *Engine) Drain(i int, f func(*Punt)) int {
+	w := e.Worker(i)
+	if w == nil {
+		return 0
+	}
+	w.puntMu.Lock()
+	defer w.puntMu.Unlock()
+	if w.punts == nil {
+		return 0
+	}
+	n := 0
+	var u Punt
+	for waiting := w.punts.Len(); n < waiting; n++ {
+		s := w.punts.Peek()
+		if s == nil {
+			break
+		}
+		if u.decode(s) {
+			f(&u)
+		}
+		w.punts.Release()
+	}
+	return n
+}
+
+// ArmPunt says that the consumer of worker i's punts goes to sleep on PuntFD. False: punts wait, drain them first.
+func (e *Engine) ArmPunt(i int) bool {
+	w := e.Worker(i)
+	if w == nil {
+		return false
+	}
+	w.puntMu.Lock()
+	defer w.puntMu.Unlock()
+	return w.punts != nil && w.punts.Arm()
+}
+
+// PuntFD is an eventfd that becomes readable with the first punt of worker i after ArmPunt. Whoever sleeps on it reads it.
+func (e *Engine) PuntFD(i int) (int, error) {
+	w := e.Worker(i)
+	if w == nil {
+		return -1, fmt.Errorf("fastpath: punts of worker %d: there is none", i)
+	}
+	return w.puntWake.open()
+}
+
+// Punts hands f what worker i punts until ctx ends or the engine is closed, sleeping while there is nothing.
+func (e *Engine) Punts(ctx context.Context, i int, f func(*Punt)) error {
+	w := e.Worker(i)
+	if w == nil {
+		return fmt.Errorf("fastpath: punts of worker %d: there is none", i)
+	}
+	if _, err := w.puntWake.open(); err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, w.puntWake.kick)()
+	for {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if e.Drain(i, f) > 0 || !e.ArmPunt(i) {
+			if e.isClosed() {
+				return errors.New("fastpath: punts: the engine is closed")
+			}
+			continue
+		}
+		if err := w.puntWake.wait(nil, maxSleep); err != nil {
+			return err
+		}
+	}
+}
+
+func (e *Engine) isClosed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closed
+}

@@ -1,0 +1,184 @@
+package fastpath
+
+import "nave/fastpath/packet"
+
+// Reason is why a packet was not forwarded, or why the slow path got a copy of one that was.
+type Reason uint8
+
+// Class says what became of a packet that a Reason counts.
+type Class uint8
+
+// Classes. Every packet that comes in is forwarded, or counted under exactly one reason of ClassDrop or ClassPunt.
+const (
+	ClassDrop Class = iota // dropped
+	ClassPunt              // handed to the slow path instead of being forwarded
+	ClassCopy              // forwarded, and the slow path got a copy
+	ClassLink              // a frame that was ready to leave and did not: a copy, a fragment or the packet itself
+)
+
+// Reasons. The zero value is a bug of the engine, counted like any other.
+const (
+	Unknown Reason = iota
+
+	// Links.
+	EthernetShort
+	EthernetType
+	EthernetOther
+	PortUnknown
+
+	// IPv4, outer and inner.
+	IPShort
+	IPVersion
+	IPHeader
+	IPLength
+	IPChecksum
+	IPOptions
+	IPSourceRoute
+	MartianSource
+	MartianDestination
+	MulticastFromPort
+	NoGroup
+	MulticastTTL
+	MulticastTooBig
+
+	// GRE.
+	GREShort
+	GREVersion
+	GREFlags
+	GRERouting
+	GREChecksum
+	GRENoTunnel
+	GREProtocol
+	GRENested
+	ClearOnProtected
+
+	// Forwarding.
+	NoRoute
+	NullRoute
+	NoAdjacency
+	AdjacencyDrops
+	PortDown
+	NoSA
+	NoHeadroom
+	NoFrame
+	GleanWaits
+	InjectToSelf
+	InjectBad
+
+	// To the slow path.
+	Local
+	Fragment
+	NHRP
+	TTLExpired
+	FragNeeded
+	Glean
+
+	// Copies to the slow path.
+	Redirect
+	Resolve
+
+	// Frames that did not leave.
+	TxFull
+	CopyLost
+
+	NumReasons = iota
+)
+
+type reasonInfo struct {
+	class Class
+	name  string
+	text  string
+}
+
+var reasons = [NumReasons]reasonInfo{
+	Unknown: {ClassDrop, "unknown", "dropped without a reason: a fault of the forwarder, please report it"},
+
+	EthernetShort: {ClassDrop, "ethernet-short", "the frame is shorter than an Ethernet header"},
+	EthernetType:  {ClassDrop, "ethernet-type", "the frame carries something other than IPv4"},
+	EthernetOther: {ClassDrop, "ethernet-other", "the frame is for another station's MAC address"},
+	PortUnknown:   {ClassDrop, "port-unknown", "the port is attached and not configured"},
+
+	IPShort:            {ClassDrop, "ip-short", "the packet is shorter than an IPv4 header"},
+	IPVersion:          {ClassDrop, "ip-version", "the packet is not IPv4"},
+	IPHeader:           {ClassDrop, "ip-header", "the IPv4 header length cannot be"},
+	IPLength:           {ClassDrop, "ip-length", "the IPv4 total length is less than the header or more than arrived"},
+	IPChecksum:         {ClassDrop, "ip-checksum", "the IPv4 header checksum is wrong"},
+	IPOptions:          {ClassDrop, "ip-options", "an IPv4 option runs out of the header"},
+	IPSourceRoute:      {ClassDrop, "ip-source-route", "the packet asks for a source route, which is never followed"},
+	MartianSource:      {ClassDrop, "martian-source", "the source address cannot be anybody's (0/8, 127/8, 224/3)"},
+	MartianDestination: {ClassDrop, "martian-destination", "the destination cannot be routed (0/8, 127/8, 240/4)"},
+	MulticastFromPort:  {ClassDrop, "multicast-from-port", "transit multicast came in by a port: there is no multicast routing"},
+	NoGroup:            {ClassDrop, "no-group", "multicast, and nobody to replicate it to (ip nhrp map multicast)"},
+	MulticastTTL:       {ClassDrop, "multicast-ttl", "transit multicast whose TTL ran out"},
+	MulticastTooBig:    {ClassDrop, "multicast-too-big", "multicast with DF, larger than the MTU of every way out"},
+
+	GREShort:         {ClassDrop, "gre-short", "the packet is shorter than its GRE header"},
+	GREVersion:       {ClassDrop, "gre-version", "the GRE version is not 0"},
+	GREFlags:         {ClassDrop, "gre-flags", "reserved GRE flags are set"},
+	GRERouting:       {ClassDrop, "gre-routing", "GRE source routing (RFC 1701) is not supported"},
+	GREChecksum:      {ClassDrop, "gre-checksum", "the GRE checksum is wrong"},
+	GRENoTunnel:      {ClassDrop, "gre-no-tunnel", "no tunnel has this source, key and destination"},
+	GREProtocol:      {ClassDrop, "gre-protocol", "GRE carries a protocol that the tunnel does not take"},
+	GRENested:        {ClassDrop, "gre-nested", "GRE inside GRE: one tunnel header a packet is taken off"},
+	ClearOnProtected: {ClassDrop, "clear-on-protected", "clear text on a tunnel with tunnel protection"},
+
+	NoRoute:        {ClassDrop, "no-route", "no route to the destination"},
+	NullRoute:      {ClassDrop, "null-route", "the route leads to Null0"},
+	NoAdjacency:    {ClassDrop, "no-adjacency", "the route leads to an adjacency that is gone"},
+	AdjacencyDrops: {ClassDrop, "adjacency-drops", "the adjacency is set to drop"},
+	PortDown:       {ClassDrop, "port-down", "the way out is a port that this worker does not have"},
+	NoSA:           {ClassDrop, "no-sa", "the tunnel is protected and has no security association to the peer yet"},
+	NoHeadroom:     {ClassDrop, "no-headroom", "the frame has no room in front for the headers"},
+	NoFrame:        {ClassDrop, "no-frame", "no free frame for a fragment, a copy or an injected packet"},
+	GleanWaits:     {ClassDrop, "glean-waits", "the next hop is being resolved already"},
+	InjectToSelf:   {ClassDrop, "inject-to-self", "a packet of this box that its own routes lead back to it"},
+	InjectBad:      {ClassDrop, "inject-bad", "an injected packet for a port, tunnel, adjacency or group that is gone"},
+
+	Local:      {ClassPunt, "local", "for an address of this box"},
+	Fragment:   {ClassPunt, "fragment", "a fragment for an address of this box, to be reassembled"},
+	NHRP:       {ClassPunt, "nhrp", "an NHRP message"},
+	TTLExpired: {ClassPunt, "ttl-expired", "the TTL ran out: ICMP time exceeded"},
+	FragNeeded: {ClassPunt, "frag-needed", "larger than the MTU with DF set: ICMP fragmentation needed"},
+	Glean:      {ClassPunt, "glean", "the next hop is not resolved yet"},
+
+	Redirect: {ClassCopy, "redirect", "forwarded into the NHRP network it came from: the sender is told of a shorter way"},
+	Resolve:  {ClassCopy, "resolve", "forwarded while NHRP looks for a direct path"},
+
+	TxFull:   {ClassLink, "tx-full", "the port took no more frames"},
+	CopyLost: {ClassLink, "copy-lost", "one copy of a multicast packet could not be sent"},
+}
+
+// String is the reason's short name: stable, in lower case, with hyphens.
+func (r Reason) String() string {
+	if int(r) >= NumReasons {
+		return "unknown"
+	}
+	return reasons[r].name
+}
+
+// Text is the reason as a sentence for operators.
+func (r Reason) Text() string {
+	if int(r) >= NumReasons {
+		r = Unknown
+	}
+	return reasons[r].text
+}
+
+// Class says what became of the packet.
+func (r Reason) Class() Class {
+	if int(r) >= NumReasons {
+		r = Unknown
+	}
+	return reasons[r].class
+}
+
+// ipFault and greFault are the reasons of what the parsers find.
+var ipFault = [...]Reason{
+	packet.Short: IPShort, packet.BadVersion: IPVersion, packet.BadHeader: IPHeader, packet.BadLength: IPLength,
+	packet.BadChecksum: IPChecksum, packet.BadOptions: IPOptions, packet.SourceRouted: IPSourceRoute, packet.NotSupported: IPHeader,
+}
+
+var greFault = [...]Reason{
+	packet.Short: GREShort, packet.BadVersion: GREVersion, packet.BadHeader: GREFlags, packet.BadLength: GREShort,
+	packet.BadChecksum: GREChecksum, packet.BadOptions: GREFlags, packet.SourceRouted: GRERouting, packet.NotSupported: GRERouting,
+}

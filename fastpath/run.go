@@ -1,0 +1,90 @@
+package fastpath
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nave/fastpath/internal/pin"
+)
+
+// RunConfig says how Run polls.
+type RunConfig struct {
+	// Adaptive sleeps while there is nothing to do; otherwise Run spins for ever (`poll adaptive`, `poll strict`).
+	Adaptive bool
+	Pin      bool // tie the worker's thread to CPU
+	CPU      int  // counted from 0
+}
+
+const (
+	// spinFor is how long an adaptive worker looks for more after the last packet before it sleeps.
+	spinFor = 50 * time.Microsecond
+	// maxSleep bounds one sleep. Nothing depends on it but ports without a descriptor, which use shortSleep.
+	maxSleep   = time.Second
+	shortSleep = time.Millisecond
+)
+
+// Run polls until ctx ends. A goroutine that is locked to its thread is stalled by a busy Go program around it; so Pin is
+// for a process of its own, or for measuring.
+func (w *Worker) Run(ctx context.Context, cfg RunConfig) error {
+	if cfg.Pin {
+		undo, err := pin.Thread(cfg.CPU)
+		if err != nil {
+			return err
+		}
+		defer undo()
+	}
+	if _, err := w.wake.open(); err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, w.wake.kick)()
+	idleSince := int64(0)
+	for ctx.Err() == nil && !w.closed.Load() {
+		now := w.e.Now()
+		switch {
+		case w.Poll(now) > 0:
+			idleSince = 0
+		case !cfg.Adaptive:
+			runtime.Gosched()
+		case idleSince == 0:
+			idleSince = now
+		case now-idleSince > int64(spinFor):
+			if err := w.sleep(); err != nil {
+				return err
+			}
+			idleSince = 0
+		default:
+			runtime.Gosched()
+		}
+	}
+	return nil
+}
+
+// sleep waits for a frame on a port, an injected packet, a port that comes or goes, or the end. The worker is offline for the tables already: Poll left them.
+func (w *Worker) sleep() error {
+	limit := maxSleep
+	w.mu.Lock()
+	if w.closed.Load() || !w.down.Arm() {
+		w.mu.Unlock()
+		return nil
+	}
+	fds := append(w.pollFDs[:0], unix.PollFd{})
+	for _, q := range w.queues {
+		if fd := q.p.FD(); fd >= 0 {
+			fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+		} else {
+			limit = shortSleep
+		}
+	}
+	w.pollFDs = fds
+	w.mu.Unlock()
+	err := w.wake.wait(fds, limit)
+	w.mu.Lock()
+	if !w.closed.Load() {
+		w.down.Disarm()
+	}
+	w.mu.Unlock()
+	return err
+}

@@ -1,0 +1,86 @@
+package fastpath
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// wake is an eventfd that is made when somebody first sleeps on it.
+type wake struct {
+	mu sync.RWMutex // held for writing while fd changes
+	fd int          // -1 before
+}
+
+func (k *wake) init() { k.fd = -1 }
+
+func (k *wake) open() (int, error) {
+	k.mu.RLock()
+	fd := k.fd
+	k.mu.RUnlock()
+	if fd >= 0 {
+		return fd, nil // and never the write lock, which a sleeper would hold up
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.fd >= 0 {
+		return k.fd, nil
+	}
+	fd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if err != nil {
+		return -1, fmt.Errorf("fastpath: eventfd: %w", err)
+	}
+	k.fd = fd
+	return fd, nil
+}
+
+var one = [8]byte{1}
+
+// kick wakes whoever sleeps, or the next who wants to.
+func (k *wake) kick() {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	if k.fd >= 0 {
+		// The only failure is a counter that is full: awake enough.
+		_, _ = unix.Write(k.fd, one[:])
+	}
+}
+
+// wait sleeps until a kick, until one of fds is readable, or for so long. fds has room for one descriptor in front, which is
+// wait's own; nil is none.
+func (k *wake) wait(fds []unix.PollFd, limit time.Duration) error {
+	var own [1]unix.PollFd
+	if fds == nil {
+		fds = own[:]
+	}
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	if k.fd < 0 {
+		return nil
+	}
+	fds[0] = unix.PollFd{Fd: int32(k.fd), Events: unix.POLLIN}
+	_, err := unix.Poll(fds, int(limit.Milliseconds()))
+	if err != nil && err != unix.EINTR {
+		return fmt.Errorf("fastpath: poll: %w", err)
+	}
+	if fds[0].Revents&unix.POLLIN != 0 {
+		var b [8]byte
+		_, _ = unix.Read(k.fd, b[:])
+	}
+	return nil
+}
+
+// close wakes who sleeps, waits until he is up, and closes the descriptor.
+func (k *wake) close() error {
+	k.kick()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	fd := k.fd
+	k.fd = -1
+	if fd < 0 {
+		return nil
+	}
+	return unix.Close(fd)
+}

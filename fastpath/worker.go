@@ -1,0 +1,251 @@
+package fastpath
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"nave/fastpath/fib"
+	"nave/fastpath/internal/arena"
+	"nave/fastpath/internal/ring"
+	"nave/fastpath/internal/table"
+	"nave/fastpath/packet"
+	"nave/fastpath/port"
+)
+
+// maxBurst is the most frames that are taken from a port, or queued to one, at once.
+const maxBurst = 256
+
+// Worker forwards what comes in by its ports. One goroutine polls it, by Poll or Run; Attach and Detach may be called by others.
+type Worker struct {
+	e     *Engine
+	t     *table.Tables
+	index int
+	pool  *port.Pool
+	room  int // for a packet in a fresh frame, bytes
+	burst int
+
+	mu     sync.Mutex // held for the length of a poll, so that ports come and go between bursts
+	closed atomic.Bool
+	byID   []*queue
+	queues []*queue
+	rx     [maxBurst]port.Frame
+
+	reader *arena.Reader
+	c      counters
+	now    int64
+	ipID   uint16
+	punted bool
+	pkt    pkt
+	child  pkt // a copy of pkt for a member of a group
+	piece  pkt // a fragment of pkt or child
+	frags  [2][maxFragments]port.Frame
+	limit  *table.Limiter
+
+	redirectEvery, resolveEvery int64 // nanoseconds
+
+	// The rings, and their other ends, which the slow path holds under a lock of its own.
+	up, down *ring.Ring
+	puntMu   sync.Mutex
+	punts    *ring.Ring
+	puntWake wake
+	injectMu sync.Mutex
+	injects  *ring.Ring
+	wake     wake
+	pollFDs  []unix.PollFd
+}
+
+// queue is a port of a worker, and the frames that wait to leave by it until the burst is done.
+type queue struct {
+	p     port.Port
+	id    fib.PortID
+	rec   *table.Port // as of this poll
+	n     int
+	bytes uint64
+	out   [maxBurst]port.Frame
+}
+
+// verdict is what became of a packet.
+type verdict uint8
+
+const (
+	drop verdict = iota // counted under pkt.reason, frame free
+	done                // punted and counted as that; frame free
+	cut                 // forwarded in other frames: fragments or copies; frame free
+	sent                // forwarded: the frame waits in a queue
+)
+
+// pkt is a packet on its way. Everything about it that functions hand on is here.
+type pkt struct {
+	frame  port.Frame
+	chunk  []byte      // all of the frame's chunk
+	ip     packet.IPv4 // the packet to route, in chunk from start on
+	start  int
+	vrf    uint16
+	port   uint16
+	mss    uint16 // clamp of the interface it came in by
+	gre    uint16 // GRE protocol that replaces the adjacency's; 0 leaves it
+	tos    uint8  // outside, where gre is set
+	reason Reason
+	own    bool // of this box: injected
+	copied bool // a copy for a member of a group
+	tunnel *table.Tunnel
+	// The outer header of what came out of a tunnel.
+	outerSrc, outerDst uint32
+}
+
+// drop gives the reason for dropping the packet.
+func (p *pkt) drop(r Reason) verdict {
+	p.reason = r
+	return drop
+}
+
+// Index is the worker's number, from 0.
+func (w *Worker) Index() int { return w.index }
+
+// Pool is where the worker's frames live.
+func (w *Worker) Pool() *port.Pool { return w.pool }
+
+// Attach gives the worker a port to poll and to send by. It takes effect between two bursts. The frames of p live in the worker's pool.
+func (w *Worker) Attach(id fib.PortID, p port.Port) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.closed.Load():
+		return fmt.Errorf("fastpath: attach port %d: the engine is closed", id)
+	case id == 0 || int(id) >= len(w.byID):
+		return fmt.Errorf("fastpath: attach port %d: numbers go from 1 to %d", id, len(w.byID)-1)
+	case w.byID[id] != nil:
+		return fmt.Errorf("fastpath: attach port %d: worker %d has it already", id, w.index)
+	}
+	q := &queue{p: p, id: id}
+	w.byID[id] = q
+	w.queues = append(w.queues, q)
+	w.wake.kick()
+	return nil
+}
+
+// Detach takes a port away between two bursts and returns it, for the caller to close; nil when there is none. Nothing uses it any more then.
+func (w *Worker) Detach(id fib.PortID) port.Port {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if int(id) >= len(w.byID) || w.byID[id] == nil {
+		return nil
+	}
+	q := w.byID[id]
+	w.byID[id] = nil
+	for i := range w.queues {
+		if w.queues[i] == q {
+			w.queues = append(w.queues[:i:i], w.queues[i+1:]...)
+			break
+		}
+	}
+	w.wake.kick()
+	return q.p
+}
+
+// Poll takes one burst from each port and from the inject ring, forwards it, and returns how many packets it handled.
+// now is the time in nanoseconds of any clock that does not go back.
+func (w *Worker) Poll(now int64) int {
+	w.mu.Lock()
+	if w.closed.Load() {
+		w.mu.Unlock()
+		return 0
+	}
+	begin := ticks()
+	w.now = now
+	w.reader.Enter()
+	n := 0
+	for _, q := range w.queues {
+		n += w.receive(q)
+	}
+	n += w.drainInjects()
+	for _, q := range w.queues {
+		if q.n > 0 {
+			w.send(q)
+		}
+		q.p.Flush()
+	}
+	w.reader.Exit()
+	if w.punted {
+		w.punted = false
+		if w.up.TakeWake() {
+			w.puntWake.kick()
+		}
+	}
+	w.c.polled(n, ticks()-begin)
+	w.mu.Unlock()
+	return n
+}
+
+// receive handles one burst of a port.
+func (w *Worker) receive(q *queue) int {
+	n := q.p.Recv(w.rx[:w.burst])
+	if n == 0 {
+		return 0
+	}
+	q.rec = w.t.Port(uint32(q.id))
+	var bytes uint64
+	p := &w.pkt
+	for _, f := range w.rx[:n] {
+		bytes += uint64(f.Len)
+		p.frame, p.chunk = f, w.pool.Chunk(f)
+		w.finish(p, w.input(p, q.rec))
+	}
+	words := w.c.ports[linkWords*int(q.id):]
+	words[rxPackets] += uint64(n)
+	words[rxBytes] += bytes
+	return n
+}
+
+// finish ends a packet's way: the one place where it is counted as forwarded or dropped.
+func (w *Worker) finish(p *pkt, v verdict) {
+	switch v {
+	case sent:
+		w.c.words[cntForwarded]++
+		return
+	case cut:
+		w.c.words[cntForwarded]++
+	case drop:
+		w.c.words[cntReasons+int(p.reason)]++
+	}
+	w.release(p.frame)
+}
+
+// release gives a frame back: the one place where frames return to the pool, but for those that a port took.
+func (w *Worker) release(f port.Frame) { w.pool.Put(f.Chunk) }
+
+// enqueue puts a frame behind those that leave by q at the end of the burst.
+func (w *Worker) enqueue(q *queue, f port.Frame) {
+	if q.n == len(q.out) {
+		w.send(q)
+	}
+	q.out[q.n] = f
+	q.n++
+	q.bytes += uint64(f.Len)
+}
+
+// send hands a queue to its port. What the port does not take is lost.
+func (w *Worker) send(q *queue) {
+	n := q.p.Send(q.out[:q.n])
+	for _, f := range q.out[n:q.n] {
+		q.bytes -= uint64(f.Len)
+		w.c.words[cntReasons+int(TxFull)]++
+		w.release(f)
+	}
+	words := w.c.ports[linkWords*int(q.id):]
+	words[txPackets] += uint64(n)
+	words[txBytes] += q.bytes
+	q.n, q.bytes = 0, 0
+}
+
+// newFrame takes a free frame for a packet of n bytes with room for headers in front.
+func (w *Worker) newFrame(n int) (port.Frame, bool) {
+	if n > w.room {
+		return port.Frame{}, false
+	}
+	c, ok := w.pool.Get()
+	return port.Frame{Chunk: c, Start: port.Headroom, Len: uint16(n)}, ok
+}
