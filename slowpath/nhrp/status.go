@@ -130,7 +130,8 @@ var peerStageNames = [...]string{"IKE", "NHRP", "UP"}
 // String is the word that IOS shows.
 func (s PeerStage) String() string { return name(peerStageNames[:], int(s)) }
 
-// PeerStatus is one NBMA peer of an interface, for `show dmvpn`.
+// PeerStatus is one NBMA peer of an interface, for `show dmvpn`. Destinations that are being resolved (Incomplete) have
+// no NBMA address; a row with Local stands for this box and counts what it answered for.
 type PeerStatus struct {
 	NBMA    netip.Addr
 	Tunnel  netip.Addr // of the first entry

@@ -1,0 +1,120 @@
+package nhrp
+
+import (
+	"net/netip"
+
+	"nave/slowpath/nhrp/nhrpmsg"
+)
+
+// passOn sends a packet a hop nearer to dst, as a transit NHS (RFC 2332 sections 5.2 and 5.3).
+func (m *Machine) passOn(p *packet, dst netip.Addr) {
+	if m.visited(p) {
+		m.loop(p)
+		return
+	}
+	out, to := m.towards(p, dst)
+	if to == nil {
+		p.ifc.drop(DropNoRoute)
+		if p.Type == nhrpmsg.ResolutionRequest {
+			m.refuse(p, nhrpmsg.NoBinding)
+			return
+		}
+		m.sendError(p.ifc, p.from, &p.Message, nhrpmsg.ProtocolUnreachable, 0, p.raw)
+		return
+	}
+	if p.HopCount <= 1 {
+		p.ifc.drop(DropHopCount)
+		m.sendError(p.ifc, p.from, &p.Message, nhrpmsg.HopCountExceeded, 9, p.raw)
+		return
+	}
+	msg := detached(p.Message)
+	msg.HopCount--
+	if p.compulsoryUnknown() {
+		// Not for us to understand: passed on, but without taking part.
+	} else if e := msg.Ext(transitExt(p.Type)); e != nil {
+		c := out.selfEntry()
+		c.PrefixLen = 0
+		e.AddEntry(c)
+		m.fillNAT(p, &msg)
+	}
+	if size := len(p.raw) + 64; size > maxPacket {
+		p.ifc.drop(DropFull)
+		m.sendError(p.ifc, p.from, &p.Message, nhrpmsg.SizeExceeded, 0, p.raw)
+		return
+	}
+	m.send(out, to.nbma, msg)
+}
+
+// transitExt is the list that those whom a packet passes enter themselves in.
+func transitExt(t nhrpmsg.Type) nhrpmsg.ExtType {
+	if t == nhrpmsg.ResolutionReply || t == nhrpmsg.RegistrationReply || t == nhrpmsg.PurgeReply {
+		return nhrpmsg.ExtReverseTransit
+	}
+	return nhrpmsg.ExtForwardTransit
+}
+
+// visited tells whether the packet was here before: our protocol address is in its list. An NBMA address would not do,
+// as nodes behind one NAT box share it.
+func (m *Machine) visited(p *packet) bool {
+	e := p.Ext(transitExt(p.Type))
+	if e == nil {
+		return false
+	}
+	entries, err := p.Entries(e)
+	if err != nil {
+		return false
+	}
+	for _, c := range entries {
+		if m.isSelf(p.ifc, c.Proto) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *Machine) loop(p *packet) {
+	p.ifc.drop(DropLoop)
+	m.emit(Log{Kind: LogLoop, Iface: p.ifc.cfg.Name, Protocol: p.SrcProto, NBMA: p.from, Other: p.DstProto})
+	m.sendError(p.ifc, p.from, &p.Message, nhrpmsg.LoopDetected, 0, p.raw)
+}
+
+// towards is the next hop to a protocol address in the packet's network: its own entry, or that of the routed next hop.
+// It is never where the packet came from.
+func (m *Machine) towards(p *packet, dst netip.Addr) (*iface, *peer) {
+	e := m.findHost(p.ifc, dst)
+	if e == nil {
+		r, ok := m.env.Lookup(p.ifc.cfg.Name, dst)
+		out := m.ifaces[r.Iface]
+		if !ok || r.Local || out == nil || out.net != p.ifc.net || !r.NextHop.IsValid() {
+			return nil, nil
+		}
+		if e = out.cache[host(r.NextHop)]; e == nil || e.peer == nil {
+			return nil, nil
+		}
+	}
+	if !e.peer.ready || e.ifc == p.ifc && e.peer.nbma == p.from {
+		return nil, nil
+	}
+	return e.ifc, e.peer
+}
+
+// fillNAT tells the receiver the address behind NAT that the packet's maker may not know: of the requester in a
+// request, of the responder in a reply. Only an empty extension is filled.
+func (m *Machine) fillNAT(p *packet, msg *nhrpmsg.Message) {
+	x := msg.Ext(nhrpmsg.ExtNAT)
+	if x == nil || len(x.Value) > 0 {
+		return
+	}
+	whose := p.SrcProto
+	if p.Type == nhrpmsg.ResolutionReply {
+		if len(p.CIEs) == 0 {
+			return
+		}
+		whose = p.CIEs[0].Proto
+	} else if p.Type != nhrpmsg.ResolutionRequest {
+		return
+	}
+	if e := m.findHost(p.ifc, whose); e != nil && e.claimed.IsValid() && e.claimed != e.peer.nbma {
+		x.AddEntry(p.ifc.natEntry(whose, e.peer.nbma))
+	}
+}
