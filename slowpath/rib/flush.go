@@ -161,6 +161,7 @@ func (r *RIB) settleHops() {
 		if h.refs == 0 {
 			r.watch(h, NextHop{})
 			delete(r.hops, h.key)
+			delete(r.byID, h.id)
 			if h.installed {
 				r.batch.DelAdjacencies = append(r.batch.DelAdjacencies, h.id)
 			}

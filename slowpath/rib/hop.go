@@ -31,7 +31,7 @@ func (r *RIB) hop(k hopKey) *hop {
 	h := r.hops[k]
 	if h == nil {
 		h = &hop{key: k, id: r.ids.take()}
-		r.hops[k] = h
+		r.hops[k], r.byID[h.id] = h, h
 	}
 	h.refs++
 	r.dirtyHops[h] = struct{}{}
@@ -132,6 +132,9 @@ func (r *RIB) buildTunnel(h *hop, i *iface, a *fib.Adjacency) (on NextHop) {
 	}
 	if b, ok := i.nextHops.Lookup(h.key.addr); h.key.addr.IsValid() && ok && b.Via {
 		a.Resolve, a.NextHop = true, h.key.addr
+	}
+	if t.Protected && a.SA == 0 {
+		return on // no association: nothing leaves in clear
 	}
 	out, gateway, ok := r.underlay(t.OuterVRF, nbma)
 	if !ok {

@@ -1,6 +1,7 @@
 package rib
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -91,3 +92,28 @@ func (r *RIB) TunnelAdjacencies() []Use {
 	}
 	return out
 }
+
+// Hop tells which interface and which next hop on it an adjacency is for; the zero Addr stands for whoever is on the
+// link.
+func (r *RIB) Hop(id fib.AdjID) (iface string, addr netip.Addr, ok bool) {
+	h := r.byID[id]
+	if h == nil {
+		return "", netip.Addr{}, false
+	}
+	return h.key.iface, h.key.addr, true
+}
+
+// Moves counts changes of what routing says (NHRP and neighbours not among them): whoever depends on routes looks
+// again when it has grown.
+func (r *RIB) Moves() uint64 { return r.moves }
+
+// Interface is what was last said of an interface.
+func (r *RIB) Interface(name string) (Interface, bool) {
+	if i := r.ifaces[name]; i != nil {
+		return i.Interface, true
+	}
+	return Interface{}, false
+}
+
+// VRFs lists the tables that have routes.
+func (r *RIB) VRFs() []fib.VRF { return slices.Sorted(maps.Keys(r.tables)) }

@@ -100,7 +100,9 @@ type RIB struct {
 	byNeigh    map[NextHop]map[*hop]struct{} // tunnel and link hops by the neighbour they are built from
 	dirty      map[*entry]struct{}
 	dirtyHops  map[*hop]struct{}
+	byID       map[fib.AdjID]*hop
 	routesMove bool // a route that others may resolve through has changed since the last Flush
+	moves      uint64
 	ids        idPool[fib.AdjID]
 	groups     idPool[fib.GroupID]
 	dirtyGroup map[string]struct{} // tunnels whose list changed
@@ -115,7 +117,7 @@ func New(apply func(*fib.Batch) ([]fib.Refusal, error), n Neighbours) *RIB {
 	return &RIB{
 		apply: apply, neighbours: n,
 		ifaces: make(map[string]*iface), tables: make(map[fib.VRF]*table),
-		hops: make(map[hopKey]*hop), byNeigh: make(map[NextHop]map[*hop]struct{}),
+		hops: make(map[hopKey]*hop), byID: make(map[fib.AdjID]*hop), byNeigh: make(map[NextHop]map[*hop]struct{}),
 		dirty: make(map[*entry]struct{}), dirtyHops: make(map[*hop]struct{}),
 		ids: idPool[fib.AdjID]{next: fib.FirstAdj}, groups: idPool[fib.GroupID]{next: 1},
 		dirtyGroup: make(map[string]struct{}),
@@ -186,6 +188,7 @@ func (r *RIB) moved(e *entry, s Source) {
 	r.dirty[e] = struct{}{}
 	if s != Adjacency && s != Shortcut {
 		r.routesMove = true
+		r.moves++
 		r.touchUnderlay(e.vrf, e.prefix)
 	}
 }

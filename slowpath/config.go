@@ -1,0 +1,71 @@
+package slowpath
+
+import (
+	"net/netip"
+	"slices"
+
+	"nave/fastpath/fib"
+	"nave/slowpath/nhrp"
+	"nave/slowpath/rib"
+)
+
+// Config is all that a Router is told. It is a value; the Router compares it with the last one and touches only what
+// differs.
+type Config struct {
+	Interfaces []Interface
+	Statics    map[fib.VRF][]rib.StaticRoute
+	NHRP       nhrp.Config
+}
+
+// Interface is a port, loopback or tunnel.
+type Interface struct {
+	rib.Interface
+	NoUnreachables bool // `no ip unreachables`: no ICMP errors but for TTL and size towards this side
+}
+
+// Configure makes the Router run with c.
+func (r *Router) Configure(c Config) error {
+	return r.step(func() {
+		r.ports, r.tunnels = make(map[fib.PortID]string), make(map[fib.TunnelID]string)
+		r.quiet = make(map[string]bool)
+		for _, i := range c.Interfaces {
+			r.quiet[i.Name] = i.NoUnreachables
+			if i.Tunnel != nil {
+				r.tunnels[i.Tunnel.ID] = i.Name
+			} else if i.Port != 0 {
+				r.ports[i.Port] = i.Name
+			}
+		}
+		for _, name := range r.rib.Interfaces() {
+			if !slices.ContainsFunc(c.Interfaces, func(i Interface) bool { return i.Name == name }) {
+				r.rib.RemoveInterface(name)
+			}
+		}
+		for _, i := range c.Interfaces {
+			r.rib.SetInterface(i.Interface)
+		}
+		for _, vrf := range r.rib.VRFs() {
+			if _, ok := c.Statics[vrf]; !ok {
+				r.rib.SetStatics(vrf, nil)
+			}
+		}
+		for vrf, s := range c.Statics {
+			r.rib.SetStatics(vrf, s)
+		}
+		r.carryOut(r.nhrp.Configure(r.now, c.NHRP))
+	})
+}
+
+// tunnel finds a tunnel interface by name.
+func (r *Router) tunnel(name string) (rib.Interface, bool) {
+	i, ok := r.rib.Interface(name)
+	return i, ok && i.Tunnel != nil
+}
+
+// addressOf is the primary address of an interface; the zero Addr where it has none.
+func (r *Router) addressOf(name string) netip.Addr {
+	if i, ok := r.rib.Interface(name); ok && len(i.Addrs) > 0 {
+		return i.Addrs[0].Addr()
+	}
+	return netip.Addr{}
+}

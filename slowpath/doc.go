@@ -1,0 +1,14 @@
+// Package slowpath decides; the fast path forwards. A Router builds and runs the protocols of one box, and is the only
+// place that knows all of them.
+//
+//	router.go   the Router and its step: what happened, what the protocols say to it, one batch to the fast path
+//	config.go   what it is told: interfaces, static routes, NHRP
+//	punts.go    packets that the fast path sent up, by reason
+//	nhrp.go     carries out what NHRP wants; sends its packets
+//	hold.go     packets that wait for a next hop
+//	sweep.go    what is looked at now and then: peers in use, learned path MTUs
+//	status.go   copies of its state, for show output
+//
+// A Router is a step function as the protocols in it are: it has no clock, socket, goroutine or lock. Its methods take
+// the time; one goroutine calls them (loop), or a test.
+package slowpath

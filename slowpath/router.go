@@ -1,0 +1,173 @@
+package slowpath
+
+import (
+	"net/netip"
+	"time"
+
+	"nave/fastpath"
+	"nave/fastpath/fib"
+	"nave/slowpath/nhrp"
+	"nave/slowpath/punt"
+	"nave/slowpath/reassembly"
+	"nave/slowpath/rib"
+)
+
+// Engine is the fast path: what a Router needs of fastpath.Engine.
+type Engine interface {
+	Apply(*fib.Batch) ([]fib.Refusal, error)
+	Inject(fastpath.Inject) error
+	AdjacencyCount(fib.AdjID) fastpath.Count
+}
+
+// Linux is the box that a Router runs on. Calls return at once; what they lead to comes back by Neighbour.
+type Linux interface {
+	rib.Neighbours
+	// Resolve has a neighbour looked for.
+	Resolve(iface string, addr netip.Addr)
+	// Deliver gives the host stack an IPv4 packet that came by a tunnel. The callee keeps no part of it.
+	Deliver(tunnel string, packet []byte)
+	// Routes makes these the routes by which the box's own programs reach what nave reaches.
+	Routes(vrf fib.VRF, routes []rib.Route)
+	// Log takes what an operator may want to know.
+	Log(nhrp.Log)
+}
+
+// Router is the control plane of one box.
+type Router struct {
+	engine     Engine
+	linux      Linux
+	rib        *rib.RIB
+	nhrp       *nhrp.Machine
+	police     *punt.Police
+	fragments  *reassembly.Buffer
+	held       held
+	ports      map[fib.PortID]string
+	tunnels    map[fib.TunnelID]string
+	quiet      map[string]bool // interfaces with `no ip unreachables`
+	now        time.Time
+	moves      uint64 // of the RIB, when NHRP and Linux were last told
+	nextSweep  time.Time
+	used       map[fib.AdjID]uint64 // packets, at the last sweep
+	pathMTU    map[pathKey]time.Time
+	ident      uint16
+	stats      Stats
+	stepFailed error
+}
+
+// Stats counts what the Router did with packets.
+type Stats struct {
+	Delivered    uint64 // to the host stack
+	NotLocal     uint64 // for us by a port, though steering gives those to the kernel: dropped
+	ICMPErrors   uint64 // sent
+	Held         uint64 // packets that waited for a next hop
+	HeldLost     uint64 // of those, dropped
+	NHRPSent     uint64
+	NHRPLost     uint64 // could not be handed to the fast path
+	InjectFailed uint64
+}
+
+// New makes a Router without interfaces.
+func New(e Engine, l Linux) *Router {
+	r := &Router{
+		engine: e, linux: l, police: punt.NewPolice(), fragments: reassembly.New(), held: newHeld(),
+		ports: make(map[fib.PortID]string), tunnels: make(map[fib.TunnelID]string), quiet: make(map[string]bool),
+		used: make(map[fib.AdjID]uint64), pathMTU: make(map[pathKey]time.Time),
+	}
+	r.rib = rib.New(e.Apply, l)
+	r.nhrp = nhrp.New(routes{r})
+	return r
+}
+
+// At sets the time of the steps that follow: call it before each.
+func (r *Router) At(now time.Time) *Router {
+	r.now = now
+	return r
+}
+
+// step runs f, then brings the fast path, NHRP and Linux up to date with what f changed.
+func (r *Router) step(f func()) error {
+	f()
+	err := r.rib.Flush()
+	if m := r.rib.Moves(); m != r.moves {
+		r.moves = m
+		r.carryOut(r.nhrp.Handle(r.now, nhrp.RoutesChanged{}))
+		if e := r.rib.Flush(); err == nil {
+			err = e
+		}
+		for _, vrf := range r.rib.VRFs() {
+			r.linux.Routes(vrf, r.rib.Routes(vrf))
+		}
+	}
+	r.releaseHeld()
+	if err != nil {
+		r.stepFailed = err
+	}
+	return err
+}
+
+// Tick does what is due.
+func (r *Router) Tick(now time.Time) {
+	r.now = now
+	_ = r.step(func() {
+		if d := r.nhrp.Deadline(); !d.IsZero() && !d.After(now) {
+			r.carryOut(r.nhrp.Handle(now, nhrp.Tick{}))
+		}
+		r.fragments.Tick(now)
+		r.expireHeld()
+		if !r.nextSweep.After(now) {
+			r.sweep()
+			r.nextSweep = now.Add(sweepEvery)
+		}
+	}) // an error stands in Status
+}
+
+// Deadline is when Tick is wanted.
+func (r *Router) Deadline() time.Time {
+	d := r.nextSweep
+	for _, t := range []time.Time{r.nhrp.Deadline(), r.fragments.Deadline(), r.held.deadline()} {
+		if !t.IsZero() && (d.IsZero() || t.Before(d)) {
+			d = t
+		}
+	}
+	return d
+}
+
+// Neighbour says that a host on a link has this MAC address, or (ok false) that it is not known any more.
+func (r *Router) Neighbour(iface string, addr netip.Addr, mac [6]byte, ok bool) {
+	_ = r.step(func() {
+		r.rib.Neighbour(iface, addr, mac, ok)
+		if ok {
+			r.held.ready(nextHop{iface, addr})
+		}
+	})
+}
+
+// Clear takes down NHRP entries and the sessions that stand on them.
+func (r *Router) Clear(c nhrp.Clear) {
+	_ = r.step(func() { r.carryOut(r.nhrp.Handle(r.now, c)) })
+}
+
+// ClearStatistics zeroes NHRP counters.
+func (r *Router) ClearStatistics(c nhrp.ClearStatistics) {
+	_ = r.step(func() { r.carryOut(r.nhrp.Handle(r.now, c)) })
+}
+
+// routes is the RIB as NHRP sees it.
+type routes struct{ r *Router }
+
+// Lookup implements nhrp.Routes.
+func (s routes) Lookup(iface string, dst netip.Addr) (nhrp.Route, bool) {
+	i, ok := s.r.rib.Interface(iface)
+	if !ok {
+		return nhrp.Route{}, false
+	}
+	found, ok := s.r.rib.Lookup(i.VRF, dst)
+	if !ok {
+		return nhrp.Route{}, false
+	}
+	out := nhrp.Route{Prefix: found.Prefix, Local: found.Source == rib.Local}
+	if len(found.Hops) > 0 {
+		out.Iface, out.NextHop = found.Hops[0].Iface, found.Hops[0].Addr
+	}
+	return out, true
+}

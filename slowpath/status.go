@@ -1,0 +1,44 @@
+package slowpath
+
+import (
+	"nave/fastpath"
+	"nave/fastpath/fib"
+	"nave/slowpath/nhrp"
+	"nave/slowpath/reassembly"
+	"nave/slowpath/rib"
+)
+
+// Status is a copy of what a Router knows, for show output.
+type Status struct {
+	NHRP       nhrp.Status
+	Routes     map[fib.VRF][]rib.Route
+	Interfaces []rib.Interface
+	Refused    []fib.Refusal               // entries that the fast path has no room for
+	Policed    [fastpath.NumReasons]uint64 // punts dropped by the police, by reason
+	Reassembly reassembly.Stats
+	Packets    Stats
+	Error      string // of the last step that failed: a bug
+}
+
+// Status copies the state.
+func (r *Router) Status() Status {
+	s := Status{
+		NHRP: r.nhrp.Status(r.now), Routes: make(map[fib.VRF][]rib.Route), Refused: r.rib.Refused(),
+		Policed: r.police.Refused, Reassembly: r.fragments.Stats, Packets: r.stats,
+	}
+	for _, vrf := range r.rib.VRFs() {
+		s.Routes[vrf] = r.rib.Routes(vrf)
+	}
+	for _, name := range r.rib.Interfaces() {
+		if i, ok := r.rib.Interface(name); ok {
+			s.Interfaces = append(s.Interfaces, i)
+		}
+	}
+	if r.stepFailed != nil {
+		s.Error = r.stepFailed.Error()
+	}
+	return s
+}
+
+// Adjacencies lists the adjacencies of tunnels and the peers they lead to, for their counters.
+func (r *Router) Adjacencies() []rib.Use { return r.rib.TunnelAdjacencies() }
