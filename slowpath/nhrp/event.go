@@ -9,7 +9,6 @@ type Event interface{ event() }
 type Received struct {
 	Iface    string
 	From     netip.Addr // source of the outer packet
-	To       netip.Addr // destination of the outer packet; the zero Addr if unknown
 	Identity string     // IKE identity of the peer whose SA it came by; empty without protection
 	Payload  []byte
 }
