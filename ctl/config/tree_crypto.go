@@ -167,7 +167,6 @@ type IPsecProfile struct {
 	IdleTime      time.Duration // `set security-association idle-time`; 0: the global one
 	ReplayWindow  int           // 0: the global one
 	ReplayOff     bool
-	DFBit         string // empty: the global one
 	ResponderOnly bool
 	Pos           Pos
 	Lines         Lines

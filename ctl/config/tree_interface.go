@@ -27,8 +27,6 @@ type Interface struct {
 	VLANNative     bool
 	NoRedirects    bool // `no ip redirects`
 	NoUnreachables bool // `no ip unreachables`
-	Access         InterfaceAccess
-	PolicyMap      string // `ip policy route-map`
 
 	MPLS  InterfaceMPLS
 	EIGRP []*InterfaceEIGRP // by AS
@@ -39,11 +37,6 @@ type Interface struct {
 	Ignored []string // commands without effect, canonical
 	Pos     Pos
 	Lines   Lines
-}
-
-// InterfaceAccess is `ip access-group`.
-type InterfaceAccess struct {
-	In, Out string
 }
 
 // InterfaceMPLS is what `mpls ...` says on an interface.

@@ -204,7 +204,7 @@ type EIGRPNamedInterface struct {
 // KeyChain is `key chain NAME`.
 type KeyChain struct {
 	Name string
-	Keys []Key
+	Keys []*Key
 	Pos  Pos
 }
 
