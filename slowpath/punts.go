@@ -21,7 +21,7 @@ func (r *Router) Punt(p *fastpath.Punt) {
 func (r *Router) handlePunt(p *fastpath.Punt) {
 	switch p.Reason {
 	case fastpath.NHRP:
-		r.carryOut(r.nhrp.Handle(r.now, nhrp.Received{Iface: r.tunnels[p.Tunnel], From: p.OuterSrc, To: p.OuterDst, Payload: p.Packet}))
+		r.carryOut(r.nhrp.Handle(r.now, nhrp.Received{Iface: r.tunnels[p.Tunnel], From: p.OuterSrc, Payload: p.Packet}))
 	case fastpath.Local:
 		if name := r.tunnels[p.Tunnel]; name != "" {
 			r.stats.Delivered++

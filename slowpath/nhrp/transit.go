@@ -19,12 +19,12 @@ func (m *Machine) passOn(p *packet, dst netip.Addr) {
 			m.refuse(p, nhrpmsg.NoBinding)
 			return
 		}
-		m.sendError(p.ifc, p.from, &p.Message, nhrpmsg.ProtocolUnreachable, 0, p.raw)
+		m.transitError(p, nhrpmsg.ProtocolUnreachable, 0)
 		return
 	}
 	if p.HopCount <= 1 {
 		p.ifc.drop(DropHopCount)
-		m.sendError(p.ifc, p.from, &p.Message, nhrpmsg.HopCountExceeded, 9, p.raw)
+		m.transitError(p, nhrpmsg.HopCountExceeded, 9)
 		return
 	}
 	msg := detached(p.Message)
@@ -39,7 +39,7 @@ func (m *Machine) passOn(p *packet, dst netip.Addr) {
 	}
 	if size := len(p.raw) + 64; size > maxPacket {
 		p.ifc.drop(DropFull)
-		m.sendError(p.ifc, p.from, &p.Message, nhrpmsg.SizeExceeded, 0, p.raw)
+		m.transitError(p, nhrpmsg.SizeExceeded, 0)
 		return
 	}
 	m.send(out, to.nbma, msg)
@@ -75,7 +75,16 @@ func (m *Machine) visited(p *packet) bool {
 func (m *Machine) loop(p *packet) {
 	p.ifc.drop(DropLoop)
 	m.emit(Log{Kind: LogLoop, Iface: p.ifc.cfg.Name, Protocol: p.SrcProto, NBMA: p.from, Other: p.DstProto})
-	m.sendError(p.ifc, p.from, &p.Message, nhrpmsg.LoopDetected, 0, p.raw)
+	m.transitError(p, nhrpmsg.LoopDetected, 0)
+}
+
+// transitError reports to the maker of a packet, straight if we know where it is: the way back may be the loop.
+func (m *Machine) transitError(p *packet, code nhrpmsg.ErrorCode, offset int) {
+	ifc, to := p.ifc, p.from
+	if e := m.findHost(ifc, p.SrcProto); e != nil && e.peer.ready {
+		ifc, to = e.ifc, e.peer.nbma
+	}
+	m.sendError(ifc, to, &p.Message, code, offset, p.raw)
 }
 
 // towards is the next hop to a protocol address in the packet's network: its own entry, or that of the routed next hop.

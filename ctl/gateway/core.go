@@ -1,0 +1,78 @@
+package gateway
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"nave/ctl/config"
+	"nave/slowpath"
+)
+
+// Core is a configuration, the facts of a box, and the Router that runs by them. It has no goroutine and no clock.
+type Core struct {
+	tree     *config.Config
+	facts    Facts
+	numbers  *numbers
+	router   *slowpath.Router
+	problems []Problem
+	current  slowpath.Config
+}
+
+// NewCore makes a Core without configuration.
+func NewCore(e slowpath.Engine, l slowpath.Linux) *Core {
+	return &Core{
+		tree: &config.Config{}, numbers: newNumbers(), router: slowpath.New(e, l),
+		facts: Facts{Links: make(map[string]Link), Leases: make(map[string]Lease)},
+	}
+}
+
+// Router is the control plane.
+func (c *Core) Router() *slowpath.Router { return c.router }
+
+// Tree is the running configuration. It is not to be changed.
+func (c *Core) Tree() *config.Config { return c.tree }
+
+// Problems lists what is configured and not carried out.
+func (c *Core) Problems() []Problem { return slices.Clone(c.problems) }
+
+// Facts are the links and leases that the Core knows of.
+func (c *Core) Facts() Facts {
+	return Facts{Links: maps.Clone(c.facts.Links), Leases: maps.Clone(c.facts.Leases)}
+}
+
+// Current is what the control plane was last told.
+func (c *Core) Current() slowpath.Config { return c.current }
+
+// Configure runs by another configuration. What it has in common with the one before stays as it is.
+func (c *Core) Configure(now time.Time, tree *config.Config) error {
+	c.tree = tree
+	return c.apply(now)
+}
+
+// SetLink says that a port is there, or has changed.
+func (c *Core) SetLink(now time.Time, name string, l Link) error {
+	if old, ok := c.facts.Links[name]; ok && old == l {
+		return nil
+	}
+	c.facts.Links[name] = l
+	return c.apply(now)
+}
+
+// SetLease says what DHCP gave on an interface; the zero Lease takes it away.
+func (c *Core) SetLease(now time.Time, name string, l Lease) error {
+	if c.facts.Leases[name] == l {
+		return nil
+	}
+	if l == (Lease{}) {
+		delete(c.facts.Leases, name)
+	} else {
+		c.facts.Leases[name] = l
+	}
+	return c.apply(now)
+}
+
+func (c *Core) apply(now time.Time) error {
+	c.current, c.problems = translate(c.tree, c.facts, c.numbers)
+	return c.router.At(now).Configure(c.current)
+}

@@ -1,0 +1,11 @@
+// Package gateway is the composition root: it makes a box of a configuration.
+//
+//	translate.go  the configuration tree, and what the box has, into what the control plane is told
+//	core.go       the Core: tree, facts and Router together, without goroutines or Linux; the simulator runs it too
+//	gateway.go    the Gateway: a Core on a Linux box, with its goroutines
+//	ports.go      netdevs as ports: addresses, AF_XDP sockets, steering
+//	linux.go      what the control plane asks of Linux
+//	twins.go      tunnel interfaces as TUN devices
+//	leases.go     DHCP
+//	status.go     a copy of the state, for show output
+package gateway

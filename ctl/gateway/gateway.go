@@ -1,0 +1,220 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"nave/bpf"
+	"nave/ctl/config"
+	"nave/fastpath"
+	"nave/slowpath/host"
+	"nave/slowpath/loop"
+	"nave/slowpath/nhrp"
+)
+
+// Options say how a Gateway runs on its box.
+type Options struct {
+	Ports  map[string]string // netdev by interface name: "Ethernet0" to "eth0"
+	RunDir string            // for what outlives the process: pins and notes of what was added. One a daemon
+	Copy   bool              // AF_XDP without zero-copy, for drivers whose zero-copy is broken
+	Log    *slog.Logger
+	// Event takes what the protocols report. It must not block.
+	Event func(nhrp.Log)
+}
+
+// Gateway is a running box.
+type Gateway struct {
+	opt      Options
+	host     *host.Host
+	steering *bpf.Steering
+	engine   *fastpath.Engine
+	core     *Core
+	loop     *loop.Loop
+	started  time.Time
+	linux    *linux
+	ports    map[string]*port // by interface name; fixed once started
+	twins    map[string]*twin
+	leases   map[string]context.CancelFunc
+	workers  []*worker
+	ctx      context.Context
+	cancel   context.CancelFunc
+	running  sync.WaitGroup // the control plane and the workers
+	readers  sync.WaitGroup // of twins and DHCP servers
+	failed   chan error // the first failure of something that must not fail
+	unlock   func()
+}
+
+// Start makes a box of a configuration and runs it until Stop. On an error nothing is left behind but what was there.
+func Start(ctx context.Context, tree *config.Config, opt Options) (*Gateway, error) {
+	g := &Gateway{
+		opt: opt, loop: loop.New(4096), started: time.Now(), ports: make(map[string]*port), twins: make(map[string]*twin),
+		leases: make(map[string]context.CancelFunc), failed: make(chan error, 1),
+	}
+	g.ctx, g.cancel = context.WithCancel(ctx)
+	if err := g.start(tree); err != nil {
+		g.Stop(false)
+		return nil, err
+	}
+	return g, nil
+}
+
+func (g *Gateway) start(tree *config.Config) (err error) {
+	if g.unlock, err = lock(slices.Sorted(maps.Values(g.opt.Ports))); err != nil {
+		return err
+	}
+	if g.host, err = host.Open(g.opt.RunDir); err != nil {
+		return err
+	}
+	if err := bpf.MountFS(g.pins()); err != nil {
+		return err
+	}
+	if g.steering, err = bpf.New(); err != nil {
+		return err
+	}
+	plan, err := g.plan(tree)
+	if err != nil {
+		return err
+	}
+	// A punt must hold a whole frame: the largest packet of any port.
+	if g.engine, err = fastpath.New(fastpath.Config{Workers: plan.workers, SlotSize: plan.chunk + 64}); err != nil {
+		return err
+	}
+	g.linux = newLinux(g)
+	g.core = NewCore(g.engine, g.linux)
+	if err := g.openPorts(tree, plan); err != nil {
+		return err
+	}
+	if err := g.configure(time.Now(), tree); err != nil {
+		return err
+	}
+	if err := g.attachPorts(); err != nil {
+		return err
+	}
+	if err := g.host.Watch(g.ctx, g.watcher()); err != nil {
+		return err
+	}
+	if err := g.host.WatchPathMTU(g.ctx, g.tooBig); err != nil {
+		return err
+	}
+	g.run()
+	return nil
+}
+
+// run starts the goroutines: one for the control plane, two a worker.
+func (g *Gateway) run() {
+	g.running.Go(func() { g.loop.Run(g.ctx, g.core.Router()) })
+	for _, w := range g.workers {
+		g.running.Go(func() {
+			if err := w.Run(g.ctx, w.config); err != nil {
+				g.fail(fmt.Errorf("worker %d: %w", w.Index(), err))
+			}
+		})
+		g.running.Go(func() {
+			if err := g.engine.Punts(g.ctx, w.Index(), g.punted); err != nil && g.ctx.Err() == nil {
+				g.fail(fmt.Errorf("punts of worker %d: %w", w.Index(), err))
+			}
+		})
+	}
+	g.running.Go(g.linux.run)
+}
+
+// punted hands a punted packet to the control plane. What finds its inbox full is lost, as on any ring.
+func (g *Gateway) punted(p *fastpath.Punt) {
+	q := *p
+	q.Packet = slices.Clone(p.Packet)
+	if !g.loop.Try(func(now time.Time) { g.core.Router().At(now).Punt(&q) }) {
+		g.linux.lost.Add(1)
+	}
+}
+
+// tooBig hands a path MTU to the control plane.
+func (g *Gateway) tooBig(t host.TooBig) {
+	if t.Protocol == 47 {
+		g.loop.Try(func(now time.Time) { g.core.Router().At(now).TooBig(t.Local, t.Remote, t.MTU, t.Quoted) })
+	}
+}
+
+func (g *Gateway) fail(err error) {
+	select {
+	case g.failed <- err:
+	default:
+	}
+}
+
+// Failed reports the failure of something that a Gateway can't do without.
+func (g *Gateway) Failed() <-chan error { return g.failed }
+
+// Alive runs through the control plane's inbox and tells whether it answered in time: for a watchdog.
+func (g *Gateway) Alive(within time.Duration) bool {
+	answered := make(chan struct{})
+	if !g.loop.Try(func(time.Time) { close(answered) }) {
+		return false
+	}
+	select {
+	case <-answered:
+		return true
+	case <-time.After(within):
+		return false
+	}
+}
+
+// Configure runs by another configuration: what differs is applied, the rest is not touched.
+func (g *Gateway) Configure(tree *config.Config) error {
+	err := errors.New("gateway: the control plane has stopped")
+	g.loop.Call(func(now time.Time) { err = g.configure(now, tree) })
+	return err
+}
+
+// configure is Configure in the control plane's goroutine, or before that runs.
+func (g *Gateway) configure(now time.Time, tree *config.Config) error {
+	if err := g.core.Configure(now, tree); err != nil {
+		return fmt.Errorf("gateway: %w", err)
+	}
+	return g.follow()
+}
+
+// follow makes Linux agree with the configuration: addresses, twins, DHCP clients, what is steered.
+func (g *Gateway) follow() error {
+	return errors.Join(g.setLinks(), g.setTwins(), g.setLeases(), g.setLocals())
+}
+
+// Do runs f in the control plane's goroutine and waits. It returns false once the Gateway has stopped.
+func (g *Gateway) Do(f func(now time.Time, c *Core)) bool {
+	return g.loop.Call(func(now time.Time) { f(now, g.core) })
+}
+
+// Stop ends the Gateway. The ports keep their addresses and their steering, so the box answers and forwards nothing;
+// release takes the steering off too, and the kernel is then as it was before nave.
+func (g *Gateway) Stop(release bool) {
+	g.cancel()
+	g.running.Wait()
+	for _, t := range g.twins {
+		t.Close()
+	}
+	g.readers.Wait()
+	g.closePorts(release)
+	if g.steering != nil {
+		g.steering.Close()
+	}
+	if release {
+		_ = bpf.UnmountFS(g.pins())
+	}
+	if g.engine != nil {
+		g.engine.Close()
+	}
+	for _, w := range g.workers {
+		w.umem.Close()
+	}
+	if g.host != nil {
+		g.host.Close()
+	}
+	if g.unlock != nil {
+		g.unlock()
+	}
+}

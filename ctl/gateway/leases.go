@@ -1,0 +1,66 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"nave/slowpath/host"
+)
+
+// setLeases runs a DHCP client for each interface that wants one.
+func (g *Gateway) setLeases() error {
+	want := make(map[string]string)
+	for _, i := range g.core.tree.Interfaces {
+		if i.DHCP && !i.Shutdown && g.ports[i.Name] != nil {
+			want[i.Name] = i.DHCPHost
+		}
+	}
+	for name, cancel := range g.leases {
+		if _, ok := want[name]; !ok {
+			cancel()
+			delete(g.leases, name)
+			g.leased(time.Now(), name, host.Lease{})
+		}
+	}
+	for name, hostname := range want {
+		if g.leases[name] != nil {
+			continue
+		}
+		ctx, cancel := context.WithCancel(g.ctx)
+		g.leases[name] = cancel
+		p := g.ports[name]
+		if hostname == "" {
+			hostname = g.core.tree.Hostname
+		}
+		g.readers.Go(func() {
+			g.host.RunDHCP(ctx, p.netdev, hostname, g.opt.Log, func(l host.Lease) {
+				g.loop.Do(func(now time.Time) {
+					if ctx.Err() == nil {
+						g.leased(now, name, l)
+					}
+				})
+			})
+		})
+	}
+	return nil
+}
+
+// leased makes the box use what DHCP gave.
+func (g *Gateway) leased(now time.Time, name string, l host.Lease) {
+	if l.Address.IsValid() {
+		g.opt.Log.Info("DHCP lease", "interface", name, "address", l.Address, "gateway", l.Gateway, "until", l.Expires)
+	} else {
+		g.opt.Log.Info("DHCP lease lost", "interface", name)
+	}
+	before := g.core.facts.Leases[name]
+	next := Lease{Address: l.Address, Gateway: l.Gateway}
+	if before == next {
+		return
+	}
+	if err := g.core.SetLease(now, name, next); err != nil {
+		g.opt.Log.Error("DHCP lease", "interface", name, "error", err)
+	}
+	if err := g.follow(); err != nil {
+		g.opt.Log.Error("DHCP lease", "interface", name, "error", err)
+	}
+}

@@ -1,0 +1,231 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+
+	"nave/bpf"
+	"nave/ctl/config"
+	"nave/fastpath"
+	"nave/fastpath/fib"
+	"nave/fastpath/port/afxdp"
+	"nave/slowpath/host"
+)
+
+// queuesPerPort is how many sockets a port has room for in the steering map.
+const queuesPerPort = 64
+
+// Frames of each worker: for the rings of its ports and what is under way.
+const (
+	framesPerPort = 6144
+	framesOwn     = 4096
+)
+
+// port is a netdev as a port.
+type port struct {
+	name     string // interface
+	netdev   string
+	id       fib.PortID
+	link     host.Link
+	queues   []*afxdp.Port // queue q is worker q's
+	attached *bpf.Attachment
+}
+
+// worker is a worker of the fast path and the memory of its packets.
+type worker struct {
+	*fastpath.Worker
+	umem   *afxdp.UMEM
+	config fastpath.RunConfig
+}
+
+// plan is how many workers there are, and how large a frame must be.
+type plan struct {
+	workers int
+	chunk   int
+	links   map[string]host.Link
+}
+
+func (g *Gateway) pins() string { return filepath.Join(g.opt.RunDir, "bpf") }
+
+// plan looks at the netdevs. Each RX queue must have a worker: what arrives on a queue without one is dropped.
+func (g *Gateway) plan(tree *config.Config) (plan, error) {
+	p := plan{workers: max(1, tree.Fastpath.Count, len(tree.Fastpath.CPUs)), chunk: 2048, links: make(map[string]host.Link)}
+	if len(g.opt.Ports) >= bpf.MaxSockets/queuesPerPort {
+		return p, fmt.Errorf("gateway: %d ports: at most %d", len(g.opt.Ports), bpf.MaxSockets/queuesPerPort-1)
+	}
+	for name, dev := range g.opt.Ports {
+		l, err := g.host.Link(dev)
+		if err != nil {
+			return p, fmt.Errorf("gateway: port %s: %w", name, err)
+		}
+		if tree.Fastpath.Count == 0 && len(tree.Fastpath.CPUs) == 0 {
+			p.workers = max(p.workers, l.Queues)
+		}
+		if l.MTU > largestMTU {
+			return p, fmt.Errorf("gateway: port %s: %s has MTU %d, and a frame of AF_XDP holds %d: lower the MTU", name, dev, l.MTU, largestMTU)
+		}
+		if l.MTU+ethernetBytes > 2048-afxdpHeadroom {
+			p.chunk = 4096
+		}
+		p.links[name] = l
+	}
+	for name, l := range p.links {
+		if l.Queues > p.workers {
+			return p, fmt.Errorf("gateway: port %s: %s has %d RX queues and there are %d workers: `ethtool -L %s combined %d`, or `fastpath workers count %d` in the configuration",
+				name, l.Name, l.Queues, p.workers, l.Name, p.workers, l.Queues)
+		}
+	}
+	return p, nil
+}
+
+const (
+	afxdpHeadroom = 256
+	ethernetBytes = 18                                         // with a VLAN tag
+	largestMTU    = 4096 - afxdpHeadroom - ethernetBytes - 320 // native XDP on veth keeps 320 bytes for itself
+)
+
+// openPorts makes the workers and opens a socket for each queue.
+func (g *Gateway) openPorts(tree *config.Config, p plan) error {
+	for w := range p.workers {
+		umem, err := afxdp.NewUMEM(framesOwn+framesPerPort*max(1, len(p.links)), p.chunk)
+		if err != nil {
+			return err
+		}
+		fw, err := g.engine.NewWorker(umem.Pool())
+		if err != nil {
+			return errors.Join(err, umem.Close())
+		}
+		cfg := fastpath.RunConfig{Adaptive: tree.Fastpath.Poll != "strict"}
+		if w < len(tree.Fastpath.CPUs) {
+			cfg.Pin, cfg.CPU = true, tree.Fastpath.CPUs[w]
+		}
+		g.workers = append(g.workers, &worker{Worker: fw, umem: umem, config: cfg})
+	}
+	for name, l := range p.links {
+		if err := g.openPort(name, l, tree); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *Gateway) openPort(name string, l host.Link, tree *config.Config) error {
+	mtu := 0
+	for _, i := range tree.Interfaces {
+		if i.Name == name && i.MTU != 0 {
+			mtu = i.MTU
+		}
+	}
+	if err := g.host.SetUp(l.Name, true, mtu); err != nil {
+		return err
+	}
+	if err := g.host.SetLoose(l.Name); err != nil {
+		return err
+	}
+	l, err := g.host.Link(l.Name)
+	if err != nil {
+		return err
+	}
+	pt := &port{name: name, netdev: l.Name, id: number(g.core.numbers.ports, name), link: l}
+	g.ports[name] = pt
+	for q := range l.Queues {
+		w := g.workers[q]
+		s, err := afxdp.Open(w.umem, afxdp.Config{Ifindex: l.Index, Queue: q, Ring: tree.Fastpath.QueueDepth, Copy: g.opt.Copy})
+		if err != nil {
+			return fmt.Errorf("gateway: port %s (%s): %w", name, l.Name, err)
+		}
+		pt.queues = append(pt.queues, s)
+		if err := w.Attach(pt.id, s); err != nil {
+			return fmt.Errorf("gateway: port %s (%s): %w", name, l.Name, err)
+		}
+		if err := g.steering.SetSocket(pt.slot(q), s.FD()); err != nil {
+			return err
+		}
+	}
+	if err := g.describe(pt); err != nil {
+		return err
+	}
+	return g.core.SetLink(g.started, name, Link{MAC: l.MAC, MTU: l.MTU, Up: l.Up})
+}
+
+func (p *port) slot(queue int) uint32 { return uint32(p.id)*queuesPerPort + uint32(queue) }
+
+// describe tells the XDP program what the port is.
+func (g *Gateway) describe(p *port) error {
+	return g.steering.SetPort(uint32(p.id), bpf.Port{MAC: p.link.MAC, Base: p.slot(0)})
+}
+
+// attachPorts puts the steering on the ports, once all that it leads to is there.
+func (g *Gateway) attachPorts() error {
+	for _, p := range g.ports {
+		a, err := g.steering.Attach(uint32(p.id), p.link.Index, filepath.Join(g.pins(), "port-"+p.netdev))
+		if err != nil {
+			return fmt.Errorf("gateway: port %s (%s): %w", p.name, p.netdev, err)
+		}
+		p.attached = a
+		if !a.Native {
+			g.opt.Log.Warn("the driver has no XDP of its own: packets take the slower generic way", "port", p.name, "netdev", p.netdev)
+		}
+	}
+	return nil
+}
+
+// closePorts ends the sockets. The steering stays unless it is to be released.
+func (g *Gateway) closePorts(release bool) {
+	for _, p := range g.ports {
+		for q, s := range p.queues {
+			if err := g.steering.ClearSocket(p.slot(q)); err != nil {
+				g.opt.Log.Warn("closing a port", "port", p.name, "error", err)
+			}
+			g.workers[q].Detach(p.id)
+			s.Close()
+		}
+		if p.attached == nil {
+			continue
+		}
+		err := p.attached.Leave
+		if release {
+			err = p.attached.Detach
+		}
+		if e := err(); e != nil {
+			g.opt.Log.Warn("closing a port", "port", p.name, "error", e)
+		}
+	}
+}
+
+// setLinks gives netdevs and the loopback the addresses that are configured.
+func (g *Gateway) setLinks() error {
+	var failed error
+	var loopback []netip.Prefix
+	for _, i := range g.core.current.Interfaces {
+		switch {
+		case i.Port != 0:
+			failed = errors.Join(failed, g.host.SetAddresses(g.ports[i.Name].netdev, i.Addrs))
+		case i.Tunnel == nil && i.Up:
+			for _, a := range i.Addrs {
+				loopback = append(loopback, netip.PrefixFrom(a.Addr(), 32))
+			}
+		}
+	}
+	return errors.Join(failed, g.host.SetAddresses("lo", loopback))
+}
+
+// setLocals tells the steering which addresses are the box's own, and which of them are tunnel sources.
+func (g *Gateway) setLocals() error {
+	all, err := g.host.AllAddresses()
+	if err != nil {
+		return err
+	}
+	var locals []bpf.Local
+	for _, a := range all {
+		locals = append(locals, bpf.Local{Addr: a, Flags: bpf.LocalHost})
+	}
+	for _, i := range g.core.current.Interfaces {
+		if i.Tunnel != nil && i.Tunnel.Local.IsValid() {
+			locals = append(locals, bpf.Local{Addr: i.Tunnel.Local, Flags: bpf.LocalHost | bpf.LocalTunnel})
+		}
+	}
+	return g.steering.SetLocals(locals)
+}
