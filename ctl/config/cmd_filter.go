@@ -79,7 +79,7 @@ var (
 	srcEntry      = "{any|host <src:ip>|<src:ip> <srcwild:wildcard>}"
 	dstEntry      = "{any|host <dst:ip>|<dst:ip> <dstwild:wildcard>}"
 	extendedEntry = "{permit|deny} {{ip|gre|esp|ahp|eigrp|ospf|igmp|ipinip|pim|<protocol:0-255>} " + srcEntry + " " + dstEntry +
-		"|{tcp|udp} " + srcEntry + " " + fmt.Sprintf(portOps, "s") + " " + dstEntry + " " + fmt.Sprintf(portOps, "d") + " [established]" +
+		"|{tcp|udp} " + srcEntry + " " + fmt.Sprintf(portOps, "src") + " " + dstEntry + " " + fmt.Sprintf(portOps, "dst") + " [established]" +
 		"|icmp " + srcEntry + " " + dstEntry + " [{echo|echo-reply|unreachable|time-exceeded|packet-too-big|redirect|<icmptype:0-255>}]} [fragments] [log]"
 )
 
@@ -116,8 +116,8 @@ func (x *ctx) setEntry(a *AccessList) {
 			e.Dest = x.match("dst", false)
 			e.ICMPType = or(x.OneOf("echo", "echo-reply", "unreachable", "time-exceeded", "packet-too-big", "redirect"), x.Text("icmptype"))
 			var ok1, ok2 bool
-			e.SrcPort, ok1 = x.ports("s")
-			e.DstPort, ok2 = x.ports("d")
+			e.SrcPort, ok1 = x.ports("src")
+			e.DstPort, ok2 = x.ports("dst")
 			if !ok1 || !ok2 {
 				return
 			}
@@ -131,6 +131,10 @@ func (x *ctx) setEntry(a *AccessList) {
 		e.Seq = 10
 		if n := len(a.Entries); n > 0 {
 			e.Seq = a.Entries[n-1].Seq + 10
+		}
+		if e.Seq > 1<<31-1 {
+			x.bad("give the entry a free number", "no number is left after %d", e.Seq-10)
+			return
 		}
 	}
 	put(&a.Entries, e, func(o AccessEntry) bool { return o.Seq == e.Seq })
@@ -235,6 +239,10 @@ func setPrefixEntry(x *ctx) {
 		e.Seq = 5
 		if n := len(l.Entries); n > 0 {
 			e.Seq = l.Entries[n-1].Seq + 5
+		}
+		if e.Seq > 1<<32-2 {
+			x.bad("give the entry a free number", "no number is left after %d", e.Seq-5)
+			return
 		}
 	}
 	put(&l.Entries, e, func(o PrefixEntry) bool { return o.Seq == e.Seq })

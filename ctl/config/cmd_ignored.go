@@ -10,7 +10,7 @@ func ignoredCommands() []*spec {
 		nop("line aux <line:0-0>", "Auxiliary line").enters(enterLine),
 		nops("line vty <first:0-1510> [<last:0-1510>]", "Terminal lines").enters(enterLine),
 		nop("control-plane ~ [host]", "Control plane").enters(func(x *ctx) { x.enterIgnored(mControlPlane) }),
-		nop("banner {motd|login|exec|incoming} ~ <text:line>", "Text at login").enters(skipBanner),
+		nops("banner {motd|login|exec|incoming} ~ <text:line>", "Text at login").enters(skipBanner),
 	})
 }
 

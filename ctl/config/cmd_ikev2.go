@@ -183,7 +183,8 @@ func (x *ctx) hostOrNetwork(addr, mask string) netip.Prefix {
 	bits := 32
 	if x.Given(mask) {
 		bits, _ = grammar.MaskBits(x.Text(mask))
-	} else if x.IP(addr).IsUnspecified() {
+	}
+	if bits == 32 && x.IP(addr).IsUnspecified() {
 		bits = 0
 	}
 	return netip.PrefixFrom(x.IP(addr), bits).Masked()

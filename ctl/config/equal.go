@@ -112,6 +112,7 @@ func clone(v reflect.Value) reflect.Value {
 // say the same are equal.
 func (c *Config) normalise() {
 	slices.SortStableFunc(c.VRFs, func(a, b *VRF) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(c.Ignored, func(a, b Ignored) int { return rankIgnored(a) - rankIgnored(b) })
 	slices.SortStableFunc(c.StaticRoutes, compareRoutes)
 	slices.SortStableFunc(c.KernelImport, func(a, b KernelImport) int { return cmp.Compare(a.VRF, b.VRF) })
 	slices.SortStableFunc(c.Hosts, func(a, b Host) int { return cmp.Compare(a.Name, b.Name) })
@@ -131,6 +132,14 @@ func (c *Config) normalise() {
 		c.Platform.MaximumRoutes = nil
 	}
 	c.normaliseRouting()
+}
+
+// rankIgnored puts commands that open a mode last, as they print last.
+func rankIgnored(i Ignored) int {
+	if opensMode(i.Text) {
+		return 1
+	}
+	return 0
 }
 
 func (c *Config) normaliseCrypto() {

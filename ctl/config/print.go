@@ -123,6 +123,15 @@ func opt[T comparable](p *printer, word string, v T) string {
 	return word + " " + p.word(v)
 }
 
+// plain returns the "0" that says that the key is in clear, where the key itself could be taken for such a number.
+func plain(s Secret) string {
+	first, _, _ := cutWord(s.Reveal())
+	if first == "0" || first == "6" || first == "7" || first == "5" || first == "8" || first == "9" {
+		return "0"
+	}
+	return ""
+}
+
 // flag returns the word if the condition holds.
 func flag(cond bool, word string) string {
 	if cond {
@@ -159,10 +168,10 @@ func (c *Config) print(p *printer) {
 	p.bang()
 	set(p, "hostname", c.Hostname)
 	if c.Enable != "" {
-		p.line("enable secret", opt(p, "", c.EnableHashed), c.Enable)
+		p.line("enable secret", or(opt(p, "", c.EnableHashed), plain(c.Enable)), c.Enable)
 	}
 	for _, i := range c.Ignored {
-		if len(i.Sub) == 0 && !opensMode(i.Text) {
+		if !opensMode(i.Text) {
 			p.line(p.hide(i.Text))
 		}
 	}
@@ -194,7 +203,7 @@ func (c *Config) print(p *printer) {
 	}
 	c.printFilters(p)
 	for _, i := range c.Ignored {
-		if len(i.Sub) > 0 || opensMode(i.Text) {
+		if opensMode(i.Text) {
 			p.in(i.Text, func() {
 				for _, s := range i.Sub {
 					p.line(p.hide(s))
@@ -266,7 +275,7 @@ func (c *Config) printMPLS(p *printer) {
 	set(p, "mpls ldp discovery hello holdtime", m.HelloHold)
 	set(p, "mpls ldp discovery hello interval", m.HelloInterval)
 	for _, w := range m.LDPPasswords {
-		p.line("mpls ldp neighbor", opt(p, "vrf", w.VRF), w.Neighbor, "password 0", w.Password)
+		p.line("mpls ldp neighbor", opt(p, "vrf", w.VRF), w.Neighbor, "password", plain(w.Password), w.Password)
 	}
 	p.when(m.GracefulRestart, "mpls ldp graceful-restart")
 }
@@ -320,7 +329,7 @@ func printVRF(p *printer, v *VRF) {
 func printKeys(p *printer, k *KeyChain) {
 	for _, e := range k.Keys {
 		p.in(fmt.Sprintf("key %d", e.ID), func() {
-			p.when(e.String != "", "key-string 0", e.String)
+			p.when(e.String != "", "key-string", plain(e.String), e.String)
 			set(p, "accept-lifetime", e.Accept)
 			set(p, "send-lifetime", e.Send)
 		})
@@ -391,7 +400,16 @@ func portText(m PortMatch) string {
 }
 
 func printClause(p *printer, c *RouteMapClause) {
-	list := func(head string, values []string) { p.when(len(values) > 0, head, strings.Join(values, " ")) }
+	list := func(head string, values []string) {
+		// A list named like the beginning of the next keyword needs a line of its own.
+		if len(values) > 1 && strings.HasPrefix("prefix-list", strings.ToLower(values[0])) {
+			for _, v := range values {
+				p.line(head, v)
+			}
+			return
+		}
+		p.when(len(values) > 0, head, strings.Join(values, " "))
+	}
 	set(p, "description", c.Description)
 	list("match ip address", c.MatchACL)
 	list("match ip address prefix-list", c.MatchPrefix)

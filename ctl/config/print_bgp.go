@@ -44,7 +44,7 @@ func printNeighbor(p *printer, n *BGPNeighbor) {
 	p.when(n.RemoteAS != 0, head, "remote-as", n.RemoteAS)
 	p.when(n.LocalAS != 0, head, "local-as", n.LocalAS)
 	p.when(n.Description != "", head, "description", n.Description)
-	p.when(n.Password != "", head, "password 0", n.Password)
+	p.when(n.Password != "", head, "password", plain(n.Password), n.Password)
 	p.when(n.UpdateSource != "", head, "update-source", n.UpdateSource)
 	p.when(n.MultiHop != 0, head, "ebgp-multihop", n.MultiHop)
 	p.when(n.Timers.Set, head, "timers", n.Timers.Keepalive, n.Timers.Hold)

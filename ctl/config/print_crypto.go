@@ -13,7 +13,7 @@ func (c *Config) printISAKMP(p *printer) {
 			set(p, "local-address", r.LocalAddr)
 			set(p, "local-address", r.LocalInterface)
 			for _, key := range r.Keys {
-				p.line("pre-shared-key", keyPeer(key), "key 0", key.Key)
+				p.line("pre-shared-key", keyPeer(key), "key", plain(key.Key), key.Key)
 			}
 		})
 		p.bang()
@@ -28,7 +28,7 @@ func (c *Config) printISAKMP(p *printer) {
 		})
 	}
 	for _, key := range k.Keys {
-		p.line("crypto isakmp key 0", key.Key, keyPeer(key), flag(key.NoXAuth, "no-xauth"))
+		p.line("crypto isakmp key", plain(key.Key), key.Key, keyPeer(key), flag(key.NoXAuth, "no-xauth"))
 	}
 	set(p, "crypto isakmp identity", k.Identity)
 	if k.Keepalive.Interval != 0 {
@@ -240,11 +240,11 @@ func printIKEv2Peer(p *printer, e *IKEv2Peer) {
 	set(p, "hostname", e.Hostname)
 	p.when(e.Identity.Kind != "", "identity", ikev2IdentityText(e.Identity))
 	if e.Local == e.Remote {
-		p.when(e.Local != "", "pre-shared-key 0", e.Local)
+		p.when(e.Local != "", "pre-shared-key", plain(e.Local), e.Local)
 		return
 	}
-	p.when(e.Local != "", "pre-shared-key local 0", e.Local)
-	p.when(e.Remote != "", "pre-shared-key remote 0", e.Remote)
+	p.when(e.Local != "", "pre-shared-key local", plain(e.Local), e.Local)
+	p.when(e.Remote != "", "pre-shared-key remote", plain(e.Remote), e.Remote)
 }
 
 func ikev2IdentityText(id Identity) string {

@@ -203,7 +203,7 @@ func printNamedInterface(p *printer, e *EIGRPInterface) {
 	case "md5":
 		p.line("authentication mode md5")
 	case "hmac-sha-256":
-		p.line("authentication mode hmac-sha-256 0", e.AuthPassword)
+		p.line("authentication mode hmac-sha-256", plain(e.AuthPassword), e.AuthPassword)
 	}
 	set(p, "authentication key-chain", e.KeyChain)
 	for _, s := range e.Summaries {

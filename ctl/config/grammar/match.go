@@ -86,6 +86,16 @@ type link struct {
 	prev *link
 }
 
+// has tells whether the keyword was taken before.
+func (l *link) has(keyword string) bool {
+	for ; l != nil; l = l.prev {
+		if l.name == "" && l.value == keyword {
+			return true
+		}
+	}
+	return false
+}
+
 // Match finds the command that line is an instance of. With no set, the `no` form of each command is tried; the
 // line then comes without its `no`.
 func (s *Set) Match(line string, no bool) (*Match, *Error) {
@@ -155,7 +165,7 @@ func step(threads []thread, t token, line string) (next []thread, rest bool, err
 	if len(keywords) == 1 || exact {
 		for _, th := range threads {
 			for _, e := range th.at.edges {
-				if e.arg == nil && e.keyword == keywords[0] {
+				if e.arg == nil && e.keyword == keywords[0] && !(e.once && th.caps.has(e.keyword)) {
 					add(th, e.to, captured{value: e.keyword}, th.exact && exact)
 				}
 			}

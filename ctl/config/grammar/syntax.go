@@ -51,6 +51,7 @@ type state struct {
 // edge consumes one token (the rest of the line for a line argument).
 type edge struct {
 	keyword string // empty for an argument
+	once    bool   // a keyword of a repeated group: each may come once
 	arg     *argument
 	to      *state
 }
@@ -129,6 +130,7 @@ func (p *compiler) element(from *state) *state {
 		from.eps = append(from.eps, inner)
 		to = p.group(inner, ']')
 		if p.repeat() {
+			markOnce(inner)
 			to.eps = append(to.eps, inner)
 		}
 		from.eps = append(from.eps, to)
@@ -138,6 +140,7 @@ func (p *compiler) element(from *state) *state {
 		from.eps = append(from.eps, inner)
 		to = p.group(inner, '}')
 		if p.repeat() {
+			markOnce(inner)
 			to.eps = append(to.eps, inner)
 		}
 		return to
@@ -171,6 +174,18 @@ func (p *compiler) group(from *state, closing byte) *state {
 	}
 	p.depth--
 	return end
+}
+
+// markOnce marks the keywords that can be reached from s, all of one group.
+func markOnce(s *state) {
+	reached := closure(nil, s)
+	for at := 0; at < len(reached); at++ {
+		edges := reached[at].edges
+		for i := range edges {
+			edges[i].once = edges[i].arg == nil
+			reached = closure(reached, edges[i].to)
+		}
+	}
 }
 
 func (p *compiler) repeat() bool {
