@@ -80,6 +80,11 @@ func (m *Machine) sendOrQueue(p *peer, msg nhrpmsg.Message) {
 		m.send(p.ifc, p.nbma, msg)
 		return
 	}
+	for _, q := range p.queue {
+		if q.Type == msg.Type && q.RequestID == msg.RequestID && q.SrcProto == msg.SrcProto && q.DstProto == msg.DstProto {
+			return // the answer to a repeated request waits already
+		}
+	}
 	if len(p.queue) >= queuePerPeer {
 		p.ifc.drop(DropFull)
 		return
