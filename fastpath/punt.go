@@ -111,14 +111,14 @@ func (e *Engine) Drain(i int, f func(*Punt)) int {
 		return 0
 	}
 	n := 0
-	var u Punt
+	u := &w.puntNow
 	for waiting := w.punts.Len(); n < waiting; n++ {
 		s := w.punts.Peek()
 		if s == nil {
 			break
 		}
 		if u.decode(s) {
-			f(&u)
+			f(u)
 		}
 		w.punts.Release()
 	}

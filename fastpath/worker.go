@@ -50,6 +50,7 @@ type Worker struct {
 	up, down *ring.Ring
 	puntMu   sync.Mutex
 	punts    *ring.Ring
+	puntNow  Punt // what Drain hands out
 	puntWake wake
 	injectMu sync.Mutex
 	injects  *ring.Ring

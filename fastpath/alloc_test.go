@@ -1,0 +1,97 @@
+package fastpath
+
+import (
+	"testing"
+
+	"nave/fastpath/fib"
+	"nave/fastpath/packet"
+	"nave/fastpath/port"
+)
+
+// TestNoAllocations: no packet's way allocates, whatever becomes of it.
+func TestNoAllocations(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		in    fib.PortID
+		frame []byte
+	}{
+		{"forward", wan, toWAN(ipv4(behind1, hostIP, pattern(40)))},
+		{"encapsulate", lan, toLAN(ipv4(hostIP, behind1, pattern(40)))},
+		{"decapsulate", wan, fromSpoke1(ipv4(behind1, hostIP, pattern(40)))},
+		{"hairpin", wan, fromSpoke1(ipv4(behind1, behind2, pattern(40)))},
+		{"fragments", lan, toLAN(ipv4(hostIP, behind1, pattern(1470)))},
+		{"multicast", wan, fromSpoke1(ipv4(behind1, mcast, pattern(40)))},
+		{"SYN", lan, toLAN(syn(hostIP, behind1, 1460))},
+		{"punt", wan, toWAN(grePacket(spoke1NBMA, packet.TypeNHRP, pattern(40)))},
+		{"TTL", wan, toWAN(ipv4(behind1, hostIP, nil, ttl(1)))},
+		{"fragmentation needed", lan, toLAN(ipv4(hostIP, behind1, pattern(1470), df))},
+		{"glean", wan, toWAN(ipv4(behind1, ip4("10.0.0.50"), nil))},
+		{"drop", wan, toWAN(nil)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, func(_ *Config, b *fib.Batch) { b.Ports[1].MSS = 1300 })
+			r.t = t
+			r.w.Detach(wan)
+			r.w.Detach(lan)
+			ports := map[fib.PortID]*echo{wan: {r: r}, lan: {r: r}}
+			for id, p := range ports {
+				if err := r.w.Attach(id, p); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ports[c.in].frame = c.frame
+			handled := 0
+			n := testing.AllocsPerRun(200, func() {
+				r.now += 1e9
+				handled += r.w.Poll(r.now)
+				r.e.Drain(0, func(*Punt) {})
+			})
+			if n != 0 || handled != 201*8 {
+				t.Errorf("%v allocations a poll, %d packets", n, handled)
+			}
+			ports[c.in].frame = nil
+		})
+	}
+}
+
+// echo receives one frame again and again, and forgets what is sent.
+type echo struct {
+	wire
+	r     *rig
+	frame []byte
+}
+
+func (p *echo) Recv(fs []port.Frame) int {
+	if p.frame == nil {
+		return 0
+	}
+	for i := range 8 {
+		c, _ := p.r.w.pool.Get()
+		fs[i] = port.Frame{Chunk: c, Start: 256, Len: uint16(len(p.frame))}
+		copy(p.r.w.pool.Bytes(fs[i]), p.frame)
+	}
+	return 8
+}
+
+func (p *echo) Send(fs []port.Frame) int {
+	for _, f := range fs {
+		p.r.w.pool.Put(f.Chunk)
+	}
+	return len(fs)
+}
+
+// TestNoAllocationsSleep: nor does going to sleep.
+func TestNoAllocationsSleep(t *testing.T) {
+	r := newRig(t)
+	if _, err := r.w.wake.open(); err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(20, func() {
+		r.w.wake.kick()
+		if err := r.w.sleep(); err != nil {
+			t.Error(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations a sleep", n)
+	}
+}
