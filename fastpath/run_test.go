@@ -41,7 +41,10 @@ func (l *live) plug(id fib.PortID, pollable bool) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	l.t.Cleanup(func() { _, _ = c.End(0).Close(), c.End(1).Close() })
+	l.t.Cleanup(func() {
+		l.stop() // a port is closed once no worker has it
+		_, _ = c.End(0).Close(), c.End(1).Close()
+	})
 	if err := l.w.Attach(id, c.End(0)); err != nil {
 		l.t.Fatal(err)
 	}

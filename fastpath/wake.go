@@ -12,6 +12,10 @@ import (
 type wake struct {
 	mu sync.RWMutex // held for writing while fd changes
 	fd int          // -1 before
+
+	waiter sync.Mutex // held by the one who sleeps
+	count  [8]byte
+	own    [1]unix.PollFd
 }
 
 func (k *wake) init() { k.fd = -1 }
@@ -51,9 +55,10 @@ func (k *wake) kick() {
 // wait sleeps until a kick, until one of fds is readable, or for so long. fds has room for one descriptor in front, which is
 // wait's own; nil is none.
 func (k *wake) wait(fds []unix.PollFd, limit time.Duration) error {
-	var own [1]unix.PollFd
+	k.waiter.Lock()
+	defer k.waiter.Unlock()
 	if fds == nil {
-		fds = own[:]
+		fds = k.own[:]
 	}
 	k.mu.RLock()
 	defer k.mu.RUnlock()
@@ -66,8 +71,7 @@ func (k *wake) wait(fds []unix.PollFd, limit time.Duration) error {
 		return fmt.Errorf("fastpath: poll: %w", err)
 	}
 	if fds[0].Revents&unix.POLLIN != 0 {
-		var b [8]byte
-		_, _ = unix.Read(k.fd, b[:])
+		_, _ = unix.Read(k.fd, k.count[:])
 	}
 	return nil
 }
