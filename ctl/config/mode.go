@@ -60,7 +60,6 @@ type spec struct {
 	kind   specKind
 	action string // of a refused command: what to do instead
 	multi  bool   // of an ignored command: several may stand side by side
-	own    bool   // nave's own
 }
 
 type specKind uint8
@@ -101,7 +100,7 @@ func (s *spec) def(text string) *spec {
 
 // nave marks a command that is not IOS's.
 func (s *spec) nave() *spec {
-	s.own = true
+
 	s.Note = "nave's own"
 	return s
 }

@@ -95,19 +95,15 @@ func prefixOK(a *argument, partial string) bool {
 	return a.loose()
 }
 
-// help explains an edge: by the shared words, or as the whole command where the edge belongs to one alone.
+// help explains an edge. A keyword that leads to one command alone, or that no word explains, is explained by the
+// command.
 func (s *Set) help(e edge, cmd *Command, alone bool) string {
 	if e.arg != nil {
-		if h := s.Words["<"+e.arg.name+">"]; h != "" {
-			return h
-		}
-		return e.arg.describe()
+		return s.Words["<"+e.arg.name+">"]
 	}
-	if h := s.Words[e.keyword]; h != "" && !alone {
-		return h
-	}
-	if alone && len(Path(cmd.Syntax)) > 0 && strings.HasSuffix(Path(cmd.Syntax), e.keyword) {
+	word := s.Words[e.keyword]
+	if word == "" || alone && strings.HasSuffix(Path(cmd.Syntax), e.keyword) {
 		return cmd.Help
 	}
-	return s.Words[e.keyword]
+	return word
 }
