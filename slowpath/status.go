@@ -13,7 +13,7 @@ type Status struct {
 	NHRP       nhrp.Status
 	Routes     map[fib.VRF][]rib.Route
 	Interfaces []rib.Interface
-	Refused    []fib.Refusal               // entries that the fast path has no room for
+	Refused    []string                    // entries that the fast path has no room for
 	Policed    [fastpath.NumReasons]uint64 // punts dropped by the police, by reason
 	Reassembly reassembly.Stats
 	Packets    Stats
@@ -23,8 +23,11 @@ type Status struct {
 // Status copies the state.
 func (r *Router) Status() Status {
 	s := Status{
-		NHRP: r.nhrp.Status(r.now), Routes: make(map[fib.VRF][]rib.Route), Refused: r.rib.Refused(),
+		NHRP: r.nhrp.Status(r.now), Routes: make(map[fib.VRF][]rib.Route),
 		Policed: r.police.Refused, Reassembly: r.fragments.Stats, Packets: r.stats,
+	}
+	for _, f := range r.rib.Refused() {
+		s.Refused = append(s.Refused, f.What+": "+f.Err.Error())
 	}
 	for _, vrf := range r.rib.VRFs() {
 		s.Routes[vrf] = r.rib.Routes(vrf)

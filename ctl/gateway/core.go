@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nave/ctl/config"
+	"nave/ctl/show"
 	"nave/slowpath"
 )
 
@@ -15,7 +16,7 @@ type Core struct {
 	facts    Facts
 	numbers  *numbers
 	router   *slowpath.Router
-	problems []Problem
+	problems []show.Problem
 	current  slowpath.Config
 }
 
@@ -34,7 +35,7 @@ func (c *Core) Router() *slowpath.Router { return c.router }
 func (c *Core) Tree() *config.Config { return c.tree }
 
 // Problems lists what is configured and not carried out.
-func (c *Core) Problems() []Problem { return slices.Clone(c.problems) }
+func (c *Core) Problems() []show.Problem { return slices.Clone(c.problems) }
 
 // Facts are the links and leases that the Core knows of.
 func (c *Core) Facts() Facts {

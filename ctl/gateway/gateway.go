@@ -46,7 +46,7 @@ type Gateway struct {
 	cancel   context.CancelFunc
 	running  sync.WaitGroup // the control plane and the workers
 	readers  sync.WaitGroup // of twins and DHCP servers
-	failed   chan error // the first failure of something that must not fail
+	failed   chan error     // the first failure of something that must not fail
 	unlock   func()
 }
 

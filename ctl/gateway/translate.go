@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"nave/ctl/config"
+	"nave/ctl/show"
 	"nave/fastpath/fib"
 	"nave/slowpath"
 	"nave/slowpath/nhrp"
@@ -30,12 +31,6 @@ type Link struct {
 type Lease struct {
 	Address netip.Prefix
 	Gateway netip.Addr
-}
-
-// Problem is something configured that is not carried out, and why.
-type Problem struct {
-	What string // "interface Tunnel0"
-	Why  string
 }
 
 // numbers gives interfaces the numbers by which the fast path knows them. A name keeps its number.
@@ -70,11 +65,11 @@ type translation struct {
 	facts    Facts
 	numbers  *numbers
 	out      slowpath.Config
-	problems []Problem
+	problems []show.Problem
 }
 
 // translate is pure but for the numbers, which it may extend.
-func translate(tree *config.Config, facts Facts, n *numbers) (slowpath.Config, []Problem) {
+func translate(tree *config.Config, facts Facts, n *numbers) (slowpath.Config, []show.Problem) {
 	t := &translation{tree: tree, facts: facts, numbers: n}
 	t.out.Statics = make(map[fib.VRF][]rib.StaticRoute)
 	for _, i := range tree.Interfaces {
@@ -101,7 +96,7 @@ func translate(tree *config.Config, facts Facts, n *numbers) (slowpath.Config, [
 }
 
 func (t *translation) problem(what, why string) {
-	t.problems = append(t.problems, Problem{What: what, Why: why})
+	t.problems = append(t.problems, show.Problem{What: what, Why: why})
 }
 
 // notCarriedOut says why an interface stays down whatever else is right, "" if nothing does.

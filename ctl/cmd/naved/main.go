@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"nave/ctl/api"
 	"nave/ctl/config"
 	"nave/ctl/config/grammar"
 	"nave/ctl/gateway"
@@ -78,6 +80,14 @@ func run(o options) error {
 		return err
 	}
 	defer d.gw.Stop(o.release)
+	server, err := api.Serve(filepath.Join(o.runDir, "nave.sock"), d)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	for _, p := range d.problems() {
+		log.Warn("configured and not carried out", "what", p.What, "why", p.Why)
+	}
 	return d.serve(ctx)
 }
 
@@ -108,7 +118,7 @@ func load(file string, log *slog.Logger) (*config.Config, error) {
 		return nil, err
 	}
 	tree, diags := config.Parse(file, text)
-	//diags = append(diags, config.Check(tree)...)
+	diags = append(diags, config.Check(tree)...)
 	diags.Sort()
 	failed := 0
 	for _, d := range diags {
@@ -150,7 +160,7 @@ func (d *naved) serve(ctx context.Context) error {
 		case err := <-d.gw.Failed():
 			return err
 		case <-hup:
-			d.reload()
+			_ = d.Reload() // logged
 		case <-watchdog:
 			if d.gw.Alive(time.Second) {
 				d.notify(daemon.SdNotifyWatchdog)
@@ -174,19 +184,4 @@ func (d *naved) notify(state string) {
 	if _, err := daemon.SdNotify(false, state); err != nil && !errors.Is(err, os.ErrNotExist) {
 		d.log.Debug("systemd", "error", err)
 	}
-}
-
-// reload reads the configuration again. One with errors changes nothing.
-func (d *naved) reload() {
-	d.notify(daemon.SdNotifyReloading)
-	defer d.notify(daemon.SdNotifyReady)
-	tree, err := load(d.file, d.log)
-	if err == nil {
-		err = d.gw.Configure(tree)
-	}
-	if err != nil {
-		d.log.Error("the configuration was not read again; the running one stands", "error", err)
-		return
-	}
-	d.log.Info("the configuration was read again", "config", d.file)
 }

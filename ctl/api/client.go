@@ -1,0 +1,96 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"nave/ctl/show"
+)
+
+// Client asks a daemon.
+type Client struct {
+	socket string
+	http   *http.Client
+}
+
+// NewClient makes a client of the daemon that answers on a socket. It connects with the first request.
+func NewClient(socket string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}
+	return &Client{socket: socket, http: &http.Client{
+		Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
+	}}
+}
+
+// Status asks for all that can be shown.
+func (c *Client) Status() (*show.Status, error) {
+	var s show.Status
+	if err := c.do(http.MethodGet, "/v1/status", nil, &s); err != nil {
+		return nil, err
+	}
+	return &s, nil
+}
+
+// Clear takes down sessions or zeroes counters.
+func (c *Client) Clear(what Clear) error {
+	return c.do(http.MethodPost, "/v1/clear", what, &struct{}{})
+}
+
+// Reload has the configuration file read again.
+func (c *Client) Reload() error { return c.do(http.MethodPost, "/v1/reload", struct{}{}, &struct{}{}) }
+
+func (c *Client) do(method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("api: %w", err)
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequest(method, "http://nave"+path, body)
+	if err != nil {
+		return fmt.Errorf("api: %w", err)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return c.explain(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		return fmt.Errorf("api: read the answer: %w", err)
+	}
+	if res.StatusCode >= http.StatusBadRequest {
+		var p problem
+		if json.Unmarshal(b, &p) == nil && p.Error != "" {
+			return errors.New(p.Error)
+		}
+		return fmt.Errorf("api: the daemon answered %s", res.Status)
+	}
+	if err := json.Unmarshal(b, out); err != nil {
+		return fmt.Errorf("api: the answer is not understood (is the daemon of another version?): %w", err)
+	}
+	return nil
+}
+
+// explain says what to do where no daemon answers.
+func (c *Client) explain(err error) error {
+	switch {
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("no naved answers on %s; is it running? --socket names another", c.socket)
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("%s may only be opened by root", c.socket)
+	}
+	return fmt.Errorf("ask the daemon: %w", err)
+}

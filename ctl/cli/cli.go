@@ -1,0 +1,161 @@
+// Package cli is the command line of a router as far as it runs single commands: exec commands with the
+// abbreviations of IOS, sent to the daemon through package api, and checks of configuration files.
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"nave/ctl/api"
+	"nave/ctl/config/grammar"
+	"nave/ctl/show"
+	"nave/fastpath/fib"
+)
+
+// Daemon is what commands ask of the daemon. api.Client is one.
+type Daemon interface {
+	Status() (*show.Status, error)
+	Clear(api.Clear) error
+	Reload() error
+}
+
+// Session runs commands.
+type Session struct {
+	Daemon Daemon
+	Out    io.Writer
+	JSON   bool // show commands print JSON
+}
+
+// run is what a command of the table does.
+type run func(s *Session, m *grammar.Match) error
+
+// table is every exec command.
+var table = grammar.New([]*grammar.Command{
+	{Syntax: "show dmvpn [interface <iface:interface>]", Help: "peers of the tunnels", Data: run(shows("dmvpn", show.DMVPN))},
+	{Syntax: "show ip nhrp [<iface:interface>]", Help: "the NHRP cache", Data: run(shows("ip nhrp", show.NHRP))},
+	{Syntax: "show ip nhrp traffic [interface <iface:interface>]", Help: "NHRP packets by type", Data: run(shows("ip nhrp traffic", show.NHRPTraffic))},
+	{Syntax: "show ip nhrp nhs [<iface:interface>]", Help: "next hop servers", Data: run(shows("ip nhrp nhs", show.NHS))},
+	{Syntax: "show interfaces [<iface:interface>]", Help: "interfaces, their state and traffic", Data: run(showInterfaces)},
+	{Syntax: "show ip route [vrf <vrf>]", Help: "the routing table", Data: run(showRoutes)},
+	{Syntax: "show running-config", Help: "the configuration that runs", Data: run(shows("running-config", whole(show.RunningConfig)))},
+	{Syntax: "show fastpath", Help: "workers, ports, and packets not forwarded by reason", Data: run(shows("fastpath", whole(show.Fastpath)))},
+	{Syntax: "show version", Help: "version and uptime", Data: run(shows("version", whole(show.Version)))},
+	{Syntax: "clear dmvpn session [peer {nbma|tunnel} <peer:ip>] [interface <iface:interface>] [static]", Help: "take down sessions", Data: run(clearing(api.ClearSessions))},
+	{Syntax: "clear dmvpn statistics [peer {nbma|tunnel} <peer:ip>] [interface <iface:interface>]", Help: "zero the counters of sessions", Data: run(clearing(api.ClearStatistics))},
+	{Syntax: "clear ip nhrp [<peer:ip>]", Help: "forget dynamic entries", Data: run(clearing(api.ClearNHRP))},
+	{Syntax: "reload", Help: "read the configuration file again; established sessions stay", Data: run(reload)},
+}, nil)
+
+// Run runs one command, given as a user types it.
+func (s *Session) Run(line string) error {
+	m, bad := table.Match(line, false)
+	if bad != nil {
+		return explain(line, bad)
+	}
+	return m.Command.Data.(run)(s, m)
+}
+
+// explain says what is wrong with a command, as IOS marks it, and what there is.
+func explain(line string, bad *grammar.Error) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%s\n%s", line, strings.Repeat(" ", max(0, bad.Column-1))+"^", bad.Error())
+	var known []string
+	first, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+	for _, c := range table.Commands {
+		if word, _, _ := strings.Cut(c.Syntax, " "); first != "" && strings.HasPrefix(word, first) {
+			known = append(known, "  "+c.Syntax)
+		}
+	}
+	if len(known) == 0 {
+		for _, c := range table.Commands {
+			known = append(known, "  "+c.Syntax)
+		}
+	}
+	return fmt.Errorf("%s\ncommands:\n%s", b.String(), strings.Join(known, "\n"))
+}
+
+// whole makes a show function of one that knows no interfaces.
+func whole(f func(*show.Status) string) func(*show.Status, string) string {
+	return func(s *show.Status, _ string) string { return f(s) }
+}
+
+// shows makes a command of a show function.
+func shows(what string, text func(*show.Status, string) string) run {
+	return func(s *Session, m *grammar.Match) error {
+		st, err := s.Daemon.Status()
+		if err != nil {
+			return err
+		}
+		iface := m.Text("iface")
+		if iface != "" && !isInterface(st, iface) {
+			return fmt.Errorf("there is no interface %s; `show interfaces` lists them", iface)
+		}
+		if s.JSON {
+			return s.json(st, what, iface, fib.Global)
+		}
+		_, err = io.WriteString(s.Out, text(st, iface))
+		return err
+	}
+}
+
+func isInterface(st *show.Status, name string) bool {
+	_, ok := st.Interfaces[name]
+	return ok
+}
+
+func (s *Session) json(st *show.Status, what, iface string, vrf fib.VRF) error {
+	b, err := show.JSON(st, what, iface, vrf)
+	if err != nil {
+		return err
+	}
+	_, err = s.Out.Write(b)
+	return err
+}
+
+func showInterfaces(s *Session, m *grammar.Match) error {
+	st, err := s.Daemon.Status()
+	if err != nil {
+		return err
+	}
+	text, ok := show.Interfaces(st, m.Text("iface"))
+	if !ok {
+		return fmt.Errorf("there is no interface %s; `show interfaces` lists them", m.Text("iface"))
+	}
+	if s.JSON {
+		return s.json(st, "interfaces", m.Text("iface"), fib.Global)
+	}
+	_, err = io.WriteString(s.Out, text)
+	return err
+}
+
+func showRoutes(s *Session, m *grammar.Match) error {
+	if v := m.Text("vrf"); v != "" {
+		return fmt.Errorf("there is no VRF %s: this version routes the global table only", v)
+	}
+	st, err := s.Daemon.Status()
+	if err != nil {
+		return err
+	}
+	if s.JSON {
+		return s.json(st, "ip route", "", fib.Global)
+	}
+	_, err = io.WriteString(s.Out, show.Routes(st, fib.Global))
+	return err
+}
+
+func clearing(what string) run {
+	return func(s *Session, m *grammar.Match) error {
+		c := api.Clear{What: what, Iface: m.Text("iface"), Static: m.Has("static")}
+		switch {
+		case !m.Given("peer"):
+		case m.Has("nbma"):
+			c.NBMA = m.IP("peer")
+		default:
+			c.Tunnel = m.IP("peer")
+		}
+		return s.Daemon.Clear(c)
+	}
+}
+
+func reload(s *Session, _ *grammar.Match) error { return s.Daemon.Reload() }

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"nave/ctl/api"
+	"nave/ctl/gateway"
+	"nave/ctl/show"
+	"nave/slowpath/nhrp"
+)
+
+var errStopping = errors.New("the daemon is stopping")
+
+// Status implements api.Box.
+func (d *naved) Status() (show.Status, bool) { return d.gw.Status() }
+
+// problems are the parts of the configuration that are not carried out.
+func (d *naved) problems() (list []show.Problem) {
+	d.gw.Do(func(_ time.Time, c *gateway.Core) { list = c.Problems() })
+	return list
+}
+
+// Clear implements api.Box.
+func (d *naved) Clear(c api.Clear) error {
+	var protocol netip.Prefix
+	if c.Tunnel.IsValid() {
+		protocol = netip.PrefixFrom(c.Tunnel, c.Tunnel.BitLen())
+	}
+	var step func(now time.Time, core *gateway.Core)
+	switch c.What {
+	case api.ClearSessions, api.ClearNHRP:
+		step = func(now time.Time, core *gateway.Core) {
+			core.Router().At(now).Clear(nhrp.Clear{Iface: c.Iface, NBMA: c.NBMA, Protocol: protocol, Static: c.Static})
+		}
+	case api.ClearStatistics:
+		step = func(now time.Time, core *gateway.Core) {
+			core.Router().At(now).ClearStatistics(nhrp.ClearStatistics{Iface: c.Iface, NBMA: c.NBMA, Tunnel: c.Tunnel})
+		}
+	default:
+		return fmt.Errorf("nothing is called %q that could be cleared", c.What)
+	}
+	if !d.gw.Do(step) {
+		return errStopping
+	}
+	return nil
+}
+
+// Reload reads the configuration file again. One with errors changes nothing.
+func (d *naved) Reload() error {
+	d.notify(daemon.SdNotifyReloading)
+	defer d.notify(daemon.SdNotifyReady)
+	tree, err := load(d.file, d.log)
+	if err == nil {
+		err = d.gw.Configure(tree)
+	}
+	if err != nil {
+		d.log.Error("the configuration was not read again; the running one stands", "error", err)
+		return fmt.Errorf("the running configuration stands: %w", err)
+	}
+	d.log.Info("the configuration was read again", "config", d.file)
+	for _, p := range d.problems() {
+		d.log.Warn("configured and not carried out", "what", p.What, "why", p.Why)
+	}
+	return nil
+}
+
+// event logs what NHRP reports, in the words of IOS.
+func (d *naved) event(e nhrp.Log) {
+	text, severity := show.Log(e)
+	if text == "" {
+		return
+	}
+	level := slog.LevelInfo
+	switch {
+	case severity <= 3:
+		level = slog.LevelError
+	case severity == 4:
+		level = slog.LevelWarn
+	}
+	d.log.Log(context.Background(), level, text)
+}

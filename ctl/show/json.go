@@ -1,0 +1,167 @@
+package show
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"nave/fastpath"
+	"nave/fastpath/fib"
+)
+
+// JSON is what a show command shows, as a value for programs. Names of the parts are those of the commands.
+func JSON(s *Status, what, iface string, vrf fib.VRF) ([]byte, error) {
+	var v any
+	switch what {
+	case "dmvpn":
+		v = s.dmvpnJSON(iface)
+	case "ip nhrp":
+		v = s.nhrpJSON(iface)
+	case "ip nhrp traffic":
+		v = s.trafficJSON(iface)
+	case "ip nhrp nhs":
+		v = pick(s, iface, func(k int) any { return s.Router.NHRP.Interfaces[k].NHS })
+	case "interfaces":
+		v = s.interfacesJSON(iface)
+	case "ip route":
+		v = s.routesJSON(vrf)
+	case "fastpath":
+		v = s.fastpathJSON()
+	case "version":
+		v = map[string]any{"version": s.Version, "hostname": s.Hostname, "started": s.Started, "uptime_seconds": int(s.Time.Sub(s.Started).Seconds())}
+	case "running-config":
+		v = map[string]any{"configuration": s.Running}
+	default:
+		return nil, fmt.Errorf("show %s has no JSON form", what)
+	}
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("show %s: %w", what, err)
+	}
+	return append(b, '\n'), nil
+}
+
+// pick makes a map of NHRP interfaces, by name.
+func pick(s *Status, iface string, of func(k int) any) map[string]any {
+	out := make(map[string]any)
+	for k, i := range s.Router.NHRP.Interfaces {
+		if iface == "" || i.Name == iface {
+			out[i.Name] = of(k)
+		}
+	}
+	return out
+}
+
+func (s *Status) dmvpnJSON(iface string) any {
+	return pick(s, iface, func(k int) any {
+		i := s.Router.NHRP.Interfaces[k]
+		peers := make([]map[string]any, 0, len(i.Peers))
+		for _, p := range i.Peers {
+			row := map[string]any{
+				"entries": p.Entries, "nbma": p.NBMA, "tunnel_address": p.Tunnel, "state": p.Stage.String(), "attributes": attributes(p),
+				"nhrp_sent": p.Sent, "nhrp_received": p.Received, "since": nil,
+			}
+			if !p.Since.IsZero() {
+				row["since"] = p.Since
+			}
+			peers = append(peers, row)
+		}
+		return map[string]any{"type": map[bool]string{true: "spoke", false: "hub"}[i.Spoke], "nbma": i.NBMA, "network_id": i.NetworkID, "peers": peers}
+	})
+}
+
+func (s *Status) nhrpJSON(iface string) any {
+	out := make([]map[string]any, 0, len(s.Router.NHRP.Entries))
+	for _, e := range s.Router.NHRP.Entries {
+		if iface != "" && e.Iface != iface {
+			continue
+		}
+		flags := []string{}
+		for _, f := range flagNames {
+			if e.Flags&f.flag != 0 {
+				flags = append(flags, f.word)
+			}
+		}
+		row := map[string]any{
+			"prefix": e.Prefix, "interface": e.Iface, "next_hop": e.NextHop, "type": e.Type.String(), "flags": flags,
+			"nbma": e.NBMA, "claimed_nbma": e.Claimed, "created": e.Created, "expires": nil,
+		}
+		if !e.Expires.IsZero() {
+			row["expires"] = e.Expires
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+func (s *Status) trafficJSON(iface string) any {
+	return pick(s, iface, func(k int) any {
+		i := s.Router.NHRP.Interfaces[k]
+		table := func(counts [9]uint64) map[string]uint64 {
+			m := make(map[string]uint64)
+			for t := 1; t <= 8; t++ {
+				m[packetNames[t]] = counts[t]
+			}
+			return m
+		}
+		return map[string]any{
+			"max_send_packets": i.MaxSend.Packets, "max_send_seconds": i.MaxSend.Interval.Seconds(), "usage_percent": i.Usage,
+			"sent": table(i.Traffic.Sent), "received": table(i.Traffic.Received),
+		}
+	})
+}
+
+func (s *Status) interfacesJSON(iface string) any {
+	out := make([]map[string]any, 0)
+	for _, i := range s.Router.Interfaces {
+		if iface != "" && i.Name != iface {
+			continue
+		}
+		row := map[string]any{"name": i.Name, "up": i.Up, "shutdown": s.Interfaces[i.Name].Shutdown, "addresses": i.Addrs, "mtu": i.MTU}
+		switch {
+		case i.Tunnel != nil:
+			row["tunnel"] = i.Tunnel
+			row["traffic"] = s.Fastpath.Tunnels[i.Tunnel.ID]
+		case i.Port != 0:
+			row["mac"] = mac(i.MAC)
+			row["traffic"] = s.Fastpath.Ports[i.Port]
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+func (s *Status) routesJSON(vrf fib.VRF) any {
+	out := make([]map[string]any, 0)
+	for _, r := range s.Router.Routes[vrf] {
+		hops := make([]map[string]any, 0, len(r.Hops))
+		for _, h := range r.Hops {
+			row := map[string]any{"interface": h.Iface}
+			if h.Addr.IsValid() {
+				row["address"] = h.Addr
+			}
+			hops = append(hops, row)
+		}
+		out = append(out, map[string]any{"prefix": r.Prefix, "source": r.Source.String(), "distance": r.Distance, "next_hops": hops})
+	}
+	return out
+}
+
+func (s *Status) fastpathJSON() any {
+	reasons := make(map[string]uint64)
+	for r, n := range s.Fastpath.Reasons {
+		if n > 0 {
+			reasons[fastpath.Reason(r).String()] = n
+		}
+	}
+	lost := make(map[string]uint64)
+	for r, n := range s.Fastpath.Lost {
+		if n > 0 {
+			lost[fastpath.Reason(r).String()] = n
+		}
+	}
+	return map[string]any{
+		"workers": s.Fastpath.Workers, "reasons": reasons, "punts_lost": lost, "steering": s.Steering, "ports": s.Ports,
+		"routes": s.Fastpath.Routes, "adjacencies": len(s.Fastpath.Adjacencies), "generation": s.Fastpath.Generation,
+		"arena_used": s.Fastpath.ArenaUsed, "arena_size": s.Fastpath.ArenaSize,
+	}
+}

@@ -1,0 +1,70 @@
+// Package show turns what a box knows into the text that IOS shows, and into JSON. All operator text of nave is made
+// here: the protocols report values.
+//
+// Every function is pure. The shapes of the text are those of the DMVPN guide for IOS 12.2SR, which scripts of many
+// years read; what nave has beyond IOS (show fastpath) is its own.
+package show
+
+import (
+	"time"
+
+	"nave/bpf"
+	"nave/fastpath"
+	"nave/fastpath/fib"
+	"nave/fastpath/port/afxdp"
+	"nave/slowpath"
+	"nave/slowpath/rib"
+)
+
+// Status is a copy of all that a box can show.
+type Status struct {
+	Time       time.Time
+	Started    time.Time
+	Version    string
+	Hostname   string
+	Running    string // the running configuration, in IOS form
+	Problems   []Problem
+	Router     slowpath.Status
+	Fastpath   fastpath.Snapshot
+	Ports      []Port
+	Interfaces map[string]Configured // what the configuration says of an interface and routing does not need
+	Peers      []rib.Use             // adjacencies of tunnels, to find their counters in Fastpath.Adjacencies
+	Steering   bpf.Verdicts
+	QueueLost  uint64 // punts and requests to Linux that found their queue full
+}
+
+// Problem is something configured that is not carried out, and why.
+type Problem struct {
+	What string // "interface Tunnel0"
+	Why  string
+}
+
+// Configured is what the configuration says of an interface.
+type Configured struct {
+	Description string
+	Shutdown    bool
+	Bandwidth   int    // kbit/s; 0: default
+	Delay       int    // tens of microseconds; 0: default
+	Source      string // tunnel source, as configured
+	Multipoint  bool
+	Profile     string // of tunnel protection
+}
+
+// Port is a netdev as a port.
+type Port struct {
+	Name   string
+	Netdev string
+	ID     fib.PortID
+	MAC    [6]byte
+	MTU    int
+	Up     bool
+	Native bool // the driver runs the XDP program
+	Queues []Queue
+}
+
+// Queue is one queue of a port.
+type Queue struct {
+	Worker   int
+	ZeroCopy bool
+	Stats    afxdp.Stats
+}
