@@ -12,12 +12,31 @@ import (
 	"nave/fastpath/port"
 )
 
+// malformed is a batch that must not change anything, and a part of what is said about it.
+type malformed struct {
+	name string
+	b    *fib.Batch
+	want string
+}
+
+func (c *malformed) run(t *testing.T) {
+	t.Run(c.name, func(t *testing.T) {
+		r := newRig(t)
+		gen, routes := r.e.Generation(), r.e.Counters().Routes
+		// What is good in the batch must not be applied either.
+		c.b.Routes = append(c.b.Routes, route("198.51.100.0/24", fib.Null))
+		c.b.Adjacencies = append(c.b.Adjacencies, linkAdj(40, lan, lanMAC, hostMAC))
+		refused, err := r.e.Apply(c.b)
+		if err == nil || len(refused) != 0 || !strings.Contains(err.Error(), c.want) {
+			t.Fatalf("refused %v, error %v, want %q", refused, err, c.want)
+		}
+		if r.e.Generation() != gen || r.e.Counters().Routes != routes || r.e.tables.Adj(40) != nil {
+			t.Error("something was changed")
+		}
+	})
+}
+
 func TestMalformed(t *testing.T) {
-	adj := func(f func(*fib.Adjacency)) *fib.Batch {
-		a := tunnelAdj(30, spoke1NBMA)
-		f(&a)
-		return &fib.Batch{Adjacencies: []fib.Adjacency{a}}
-	}
 	tun := func(f func(*fib.Tunnel)) *fib.Batch {
 		a := rigBatch().Tunnels[0]
 		a.ID, a.Key = 9, 9
@@ -30,11 +49,7 @@ func TestMalformed(t *testing.T) {
 		return &fib.Batch{Ports: []fib.Port{a}}
 	}
 	rt := func(r ...fib.Route) *fib.Batch { return &fib.Batch{Routes: r} }
-	for _, c := range []struct {
-		name string
-		b    *fib.Batch
-		want string
-	}{
+	for _, c := range []malformed{
 		{"port 0", prt(func(p *fib.Port) { p.ID = 0 }), "port 0"},
 		{"port too large", prt(func(p *fib.Port) { p.ID = 256 }), "port 256"},
 		{"port VRF", prt(func(p *fib.Port) { p.VRF = 256 }), "VRF 256"},
@@ -49,6 +64,34 @@ func TestMalformed(t *testing.T) {
 		{"key and no key", tun(func(t *fib.Tunnel) { t.HasKey = false }), "HasKey"},
 		{"tunnel MTU", tun(func(t *fib.Tunnel) { t.MTU = 0 }), "MTU"},
 		{"tunnel twice", &fib.Batch{Tunnels: []fib.Tunnel{rigBatch().Tunnels[0], rigBatch().Tunnels[0]}}, "twice"},
+		{"group 0", &fib.Batch{Groups: []fib.Group{{}}}, "group 0"},
+		{"group twice", &fib.Batch{Groups: []fib.Group{{ID: 3}, {ID: 3}}}, "group 3"},
+		{"member that is not there", &fib.Batch{Groups: []fib.Group{{ID: 3, Members: []fib.AdjID{99}}}}, "member 99"},
+		{"member Receive", &fib.Batch{Groups: []fib.Group{{ID: 3, Members: []fib.AdjID{fib.Receive}}}}, "member 1"},
+		{"route VRF", rt(fib.Route{VRF: 256, Prefix: netip.MustParsePrefix("10.0.0.0/8"), Paths: []fib.AdjID{1}}), "VRF"},
+		{"route IPv6", rt(route("2001:db8::/32", fib.Null)), "IPv4"},
+		{"no prefix", rt(fib.Route{Paths: []fib.AdjID{1}}), "prefix"},
+		{"route not masked", rt(route("10.0.0.1/8", fib.Null)), "10.0.0.0/8"},
+		{"no paths", rt(route("10.0.0.0/8")), "0 paths"},
+		{"nine paths", rt(route("10.0.0.0/8", 17, 17, 17, 17, 17, 17, 17, 17, 17)), "9 paths"},
+		{"path to nowhere", rt(route("10.0.0.0/8", 99)), "adjacency 99"},
+		{"path to a reserved number", rt(route("10.0.0.0/8", 5)), "adjacency 5"},
+		{"route twice", rt(route("10.0.0.0/8", 17), route("10.0.0.0/8", 18)), "twice"},
+		{"path to what the batch removes", &fib.Batch{Routes: []fib.Route{route("10.0.0.0/8", 17)}, DelAdjacencies: []fib.AdjID{17}}, "adjacency 17"},
+		{"remove a route not masked", &fib.Batch{DelRoutes: []fib.RouteKey{{Prefix: netip.MustParsePrefix("10.0.0.1/8")}}}, "remove"},
+		{"remove Receive", &fib.Batch{DelAdjacencies: []fib.AdjID{fib.Receive}}, "adjacency 1"},
+	} {
+		c.run(t)
+	}
+}
+
+func TestMalformedAdjacency(t *testing.T) {
+	adj := func(f func(*fib.Adjacency)) *fib.Batch {
+		a := tunnelAdj(30, spoke1NBMA)
+		f(&a)
+		return &fib.Batch{Adjacencies: []fib.Adjacency{a}}
+	}
+	for _, c := range []malformed{
 		{"reserved adjacency", adj(func(a *fib.Adjacency) { a.ID = 15 }), "adjacency 15"},
 		{"kind", adj(func(a *fib.Adjacency) { a.Kind = 9 }), "kind 9"},
 		{"inner too long", adj(func(a *fib.Adjacency) { a.Inner = make([]byte, 33) }), "33"},
@@ -68,37 +111,8 @@ func TestMalformed(t *testing.T) {
 		{"link with an inner header", adj(func(a *fib.Adjacency) { a.Kind = fib.AdjLink }), "link"},
 		{"next hop", adj(func(a *fib.Adjacency) { a.NextHop = netip.MustParseAddr("::1") }), "next hop"},
 		{"adjacency twice", &fib.Batch{Adjacencies: []fib.Adjacency{tunnelAdj(30, spoke1NBMA), tunnelAdj(30, spoke1NBMA)}}, "twice"},
-		{"group 0", &fib.Batch{Groups: []fib.Group{{}}}, "group 0"},
-		{"group twice", &fib.Batch{Groups: []fib.Group{{ID: 3}, {ID: 3}}}, "group 3"},
-		{"member that is not there", &fib.Batch{Groups: []fib.Group{{ID: 3, Members: []fib.AdjID{99}}}}, "member 99"},
-		{"member Receive", &fib.Batch{Groups: []fib.Group{{ID: 3, Members: []fib.AdjID{fib.Receive}}}}, "member 1"},
-		{"route VRF", rt(fib.Route{VRF: 256, Prefix: netip.MustParsePrefix("10.0.0.0/8"), Paths: []fib.AdjID{1}}), "VRF"},
-		{"route IPv6", rt(route("2001:db8::/32", fib.Null)), "IPv4"},
-		{"no prefix", rt(fib.Route{Paths: []fib.AdjID{1}}), "prefix"},
-		{"route not masked", rt(route("10.0.0.1/8", fib.Null)), "10.0.0.0/8"},
-		{"no paths", rt(route("10.0.0.0/8")), "0 paths"},
-		{"nine paths", rt(route("10.0.0.0/8", 17, 17, 17, 17, 17, 17, 17, 17, 17)), "9 paths"},
-		{"path to nowhere", rt(route("10.0.0.0/8", 99)), "adjacency 99"},
-		{"path to a reserved number", rt(route("10.0.0.0/8", 5)), "adjacency 5"},
-		{"route twice", rt(route("10.0.0.0/8", 17), route("10.0.0.0/8", 18)), "twice"},
-		{"path to what the batch removes", &fib.Batch{Routes: []fib.Route{route("10.0.0.0/8", 17)}, DelAdjacencies: []fib.AdjID{17}}, "adjacency 17"},
-		{"remove a route not masked", &fib.Batch{DelRoutes: []fib.RouteKey{{Prefix: netip.MustParsePrefix("10.0.0.1/8")}}}, "remove"},
-		{"remove Receive", &fib.Batch{DelAdjacencies: []fib.AdjID{fib.Receive}}, "adjacency 1"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			r := newRig(t)
-			gen, routes := r.e.Generation(), r.e.Counters().Routes
-			// What is good in the batch must not be applied either.
-			c.b.Routes = append(c.b.Routes, route("198.51.100.0/24", fib.Null))
-			c.b.Adjacencies = append(c.b.Adjacencies, linkAdj(40, lan, lanMAC, hostMAC))
-			refused, err := r.e.Apply(c.b)
-			if err == nil || len(refused) != 0 || !strings.Contains(err.Error(), c.want) {
-				t.Fatalf("refused %v, error %v, want %q", refused, err, c.want)
-			}
-			if r.e.Generation() != gen || r.e.Counters().Routes != routes || r.e.tables.Adj(40) != nil {
-				t.Error("something was changed")
-			}
-		})
+		c.run(t)
 	}
 }
 

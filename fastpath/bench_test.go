@@ -109,6 +109,7 @@ func BenchmarkPath(b *testing.B) {
 			in   fib.PortID
 			make func(i int) []byte
 		}{
+			{"replay-only", wan, func(i int) []byte { return ethernet(hostMAC, gwMAC, ipv4(via(i, spoke1NBMA), hostIP, body)) }},
 			{"classify", wan, func(i int) []byte { return toWAN(ipv4(via(i, spoke1NBMA), ip4("203.0.113.9"), body)) }},
 			{"ipv4", wan, func(i int) []byte { return toWAN(ipv4(via(i, spoke1NBMA), hostIP, body)) }},
 			{"gre-encap", lan, func(i int) []byte { return toLAN(ipv4(hostIP, via(i, behind1), body)) }},

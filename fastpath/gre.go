@@ -19,9 +19,12 @@ func (w *Worker) greDecap(p *pkt) verdict {
 		return p.drop(greFault[fault])
 	}
 	src, dst := outer.Src(), outer.Dst()
-	t := w.t.FindTunnel(p.vrf, dst, src, g.Key, g.HasKey)
-	if t == nil {
-		return p.drop(GRENoTunnel)
+	t := w.lastTunnel
+	if t == nil || !w.t.Again(t, p.vrf, dst, src, g.Key, g.HasKey) {
+		if t = w.t.FindTunnel(p.vrf, dst, src, g.Key, g.HasKey); t == nil {
+			return p.drop(GRENoTunnel)
+		}
+		w.lastTunnel = t
 	}
 	if t.Flags&table.TunnelProtected != 0 {
 		return p.drop(ClearOnProtected)

@@ -193,6 +193,30 @@ func TestPointToPoint(t *testing.T) {
 	}
 }
 
+// TestTunnelsInTurn: packets of several tunnels in one burst each find their own.
+func TestTunnelsInTurn(t *testing.T) {
+	r := newRig(t, func(_ *Config, b *fib.Batch) {
+		p2p, other := b.Tunnels[0], b.Tunnels[0]
+		p2p.ID, p2p.Remote = 2, addr(spoke2NBMA)
+		other.ID, other.Key, other.HasKey = 3, 0, false
+		b.Tunnels = append(b.Tunnels, p2p, other)
+	})
+	in := ipv4(behind1, hubTunnel, nil)
+	one, two := toWAN(grePacket(spoke1NBMA, packet.TypeIPv4, in)), toWAN(grePacket(spoke2NBMA, packet.TypeIPv4, in))
+	three := toWAN(ipv4(spoke2NBMA, hubNBMA, append([]byte{0, 0, 8, 0}, in...), greProto))
+	r.fromWAN(one, two, one, three, two, three, one, two, two)
+	for i, want := range []fib.TunnelID{1, 2, 1, 3, 2, 3, 1, 2, 2} {
+		if got := r.punts[i].Tunnel; got != want {
+			t.Errorf("packet %d: tunnel %d, want %d", i, got, want)
+		}
+	}
+	r.apply(&fib.Batch{DelTunnels: []fib.TunnelID{2}})
+	r.fromWAN(two, one)
+	if r.punts[9].Tunnel != 1 || r.punts[10].Tunnel != 1 {
+		t.Errorf("without the point-to-point tunnel: %d and %d", r.punts[9].Tunnel, r.punts[10].Tunnel)
+	}
+}
+
 // TestHeadroom: a frame without room in front is dropped, not written over.
 func TestHeadroom(t *testing.T) {
 	r := newRig(t)

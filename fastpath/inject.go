@@ -14,8 +14,8 @@ type InjectKind uint8
 
 // Kinds.
 const (
-	// InjectRoute routes an IPv4 packet of this box in VRF, or in the VRF of Tunnel if that is set. Its TTL stays. For a multicast or broadcast address it
-	// goes to the group of Tunnel, or else of Port; link-local groups too.
+	// InjectRoute routes an IPv4 packet of this box in the VRF of Tunnel if that is set, or else of Port if that is, or else in VRF. Its TTL
+	// stays. For a multicast or broadcast address it goes to the group of Tunnel, or else of Port; link-local groups too.
 	InjectRoute InjectKind = iota + 1
 	// InjectAdjacent pushes Packet through adjacency Adj as GRE protocol Proto, with TOS outside.
 	InjectAdjacent

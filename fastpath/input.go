@@ -53,8 +53,13 @@ func (w *Worker) route(p *pkt) verdict {
 	case d == 0 || d == 127:
 		return p.drop(MartianDestination)
 	}
+	here := 1<<48 | uint64(p.vrf)<<32 | uint64(dst)
+	if here == w.lastHere {
+		return w.local(p)
+	}
 	id := w.path(p, dst)
 	if id == uint32(fib.Receive) {
+		w.lastHere = here
 		return w.local(p)
 	}
 	return w.forward(p, id)

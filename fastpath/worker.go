@@ -44,6 +44,10 @@ type Worker struct {
 	frags  [2][maxFragments]port.Frame
 	limit  *table.Limiter
 
+	// What the last packet for us was found by, of this poll only: the next one is mostly the same.
+	lastHere   uint64 // VRF and address, and bit 48
+	lastTunnel *table.Tunnel
+
 	redirectEvery, resolveEvery int64 // nanoseconds
 
 	// The rings, and their other ends, which the slow path holds under a lock of its own.
@@ -158,6 +162,7 @@ func (w *Worker) Poll(now int64) int {
 	begin := ticks()
 	w.now = now
 	w.reader.Enter()
+	w.lastHere, w.lastTunnel = 0, nil
 	n := 0
 	for _, q := range w.queues {
 		n += w.receive(q)

@@ -70,6 +70,12 @@ func (t *Tables) FindTunnel(vrf uint16, local, remote, key uint32, hasKey bool) 
 	return t.findTunnel(vrf, local, 0, key, flag)
 }
 
+// Again tells whether FindTunnel would find n, that it found before, for this packet too. False costs a search, no more.
+func (t *Tables) Again(n *Tunnel, vrf uint16, local, remote, key uint32, hasKey bool) bool {
+	return n.Local == local && n.Key == key && n.OuterVRF == vrf && (n.Flags&TunnelHasKey != 0) == hasKey &&
+		(n.Remote == remote || n.Remote == 0 && t.root.pointToPoint.Load() == 0)
+}
+
 func (t *Tables) findTunnel(vrf uint16, local, remote, key uint32, flag uint16) *Tunnel {
 	b := hash(vrf, local, remote, key) & uint32(len(t.buckets)-1)
 	for r := atomic.LoadUint32(&t.buckets[b]); r != 0; {
