@@ -43,13 +43,17 @@ func root(status *int) *cobra.Command {
 	session := func() *cli.Session {
 		return &cli.Session{Daemon: api.NewClient(socket), Out: os.Stdout, JSON: asJSON}
 	}
-	for _, c := range []struct{ name, short string }{
-		{"show", "show what the daemon has: dmvpn, ip nhrp, ip route, interfaces, fastpath, running-config ..."},
-		{"clear", "clear dmvpn session | dmvpn statistics | ip nhrp"},
-		{"reload", "have the daemon read its configuration again"},
+	for _, c := range []struct {
+		name    string
+		aliases []string
+		short   string
+	}{
+		{"show", []string{"sh", "sho"}, "show what the daemon has: dmvpn, ip nhrp, ip route, interfaces, fastpath, running-config ..."},
+		{"clear", []string{"cl", "cle", "clea"}, "clear dmvpn session | dmvpn statistics | ip nhrp"},
+		{"reload", nil, "have the daemon read its configuration again"},
 	} {
 		root.AddCommand(&cobra.Command{
-			Use: c.name, Short: c.short, Args: cobra.ArbitraryArgs,
+			Use: c.name, Aliases: c.aliases, Short: c.short, Args: cobra.ArbitraryArgs,
 			RunE: func(_ *cobra.Command, args []string) error {
 				return session().Run(strings.Join(append([]string{c.name}, args...), " "))
 			},

@@ -1,0 +1,262 @@
+package labs
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nave/testbed/need"
+	"nave/testbed/topo"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if os.Geteuid() == 0 {
+		topo.CleanUp()
+	}
+	os.Exit(code)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func check(t *testing.T, l *topo.Lab, cs ...Check) {
+	t.Helper()
+	for _, c := range cs {
+		if err := c.Run(l); err != nil {
+			t.Fatalf("%s: %v", c.What, err)
+		}
+	}
+}
+
+// Every lab comes up, and what must hold in it does.
+func TestLabs(t *testing.T) {
+	for _, lab := range All() {
+		t.Run(lab.Name, func(t *testing.T) {
+			if lab.Name == "dhcp" {
+				need.Command(t, "dnsmasq")
+			}
+			l := topo.ForTest(t, lab.Topology)
+			check(t, l, lab.Checks...)
+			for _, table := range lab.Tables {
+				if out, err := l.Nave(table.Router, strings.Fields(table.Command)...); err != nil || out == "" {
+					t.Errorf("%s on %s: %v: %q", table.Command, table.Router, err, out)
+				}
+			}
+		})
+	}
+}
+
+func TestFind(t *testing.T) {
+	for _, l := range All() {
+		got, err := Find(l.Name)
+		if err != nil || got.Name != l.Name {
+			t.Errorf("%s: %v", l.Name, err)
+		}
+		must(t, l.Topology.Check())
+	}
+	if _, err := Find("nothing"); err == nil || !strings.Contains(err.Error(), "phase3") {
+		t.Errorf("an unknown lab: %v", err)
+	}
+}
+
+// A killed naved leaves a box that answers and forwards nothing; the next one takes over.
+func TestKilled(t *testing.T) {
+	need.Command(t, "tcpdump")
+	l := topo.ForTest(t, phase3().Topology)
+	check(t, l, Registered("hub", "10.255.0.11", "10.255.0.12"), Ping("host1", "10.2.0.7", ""))
+	// The kernel would forward, and the internet would take it: only steering is in the way.
+	must(t, l.NS("spoke1").Sysctl("ipv4/ip_forward", "1"))
+	must(t, l.StopRouter("spoke1", unix.SIGKILL))
+	check(t, l, Ping("internet", "198.51.100.1", ""), Ping("host1", "10.1.0.1", ""))
+	if out := leaks(t, l); out != "" {
+		t.Errorf("inner packets on the internet:\n%s", out)
+	}
+	// Without steering they would be there: what is tested can be seen.
+	for _, dev := range []string{"eth0", "eth1"} {
+		must(t, os.Remove(l.RunDir("spoke1")+"/bpf/port-"+dev))
+	}
+	if leaks(t, l) == "" {
+		t.Error("with the steering taken off no packet leaks: this test sees nothing")
+	}
+	must(t, l.StartRouter("spoke1"))
+	must(t, l.WaitReady("spoke1", 15*time.Second))
+	check(t, l, Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"))
+}
+
+// leaks sends pings from host 1 to host 2 and returns what the internet saw of them.
+func leaks(t *testing.T, l *topo.Lab) string {
+	t.Helper()
+	capture := l.NS("internet").Command("tcpdump", "-lnq", "-i", "spoke1", "-c", "1", "net", "10.0.0.0/8")
+	var out strings.Builder
+	capture.Stdout = &out
+	must(t, capture.Start())
+	time.Sleep(500 * time.Millisecond)
+	for range 3 {
+		if _, err := l.Run("host1", "ping", "-n", "-c", "1", "-W", "1", "10.2.0.7"); err == nil {
+			t.Error("host 2 answers though nothing forwards")
+		}
+	}
+	_ = capture.Process.Signal(unix.SIGINT) // it may have ended by itself
+	_ = capture.Wait()                      // interrupted
+	return strings.TrimSpace(out.String())
+}
+
+// A clean stop keeps the addresses and the steering, too; with --release the kernel has the ports back.
+func TestCleanStop(t *testing.T) {
+	l := topo.ForTest(t, phase3().Topology)
+	check(t, l, Registered("hub", "10.255.0.11"))
+	must(t, l.StopRouter("spoke1", unix.SIGTERM))
+	check(t, l, Ping("internet", "198.51.100.1", ""))
+	out, err := l.Run("spoke1", "ip", "link", "show", "eth0")
+	must(t, err)
+	if !strings.Contains(out, "xdp") {
+		t.Errorf("the steering is gone after a clean stop: %s", out)
+	}
+	if out, err := l.Run("spoke1", "ip", "link", "show", "Tunnel0"); err == nil {
+		t.Errorf("the twin is left: %s", out)
+	}
+	must(t, l.StartRouter("spoke1"))
+	must(t, l.WaitReady("spoke1", 15*time.Second))
+	check(t, l, Ping("host1", "10.2.0.7", ""))
+}
+
+// A second naved on the same ports says so, and disturbs nothing.
+func TestSecondDaemon(t *testing.T) {
+	l := topo.ForTest(t, phase3().Topology)
+	check(t, l, Ping("host1", "10.2.0.7", ""))
+	for _, dir := range []string{l.RunDir("spoke1"), l.Dir + "/other"} {
+		out, err := l.Run("spoke1", l.Bin+"/naved", "-c", l.ConfigFile("spoke1"), "--run-dir", dir, "--port", "Ethernet0=eth0", "--port", "Ethernet1=eth1")
+		if err == nil || !strings.Contains(out, "another naved has the port eth0") {
+			t.Errorf("run directory %s: %v: %s", dir, err, out)
+		}
+	}
+	must(t, os.RemoveAll(l.Dir+"/other"))
+	check(t, l, Ping("host1", "10.2.0.7", ""))
+}
+
+// Reading a bad configuration again changes nothing; a good one is applied without ending what stands.
+func TestReload(t *testing.T) {
+	l := topo.ForTest(t, phase3().Topology)
+	check(t, l, Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"))
+	good, err := os.ReadFile(l.ConfigFile("spoke1"))
+	must(t, err)
+	must(t, os.WriteFile(l.ConfigFile("spoke1"), append(good, "interfase Tunnel9\n"...), 0o600))
+	if out, err := l.Nave("spoke1", "reload"); err == nil || !strings.Contains(out, "the running configuration stands") {
+		t.Errorf("reload of a bad configuration: %v: %s", err, out)
+	}
+	check(t, l, Direct("host1", "10.2.0.7"))
+	before, err := l.Nave("spoke1", "show", "ip", "nhrp")
+	must(t, err)
+	text := strings.Replace(string(good), "ip route 10.0.0.0", "ip route 172.31.0.0 255.255.0.0 Null0\nip route 10.0.0.0", 1)
+	must(t, os.WriteFile(l.ConfigFile("spoke1"), []byte(text), 0o600))
+	if out, err := l.Nave("spoke1", "reload"); err != nil {
+		t.Fatalf("reload: %v: %s", err, out)
+	}
+	out, err := l.Nave("spoke1", "show", "ip", "route")
+	must(t, err)
+	if !strings.Contains(out, "172.31.0.0/16 is directly connected, Null0") {
+		t.Errorf("the new route is not there:\n%s", out)
+	}
+	after, err := l.Nave("spoke1", "show", "ip", "nhrp")
+	must(t, err)
+	if strings.Count(before, "NBMA address") != strings.Count(after, "NBMA address") {
+		t.Errorf("NHRP entries before:\n%s\nafter:\n%s", before, after)
+	}
+	check(t, l, Direct("host1", "10.2.0.7"))
+}
+
+// Packets that do not fit the tunnel: with DF their sender is told the size, without they are fragmented and arrive.
+func TestMTU(t *testing.T) {
+	l := topo.ForTest(t, phase3().Topology)
+	check(t, l, Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"))
+	out, err := l.Run("host1", "ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", "1450", "10.2.0.7")
+	if err == nil || !strings.Contains(out, "mtu = 1400") && !strings.Contains(out, "mtu=1400") {
+		t.Errorf("1478 bytes with DF: %v: %s", err, out)
+	}
+	if _, err := l.Run("host1", "ip", "route", "flush", "cache"); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []string{"1372", "1373", "1450", "1472", "3000", "8000"} {
+		if out, err := l.Run("host1", "ping", "-n", "-c", "1", "-W", "2", "-M", "dont", "-s", size, "10.2.0.7"); err != nil {
+			t.Errorf("%s bytes without DF: %v: %s", size, err, out)
+		}
+	}
+}
+
+// A smaller link on the way: outer packets are fragmented there and put together by the far gateway.
+func TestReassembly(t *testing.T) {
+	top := phase3().Topology
+	for k := range top.Links {
+		if top.Links[k].B.Dev == "spoke2" {
+			top.Links[k].MTU = 1300
+		}
+	}
+	l := topo.ForTest(t, top)
+	check(t, l, Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"))
+	if out, err := l.Run("host1", "ping", "-n", "-c", "3", "-W", "2", "-i", "0.2", "-s", "1372", "10.2.0.7"); err != nil {
+		t.Errorf("1400 bytes over a link of 1300: %v: %s", err, out)
+	}
+}
+
+// The hub goes on when one of two hubs dies: within three renewals the spokes know, and find each other through the other.
+func TestDualHubFailover(t *testing.T) {
+	lab := dualHub()
+	l := topo.ForTest(t, lab.Topology)
+	check(t, l, lab.Checks...)
+	must(t, l.StopRouter("hub1", unix.SIGKILL))
+	must(t, topo.Eventually(20*time.Second, func() error {
+		out, err := l.Nave("spoke1", "show", "ip", "nhrp", "nhs")
+		if err == nil && !strings.Contains(out, "10.255.0.1  E") {
+			err = fmt.Errorf("spoke 1 does not know that hub 1 is down:\n%s", out)
+		}
+		return err
+	}))
+	for _, s := range []string{"spoke1", "spoke2"} {
+		if _, err := l.Nave(s, "clear", "dmvpn", "session"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(t, l, Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"))
+}
+
+// An idle box sleeps: under 3 % of a CPU, by the kernel's own account.
+func TestIdle(t *testing.T) {
+	l := topo.ForTest(t, phase3().Topology)
+	check(t, l, Ping("host1", "10.2.0.7", ""))
+	time.Sleep(time.Second)
+	const window = 5 * time.Second
+	before := make(map[string]time.Duration)
+	for _, r := range l.Topology.Routers() {
+		before[r] = cpuTime(t, l.PIDs[r])
+	}
+	time.Sleep(window)
+	for _, r := range l.Topology.Routers() {
+		used := cpuTime(t, l.PIDs[r]) - before[r]
+		if share := 100 * float64(used) / float64(window); share >= 3 {
+			t.Errorf("%s idle takes %.1f %% of a CPU", r, share)
+		}
+	}
+}
+
+// cpuTime is what a process has used, user and system.
+func cpuTime(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	must(t, err)
+	f := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+2:]))
+	var user, system int64
+	if _, err := fmt.Sscan(f[11]+" "+f[12], &user, &system); err != nil {
+		t.Fatal(err)
+	}
+	const perSecond = 100 // USER_HZ
+	return time.Duration(user+system) * time.Second / perSecond
+}

@@ -1,0 +1,65 @@
+package topo
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"nave/testbed/need"
+)
+
+var serial atomic.Int32
+
+// binaries builds nave's programs once a test process.
+var binaries = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "nave-bin-")
+	if err != nil {
+		return "", err
+	}
+	c := exec.Command("go", "build", "-trimpath", "-o", dir, "nave/ctl/cmd/...")
+	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := c.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w: %s", err, out)
+	}
+	return dir, nil
+})
+
+// ForTest brings a topology up for the length of a test, which needs root. The logs of its routers are printed if the
+// test fails.
+func ForTest(t *testing.T, top Topology) *Lab {
+	t.Helper()
+	need.Root(t)
+	need.Command(t, "ip", "ethtool", "ping", "nsenter")
+	bin, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := fmt.Sprintf("nt%d-%d", os.Getpid(), serial.Add(1))
+	l, err := Up(top, Options{Prefix: id, Dir: filepath.Join("/run/nave-test", id), Bin: bin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, r := range top.Routers() {
+				text, _ := os.ReadFile(l.LogFile(r))
+				t.Logf("log of %s:\n%s", r, text)
+			}
+		}
+		if err := l.Down(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// CleanUp removes the binaries that ForTest built; for TestMain.
+func CleanUp() {
+	if dir, err := binaries(); err == nil {
+		os.RemoveAll(dir)
+	}
+}
