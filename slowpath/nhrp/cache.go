@@ -93,6 +93,9 @@ func (m *Machine) put(ifc *iface, prefix netip.Prefix, kind entryKind, nbma, nex
 	e.kind, e.nextHop, e.updated = kind, nextHop, m.now
 	if kind > kIncomplete {
 		e.via = false
+		if p := ifc.pending[prefix.Addr()]; p != nil && p.entry == e && !p.refresh {
+			m.forget(p) // learned otherwise
+		}
 	}
 	m.attach(e, nbma)
 	return e
