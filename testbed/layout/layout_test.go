@@ -1,0 +1,246 @@
+// Package layout is the architecture as a test: who may import whom, how long files and functions may be, that every
+// package says what it is.
+package layout
+
+import (
+	"bytes"
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Limits of length, in lines.
+const (
+	maxFile     = 600
+	maxFunction = 80
+)
+
+// pkg is what `go list` says of a package.
+type pkg struct {
+	ImportPath                string
+	Dir                       string
+	Doc                       string
+	Imports                   []string
+	GoFiles                   []string
+	TestGoFiles, XTestGoFiles []string
+}
+
+func list(t *testing.T) map[string]pkg {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,Doc,Imports,GoFiles,TestGoFiles,XTestGoFiles", "nave/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	pkgs := make(map[string]pkg)
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := d.Decode(&p); err == io.EOF {
+			return pkgs
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		pkgs[strings.TrimPrefix(p.ImportPath, "nave/")] = p
+	}
+}
+
+// ours are the imports of a package that are nave's own.
+func (p pkg) ours() []string {
+	var out []string
+	for _, i := range p.Imports {
+		if rest, ok := strings.CutPrefix(i, "nave/"); ok {
+			out = append(out, rest)
+		}
+	}
+	return out
+}
+
+// rules say what packages may import of ours. The first rule whose pattern fits counts; a pattern ending in /... covers
+// what is below. Allowed entries have the same form.
+var rules = []struct {
+	of    string
+	allow []string
+	why   string
+}{
+	{"fastpath/packet", nil, "header bytes know nothing of tables"},
+	{"fastpath/fib", nil, "the nouns stand alone"},
+	{"fastpath/port", nil, "a port knows frames only"},
+	{"fastpath/port/...", []string{"fastpath/port"}, "a port knows frames only"},
+	{"fastpath/internal/table", []string{"fastpath/fib", "fastpath/packet", "fastpath/internal/arena"}, "tables live in the arena"},
+	{"fastpath/internal/...", nil, "rings, arena and pinning stand alone"},
+	{"fastpath", []string{"fastpath/..."}, "the fast path knows no protocol, no profile and no operator"},
+	{"bpf", nil, "steering stands alone"},
+	{"slowpath/nhrp/nhrpmsg", nil, "a codec stands alone"},
+	{"slowpath/nhrp", []string{"slowpath/nhrp/nhrpmsg"}, "a protocol knows its own codec, and no other protocol"},
+	{"slowpath/loop", nil, "the loop turns any machine"},
+	{"slowpath/reassembly", []string{"fastpath/packet"}, "bytes only"},
+	{"slowpath/icmp", []string{"fastpath/packet"}, "bytes only"},
+	{"slowpath/rib", []string{"fastpath/fib"}, "the RIB speaks in entries"},
+	{"slowpath/host", nil, "Linux only"},
+	{"slowpath/punt", []string{"fastpath"}, "reasons only"},
+	{"slowpath", []string{"slowpath/...", "fastpath", "fastpath/fib", "fastpath/packet"}, "it runs the protocols"},
+	{"ctl/config/grammar", nil, "a grammar knows no commands"},
+	{"ctl/config", []string{"ctl/config/grammar"}, "a configuration is a value"},
+	{"ctl/show", []string{"fastpath", "fastpath/fib", "fastpath/port/afxdp", "bpf", "slowpath", "slowpath/nhrp", "slowpath/rib", "slowpath/reassembly"}, "status values to text"},
+	{"ctl/api", []string{"ctl/show"}, "it carries status values"},
+	{"ctl/cli", []string{"ctl/api", "ctl/show", "ctl/config/grammar", "fastpath/fib"}, "the command line talks to the API"},
+	{"ctl/gateway", []string{"ctl/config", "ctl/config/...", "ctl/show", "slowpath", "slowpath/...", "fastpath", "fastpath/...", "bpf"}, "the composition root is below the API"},
+	{"ctl/cmd/...", []string{"ctl/...", "slowpath/nhrp"}, "mains are tiny"},
+	{"perf/...", []string{"..."}, "measures anything"},
+	{"testbed/...", []string{"..."}, "tests anything"},
+}
+
+func fits(pattern, path string) bool {
+	if pattern == "..." {
+		return true
+	}
+	if base, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return strings.HasPrefix(path, base+"/")
+	}
+	return pattern == path
+}
+
+func TestImports(t *testing.T) {
+	pkgs := list(t)
+	for path, p := range pkgs {
+		k := slices.IndexFunc(rules, func(r struct {
+			of    string
+			allow []string
+			why   string
+		}) bool {
+			return fits(r.of, path)
+		})
+		if k < 0 {
+			t.Errorf("package %s has no rule: say in this test what it may import", path)
+			continue
+		}
+		for _, i := range p.ours() {
+			if !slices.ContainsFunc(rules[k].allow, func(a string) bool { return fits(a, i) }) {
+				t.Errorf("%s must not import %s: %s", path, i, rules[k].why)
+			}
+		}
+	}
+	for _, r := range rules {
+		found := false
+		for path := range pkgs {
+			found = found || fits(r.of, path)
+		}
+		if !found && r.of != "perf/..." {
+			t.Errorf("the rule for %s fits no package", r.of)
+		}
+	}
+}
+
+// Only these may be unsafe: rings and memory shared with the kernel or between processes.
+var unsafePackages = []string{"fastpath/port/afxdp", "fastpath/internal/arena", "fastpath/internal/table", "fastpath/internal/ring", "fastpath/internal/pin"}
+
+func TestUnsafe(t *testing.T) {
+	for path, p := range list(t) {
+		if slices.Contains(p.Imports, "unsafe") && !slices.Contains(unsafePackages, path) {
+			t.Errorf("%s imports unsafe", path)
+		}
+	}
+}
+
+// The protocols have no clock, no socket and no goroutine: time is an argument.
+func TestStepFunctions(t *testing.T) {
+	for _, path := range []string{"slowpath", "slowpath/nhrp", "slowpath/nhrp/nhrpmsg", "slowpath/rib", "slowpath/reassembly", "slowpath/icmp", "slowpath/punt"} {
+		p := list(t)[path]
+		for _, bad := range []string{"net", "os", "sync", "context"} {
+			if slices.Contains(p.Imports, bad) {
+				t.Errorf("%s imports %s", path, bad)
+			}
+		}
+		for _, f := range p.GoFiles {
+			text, err := os.ReadFile(filepath.Join(p.Dir, f))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, bad := range []string{"time.Now(", "time.Since(", "time.AfterFunc(", "time.Sleep("} {
+				if bytes.Contains(text, []byte(bad)) {
+					t.Errorf("%s/%s reads the clock: %s", path, f, bad)
+				}
+			}
+		}
+	}
+}
+
+func TestPackageDocs(t *testing.T) {
+	for path, p := range list(t) {
+		if len(p.GoFiles) > 0 && p.Doc == "" {
+			t.Errorf("package %s has no doc comment", path)
+		}
+	}
+}
+
+func generated(name string) bool {
+	return strings.HasSuffix(name, "_bpfel.go")
+}
+
+func TestLengths(t *testing.T) {
+	for path, p := range list(t) {
+		for _, name := range slices.Concat(p.GoFiles, p.TestGoFiles, p.XTestGoFiles) {
+			if generated(name) {
+				continue
+			}
+			fset := token.NewFileSet()
+			f, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := fset.Position(f.FileEnd).Line - 1; n > maxFile {
+				t.Errorf("%s/%s has %d lines, at most %d", path, name, n, maxFile)
+			}
+			for _, d := range f.Decls {
+				fn, ok := d.(*ast.FuncDecl)
+				if !ok || strings.HasSuffix(name, "_test.go") {
+					continue
+				}
+				if n := fset.Position(fn.End()).Line - fset.Position(fn.Pos()).Line + 1; n > maxFunction {
+					t.Errorf("%s/%s: %s has %d lines, at most %d", path, name, fn.Name.Name, n, maxFunction)
+				}
+			}
+		}
+	}
+}
+
+// Tests skip only through testbed/need, which knows NAVE_REQUIRE.
+func TestSkips(t *testing.T) {
+	for path, p := range list(t) {
+		if path == "testbed/need" || path == "testbed/layout" {
+			continue
+		}
+		for _, name := range slices.Concat(p.TestGoFiles, p.XTestGoFiles) {
+			text, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, bad := range []string{".Skip(", ".Skipf(", ".SkipNow("} {
+				if bytes.Contains(text, []byte(bad)) {
+					t.Errorf("%s/%s skips by itself: use testbed/need", path, name)
+				}
+			}
+		}
+	}
+}
+
+// Names that say nothing.
+func TestNames(t *testing.T) {
+	for path, p := range list(t) {
+		for _, bad := range []string{"util", "utils", "helper", "helpers", "common", "misc"} {
+			if filepath.Base(path) == bad {
+				t.Errorf("package %s: a name that says nothing", path)
+			}
+			if slices.Contains(p.GoFiles, bad+".go") {
+				t.Errorf("%s/%s.go: a name that says nothing", path, bad)
+			}
+		}
+	}
+}
