@@ -52,9 +52,8 @@ func (w *Worker) Run(ctx context.Context, cfg RunConfig) error {
 			idleSince = now
 		case now-idleSince > int64(spinFor):
 			if err := w.sleep(); err != nil {
-				return err
+				return err // and if there was nothing after all, it sleeps again at once
 			}
-			idleSince = 0
 		default:
 			runtime.Gosched()
 		}

@@ -118,6 +118,21 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestIdle: a worker with nothing to do looks about once a sleep, and does not spin in between.
+func TestIdle(t *testing.T) {
+	for _, pollable := range []bool{true, false} {
+		l := newLive(t, RunConfig{Adaptive: true}, pollable)
+		l.exchange(wan, toWAN(ipv4(behind1, hostIP, nil)), lan)
+		time.Sleep(20 * time.Millisecond)
+		before := l.e.Counters().Workers[0].Polls
+		time.Sleep(200 * time.Millisecond)
+		if n := l.e.Counters().Workers[0].Polls - before; n > 500 {
+			t.Errorf("ports with a descriptor %v: %d polls in 200 ms", pollable, n)
+		}
+		l.stop()
+	}
+}
+
 // TestInjectWakes: an injected packet, and a port that comes, wake a sleeping worker at once.
 func TestInjectWakes(t *testing.T) {
 	l := newLive(t, RunConfig{Adaptive: true}, true)
