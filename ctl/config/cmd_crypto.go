@@ -21,9 +21,9 @@ func cryptoCommands() []*spec {
 		}),
 		not("crypto pki certificate chain <name>", "Certificates in the configuration", "certificates are read from PEM files",
 			"name them under `crypto pki trustpoint`: ca-file, certificate-file, key-file").enters(swallow),
-		not("crypto map <text:line>", "Crypto map", "crypto maps are not supported",
+		not("crypto map <text:line>", "Crypto map", "what is encrypted is chosen by tunnel, not by access list",
 			"use `crypto ipsec profile` and `tunnel protection ipsec profile` on a tunnel").enters(swallow),
-		not("crypto dynamic-map <text:line>", "Crypto map template", "crypto maps are not supported",
+		not("crypto dynamic-map <text:line>", "Crypto map template", "what is encrypted is chosen by tunnel, not by access list",
 			"use `crypto ipsec profile` and `tunnel protection ipsec profile` on a tunnel").enters(swallow),
 		cmd("crypto identity <name>", "Peers that may use a profile", func(x *ctx) {
 			name := x.Text("name")

@@ -45,7 +45,7 @@ func interfaceCommands() []*spec {
 		}).def("50000 on a tunnel"),
 		cmd("shutdown", "Take the interface down", func(x *ctx) { x.ifc().Shutdown = x.on() }).def("off"),
 		cmd("encapsulation dot1Q ~ <vlan:1-4094> [native]", "VLAN of a subinterface", func(x *ctx) {
-			if !strings.Contains(x.ifc().Name, ".") {
+			if x.on() && !strings.Contains(x.ifc().Name, ".") {
 				x.report(Error, "not-subinterface", "`encapsulation dot1Q` belongs on a subinterface",
 					"write it under `interface "+x.ifc().Name+".1`")
 				return
@@ -75,7 +75,7 @@ func interfaceCommands() []*spec {
 			"shape before or behind this router"),
 		not("qos pre-classify", "Classify before encryption", "nave has no quality of service; the outer header copies the inner TOS",
 			"remove the line"),
-		not("crypto map <text:line>", "Crypto map", "crypto maps are not supported",
+		not("crypto map <text:line>", "Crypto map", "what is encrypted is chosen by tunnel, not by access list",
 			"use `tunnel protection ipsec profile NAME` on a tunnel"),
 		not("ip access-group <text:line>", "Packet filter", "nave does not filter packets by access list", "filter on another box"),
 		not("ip policy route-map <name>", "Policy routing", "nave routes by destination only", "use VRFs"),

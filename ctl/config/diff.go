@@ -301,7 +301,7 @@ func (d *Changes) routing(old, new *Config) {
 		b = *new.BGP
 	}
 	d.BGPNeighbors = changes(a.Neighbors, b.Neighbors, (*BGPNeighbor).ID)
-	d.BGPFamilies = changes(a.Families, b.Families, func(f *BGPFamily) string { return f.Family + flag(f.VRF != "", " vrf "+f.VRF) })
+	d.BGPFamilies = changes(a.Families, b.Families, func(f *BGPFamily) string { return f.Family + word(f.VRF != "", " vrf "+f.VRF) })
 	a.Neighbors, a.Families, b.Neighbors, b.Families = nil, nil, nil, nil
 	d.BGP = (old.BGP == nil) != (new.BGP == nil) || !same(a, b)
 	d.EIGRP = changes(old.EIGRP, new.EIGRP, func(e *EIGRP) string { return or(e.Name, fmt.Sprint(e.AS)) })

@@ -117,6 +117,7 @@ func (c *Config) normalise() {
 	slices.SortStableFunc(c.KernelImport, func(a, b KernelImport) int { return cmp.Compare(a.VRF, b.VRF) })
 	slices.SortStableFunc(c.Hosts, func(a, b Host) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortStableFunc(c.AccessLists, func(a, b *AccessList) int { return cmp.Compare(a.Name, b.Name) })
+	remove(&c.PrefixLists, func(l *PrefixList) bool { return same(*l, PrefixList{Name: l.Name}) })
 	slices.SortStableFunc(c.PrefixLists, func(a, b *PrefixList) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortStableFunc(c.RouteMaps, func(a, b *RouteMap) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortStableFunc(c.KeyChains, func(a, b *KeyChain) int { return cmp.Compare(a.Name, b.Name) })

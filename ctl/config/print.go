@@ -37,7 +37,7 @@ func (p *printer) line(words ...any) {
 	p.w.WriteString(strings.Repeat(" ", p.depth))
 	first := true
 	for _, w := range words {
-		s := p.word(w)
+		s := p.format(w)
 		if s == "" {
 			continue
 		}
@@ -50,8 +50,8 @@ func (p *printer) line(words ...any) {
 	p.w.WriteByte('\n')
 }
 
-// word formats a value as the grammar reads it.
-func (p *printer) word(w any) string {
+// format writes a value as the grammar reads it.
+func (p *printer) format(w any) string {
 	switch v := w.(type) {
 	case string:
 		return v
@@ -118,9 +118,9 @@ func opt[T comparable](p *printer, word string, v T) string {
 		return ""
 	}
 	if word == "" {
-		return p.word(v)
+		return p.format(v)
 	}
-	return word + " " + p.word(v)
+	return word + " " + p.format(v)
 }
 
 // plain returns the "0" that says that the key is in clear, where the key itself could be taken for such a number.
@@ -132,8 +132,8 @@ func plain(s Secret) string {
 	return ""
 }
 
-// flag returns the word if the condition holds.
-func flag(cond bool, word string) string {
+// word returns the word if the condition holds.
+func word(cond bool, word string) string {
 	if cond {
 		return word
 	}
@@ -198,8 +198,8 @@ func (c *Config) print(p *printer) {
 		printBGP(p, c.BGP)
 	}
 	for _, r := range c.StaticRoutes {
-		p.line("ip route", opt(p, "vrf", r.VRF), r.Prefix, r.Interface, r.NextHop, flag(r.DHCP, "dhcp"), flag(r.Global, "global"),
-			opt(p, "", r.Distance), opt(p, "name", r.Name), opt(p, "tag", r.Tag), flag(r.Permanent, "permanent"))
+		p.line("ip route", opt(p, "vrf", r.VRF), r.Prefix, r.Interface, r.NextHop, word(r.DHCP, "dhcp"), word(r.Global, "global"),
+			opt(p, "", r.Distance), opt(p, "name", r.Name), opt(p, "tag", r.Tag), word(r.Permanent, "permanent"))
 	}
 	c.printFilters(p)
 	for _, i := range c.Ignored {
@@ -268,9 +268,9 @@ func (c *Config) printMPLS(p *printer) {
 	set(p, "mpls label protocol", m.LabelProtocol)
 	p.when(m.RangeMin != 0, "mpls label range", m.RangeMin, m.RangeMax)
 	for _, l := range m.LabelModes {
-		p.line("mpls label mode", opt(p, "vrf", l.VRF), flag(l.VRF == "", "all-vrfs"), "protocol bgp-vpnv4", l.Mode)
+		p.line("mpls label mode", opt(p, "vrf", l.VRF), word(l.VRF == "", "all-vrfs"), "protocol bgp-vpnv4", l.Mode)
 	}
-	p.when(m.LDPRouterID != "", "mpls ldp router-id", m.LDPRouterID, flag(m.LDPForce, "force"))
+	p.when(m.LDPRouterID != "", "mpls ldp router-id", m.LDPRouterID, word(m.LDPForce, "force"))
 	set(p, "mpls ldp holdtime", m.LDPHoldTime)
 	set(p, "mpls ldp discovery hello holdtime", m.HelloHold)
 	set(p, "mpls ldp discovery hello interval", m.HelloInterval)
@@ -338,7 +338,7 @@ func printKeys(p *printer, k *KeyChain) {
 
 func (c *Config) printFilters(p *printer) {
 	for _, a := range c.AccessLists {
-		p.in("ip access-list "+flag(a.Extended, "extended")+flag(!a.Extended, "standard")+" "+a.Name, func() {
+		p.in("ip access-list "+word(a.Extended, "extended")+word(!a.Extended, "standard")+" "+a.Name, func() {
 			for _, e := range a.Entries {
 				printEntry(p, a.Extended, e)
 			}
@@ -372,11 +372,11 @@ func printEntry(p *printer, extended bool, e AccessEntry) {
 		return
 	}
 	if !extended {
-		p.line(e.Seq, action(e.Permit), matchText(e.Source), flag(e.Log, "log"))
+		p.line(e.Seq, action(e.Permit), matchText(e.Source), word(e.Log, "log"))
 		return
 	}
 	p.line(e.Seq, action(e.Permit), e.Protocol, matchText(e.Source), portText(e.SrcPort), matchText(e.Dest), portText(e.DstPort),
-		e.ICMPType, flag(e.Established, "established"), flag(e.Fragments, "fragments"), flag(e.Log, "log"))
+		e.ICMPType, word(e.Established, "established"), word(e.Fragments, "fragments"), word(e.Log, "log"))
 }
 
 func matchText(m AddressMatch) string {
@@ -435,13 +435,13 @@ func printClause(p *printer, c *RouteMapClause) {
 			p.line("set", v.word, *v.value)
 		}
 	}
-	p.when(len(c.SetCommunity) > 0, "set community", strings.Join(c.SetCommunity, " "), flag(c.SetCommunityAdd, "additive"))
+	p.when(len(c.SetCommunity) > 0, "set community", strings.Join(c.SetCommunity, " "), word(c.SetCommunityAdd, "additive"))
 	if len(c.SetExtRT) > 0 {
 		var rts []string
 		for _, rt := range c.SetExtRT {
 			rts = append(rts, rt.String())
 		}
-		p.line("set extcommunity rt", strings.Join(rts, " "), flag(c.SetExtRTAdd, "additive"))
+		p.line("set extcommunity rt", strings.Join(rts, " "), word(c.SetExtRTAdd, "additive"))
 	}
 	list("set as-path prepend", numbers(c.SetPrepend))
 	set(p, "set origin", c.SetOrigin)

@@ -25,7 +25,7 @@ func printBGP(p *printer, b *BGP) {
 				continue
 			}
 			p.bang()
-			p.in("address-family "+f.Family+flag(f.VRF != "", " vrf "+f.VRF), func() {
+			p.in("address-family "+f.Family+word(f.VRF != "", " vrf "+f.VRF), func() {
 				for _, n := range f.Neighbors {
 					printNeighbor(p, n)
 				}
@@ -54,10 +54,10 @@ func printNeighbor(p *printer, n *BGPNeighbor) {
 
 func printBGPFamily(p *printer, f *BGPFamily) {
 	for _, n := range f.Networks {
-		p.line("network", n.Prefix.Addr(), flag(n.Prefix != classful(n.Prefix.Addr()), "mask "+mask(n.Prefix.Bits())), opt(p, "route-map", n.RouteMap))
+		p.line("network", n.Prefix.Addr(), word(n.Prefix != classful(n.Prefix.Addr()), "mask "+mask(n.Prefix.Bits())), opt(p, "route-map", n.RouteMap))
 	}
 	for _, a := range f.Aggregates {
-		p.line("aggregate-address", a.Prefix, flag(a.ASSet, "as-set"), flag(a.SummaryOnly, "summary-only"))
+		p.line("aggregate-address", a.Prefix, word(a.ASSet, "as-set"), word(a.SummaryOnly, "summary-only"))
 	}
 	printRedistribute(p, f.Redistribute)
 	for _, w := range f.Policies {
@@ -83,7 +83,7 @@ func printPolicy(p *printer, w *BGPPolicy) {
 		p.line(head, "send-community")
 	}
 	p.when(w.ReflectorClient, head, "route-reflector-client")
-	p.when(w.NextHopSelf, head, "next-hop-self", flag(w.NextHopSelfAll, "all"))
+	p.when(w.NextHopSelf, head, "next-hop-self", word(w.NextHopSelfAll, "all"))
 	p.when(w.NextHopUnchanged, head, "next-hop-unchanged")
 	for _, l := range []struct{ word, in, out string }{
 		{"route-map", w.RouteMapIn, w.RouteMapOut},
@@ -95,7 +95,7 @@ func printPolicy(p *printer, w *BGPPolicy) {
 	}
 	p.when(w.SoftReconfiguration, head, "soft-reconfiguration inbound")
 	p.when(w.DefaultOriginate, head, "default-originate", opt(p, "route-map", w.DefaultOriginateMap))
-	p.when(w.MaximumPrefix != 0, head, "maximum-prefix", w.MaximumPrefix, flag(w.MaximumPrefixWarningOnly, "warning-only"))
+	p.when(w.MaximumPrefix != 0, head, "maximum-prefix", w.MaximumPrefix, word(w.MaximumPrefixWarningOnly, "warning-only"))
 	p.when(w.AllowASIn != 0, head, "allowas-in", w.AllowASIn)
 	p.when(w.AsOverride, head, "as-override")
 	p.when(w.SiteOfOrigin != RD{}, head, "soo", w.SiteOfOrigin)

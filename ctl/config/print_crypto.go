@@ -8,7 +8,7 @@ import (
 func (c *Config) printISAKMP(p *printer) {
 	k := &c.ISAKMP
 	for _, r := range k.Keyrings {
-		p.in("crypto keyring "+r.Name+flag(r.VRF != "", " vrf "+r.VRF), func() {
+		p.in("crypto keyring "+r.Name+word(r.VRF != "", " vrf "+r.VRF), func() {
 			set(p, "description", r.Description)
 			set(p, "local-address", r.LocalAddr)
 			set(p, "local-address", r.LocalInterface)
@@ -20,7 +20,7 @@ func (c *Config) printISAKMP(p *printer) {
 	}
 	for _, l := range k.Policies {
 		p.in(fmt.Sprintf("crypto isakmp policy %d", l.Priority), func() {
-			p.when(l.Encryption != "", "encryption", l.Encryption, flag(l.KeyBits != 0, fmt.Sprint(l.KeyBits)))
+			p.when(l.Encryption != "", "encryption", l.Encryption, word(l.KeyBits != 0, fmt.Sprint(l.KeyBits)))
 			set(p, "hash", l.Hash)
 			set(p, "authentication", l.Authentication)
 			set(p, "group", l.Group)
@@ -28,7 +28,7 @@ func (c *Config) printISAKMP(p *printer) {
 		})
 	}
 	for _, key := range k.Keys {
-		p.line("crypto isakmp key", plain(key.Key), key.Key, keyPeer(key), flag(key.NoXAuth, "no-xauth"))
+		p.line("crypto isakmp key", plain(key.Key), key.Key, keyPeer(key), word(key.NoXAuth, "no-xauth"))
 	}
 	set(p, "crypto isakmp identity", k.Identity)
 	if k.Keepalive.Interval != 0 {
@@ -52,11 +52,11 @@ func keyPeer(k ISAKMPKey) string {
 
 // keepaliveText prints interval, retry after the word, and mode.
 func keepaliveText(p *printer, retry string, k Keepalive) string {
-	out := p.word(k.Interval)
+	out := p.format(k.Interval)
 	if k.Retry != 0 {
-		out += retry + " " + p.word(k.Retry)
+		out += retry + " " + p.format(k.Retry)
 	}
-	return out + flag(k.Periodic, " periodic") + flag(k.OnDemand, " on-demand")
+	return out + word(k.Periodic, " periodic") + word(k.OnDemand, " on-demand")
 }
 
 func printISAKMPProfile(p *printer, f *ISAKMPProfile) {
@@ -91,7 +91,7 @@ func printISAKMPProfile(p *printer, f *ISAKMPProfile) {
 func matchIdentityText(id Identity) string {
 	switch id.Kind {
 	case "address":
-		return "address " + hostText(id.Prefix) + flag(id.VRF != "", " "+id.VRF)
+		return "address " + hostText(id.Prefix) + word(id.VRF != "", " "+id.VRF)
 	case "fqdn":
 		return "host " + id.Value
 	case "fqdn-domain":
@@ -128,7 +128,7 @@ func (c *Config) printIPsec(p *printer) {
 	}
 	for _, t := range s.TransformSets {
 		p.in("crypto ipsec transform-set "+t.Name+" "+transformText(t), func() {
-			p.when(t.Mode != "", "mode", t.Mode, flag(t.Require, "require"))
+			p.when(t.Mode != "", "mode", t.Mode, word(t.Require, "require"))
 			p.when(t.ESN, "esn")
 		})
 		p.bang()
@@ -141,7 +141,7 @@ func (c *Config) printIPsec(p *printer) {
 // transformText prints the transforms in the order AH, cipher, authentication.
 func transformText(t *TransformSet) string {
 	var words []string
-	for _, w := range []string{t.AH, t.Cipher, flag(t.KeyBits != 0, fmt.Sprint(t.KeyBits)), flag(t.ICV != 0, fmt.Sprintf("icv %d", t.ICV)), t.Auth} {
+	for _, w := range []string{t.AH, t.Cipher, word(t.KeyBits != 0, fmt.Sprint(t.KeyBits)), word(t.ICV != 0, fmt.Sprintf("icv %d", t.ICV)), t.Auth} {
 		if w != "" {
 			words = append(words, w)
 		}

@@ -9,7 +9,7 @@ import (
 func (c *Config) printInterface(p *printer, i *Interface) {
 	p.in("interface "+i.Name, func() {
 		set(p, "description", i.Description)
-		p.when(i.VLAN != 0, "encapsulation dot1Q", i.VLAN, flag(i.VLANNative, "native"))
+		p.when(i.VLAN != 0, "encapsulation dot1Q", i.VLAN, word(i.VLANNative, "native"))
 		set(p, "mtu", i.MTU)
 		if i.VRF != "" {
 			form := "ip vrf forwarding"
@@ -57,7 +57,7 @@ func printNHRP(p *printer, n *NHRP) {
 	for _, m := range n.Maps {
 		protocol := m.Protocol.Addr().String()
 		if m.Protocol.Bits() != 32 {
-			protocol = p.word(m.Protocol)
+			protocol = p.format(m.Protocol)
 		}
 		p.line("ip nhrp map", protocol, m.NBMA)
 	}
@@ -75,7 +75,7 @@ func printNHRP(p *printer, n *NHRP) {
 	set(p, "ip nhrp nhs fallback", n.NHSFallback)
 	p.when(n.NoUnique, "ip nhrp registration no-unique")
 	set(p, "ip nhrp registration timeout", n.RegistrationTimeout)
-	p.when(n.ServerOnly, "ip nhrp server-only", flag(n.ServerOnlyNonCaching, "non-caching"))
+	p.when(n.ServerOnly, "ip nhrp server-only", word(n.ServerOnlyNonCaching, "non-caching"))
 	p.when(n.MaxSend != 0, "ip nhrp max-send", n.MaxSend, "every", n.MaxSendInterval)
 	set(p, "ip nhrp group", n.Group)
 	set(p, "ip nhrp max-entries", n.MaxEntries)
@@ -89,7 +89,7 @@ func printNHS(p *printer, s NHS) {
 	if s.NBMAHost != "" {
 		nbma = "nbma " + s.NBMAHost
 	}
-	p.line("ip nhrp nhs", s.Addr, flag(s.Dynamic, "dynamic"), s.Net, nbma, flag(s.Multicast, "multicast"),
+	p.line("ip nhrp nhs", s.Addr, word(s.Dynamic, "dynamic"), s.Net, nbma, word(s.Multicast, "multicast"),
 		opt(p, "priority", s.Priority), opt(p, "cluster", s.Cluster))
 }
 
@@ -114,10 +114,10 @@ func printTunnel(p *printer, t *Tunnel) {
 		if t.PathMTUAge != 0 {
 			age = fmt.Sprintf("age-timer %d", int(t.PathMTUAge/time.Minute))
 		}
-		p.line("tunnel path-mtu-discovery", age, flag(t.PathMTUInfinite, "age-timer infinite"), opt(p, "min-mtu", t.PathMTUMin))
+		p.line("tunnel path-mtu-discovery", age, word(t.PathMTUInfinite, "age-timer infinite"), opt(p, "min-mtu", t.PathMTUMin))
 	}
 	if t.Protection.Profile != "" {
-		p.line("tunnel protection ipsec profile", t.Protection.Profile, flag(t.Protection.Shared, "shared"),
+		p.line("tunnel protection ipsec profile", t.Protection.Profile, word(t.Protection.Shared, "shared"),
 			opt(p, "isakmp-profile", t.Protection.ISAKMPProfile), opt(p, "ikev2-profile", t.Protection.IKEv2Profile))
 	}
 }
@@ -179,7 +179,7 @@ func printEIGRP(p *printer, e *EIGRP) {
 }
 
 func printNamedFamily(p *printer, f *EIGRPFamily) {
-	p.in("address-family ipv4 unicast"+flag(f.VRF != "", " vrf "+f.VRF)+fmt.Sprintf(" autonomous-system %d", f.AS), func() {
+	p.in("address-family ipv4 unicast"+word(f.VRF != "", " vrf "+f.VRF)+fmt.Sprintf(" autonomous-system %d", f.AS), func() {
 		p.when(f.Shutdown, "shutdown")
 		for _, i := range f.Interfaces {
 			p.in("af-interface "+i.Name, func() { printNamedInterface(p, &i.EIGRPInterface) })
@@ -235,8 +235,8 @@ func printEIGRPFamily(p *printer, f *EIGRPFamily) {
 	}
 	set(p, "eigrp router-id", f.RouterID)
 	if s := f.Stub; s.Enabled {
-		p.line("eigrp stub", flag(s.Connected, "connected"), flag(s.Static, "static"), flag(s.Summary, "summary"),
-			flag(s.Redistributed, "redistributed"), flag(s.ReceiveOnly, "receive-only"), opt(p, "leak-map", s.LeakMap))
+		p.line("eigrp stub", word(s.Connected, "connected"), word(s.Static, "static"), word(s.Summary, "summary"),
+			word(s.Redistributed, "redistributed"), word(s.ReceiveOnly, "receive-only"), opt(p, "leak-map", s.LeakMap))
 	}
 	p.toggle("eigrp log-neighbor-changes", f.LogChanges)
 	p.toggle("eigrp log-neighbor-warnings", f.LogWarnings)
@@ -255,7 +255,7 @@ func printEIGRPTopology(p *printer, f *EIGRPFamily) {
 	}
 	for _, d := range f.Distribute {
 		p.line("distribute-list", opt(p, "prefix", d.PrefixList), opt(p, "route-map", d.RouteMap), d.AccessList,
-			flag(d.Out, "out"), flag(!d.Out, "in"), d.Interface)
+			word(d.Out, "out"), word(!d.Out, "in"), d.Interface)
 	}
 	p.when(f.DistanceInternal != 0, "distance eigrp", f.DistanceInternal, f.DistanceExternal)
 	p.when(f.ActiveTime != 0, "timers active-time", int(f.ActiveTime/time.Minute))
@@ -268,14 +268,14 @@ func printRedistribute(p *printer, list []Redistribute) {
 		if r.HasMetric {
 			metric = "metric " + joinInts(r.Metric)
 		}
-		p.line("redistribute", r.Protocol, flag(r.ID != 0, fmt.Sprint(r.ID)), opt(p, "route-map", r.RouteMap), metric)
+		p.line("redistribute", r.Protocol, word(r.ID != 0, fmt.Sprint(r.ID)), opt(p, "route-map", r.RouteMap), metric)
 	}
 }
 
 func joinInts[T int | uint32](list []T) string {
 	out := ""
 	for i, n := range list {
-		out += flag(i > 0, " ") + fmt.Sprint(n)
+		out += word(i > 0, " ") + fmt.Sprint(n)
 	}
 	return out
 }
