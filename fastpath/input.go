@@ -6,8 +6,6 @@ import (
 	"nave/fastpath/packet"
 )
 
-const broadcastWord = 1<<48 - 1
-
 // input takes a frame as a port received it.
 func (w *Worker) input(p *pkt, in *table.Port) verdict {
 	if in == nil {
@@ -21,8 +19,13 @@ func (w *Worker) input(p *pkt, in *table.Port) verdict {
 	if eth.Type() != packet.TypeIPv4 {
 		return p.drop(EthernetType)
 	}
-	if dst := eth.DstWord(); dst != in.MAC && !eth.IsGroup() {
-		return p.drop(EthernetOther)
+	if eth.DstWord() != in.MAC {
+		if !eth.IsGroup() {
+			return p.drop(EthernetOther)
+		}
+		if at := packet.EthernetLen + 16; len(eth) > at && eth[at] < 224 {
+			return p.drop(EthernetGroup) // RFC 1812 section 5.3.4
+		}
 	}
 	return w.inputIP(p, in, start+packet.EthernetLen)
 }

@@ -24,6 +24,7 @@ const (
 	EthernetShort
 	EthernetType
 	EthernetOther
+	EthernetGroup
 	PortUnknown
 
 	// IPv4, outer and inner.
@@ -96,6 +97,7 @@ var reasons = [NumReasons]reasonInfo{
 	EthernetShort: {ClassDrop, "ethernet-short", "the frame is shorter than an Ethernet header"},
 	EthernetType:  {ClassDrop, "ethernet-type", "the frame carries something other than IPv4"},
 	EthernetOther: {ClassDrop, "ethernet-other", "the frame is for another station's MAC address"},
+	EthernetGroup: {ClassDrop, "ethernet-group", "a unicast packet in a broadcast or multicast frame"},
 	PortUnknown:   {ClassDrop, "port-unknown", "the port is attached and not configured"},
 
 	IPShort:            {ClassDrop, "ip-short", "the packet is shorter than an IPv4 header"},
