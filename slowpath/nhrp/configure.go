@@ -127,7 +127,7 @@ func (m *Machine) stop(ifc *iface) {
 // purgeAnswersOnce tells the holders without waiting for replies, as nobody will be there to take them.
 func (m *Machine) purgeAnswersOnce(ifc *iface) {
 	for _, a := range ifc.answersSorted() {
-		m.sendPurge(ifc, a.to, a.key.holder, a.key.prefix, m.newID(), false)
+		m.sendPurge(ifc, m.holderAt(a), a.key.holder, a.key.prefix, m.newID(), false)
 	}
 }
 

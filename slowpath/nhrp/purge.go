@@ -105,11 +105,15 @@ func contains(outer, inner netip.Prefix) bool {
 
 func (m *Machine) purgeAnswer(a *answer) {
 	a.expire(m)
-	to := a.to
+	m.sendPurge(a.ifc, m.holderAt(a), a.key.holder, a.key.prefix, m.newID(), true)
+}
+
+// holderAt is where to reach the holder: directly while there is a path, else the way its request came.
+func (m *Machine) holderAt(a *answer) netip.Addr {
 	if e := m.findHost(a.ifc, a.key.holder); e != nil && e.ifc == a.ifc && e.peer.ready {
-		to = e.peer.nbma
+		return e.peer.nbma
 	}
-	m.sendPurge(a.ifc, to, a.key.holder, a.key.prefix, m.newID(), true)
+	return a.to
 }
 
 // sendPurge asks a node to forget a prefix (RFC 2332 section 5.2.5).
