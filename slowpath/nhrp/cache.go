@@ -61,7 +61,8 @@ func (m *Machine) room(ifc *iface, proto, nbma netip.Addr) bool {
 		return true
 	}
 	ifc.drop(DropFull)
-	if ifc.traffic.Drops[DropFull]%1024 == 1 { // not a line a packet
+	if !m.now.Before(ifc.fullLog) { // not a line a packet
+		ifc.fullLog = m.now.Add(fullLogEvery)
 		m.emit(Log{Kind: LogCacheFull, Iface: ifc.cfg.Name, Protocol: proto, NBMA: nbma, Count: m.dynamic})
 	}
 	return false

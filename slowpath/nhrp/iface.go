@@ -27,6 +27,7 @@ type iface struct {
 	errors   bucket
 	traffic  Traffic
 	quotaLog time.Time  // no more than one line before it
+	fullLog  time.Time  // the same, for a full cache
 	done     [16]uint32 // ids of the last resolution requests, to know a late reply by
 	doneAt   int
 }

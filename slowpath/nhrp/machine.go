@@ -23,6 +23,7 @@ const (
 	errorBurst   = 20                // error indications at once, an interface
 	errorEvery   = 500 * time.Millisecond
 	replyHops    = 255
+	fullLogEvery = 10 * time.Second
 )
 
 // Machine is the NHRP of one box, with all of its interfaces.
