@@ -1,21 +1,51 @@
-# nave: `make demo` shows it working, `make test` passes every test. Both install what they need (Debian 12, root).
+# nave: `make demo` shows it at work, `make test` passes every test. Both install by apt what is missing (Debian 12, root).
 GO ?= go
 export CGO_ENABLED ?= 0
-BIN := bin/naved bin/nave bin/navelab
 
-.PHONY: all build test unit demo deps generate lint fuzz bench clean
-all: build
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
+
+.PHONY: build demo test unit fuzz bench lint generate install clean
 
 build: ## static binaries in bin/
 	$(GO) build -trimpath -o bin/ ./ctl/cmd/... ./testbed/cmd/...
 
-unit: ## what needs no root
-	CGO_ENABLED=1 $(GO) test -race ./...
+demo: ## a DMVPN of a hub and two spokes on real packets, explained; DEMO=--keep leaves it up
+	@./testbed/deps.sh demo
+	@$(MAKE) --no-print-directory build
+	@./bin/navelab demo $(DEMO)
 
-test: ## everything: installs what is missing, then unit, simulated, namespaces and real peers
-	./testbed/deps.sh test
+test: ## everything, as root: unit and simulated tests with the race detector, namespaces, real peers
+	@./testbed/deps.sh test
+	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
 	$(GO) vet ./...
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
+
+unit: ## what needs neither root nor packages
+	$(GO) test ./...
+
+FUZZTIME ?= 20s
+fuzz: ## every fuzz target for FUZZTIME
+	@for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+	  done; done
+
+bench: ## the fast path, in memory
+	$(GO) test -run '^$$' -bench . -benchmem ./fastpath/...
+
+lint: ## linters and known vulnerabilities
+	$(GO) run $(GOLANGCI) run ./...
+	$(GO) run $(GOVULNCHECK) ./...
+
+generate: ## the XDP program (needs clang, llvm and libbpf-dev)
+	$(GO) generate ./bpf
+
+install: build ## binaries and the systemd unit
+	install -D -m 755 bin/naved $(DESTDIR)/usr/local/sbin/naved
+	install -D -m 755 bin/nave $(DESTDIR)/usr/local/bin/nave
+	install -D -m 644 ctl/cmd/naved/naved.service $(DESTDIR)/etc/systemd/system/naved.service
+	[ -e $(DESTDIR)/etc/nave/naved.env ] || install -D -m 600 ctl/cmd/naved/naved.env $(DESTDIR)/etc/nave/naved.env
 
 clean:
 	rm -rf bin

@@ -48,6 +48,7 @@ type Gateway struct {
 	readers  sync.WaitGroup // of twins and DHCP servers
 	failed   chan error     // the first failure of something that must not fail
 	unlock   func()
+	pins     string // folder of the XDP links' pins
 }
 
 // Start makes a box of a configuration and runs it until Stop. On an error nothing is left behind but what was there.
@@ -71,7 +72,7 @@ func (g *Gateway) start(tree *config.Config) (err error) {
 	if g.host, err = host.Open(g.opt.RunDir); err != nil {
 		return err
 	}
-	if err := bpf.MountFS(g.pins()); err != nil {
+	if g.pins, err = bpf.PinDir(g.opt.RunDir); err != nil {
 		return err
 	}
 	if g.steering, err = bpf.New(); err != nil {
@@ -203,7 +204,9 @@ func (g *Gateway) Stop(release bool) {
 		g.steering.Close()
 	}
 	if release {
-		_ = bpf.UnmountFS(g.pins())
+		if err := bpf.RemovePins(g.opt.RunDir); err != nil {
+			g.opt.Log.Warn("releasing the ports", "error", err)
+		}
 	}
 	if g.engine != nil {
 		g.engine.Close()

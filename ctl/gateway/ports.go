@@ -47,8 +47,6 @@ type plan struct {
 	links   map[string]host.Link
 }
 
-func (g *Gateway) pins() string { return filepath.Join(g.opt.RunDir, "bpf") }
-
 // plan looks at the netdevs. Each RX queue must have a worker: what arrives on a queue without one is dropped.
 func (g *Gateway) plan(tree *config.Config) (plan, error) {
 	p := plan{workers: max(1, tree.Fastpath.Count, len(tree.Fastpath.CPUs)), chunk: 2048, links: make(map[string]host.Link)}
@@ -160,7 +158,7 @@ func (g *Gateway) describe(p *port) error {
 // attachPorts puts the steering on the ports, once all that it leads to is there.
 func (g *Gateway) attachPorts() error {
 	for _, p := range g.ports {
-		a, err := g.steering.Attach(uint32(p.id), p.link.Index, filepath.Join(g.pins(), "port-"+p.netdev))
+		a, err := g.steering.Attach(uint32(p.id), p.link.Index, filepath.Join(g.pins, bpf.PinName(p.netdev)))
 		if err != nil {
 			return fmt.Errorf("gateway: port %s (%s): %w", p.name, p.netdev, err)
 		}

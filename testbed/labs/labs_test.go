@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"nave/bpf"
 	"nave/testbed/need"
 	"nave/testbed/topo"
 )
@@ -81,9 +82,7 @@ func TestKilled(t *testing.T) {
 		t.Errorf("inner packets on the internet:\n%s", out)
 	}
 	// Without steering they would be there: what is tested can be seen.
-	for _, dev := range []string{"eth0", "eth1"} {
-		must(t, os.Remove(l.RunDir("spoke1")+"/bpf/port-"+dev))
-	}
+	must(t, bpf.RemovePins(l.RunDir("spoke1")))
 	if leaks(t, l) == "" {
 		t.Error("with the steering taken off no packet leaks: this test sees nothing")
 	}

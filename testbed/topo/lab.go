@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"nave/bpf"
 	"nave/testbed/netns"
 )
 
@@ -260,11 +261,7 @@ func (l *Lab) Down() error {
 		failed = errors.Join(failed, l.StopRouter(node, unix.SIGTERM))
 	}
 	for _, n := range l.Topology.Nodes {
-		// A bpffs that naved mounted holds the pins of its programs.
-		if err := unix.Unmount(filepath.Join(l.RunDir(n.Name), "bpf"), unix.MNT_DETACH); err != nil && err != unix.EINVAL && err != unix.ENOENT {
-			failed = errors.Join(failed, fmt.Errorf("topo: unmount pins of %s: %w", n.Name, err))
-		}
-		failed = errors.Join(failed, l.endOthers(n.Name), l.NS(n.Name).Delete())
+		failed = errors.Join(failed, bpf.RemovePins(l.RunDir(n.Name)), l.endOthers(n.Name), l.NS(n.Name).Delete())
 	}
 	return errors.Join(failed, os.RemoveAll(l.Dir))
 }
