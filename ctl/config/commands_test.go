@@ -138,6 +138,10 @@ func exampleValue(name, typ string, full bool) string {
 	switch {
 	case strings.HasSuffix(name, "eq"), strings.HasSuffix(name, "lt"), strings.HasSuffix(name, "gt"), strings.HasSuffix(name, "from"), strings.HasSuffix(name, "to"):
 		return "500"
+	case name == "neighbor" && typ == "ip":
+		return "10.1.1.1"
+	case name == "neighborgroup":
+		return "alpha"
 	case name == "cpulist":
 		return "1,3-5"
 	case name == "number":
@@ -145,7 +149,7 @@ func exampleValue(name, typ string, full bool) string {
 	case strings.HasSuffix(name, "map") || name == "acl":
 		return strings.ToUpper(name)
 	}
-	return map[string]string{"ip": map[bool]string{false: "10.20.30.0", true: "10.20.30.40"}[networkArgument(name)], "mask": "255.255.255.0", "wildcard": "0.0.0.255",
+	return map[string]string{"ip": map[bool]string{false: "10.0.0.0", true: "10.20.30.40"}[networkArgument(name)], "mask": "255.255.255.0", "wildcard": "0.0.0.255",
 		"prefix": "10.20.0.0/16", "rd": "65010:7", "asn": "65011", "interface": "Ethernet0/1", "line": "free text of " + name, "secret": "S3cret!" + name,
 		"name": "the-" + name, "": "the-" + name}[typ]
 }
@@ -190,7 +194,8 @@ func TestDefaultUndoes(t *testing.T) {
 			short, long := examples(c.Syntax)
 			for _, line := range []string{short, long} {
 				once, diags := Parse("once", []byte(head+line))
-				if diags.HasErrors() || strings.HasPrefix(line, "exit-") {
+				if diags.HasErrors() || strings.HasPrefix(line, "exit-") ||
+					strings.Contains(line, " remote-as ") || strings.HasSuffix(line, " peer-group") {
 					continue
 				}
 				c, diags := Parse("undone", []byte(head+line+"\n"+head+"default "+line))

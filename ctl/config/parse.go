@@ -161,7 +161,7 @@ func (p *parser) match(rest string, n, offset int, how op) {
 		}
 	}
 	if found == nil {
-		p.reportMismatch(worst, Pos{p.file, n, offset + worst.Column}, rest, how)
+		p.reportMismatch(worst, Pos{p.file, n, offset + worst.Column}, how)
 		return
 	}
 	p.stack = p.stack[:at+1]
@@ -193,7 +193,9 @@ func (p *parser) run(m *grammar.Match, pos Pos, how op) {
 			*fr.lines = Lines{}
 		}
 		(*fr.lines)[grammar.Path(s.Syntax)] = pos
-		(*fr.lines)[m.Canonical] = pos
+		if !m.Raw() { // keys stay out of what may be printed
+			(*fr.lines)[m.Canonical] = pos
+		}
 	}
 	switch s.kind {
 	case effective:
@@ -289,7 +291,7 @@ func (p *parser) pop(n int) {
 }
 
 // reportMismatch explains why a line fits nowhere, with the nearest commands that would.
-func (p *parser) reportMismatch(e *grammar.Error, pos Pos, rest string, how op) {
+func (p *parser) reportMismatch(e *grammar.Error, pos Pos, how op) {
 	code := map[grammar.ErrorKind]string{grammar.NotText: CodeNotText, grammar.Unknown: CodeUnknown,
 		grammar.Ambiguous: CodeAmbiguous, grammar.BadValue: CodeBadValue, grammar.Incomplete: CodeIncomplete,
 		grammar.TrailingText: CodeBadValue}[e.Kind]
@@ -305,7 +307,7 @@ func (p *parser) reportMismatch(e *grammar.Error, pos Pos, rest string, how op) 
 	case grammar.Ambiguous:
 		action = "write more of the word"
 	case grammar.Incomplete:
-		message = fmt.Sprintf("incomplete command %q", clip(strings.TrimSpace(rest)))
+		message = fmt.Sprintf("incomplete command %q", clip(e.Before))
 		action = "add " + strings.Join(append(e.Expect, e.Keywords...), " or ")
 	case grammar.BadValue, grammar.TrailingText:
 		message = fmt.Sprintf("in %q: %s", clip(strings.TrimSpace(prefix)), message)

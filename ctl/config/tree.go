@@ -64,7 +64,7 @@ type Pos struct {
 }
 
 // Lines remembers where the commands of one mode stand, keyed by the leading keywords of the command
-// ("tunnel source"). Equality of trees ignores it.
+// ("tunnel source") and, unless it has free text or a key in it, by the whole command. Equality of trees ignores it.
 type Lines map[string]Pos
 
 // Ignored is one command without effect, with the lines of its mode if it opens one (`line con 0`).

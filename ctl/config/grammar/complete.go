@@ -30,7 +30,7 @@ func (s *Set) Complete(line string, no bool) (list []Completion, end bool, err *
 		next, rest, err := step(threads, t, line)
 		if err != nil {
 			err.Depth, err.Column = i, t.at+1
-			err.Before = canonical(best(threads).caps)
+			err.take(best(threads))
 			return nil, false, err
 		}
 		if next == nil || rest {

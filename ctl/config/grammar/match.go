@@ -21,6 +21,7 @@ type Match struct {
 type captured struct {
 	name  string // argument name; empty for a keyword
 	value string // canonical
+	raw   bool   // free text or a key
 }
 
 // ErrorKind says why a line does not match.
@@ -111,7 +112,7 @@ func (s *Set) Match(line string, no bool) (*Match, *Error) {
 		next, rest, err := step(threads, t, line)
 		if err != nil {
 			err.Depth, err.Column = i, t.at+1
-			err.Before, err.Exact = canonical(best(threads).caps), best(threads).exact
+			err.take(best(threads))
 			return nil, err
 		}
 		if next == nil { // a comment
@@ -132,9 +133,26 @@ func (s *Set) Match(line string, no bool) (*Match, *Error) {
 		}
 	}
 	err := &Error{Kind: Incomplete, Column: len(strings.TrimRight(line, " \t")) + 1, Depth: len(tokens)}
-	err.Before, err.Exact = canonical(best(threads).caps), best(threads).exact
+	err.take(best(threads))
 	err.Keywords, err.Expect = expected(threads)
 	return nil, err
+}
+
+// take notes what was understood, without keys and free text.
+func (e *Error) take(th thread) {
+	e.Exact = th.exact
+	var words []string
+	hidden := false
+	for _, c := range unlink(th.caps) {
+		if c.raw {
+			c.value, hidden = "******", true
+		}
+		words = append(words, c.value)
+	}
+	e.Before = strings.Join(words, " ")
+	if hidden && e.Kind == TrailingText { // perhaps a key with a space in it
+		e.Token = "******"
+	}
 }
 
 // best returns the thread that errors speak of.
@@ -190,7 +208,7 @@ func step(threads []thread, t token, line string) (next []thread, rest bool, err
 					before = th.caps.value
 				}
 				if v, ok := e.arg.accept(text, before); ok {
-					c := captured{name: e.arg.name, value: v}
+					c := captured{name: e.arg.name, value: v, raw: e.arg.raw()}
 					if e.arg.kind == kindInterfaceNumber {
 						th.caps = th.caps.prev
 					}
@@ -319,15 +337,14 @@ func (m *Match) Has(keyword string) bool {
 	return false
 }
 
-// Count tells how often the keyword is in the line.
-func (m *Match) Count(keyword string) int {
-	n := 0
+// Raw tells whether free text or a key is in the line.
+func (m *Match) Raw() bool {
 	for _, c := range m.words {
-		if c.name == "" && c.value == keyword {
-			n++
+		if c.raw {
+			return true
 		}
 	}
-	return n
+	return false
 }
 
 // Given tells whether the argument is in the line.

@@ -1,0 +1,216 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// checkCase is a router, or several, and the findings that matter: "FILE:LINE severity code". Several files are
+// separated by a line of dashes.
+type checkCase struct {
+	name string
+	text string
+	want []string
+}
+
+const (
+	ports = "interface Ethernet0\n ip address 192.0.2.1 255.255.255.0\n"
+	// protect is what a protected tunnel needs, without a finding.
+	protect = "crypto isakmp policy 1\n encryption aes\n authentication pre-share\n group 14\ncrypto isakmp key k address 192.0.2.0 255.255.255.0\n" +
+		"crypto ipsec transform-set t esp-gcm\n mode transport\ncrypto ipsec profile p\n set transform-set t\n"
+	tail = " ip mtu 1400\n ip nhrp network-id 1\n ip nhrp holdtime 400\n tunnel source Ethernet0\n tunnel mode gre multipoint\n tunnel protection ipsec profile p\n"
+	// tunnel is a multipoint tunnel without a finding; more lines may follow.
+	tunnel = "interface Tunnel0\n ip address 10.0.0.1 255.255.255.0\n" + tail
+	second = "interface Tunnel1\n ip address 10.0.1.1 255.255.255.0\n ip mtu 1400\n ip nhrp network-id 2\n ip nhrp holdtime 400\n tunnel mode gre multipoint\n"
+)
+
+var checkCases = []checkCase{
+	{name: "nothing to say", text: protect + ports + tunnel},
+	{name: "hub and spoke", text: hubText + "---\n" + spokeText},
+
+	{name: "no tunnel source", text: "interface Tunnel0\n ip address 10.0.0.1 255.255.255.0\n tunnel destination 192.0.2.9\n", want: []string{"r1:1 error tunnel-no-source"}},
+	{name: "source undefined", text: "interface Tunnel0\n tunnel destination 192.0.2.9\n tunnel source Ethernet7\n", want: []string{"r1:3 error undefined"}},
+	{name: "source without address", text: "interface Ethernet0\ninterface Tunnel0\n tunnel destination 192.0.2.9\n tunnel source Ethernet0\n", want: []string{"r1:4 error tunnel-source-address"}},
+	{name: "source by DHCP", text: protect + "interface Ethernet0\n ip address dhcp\n" + tunnel},
+	{name: "source address of nobody", text: ports + "interface Tunnel0\n tunnel destination 192.0.2.9\n tunnel source 192.0.2.8\n", want: []string{"r1:5 error tunnel-source-address"}},
+	{name: "source is itself", text: "interface Tunnel0\n ip address 10.0.0.1 255.255.255.0\n tunnel source Tunnel0\n tunnel destination 10.0.0.2\n", want: []string{"r1:3 error tunnel-source-loop"}},
+	{name: "source in another VRF", text: protect + "ip vrf v\n" + ports + tunnel + " tunnel vrf v\n", want: []string{"r1:21 error tunnel-vrf"}},
+	{name: "source shut down", text: protect + ports + " shutdown\n" + tunnel, want: []string{"r1:18 warning tunnel-source-down"}},
+	{name: "destination with multipoint", text: protect + ports + tunnel + " tunnel destination 192.0.2.9\n", want: []string{"r1:20 error mgre-destination"}},
+	{name: "no destination", text: ports + "interface Tunnel0\n ip address 10.0.0.1 255.255.255.0\n tunnel source Ethernet0\n", want: []string{"r1:3 error tunnel-no-destination"}},
+	{name: "no address on the tunnel", text: ports + "interface Tunnel0\n tunnel source Ethernet0\n tunnel destination 192.0.2.9\n", want: []string{"r1:3 warning tunnel-no-address"}},
+	{name: "tunnel in clear", text: ports + second + " tunnel source Ethernet0\n", want: []string{"r1:3 warning tunnel-clear"}},
+	{name: "two multipoint tunnels without key on one source", text: ports + second + " tunnel source Ethernet0\ninterface Tunnel2\n ip address 10.0.2.1 255.255.255.0\n tunnel source 192.0.2.1\n tunnel mode gre multipoint\n", want: []string{"r1:12 error mgre-no-key"}},
+	{name: "same source and key", text: ports + second + " tunnel source Ethernet0\n tunnel key 5\ninterface Tunnel2\n ip address 10.0.2.1 255.255.255.0\n tunnel source Ethernet0\n tunnel mode gre multipoint\n tunnel key 5\n", want: []string{"r1:15 error tunnel-duplicate"}},
+	{name: "different keys", text: protect + ports + strings.Replace(tunnel, "profile p\n", "profile p shared\n", 1) + " tunnel key 1\n" + second + " tunnel source Ethernet0\n tunnel key 2\n tunnel protection ipsec profile p shared\n"},
+	{name: "source not shared", text: protect + ports + tunnel + " tunnel key 1\n" + second + " tunnel source Ethernet0\n tunnel key 2\n tunnel protection ipsec profile p\n", want: []string{"r1:29 error protection-shared"}},
+	{name: "one of two protected", text: protect + ports + tunnel + " tunnel key 1\n" + second + " tunnel source Ethernet0\n tunnel key 2\n", want: []string{"r1:27 error protection-shared"}},
+	{name: "different profiles on one source", text: protect + "crypto ipsec profile q\n set transform-set t\n" + ports + tunnel + " tunnel key 1\n" + second + " tunnel source Ethernet0\n tunnel key 2\n tunnel protection ipsec profile q shared\n", want: []string{"r1:31 error protection-shared"}},
+
+	{name: "no ip mtu", text: protect + ports + strings.Replace(tunnel, " ip mtu 1400\n", "", 1), want: []string{"r1:18 warning ip-mtu-missing"}},
+	{name: "ip mtu does not fit", text: protect + ports + strings.Replace(tunnel, "1400", "1450", 1), want: []string{"r1:14 warning mtu-too-large"}},
+	{name: "ip mtu above the port's", text: protect + ports + strings.Replace(tunnel, "1400", "1600", 1), want: []string{"r1:14 error mtu-too-large"}},
+	{name: "ip mtu fits a jumbo port", text: protect + ports + " mtu 9000\n" + strings.Replace(tunnel, "1400", "8900", 1)},
+	{name: "adjust-mss above ip mtu", text: protect + ports + tunnel + " ip tcp adjust-mss 1380\n", want: []string{"r1:20 warning adjust-mss"}},
+	{name: "keepalive", text: protect + ports + tunnel + " keepalive 10 3\n", want: []string{"r1:20 error keepalive-tunnel"}},
+	{name: "no keepalive", text: protect + ports + tunnel + " no keepalive\n"},
+	{name: "refused", text: ports + " ip nat outside\n service-policy output x\nip nat inside source list a interface Ethernet0 overload\npolicy-map x\n class y\n  bandwidth 5\ncrypto map m 10 ipsec-isakmp\n set peer 192.0.2.9\n match address 101\nhostname x\n",
+		want: []string{"r1:3 error refused", "r1:4 error refused", "r1:5 error refused", "r1:6 error refused", "r1:9 error refused"}},
+
+	{name: "authentication too long", text: protect + ports + tunnel + " ip nhrp authentication ninechars\n", want: []string{"r1:20 error nhrp-auth-length"}},
+	{name: "authentication of eight", text: protect + ports + tunnel + " ip nhrp authentication eight!ch\n"},
+	{name: "NHRP without network-id", text: protect + ports + strings.Replace(tunnel, " ip nhrp network-id 1\n", "", 1), want: []string{"r1:12 error nhrp-no-network-id"}},
+	{name: "multipoint without NHRP", text: protect + ports + "interface Tunnel0\n ip address 10.0.0.1 255.255.255.0\n ip mtu 1400\n tunnel source Ethernet0\n tunnel mode gre multipoint\n tunnel protection ipsec profile p\n", want: []string{"r1:12 warning nhrp-no-network-id"}},
+	{name: "default hold time", text: protect + ports + strings.Replace(tunnel, " ip nhrp holdtime 400\n", "", 1), want: []string{"r1:15 info holdtime"}},
+	{name: "short hold time", text: protect + ports + strings.Replace(tunnel, "holdtime 400", "holdtime 299", 1), want: []string{"r1:16 warning holdtime"}},
+	{name: "long hold time", text: protect + ports + strings.Replace(tunnel, "holdtime 400", "holdtime 601", 1), want: []string{"r1:16 warning holdtime"}},
+	{name: "registration slower than hold time", text: protect + ports + tunnel + " ip nhrp registration timeout 401\n", want: []string{"r1:20 error registration-timeout"}},
+	{name: "NHS without map", text: protect + ports + tunnel + " ip nhrp nhs 10.0.0.9\n", want: []string{"r1:20 error nhs-no-map"}},
+	{name: "NHS with nbma", text: protect + ports + tunnel + " ip nhrp nhs 10.0.0.9 nbma 192.0.2.9 multicast\n"},
+	{name: "NHS is itself", text: protect + ports + tunnel + " ip nhrp nhs 10.0.0.1 nbma 192.0.2.9\n", want: []string{"r1:20 error nhs-self"}},
+	{name: "NHS in another subnet", text: protect + ports + tunnel + " ip nhrp map 10.7.0.9 192.0.2.9\n ip nhrp nhs 10.7.0.9\n", want: []string{"r1:21 warning nhs-subnet"}},
+	{name: "NHRP on a port", text: ports + " ip nhrp network-id 5\n", want: []string{"r1:1 error not-tunnel"}},
+	{name: "network-id and authentication of two VRFs", text: protect + "ip vrf v\n" + ports + "interface Ethernet1\n ip address 198.51.100.1 255.255.255.0\n" + tunnel + " ip nhrp authentication a\n" +
+		"interface Tunnel1\n ip vrf forwarding v\n ip address 10.0.0.1 255.255.255.0\n" + strings.Replace(tail, "Ethernet0", "Ethernet1", 1) + " ip nhrp authentication a\n",
+		want: []string{"r1:28 error network-id-vrf", "r1:33 warning nhrp-auth-vrf"}},
+
+	{name: "names undefined", text: protect + ports + " ip vrf forwarding nov\n ip address 192.0.2.1 255.255.255.0\nip route vrf nov 10.9.0.0 255.255.0.0 Null0\nip route 10.8.0.0 255.255.0.0 Ethernet9\n" +
+		"crypto ipsec profile q\n set transform-set nots\n set isakmp-profile noip\n set ikev2-profile noi2\n set identity noid\ncrypto isakmp profile i\n keyring nokr\n ca trust-point notp\n match identity address 0.0.0.0\n" +
+		"router bgp 1\n bgp router-id 1.1.1.1\n neighbor 10.0.0.9 remote-as 1\n neighbor 10.0.0.9 update-source Loopback7\n neighbor 10.0.0.9 route-map norm out\n neighbor 10.0.0.9 prefix-list nopl in\n neighbor 10.0.0.9 distribute-list noacl in\n neighbor 10.0.0.8 activate\n" +
+		"route-map r permit 10\n match ip address noacl\n match ip address prefix-list nopl\n match ip next-hop noacl\n match interface Loopback8\nip vrf v\n export map norm\n",
+		want: []string{"r1:12 error undefined", "r1:14 error undefined", "r1:15 error undefined", "r1:17 error undefined", "r1:18 error undefined", "r1:19 error undefined", "r1:20 error undefined",
+			"r1:22 error undefined", "r1:23 error undefined", "r1:27 error undefined", "r1:29 error undefined", "r1:32 error undefined", "r1:34 error undefined", "r1:35 error undefined", "r1:36 error undefined", "r1:37 error undefined", "r1:39 error undefined"}},
+	{name: "profile undefined", text: ports + strings.Replace(tunnel, "profile p", "profile q ikev2-profile z", 1), want: []string{"r1:10 error undefined"}},
+	{name: "duplicate address", text: ports + "interface Loopback0\n ip address 192.0.2.1 255.255.255.255\n", want: []string{"r1:2 error address-duplicate"}},
+	{name: "one subnet twice", text: ports + "interface Ethernet1\n ip address 192.0.2.2 255.255.255.0\n", want: []string{"r1:4 error address-overlap"}},
+	{name: "subnets overlap", text: ports + "interface Ethernet1\n ip address 192.0.2.130 255.255.255.128\n", want: []string{"r1:4 warning address-overlap"}},
+	{name: "same address in two VRFs", text: "ip vrf v\n" + ports + "interface Ethernet1\n ip vrf forwarding v\n ip address 192.0.2.1 255.255.255.0\n"},
+	{name: "subinterface without VLAN", text: "interface Ethernet0.5\n ip address 192.0.2.1 255.255.255.0\n", want: []string{"r1:1 error no-vlan"}},
+	{name: "next hop unreachable", text: ports + "ip route 10.0.0.0 255.0.0.0 203.0.113.1\n", want: []string{"r1:3 warning next-hop-unreachable"}},
+	{name: "next hop by another route", text: ports + "ip route 10.0.0.0 255.0.0.0 203.0.113.1\nip route 203.0.113.0 255.255.255.0 192.0.2.9\n"},
+
+	{name: "IKE without policy", text: strings.SplitAfterN(protect, "group 14\n", 2)[1] + ports + tunnel, want: []string{"r1:0 error isakmp-no-policy"}},
+	{name: "no key", text: strings.Replace(protect, "crypto isakmp key k address 192.0.2.0 255.255.255.0\n", "", 1) + ports + tunnel, want: []string{"r1:1 error no-key"}},
+	{name: "no certificate", text: strings.Replace(protect, " authentication pre-share\n", "", 1) + ports + tunnel, want: []string{"r1:1 error no-certificate"}},
+	{name: "wildcard key", text: strings.Replace(protect, "address 192.0.2.0 255.255.255.0", "address 0.0.0.0", 1) + ports + tunnel, want: []string{"r1:5 warning wildcard-key"}},
+	{name: "keys for single peers", text: strings.Replace(protect, "address 192.0.2.0 255.255.255.0", "address 192.0.2.9", 1) + ports + tunnel + " ip nhrp nhs 10.0.0.9 nbma 192.0.2.9\n", want: []string{"r1:5 warning peer-key"}},
+	{name: "keys for single peers at the hub", text: strings.Replace(protect, "address 192.0.2.0 255.255.255.0", "address 192.0.2.9", 1) + ports + tunnel},
+	{name: "no authentication", text: strings.Replace(protect, "esp-gcm", "esp-aes", 1) + ports + tunnel, want: []string{"r1:6 warning esp-no-auth"}},
+	{name: "weak algorithms", text: "crypto isakmp policy 1\n hash md5\n authentication pre-share\ncrypto ipsec transform-set t esp-3des esp-md5-hmac\ncrypto ipsec profile p\n set transform-set t\n set pfs\ncrypto ipsec transform-set n esp-null esp-sha-hmac\n",
+		want: []string{"r1:1 warning weak-cipher", "r1:1 warning weak-group", "r1:2 warning weak-hash", "r1:4 warning weak-cipher", "r1:4 warning weak-hash", "r1:7 warning weak-group", "r1:8 warning weak-cipher"}},
+	{name: "tunnel mode", text: strings.Replace(protect, "mode transport", "mode tunnel", 1) + ports + tunnel, want: []string{"r1:7 warning ipsec-tunnel-mode"}},
+	{name: "profile without transform set", text: "crypto ipsec profile p\n", want: []string{"r1:1 error profile-empty"}},
+	{name: "ISAKMP profile without match", text: "crypto isakmp profile p\n", want: []string{"r1:1 error profile-no-match"}},
+	{name: "trustpoint incomplete", text: "crypto pki trustpoint t\n certificate-file x.pem\n", want: []string{"r1:1 error trustpoint-incomplete"}},
+	{name: "IKEv2", text: "crypto ikev2 proposal a\n encryption aes-gcm-256\n prf sha256\n group 19\ncrypto ikev2 proposal b\n encryption aes-cbc-128\n group 14\ncrypto ikev2 proposal c\n encryption aes-gcm-128 3des\n integrity sha1\n group 2\n" +
+		"crypto ikev2 policy p\n proposal a\n proposal nope\ncrypto ikev2 keyring k\n peer all\n  address 0.0.0.0\n  pre-shared-key x\ncrypto ikev2 profile f\n keyring local nok\n authentication local pre-share\ncrypto ikev2 profile g\n match identity remote any\n authentication local rsa-sig\n authentication remote rsa-sig\n",
+		want: []string{"r1:5 error proposal-incomplete", "r1:8 error proposal-mixed", "r1:9 warning weak-cipher", "r1:11 warning weak-group", "r1:14 error undefined", "r1:17 warning wildcard-key", "r1:19 error profile-incomplete", "r1:20 error undefined", "r1:22 error profile-incomplete"}},
+	{name: "key encrypted elsewhere", text: "crypto isakmp key 6 abc address 10.0.0.1\nkey chain k\n key 1\n  key-string 7 0822\n", want: []string{"r1:1 error encrypted-key", "r1:4 error encrypted-key"}},
+
+	{name: "EIGRP over a slow tunnel", text: protect + ports + tunnel + " ip nhrp map multicast dynamic\n no ip split-horizon eigrp 1\nrouter eigrp 1\n network 10.0.0.0 0.0.0.255\n", want: []string{"r1:12 warning eigrp-bandwidth"}},
+	{name: "EIGRP hub with split horizon", text: protect + ports + tunnel + " bandwidth 1000\n ip nhrp map multicast dynamic\nrouter eigrp 1\n network 10.0.0.0 0.0.0.255\n", want: []string{"r1:21 warning eigrp-split-horizon"}},
+	{name: "EIGRP without multicast", text: protect + ports + tunnel + " bandwidth 1000\n no ip split-horizon eigrp 1\nrouter eigrp 1\n network 10.0.0.0\n", want: []string{"r1:15 warning nhrp-no-multicast"}},
+	{name: "EIGRP passive on the tunnel", text: protect + ports + tunnel + "router eigrp 1\n network 10.0.0.0\n passive-interface Tunnel0\n"},
+	{name: "EIGRP in a VRF", text: protect + "ip vrf v\n" + ports + "interface Tunnel0\n ip vrf forwarding v\n ip address 10.0.0.1 255.255.255.0\n bandwidth 1000\n ip nhrp map multicast dynamic\n no ip split-horizon eigrp 2\n" + tail + "router eigrp 2\n address-family ipv4 vrf v\n  network 10.0.0.0\n",
+		want: []string{"r1:26 error eigrp-no-as", "r1:26 info eigrp-vrf"}},
+	{name: "VPNv4 without MPLS", text: "router bgp 1\n neighbor 10.0.0.9 remote-as 1\n address-family vpnv4\n  neighbor 10.0.0.9 activate\n", want: []string{"r1:1 warning vpnv4-no-mpls"}},
+	{name: "MPLS turned off", text: "no mpls ip\n" + ports + " mpls ip\n", want: []string{"r1:4 error mpls-off"}},
+	{name: "route distinguishers", text: "ip vrf a\n rd 1:1\nip vrf b\n rd 1:1\nip vrf c\nrouter bgp 1\n address-family ipv4 vrf c\n  redistribute connected\n", want: []string{"r1:4 error rd-duplicate", "r1:5 error vrf-no-rd"}},
+	{name: "neighbors", text: ports + "router bgp 1\n neighbor 192.0.2.1 remote-as 1\n neighbor g peer-group\n neighbor 192.0.2.9 peer-group g\n neighbor 192.0.2.8 description x\n", want: []string{"r1:4 error neighbor-self", "r1:6 error neighbor-no-as", "r1:7 error neighbor-undefined"}},
+	{name: "conflicts on reading", text: "interface Ethernet0\n ip address 10.0.0.1 255.255.255.0 secondary\n ip address 10.0.0.1 255.255.255.0\n ip address 10.0.0.1 255.255.255.0 secondary\n tunnel key 5\n encapsulation dot1Q 5\n ip vrf forwarding v\nip vrf v\nvrf definition v\nrouter bgp 1\nrouter bgp 2\ncrypto keyring k\ncrypto keyring k vrf v\ncrypto ipsec transform-set t esp-des esp-aes\nip access-list standard s\nip access-list extended s\n",
+		want: []string{"r1:2 error no-primary", "r1:4 error address-duplicate", "r1:5 error not-tunnel", "r1:6 error not-subinterface", "r1:7 warning address-removed", "r1:9 error vrf-form", "r1:11 error bgp-as", "r1:13 error keyring-vrf", "r1:14 error transform", "r1:16 error acl-kind"}},
+	{name: "no effect", text: "ip cef\n", want: []string{"r1:1 info no-effect"}},
+
+	{name: "key on one router only", text: hubText + "---\n" + strings.Replace(spokeText, " tunnel key 303\n", "", 1), want: []string{"r2:13 error key-mismatch"}},
+	{name: "different key", text: hubText + "---\n" + strings.Replace(spokeText, "tunnel key 303", "tunnel key 304", 1), want: []string{"r2:27 error key-mismatch"}},
+	{name: "different authentication", text: hubText + "---\n" + strings.Replace(spokeText, "W!eel", "Wheel", 1), want: []string{"r2:18 error nhrp-auth-mismatch"}},
+	{name: "different network-id", text: hubText + "---\n" + strings.Replace(spokeText, "network-id 303", "network-id 7", 1), want: []string{"r2:22 info network-id-mismatch"}},
+	{name: "different MTU", text: hubText + "---\n" + strings.Replace(spokeText, "mtu 1400", "mtu 1390", 1), want: []string{"r2:16 warning mtu-mismatch"}},
+	{name: "addresses of the hub swapped", text: strings.NewReplacer("172.30.255.1 255.255.255.255", "172.30.3.1 255.255.255.255", "172.30.3.1 255.255.255.0", "172.30.255.1 255.255.255.0").Replace(hubText) + "---\n" + spokeText,
+		want: []string{"r2:15 error subnet-mismatch", "r2:21 error nhs-address"}},
+	{name: "only one protected", text: hubText + "---\n" + strings.Replace(spokeText, " tunnel protection ipsec profile wheel\n", "", 1), want: []string{"r2:13 error protection-mismatch"}},
+	{name: "different algorithms", text: hubText + "---\n" + strings.NewReplacer("esp-gcm 256", "esp-gcm 128", "group 14", "group 15", "set pfs group14", "set pfs group19").Replace(spokeText),
+		want: []string{"r2:2 error ike-mismatch", "r2:11 error transform-mismatch", "r2:12 warning pfs-mismatch"}},
+	{name: "different pre-shared key", text: hubText + "---\n" + strings.NewReplacer("Wheel&Spoke", "other", "ip address dhcp hostname nice", "ip address 198.51.100.7 255.255.255.0").Replace(spokeText), want: []string{"r2:7 error psk-mismatch"}},
+	{name: "no pre-shared key for the spoke", text: hubText + "---\n" + strings.NewReplacer("ip address dhcp hostname nice", "ip address 203.0.113.7 255.255.255.0").Replace(spokeText), want: []string{"r2:2 error key-missing"}},
+	{name: "IKEv2 here, IKEv1 there", text: hubText + "---\n" + strings.Replace(spokeText, " set pfs group14\n", " set pfs group14\n set ikev2-profile v2\ncrypto ikev2 keyring k\ncrypto ikev2 profile v2\n match identity remote any\n authentication local pre-share\n authentication remote pre-share\n keyring local k\n", 1), want: []string{"r2:35 error ike-mismatch"}},
+	{name: "two spokes with one address", text: hubText + "---\n" + spokeText + "---\n" + strings.Replace(spokeText, "hostname nice", "hostname metz", 1), want: []string{"r3:15 error address-duplicate"}},
+}
+
+func runCheck(text string) Diagnostics {
+	var all Diagnostics
+	var trees []*Config
+	for i, part := range strings.Split(text, "---\n") {
+		c, diags := Parse(fmt.Sprintf("r%d", i+1), []byte(part))
+		all = append(all, diags...)
+		trees = append(trees, c)
+	}
+	all = append(all, Check(trees...)...)
+	all.Sort()
+	return all
+}
+
+// TestCheck asserts the findings of each case, and compares their text with the golden file.
+func TestCheck(t *testing.T) {
+	var out strings.Builder
+	for _, tc := range checkCases {
+		diags := runCheck(tc.text)
+		fmt.Fprintf(&out, "# %s\n", tc.name)
+		var got []string
+		for _, d := range diags {
+			got = append(got, fmt.Sprintf("%s:%d %s %s", d.File, d.Line, d.Severity, d.Code))
+			fmt.Fprintf(&out, "%s [%s]\n", d, d.Code)
+		}
+		out.WriteByte('\n')
+		for _, w := range tc.want {
+			if !slices.Contains(got, w) {
+				t.Errorf("%s: no %s in\n%v", tc.name, w, diags)
+			}
+		}
+		if len(tc.want) == 0 && len(got) > 0 {
+			t.Errorf("%s: findings\n%v", tc.name, diags)
+		}
+	}
+	golden(t, "check.golden", out.String())
+}
+
+// TestEveryCodeIsTested reads the package's source for the codes of findings and asserts that a case shows each.
+func TestEveryCodeIsTested(t *testing.T) {
+	shown := map[string]bool{CodeUnknown: true, CodeAmbiguous: true, CodeIncomplete: true, CodeBadValue: true, CodeNotText: true}
+	for _, tc := range checkCases {
+		for _, d := range runCheck(tc.text) {
+			shown[d.Code] = true
+		}
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := regexp.MustCompile(`(?:Error|Warning|Info|, s), "([a-z0-9-]+)",`)
+	codes := map[string]bool{}
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range code.FindAllSubmatch(text, -1) {
+			codes[string(m[1])] = true
+		}
+	}
+	for c := range codes {
+		if !shown[c] {
+			t.Errorf("no case shows %s", c)
+		}
+	}
+	if len(codes) < 60 {
+		t.Errorf("only %d codes found in the source", len(codes))
+	}
+}
