@@ -16,6 +16,7 @@ const (
 	cntInjected
 	cntForwarded
 	cntTicks
+	cntLinkTicks
 	cntHistogram
 	cntReasons = cntHistogram + HistogramBuckets
 	cntLost    = cntReasons + NumReasons
@@ -59,8 +60,8 @@ func newCounters(a *arena.Arena, cfg *Config) (c counters, err error) {
 	return c, nil
 }
 
-// polled counts a poll that handled n packets in so many ticks.
-func (c *counters) polled(n int, ticks uint64) {
+// polled counts a poll that handled n packets: own ticks of ours, and link ticks in which the links sent them.
+func (c *counters) polled(n int, own, link uint64) {
 	c.words[cntPolls]++
 	c.words[cntHistogram+min(bits.Len(uint(n)), HistogramBuckets-1)]++
 	if n == 0 {
@@ -68,7 +69,8 @@ func (c *counters) polled(n int, ticks uint64) {
 		return
 	}
 	c.words[cntPackets] += uint64(n)
-	c.words[cntTicks] += ticks
+	c.words[cntTicks] += own
+	c.words[cntLinkTicks] += link
 }
 
 // Count is packets and their bytes.
@@ -102,10 +104,11 @@ func (c *LinkCount) add(words []uint64) {
 type WorkerCount struct {
 	Polls      uint64 `json:"polls"`
 	EmptyPolls uint64 `json:"empty_polls"`
-	Packets    uint64 `json:"packets"`   // taken from ports and from the inject ring
-	Injected   uint64 `json:"injected"`  // those from the inject ring
-	Forwarded  uint64 `json:"forwarded"` // sent on, as a whole, in fragments or in copies
-	Ticks      uint64 `json:"ticks"`     // of the CPU's time stamp counter, in polls that were not empty
+	Packets    uint64 `json:"packets"`    // taken from ports and from the inject ring
+	Injected   uint64 `json:"injected"`   // those from the inject ring
+	Forwarded  uint64 `json:"forwarded"`  // sent on, as a whole, in fragments or in copies
+	Ticks      uint64 `json:"ticks"`      // of the CPU's time stamp counter, in polls that were not empty, without LinkTicks
+	LinkTicks  uint64 `json:"link_ticks"` // of those polls, in which links sent what was queued: on veth all of the kernel's way to the other end
 	// Histogram counts polls by packets: 0, 1, 2 to 3, 4 to 7, and so on, the last 256 and more.
 	Histogram [HistogramBuckets]uint64 `json:"histogram"`
 	Reasons   [NumReasons]uint64       `json:"-"` // packets by reason
@@ -177,7 +180,7 @@ func (e *Engine) AdjacencyCount(id fib.AdjID) Count {
 func (c *counters) read() (n WorkerCount) {
 	load := func(i int) uint64 { return atomic.LoadUint64(&c.words[i]) }
 	n.Polls, n.EmptyPolls, n.Packets = load(cntPolls), load(cntEmpty), load(cntPackets)
-	n.Injected, n.Forwarded, n.Ticks = load(cntInjected), load(cntForwarded), load(cntTicks)
+	n.Injected, n.Forwarded, n.Ticks, n.LinkTicks = load(cntInjected), load(cntForwarded), load(cntTicks), load(cntLinkTicks)
 	for i := range n.Histogram {
 		n.Histogram[i] = load(cntHistogram + i)
 	}

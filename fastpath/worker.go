@@ -172,16 +172,20 @@ func (w *Worker) Poll(now int64) int {
 		if q.n > 0 {
 			w.send(q)
 		}
-		q.p.Flush()
 	}
 	w.reader.Exit()
+	flush := ticks()
+	for _, q := range w.queues {
+		q.p.Flush()
+	}
+	end := ticks()
 	if w.punted {
 		w.punted = false
 		if w.up.TakeWake() {
 			w.puntWake.kick()
 		}
 	}
-	w.c.polled(n, ticks()-begin)
+	w.c.polled(n, flush-begin, end-flush)
 	w.mu.Unlock()
 	return n
 }

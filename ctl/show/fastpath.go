@@ -10,11 +10,11 @@ import (
 // Fastpath is `show fastpath`: what the workers do, what became of packets that were not forwarded, steering and tables.
 func Fastpath(s *Status) string {
 	var b strings.Builder
-	b.WriteString("Worker      Packets    Forwarded       Polls  Empty  Packets/poll  Ticks/packet\n")
+	b.WriteString("Worker      Packets    Forwarded       Polls  Empty  Packets/poll  Ticks/packet  In links\n")
 	for k, w := range s.Fastpath.Workers {
 		busy := w.Polls - w.EmptyPolls
-		fmt.Fprintf(&b, "%6d %12d %12d %11d %5.1f%% %13.1f %13.0f\n", k, w.Packets, w.Forwarded, w.Polls,
-			100*ratio(w.EmptyPolls, w.Polls), ratio(w.Packets, busy), ratio(w.Ticks, w.Packets))
+		fmt.Fprintf(&b, "%6d %12d %12d %11d %5.1f%% %13.1f %13.0f %9.0f\n", k, w.Packets, w.Forwarded, w.Polls,
+			100*ratio(w.EmptyPolls, w.Polls), ratio(w.Packets, busy), ratio(w.Ticks, w.Packets), ratio(w.LinkTicks, w.Packets))
 	}
 	b.WriteString("\nPackets not forwarded, and copies for the control plane, by reason:\n")
 	none := true
