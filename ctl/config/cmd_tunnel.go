@@ -31,8 +31,9 @@ func tunnelCommands() []*spec {
 				t.Mode = GREMultipoint
 			}
 		}).def("gre ip"),
-		not("tunnel mode {ipsec|ipip|gre|ipv6ip|mpls} <text:line>", "Encapsulation", "nave has GRE over IPv4 only",
+		not("tunnel mode {ipsec|ipip|ipv6ip|mpls} [<text:line>]", "Other encapsulations", "nave has GRE over IPv4 only",
 			"use `tunnel mode gre ip` or `tunnel mode gre multipoint`"),
+		not("tunnel mode gre ipv6", "GRE over IPv6", "nave has GRE over IPv4 only", "use `tunnel mode gre ip` or `tunnel mode gre multipoint`"),
 		tunnelOnly("tunnel key ~ <key:0-4294967295>", "Number that tells the tunnels of one source apart; the same on all nodes",
 			func(x *ctx, t *Tunnel) { t.Key, t.HasKey = uint32(x.num("key")), x.on() }).def("none"),
 		tunnelOnly("tunnel vrf ~ <vrf>", "VRF that the encapsulated packets are routed in", func(x *ctx, t *Tunnel) { t.VRF = x.str("vrf") }),

@@ -38,7 +38,7 @@ var helpWords = map[string]string{
 	"<keychain>": "Key chain", "<keyid>": "Key ID", "<keyring>": "Keyring", "<kilobytes>": "Kilobytes", "<last>": "Last line",
 	"<le>": "Greatest prefix length", "<level>": "Level", "<lifetime>": "Start and end", "<line>": "Line", "<lines>": "Lines", "<list>": "List",
 	"<load>": "Load, 1 to 255", "<local>": "Distance of local routes", "<localas>": "AS number", "<mask>": "Network mask", "<max>": "Greatest label",
-	"<media>": "Media type", "<min>": "Least label", "<minutes>": "Minutes", "<multiplier>": "Weight", "<name>": "Name",
+	"<metric>": "Metric", "<media>": "Media type", "<min>": "Least label", "<minutes>": "Minutes", "<multiplier>": "Weight", "<name>": "Name",
 	"<nbma>": "NBMA (public) address", "<nbmahost>": "Host name of the NBMA address", "<neighbor>": "Address of the neighbour",
 	"<neighborgroup>": "Peer group", "<net>": "Network", "<netmask>": "Network mask", "<nexthop>": "Next hop", "<nhs>": "Tunnel address of the server",
 	"<number>": "Number of the list", "<packets>": "Packets", "<path>": "File", "<paths>": "Paths", "<percent>": "Percent", "<period>": "Seconds",
