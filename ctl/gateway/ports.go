@@ -71,7 +71,7 @@ func (g *Gateway) plan(tree *config.Config) (plan, error) {
 	}
 	for name, l := range p.links {
 		if l.Queues > p.workers {
-			return p, fmt.Errorf("gateway: port %s: %s has %d RX queues and there are %d workers: `ethtool -L %s combined %d`, or `fastpath workers count %d` in the configuration",
+			return p, fmt.Errorf("gateway: port %s: %s has %d RX queues and there are %d workers: `ethtool -L %s combined %d`, or `fastpath count %d` in the configuration",
 				name, l.Name, l.Queues, p.workers, l.Name, p.workers, l.Queues)
 		}
 	}

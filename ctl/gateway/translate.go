@@ -92,7 +92,28 @@ func translate(tree *config.Config, facts Facts, n *numbers) (slowpath.Config, [
 		t.static(&tree.StaticRoutes[k])
 	}
 	t.dhcpRoutes()
+	t.later()
 	return t.out, t.problems
+}
+
+// later names what is configured and not carried out by this version, beside single interfaces.
+func (t *translation) later() {
+	const why = "read, and not carried out by this version"
+	if t.tree.BGP != nil {
+		t.problem("router bgp", why)
+	}
+	for _, e := range t.tree.EIGRP {
+		t.problem(fmt.Sprintf("router eigrp %d%s", e.AS, e.Name), why)
+	}
+	if len(t.tree.KernelImport) > 0 {
+		t.problem("ip route import kernel", why)
+	}
+	if t.tree.Fastpath.Workers == "process" {
+		t.problem("fastpath workers process", why+": the workers are threads of the daemon")
+	}
+	if t.tree.Platform.HardwareProfile != "" {
+		t.problem("platform hardware profile", why)
+	}
 }
 
 func (t *translation) problem(what, why string) {
@@ -106,6 +127,10 @@ func notCarriedOut(i *config.Interface) string {
 		return "`ip vrf forwarding` is read and not carried out by this version: the interface stays down, so that nothing of the VRF leaks into the global table"
 	case i.Tunnel.VRF != "":
 		return "`tunnel vrf` is read and not carried out by this version: the interface stays down"
+	case i.Access != config.InterfaceAccess{}:
+		return "`ip access-group` is read and not carried out by this version: the interface stays down, so that nothing passes that the list would stop"
+	case i.PolicyMap != "":
+		return "`ip policy route-map` is read and not carried out by this version: the interface stays down, so that nothing takes another way than configured"
 	case i.VLAN != 0 || i.Parent() != "":
 		return "subinterfaces are read and not carried out by this version: the interface stays down"
 	}
@@ -230,6 +255,12 @@ func (t *translation) tunnel(i *config.Interface) {
 	}}
 	if tun.Mode == config.GREPointToPoint {
 		in.Tunnel.Remote = dest
+	}
+	if tun.Checksum || tun.Sequence {
+		t.problem("interface "+i.Name, "`tunnel checksum` and `tunnel sequence-datagrams` are taken from peers and not sent")
+	}
+	if i.MPLS.IP {
+		t.problem("interface "+i.Name, "`mpls ip` is read and not carried out by this version")
 	}
 	t.out.Interfaces = append(t.out.Interfaces, in)
 	if i.NHRP.Enabled() && len(in.Addrs) > 0 {
