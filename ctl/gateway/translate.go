@@ -127,10 +127,6 @@ func notCarriedOut(i *config.Interface) string {
 		return "`ip vrf forwarding` is read and not carried out by this version: the interface stays down, so that nothing of the VRF leaks into the global table"
 	case i.Tunnel.VRF != "":
 		return "`tunnel vrf` is read and not carried out by this version: the interface stays down"
-	case i.Access != config.InterfaceAccess{}:
-		return "`ip access-group` is read and not carried out by this version: the interface stays down, so that nothing passes that the list would stop"
-	case i.PolicyMap != "":
-		return "`ip policy route-map` is read and not carried out by this version: the interface stays down, so that nothing takes another way than configured"
 	case i.VLAN != 0 || i.Parent() != "":
 		return "subinterfaces are read and not carried out by this version: the interface stays down"
 	}
