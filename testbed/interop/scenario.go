@@ -1,0 +1,172 @@
+package interop
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"nave/testbed/need"
+	"nave/testbed/netns"
+	"nave/testbed/topo"
+)
+
+//go:embed scenarios
+var scenarios embed.FS
+
+// guestNames are the guests that every scenario may use.
+var guestNames = []string{"frr1", "frr2", "frr3"}
+
+// booted boots the guests once a test process: what a guest is in a scenario, uml/node.sh makes of it.
+var booted = sync.OnceValues(func() (*Guests, error) {
+	wereBooted = true
+	return Boot(fmt.Sprintf("nt%d", os.Getpid()), guestNames...)
+})
+
+var wereBooted bool
+
+// shutDown ends the guests, if there are any; for TestMain.
+func shutDown() error {
+	if !wereBooted {
+		return nil
+	}
+	gs, err := booted()
+	if err != nil {
+		return nil // Boot left nothing, and its error was reported by the test
+	}
+	return gs.Close()
+}
+
+// Scenario is a scenario that is up.
+type Scenario struct {
+	*topo.Lab
+	Guests map[string]*Guest
+	Wire   *Wire
+}
+
+// Start brings a scenario up for the length of a test. It skips the test where something is missing that it needs.
+func Start(t *testing.T, name string) *Scenario {
+	t.Helper()
+	need.Root(t)
+	need.Command(t, "ip", "ethtool", "ping", "nsenter", "modprobe", "iptables-legacy", "vtysh", "tshark")
+	need.File(t, kernel, "/usr/lib/uml/modules", "/usr/lib/frr/nhrpd", "/dev/net/tun")
+	files, err := fs.Glob(scenarios, "scenarios/"+name+"/*")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("there is no scenario %s (%v)", name, err)
+	}
+	top := topo.Topology{Name: name, Nodes: []topo.Node{
+		{Name: "internet", Kind: topo.Core, Setup: []string{
+			"ip link add wan type bridge mcast_snooping 0 stp_state 0", "ip addr add 192.0.2.254/24 dev wan", "ip link set wan up",
+			"ip link set stranger master wan",
+		}},
+		{Name: "stranger", Kind: topo.Host},
+	}, Links: []topo.Link{{A: topo.Port{Node: "internet", Dev: "stranger"}, B: topo.Port{Node: "stranger", Dev: "eth0", Addrs: []string{"192.0.2.66/24", "192.0.2.67/24"}}}}}
+	s := &Scenario{Guests: make(map[string]*Guest)}
+	settings := make(map[string]string)
+	for _, f := range files {
+		text, err := scenarios.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := f[strings.LastIndexByte(f, '/')+1:]
+		if node, ok := strings.CutSuffix(file, ".cfg"); ok {
+			addRouter(&top, node, string(text))
+		} else if node, ok := strings.CutSuffix(file, ".guest"); ok {
+			settings[node] = string(text)
+		}
+	}
+	s.Lab = topo.ForTest(t, top)
+	s.Wire = Listen(t, s.NS("internet"), "wan")
+	if len(settings) > 0 {
+		s.plugGuests(t, settings)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			s.explain(t)
+		}
+	})
+	return s
+}
+
+// plugGuests lays cables to the guests of a scenario and makes them what their settings say, all at once.
+func (s *Scenario) plugGuests(t *testing.T, settings map[string]string) {
+	t.Helper()
+	gs, err := booted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for name, text := range settings {
+		g := gs.named(name)
+		if g == nil {
+			t.Fatalf("there is no guest %s; there are %v", name, guestNames)
+		}
+		s.Guests[name] = g
+		far := netns.End{NS: gs.NS, Name: "w-" + name}
+		if err := netns.Veth(netns.End{NS: s.NS("internet"), Name: name}, far, 1500); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { // the name must be free at once; a namespace takes its cables away at leisure
+			if _, err := gs.NS.Run("ip", "link", "del", far.Name); err != nil {
+				t.Error(err)
+			}
+		})
+		for _, e := range []struct {
+			ns          *netns.NS
+			dev, bridge string
+		}{{s.NS("internet"), name, "wan"}, {gs.NS, far.Name, "b-" + name}} {
+			if _, err := e.ns.Run("ip", "link", "set", e.dev, "master", e.bridge); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all.Go(func() {
+			if err := g.Configure(text); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+}
+
+// explain logs what the nodes say of themselves, and the NHRP packets that were seen.
+func (s *Scenario) explain(t *testing.T) {
+	for _, r := range s.Topology.Routers() {
+		for _, c := range []string{"show ip nhrp", "show ip nhrp traffic", "show ip route"} {
+			out, err := s.Nave(r, strings.Fields(c)...)
+			t.Logf("%s: %s (%v)\n%s", r, c, err, out)
+		}
+	}
+	for name, g := range s.Guests {
+		out, err := g.Run(`vtysh -c "show ip nhrp" -c "show ip nhrp nhs" -c "show ip nhrp shortcut" -c "show ip route"; tail -40 /var/log/frr/frr.log; ip neigh`)
+		t.Logf("%s (%v)\n%s", name, err, out)
+	}
+	t.Logf("NHRP on the wire:\n%s", s.Wire)
+}
+
+var lanAddress = regexp.MustCompile(`(?m)^interface Ethernet1\n(?: .*\n)*? ip address (\S+) 255\.255\.255\.0`)
+
+// addRouter adds a router on the Ethernet, and a host behind its Ethernet1 if it has one: .7 of that network.
+func addRouter(top *topo.Topology, node, config string) {
+	top.Nodes = append(top.Nodes, topo.Node{Name: node, Kind: topo.Router, Config: config})
+	top.Nodes[0].Setup = append(top.Nodes[0].Setup, "ip link set "+node+" master wan")
+	top.Links = append(top.Links, topo.Link{A: topo.Port{Node: "internet", Dev: node}, B: topo.Port{Node: node, Dev: "eth0", Iface: "Ethernet0"}})
+	lan := lanAddress.FindStringSubmatch(config)
+	if lan == nil {
+		return
+	}
+	a := netip.MustParseAddr(lan[1]).As4()
+	a[3] = 7
+	top.Nodes = append(top.Nodes, topo.Node{Name: node + "-host", Kind: topo.Host, Gateway: lan[1]})
+	top.Links = append(top.Links, topo.Link{
+		A: topo.Port{Node: node, Dev: "eth1", Iface: "Ethernet1"},
+		B: topo.Port{Node: node + "-host", Dev: "eth0", Addrs: []string{netip.AddrFrom4(a).String() + "/24"}},
+	})
+}
