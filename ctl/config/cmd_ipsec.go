@@ -18,7 +18,7 @@ func ipsecCommands() []*spec {
 			x.push(mIPsecProfile, p, &p.Lines)
 		}),
 		life("lifetime seconds ~ <seconds:120-2592000>", "Lifetime of an SA in seconds", func(x *ctx) {
-			x.cfg.IPsec.Lifetime.Seconds = x.dur("seconds")
+			x.cfg.IPsec.Lifetime.Duration = x.dur("seconds")
 		}).def("3600"),
 		life("lifetime kilobytes ~ {<kilobytes:2560-4294967295>|disable}", "Lifetime of an SA in traffic", func(x *ctx) {
 			x.cfg.IPsec.Lifetime.Kilobytes, x.cfg.IPsec.Lifetime.Unlimited = x.num("kilobytes"), x.has("disable")
@@ -131,7 +131,7 @@ func ipsecProfileCommands() []*spec {
 	on := func(syntax, help string, do func(x *ctx, p *IPsecProfile)) *spec {
 		return cmd(syntax, help, func(x *ctx) { do(x, x.top().obj.(*IPsecProfile)) })
 	}
-	seconds := func(x *ctx, p *IPsecProfile) { p.Lifetime.Seconds = x.dur("seconds") }
+	seconds := func(x *ctx, p *IPsecProfile) { p.Lifetime.Duration = x.dur("seconds") }
 	kilobytes := func(x *ctx, p *IPsecProfile) {
 		p.Lifetime.Kilobytes, p.Lifetime.Unlimited = x.num("kilobytes"), x.has("disable")
 	}

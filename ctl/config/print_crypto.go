@@ -106,7 +106,7 @@ func matchIdentityText(id Identity) string {
 
 func (c *Config) printIPsec(p *printer) {
 	s := &c.IPsec
-	set(p, "crypto ipsec security-association lifetime seconds", s.Lifetime.Seconds)
+	set(p, "crypto ipsec security-association lifetime seconds", s.Lifetime.Duration)
 	set(p, "crypto ipsec security-association lifetime kilobytes", s.Lifetime.Kilobytes)
 	p.when(s.Lifetime.Unlimited, "crypto ipsec security-association lifetime kilobytes disable")
 	set(p, "crypto ipsec security-association replay window-size", s.ReplayWindow)
@@ -152,7 +152,7 @@ func transformText(t *TransformSet) string {
 func printIPsecProfile(p *printer, f *IPsecProfile) {
 	p.in("crypto ipsec profile "+f.Name, func() {
 		set(p, "description", f.Description)
-		set(p, "set security-association lifetime seconds", f.Lifetime.Seconds)
+		set(p, "set security-association lifetime seconds", f.Lifetime.Duration)
 		set(p, "set security-association lifetime kilobytes", f.Lifetime.Kilobytes)
 		p.when(f.Lifetime.Unlimited, "set security-association lifetime kilobytes disable")
 		set(p, "set security-association idle-time", f.IdleTime)

@@ -120,7 +120,7 @@ type IPsec struct {
 
 // Lifetime limits an SA. Zero fields: the next outer default, in the end 3600 s and 4608000 kilobytes.
 type Lifetime struct {
-	Seconds   time.Duration
+	Duration  time.Duration
 	Kilobytes int
 	// Unlimited is `kilobytes disable`: volume does not end the SA.
 	Unlimited bool
