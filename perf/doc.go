@@ -1,0 +1,3 @@
+// Package perf measures nave. Its benchmarks forward over real links; those of the path in memory are in package
+// fastpath.
+package perf
