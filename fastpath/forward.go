@@ -12,7 +12,7 @@ func (w *Worker) forward(p *pkt, id uint32) verdict {
 		if id == uint32(fib.Null) {
 			return p.drop(NullRoute)
 		}
-		return p.drop(NoRoute)
+		return w.noRoute(p)
 	}
 	a := w.t.Adj(id)
 	if a == nil {
@@ -79,7 +79,17 @@ const (
 	limitRedirect = 1 << 60
 	limitResolve  = 2 << 60
 	limitGlean    = 3 << 60
+	limitNoRoute  = 4 << 60
 )
+
+// noRoute is for a packet that nobody has a route for: the slow path tells the sender, once a flow and interval.
+func (w *Worker) noRoute(p *pkt) verdict {
+	flow := uint64(p.ip.Src())<<32 | uint64(p.ip.Dst())
+	if p.own || !w.limit.Allow(limitNoRoute|uint64(p.vrf), flow, w.now, w.resolveEvery) {
+		return p.drop(NoRoute)
+	}
+	return w.punt(p, Unroutable, p.ip)
+}
 
 // target is what a packet's next hop is resolved by.
 func target(p *pkt, a *table.Adj) uint32 {

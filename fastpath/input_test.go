@@ -56,7 +56,6 @@ func TestBadFrames(t *testing.T) {
 		{"destination loopback", toWAN(ipv4(behind1, ip4("127.0.0.1"), nil)), MartianDestination},
 		{"destination class E", toWAN(ipv4(behind1, ip4("240.0.0.1"), nil)), MartianDestination},
 		{"multicast from a port", ethernet([6]byte{1, 0, 0x5e, 1, 1, 1}, gwMAC, ipv4(behind1, ip4("239.1.1.1"), nil)), MulticastFromPort},
-		{"no route", toWAN(ipv4(behind1, ip4("203.0.113.1"), nil)), NoRoute},
 		{"route to Null0", toWAN(ipv4(behind1, ip4("10.66.1.1"), nil)), NullRoute},
 		{"no GRE", gre(), GREShort},
 		{"half a key", gre(0x20, 0, 8, 0, 0, 0), GREShort},
@@ -73,7 +72,6 @@ func TestBadFrames(t *testing.T) {
 		{"inner checksum", inner(func() []byte { b := ipv4(behind1, hostIP, nil); b[8]++; return b }()), IPChecksum},
 		{"inner martian", inner(ipv4(ip4("127.0.0.1"), hostIP, nil)), MartianSource},
 		{"GRE in GRE", inner(grePacket(spoke2NBMA, packet.TypeIPv4, good)), GRENested},
-		{"inner no route", inner(ipv4(behind1, ip4("203.0.113.1"), nil)), NoRoute},
 		{"inner multicast, TTL 1", inner(ipv4(behind1, ip4("239.1.1.1"), nil, ttl(1))), MulticastTTL},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -161,6 +159,31 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// TestNoRoute: the sender of a packet that has no route is told once a second and flow; the others are dropped.
+func TestNoRoute(t *testing.T) {
+	nowhere := ipv4(behind1, ip4("203.0.113.1"), pattern(900))
+	for name, send := range map[string]func(r *rig){
+		"from a port": func(r *rig) { r.fromWAN(toWAN(nowhere)) }, "out of a tunnel": func(r *rig) { r.fromWAN(fromSpoke1(nowhere)) },
+	} {
+		r := newRig(t)
+		for range 3 {
+			send(r)
+		}
+		if r.count(Unroutable) != 1 || r.count(NoRoute) != 2 || len(r.punts) != 1 {
+			t.Fatalf("%s: unroutable %d, no-route %d, punts %v", name, r.count(Unroutable), r.count(NoRoute), r.punts)
+		}
+		if p := r.punts[0]; p.Reason != Unroutable || p.Len != len(nowhere) || string(p.Packet) != string(nowhere[:quoteLen]) {
+			t.Errorf("%s: punt %+v", name, p)
+		}
+		if len(r.wan.out)+len(r.lan.out) != 0 {
+			t.Errorf("%s: something left", name)
+		}
+	}
+	r := newRig(t)
+	r.inject(Inject{Kind: InjectRoute, Packet: nowhere})
+	r.only(NoRoute, 1) // ours: the host stack knows its own routes
+}
+
 // TestVRFs: the same addresses in two VRFs do not meet.
 func TestVRFs(t *testing.T) {
 	r := newRig(t, func(_ *Config, b *fib.Batch) {
@@ -170,7 +193,7 @@ func TestVRFs(t *testing.T) {
 	r.fromWAN(toWAN(ipv4(behind1, hostIP, nil)))
 	r.only(NullRoute, 1)
 	r.fromWAN(toWAN(ipv4(behind1, behind2, nil)))
-	if r.count(NoRoute) != 1 {
+	if r.count(Unroutable) != 1 {
 		t.Error("a route of another VRF was used")
 	}
 	r.fromLAN(toLAN(ipv4(behind1, hostIP, nil)))

@@ -23,7 +23,7 @@ type Punt struct {
 	MTU                uint16     // of FragNeeded: what would have fitted, bytes
 	Len                int        // of the packet before it was cut
 	// Packet is the IPv4 packet as it came, for NHRP the message after the GRE header. Of what the slow path only
-	// quotes (ClassCopy, TTLExpired, FragNeeded) it is the first 576 bytes. It is valid until the function that got it returns.
+	// quotes (ClassCopy, TTLExpired, FragNeeded, Unroutable) it is the first 576 bytes. It is valid until the function that got it returns.
 	Packet []byte
 }
 
@@ -41,7 +41,7 @@ func (w *Worker) punt(p *pkt, r Reason, data []byte) verdict {
 // puntAdj puts data, and where it came from, into the punt ring, and counts it.
 func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu uint16) verdict {
 	full := len(data)
-	if reasons[r].class == ClassCopy || r == TTLExpired || r == FragNeeded {
+	if reasons[r].class == ClassCopy || r == TTLExpired || r == FragNeeded || r == Unroutable {
 		data = data[:min(full, quoteLen)]
 	}
 	s := w.up.Reserve()

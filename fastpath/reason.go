@@ -72,6 +72,7 @@ const (
 	NHRP
 	TTLExpired
 	FragNeeded
+	Unroutable
 	Glean
 
 	// Copies to the slow path.
@@ -141,6 +142,7 @@ var reasons = [NumReasons]reasonInfo{
 	NHRP:       {ClassPunt, "nhrp", "an NHRP message"},
 	TTLExpired: {ClassPunt, "ttl-expired", "the TTL ran out: ICMP time exceeded"},
 	FragNeeded: {ClassPunt, "frag-needed", "larger than the MTU with DF set: ICMP fragmentation needed"},
+	Unroutable: {ClassPunt, "unroutable", "no route to the destination, and the sender is to be told"},
 	Glean:      {ClassPunt, "glean", "the next hop is not resolved yet"},
 
 	Redirect: {ClassCopy, "redirect", "forwarded into the NHRP network it came from: the sender is told of a shorter way"},

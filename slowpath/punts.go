@@ -41,6 +41,8 @@ func (r *Router) handlePunt(p *fastpath.Punt) {
 		}
 	case fastpath.TTLExpired:
 		r.icmpError(icmp.TTLExceeded, p)
+	case fastpath.Unroutable:
+		r.icmpError(icmp.NetUnreachable, p)
 	case fastpath.FragNeeded:
 		r.icmpError(icmp.FragmentationNeeded, p)
 	}

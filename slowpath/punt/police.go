@@ -24,6 +24,7 @@ var rates = map[fastpath.Reason]Rate{
 	fastpath.Redirect:   {2000, 1000},
 	fastpath.TTLExpired: {200, 100}, // each is answered with an ICMP error (RFC 1812 section 4.3.2.8)
 	fastpath.FragNeeded: {1000, 500},
+	fastpath.Unroutable: {200, 100},
 }
 
 // Police holds the buckets. It belongs to one goroutine.
