@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -21,9 +22,12 @@ type Core struct {
 }
 
 // NewCore makes a Core without configuration.
-func NewCore(e slowpath.Engine, l slowpath.Linux) *Core {
+func NewCore(e slowpath.Engine, l slowpath.Linux) *Core { return NewSeededCore(e, l, rand.Uint64()) }
+
+// NewSeededCore is NewCore with jitter that a test can repeat.
+func NewSeededCore(e slowpath.Engine, l slowpath.Linux, seed uint64) *Core {
 	return &Core{
-		tree: &config.Config{}, numbers: newNumbers(), router: slowpath.New(e, l),
+		tree: &config.Config{}, numbers: newNumbers(), router: slowpath.NewSeeded(e, l, seed),
 		facts: Facts{Links: make(map[string]Link), Leases: make(map[string]Lease)},
 	}
 }

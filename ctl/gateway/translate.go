@@ -105,6 +105,9 @@ func (t *translation) later() {
 	for _, e := range t.tree.EIGRP {
 		t.problem(fmt.Sprintf("router eigrp %d%s", e.AS, e.Name), why)
 	}
+	if len(t.tree.Logging.Hosts) > 0 {
+		t.problem("logging host", why+": the log goes to the journal")
+	}
 	if len(t.tree.KernelImport) > 0 {
 		t.problem("ip route import kernel", why)
 	}

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"time"
 
@@ -60,6 +58,9 @@ func (d *naved) Reload() error {
 	if err == nil {
 		err = d.gw.Configure(tree)
 	}
+	if err == nil {
+		d.gw.Do(func(time.Time, *gateway.Core) { d.limit.follow(tree.Logging.DMVPNInterval) })
+	}
 	if err != nil {
 		d.log.Error("the configuration was not read again; the running one stands", "error", err)
 		return fmt.Errorf("the running configuration stands: %w", err)
@@ -69,20 +70,4 @@ func (d *naved) Reload() error {
 		d.log.Warn("configured and not carried out", "what", p.What, "why", p.Why)
 	}
 	return nil
-}
-
-// event logs what NHRP reports, in the words of IOS.
-func (d *naved) event(e nhrp.Log) {
-	text, severity := show.Log(e)
-	if text == "" {
-		return
-	}
-	level := slog.LevelInfo
-	switch {
-	case severity <= 3:
-		level = slog.LevelError
-	case severity == 4:
-		level = slog.LevelWarn
-	}
-	d.log.Log(context.Background(), level, text)
 }

@@ -72,7 +72,8 @@ func run(o options) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
-	d := &naved{options: o, log: log}
+	d := &naved{options: o, log: log, limit: newEventLimit()}
+	d.limit.follow(tree.Logging.DMVPNInterval)
 	d.gw, err = gateway.Start(context.Background(), tree, gateway.Options{
 		Ports: ports, RunDir: o.runDir, Copy: o.copy, Log: log, Event: d.event,
 	})
@@ -139,8 +140,9 @@ func load(file string, log *slog.Logger) (*config.Config, error) {
 // naved is the daemon while it runs.
 type naved struct {
 	options
-	log *slog.Logger
-	gw  *gateway.Gateway
+	log   *slog.Logger
+	gw    *gateway.Gateway
+	limit *eventLimit // the control plane's goroutine has it
 }
 
 // serve answers signals and the watchdog until it is time to stop.
