@@ -259,3 +259,50 @@ func cpuTime(t *testing.T, pid int) time.Duration {
 	const perSecond = 100 // USER_HZ
 	return time.Duration(user+system) * time.Second / perSecond
 }
+
+// With path MTU discovery on the tunnel a router on the way tells how much fits, and senders are told in turn.
+func TestPathMTU(t *testing.T) {
+	top := phase3().Topology
+	for k := range top.Links {
+		if top.Links[k].B.Dev == "spoke2" {
+			top.Links[k].MTU = 1300
+		}
+	}
+	for k := range top.Nodes {
+		top.Nodes[k].Config = strings.Replace(top.Nodes[k].Config, " tunnel key 700", " tunnel key 700\n tunnel path-mtu-discovery", 1)
+	}
+	l := topo.ForTest(t, top)
+	check(t, l, Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"))
+	const want = "1272" // 1300 less the outer IP header and GRE with a key
+	must(t, topo.Eventually(10*time.Second, func() error {
+		out, err := l.Run("host1", "ping", "-n", "-c", "1", "-W", "1", "-M", "do", "-s", "1350", "10.2.0.7")
+		if err == nil || !strings.Contains(out, want) {
+			return fmt.Errorf("1378 bytes with DF: %v: %s", err, out)
+		}
+		return nil
+	}))
+	if out, err := l.Run("host1", "ping", "-n", "-c", "2", "-W", "1", "-i", "0.2", "-M", "do", "-s", "1244", "10.2.0.7"); err != nil {
+		t.Errorf("1272 bytes with DF: %v: %s", err, out)
+	}
+}
+
+// traceroute sees the routers of the path: TTL runs out on a port, in the hub's tunnel, and on the far spoke.
+func TestTTL(t *testing.T) {
+	top := phase2().Topology
+	for k := range top.Nodes { // no default route: there must be something that has none
+		top.Nodes[k].Config = strings.Replace(top.Nodes[k].Config, "ip route 0.0.0.0 0.0.0.0 198.51.100.254",
+			"ip route 192.0.2.0 255.255.255.0 198.51.100.254\nip route 203.0.113.0 255.255.255.0 198.51.100.254", 1)
+	}
+	l := topo.ForTest(t, top)
+	check(t, l, Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"))
+	for ttl, from := range map[string]string{"1": "10.1.0.1", "2": "10.255.0.12"} {
+		out, err := l.Run("host1", "ping", "-n", "-c", "1", "-W", "2", "-t", ttl, "10.2.0.7")
+		if err == nil || !strings.Contains(out, "From "+from) || !strings.Contains(out, "Time to live exceeded") {
+			t.Errorf("TTL %s: %v: %s", ttl, err, out)
+		}
+	}
+	out, err := l.Run("host1", "ping", "-n", "-c", "1", "-W", "2", "10.99.0.1")
+	if err == nil || !strings.Contains(out, "From 10.1.0.1") || !strings.Contains(out, "Net Unreachable") {
+		t.Errorf("an address without a route: %v: %s", err, out)
+	}
+}

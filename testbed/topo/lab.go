@@ -263,7 +263,9 @@ func (l *Lab) Down() error {
 	for _, n := range l.Topology.Nodes {
 		failed = errors.Join(failed, bpf.RemovePins(l.RunDir(n.Name)), l.endOthers(n.Name), l.NS(n.Name).Delete())
 	}
-	return errors.Join(failed, os.RemoveAll(l.Dir))
+	failed = errors.Join(failed, os.RemoveAll(l.Dir))
+	_ = os.Remove(filepath.Dir(l.Dir)) // the folder of all labs, if this was the last
+	return failed
 }
 
 // endOthers ends what still runs in a node: servers that a story left behind. The namespace is the lab's own.
