@@ -1,6 +1,7 @@
 package slowpath
 
 import (
+	"math/rand/v2"
 	"net/netip"
 	"time"
 
@@ -67,14 +68,17 @@ type Stats struct {
 }
 
 // New makes a Router without interfaces.
-func New(e Engine, l Linux) *Router {
+func New(e Engine, l Linux) *Router { return NewSeeded(e, l, rand.Uint64()) }
+
+// NewSeeded is New with jitter that a test can repeat.
+func NewSeeded(e Engine, l Linux, seed uint64) *Router {
 	r := &Router{
 		engine: e, linux: l, police: punt.NewPolice(), fragments: reassembly.New(), held: newHeld(),
 		ports: make(map[fib.PortID]string), tunnels: make(map[fib.TunnelID]string), quiet: make(map[string]bool),
 		used: make(map[fib.AdjID]uint64), pathMTU: make(map[pathKey]time.Time),
 	}
 	r.rib = rib.New(e.Apply, l)
-	r.nhrp = nhrp.New(routes{r})
+	r.nhrp = nhrp.NewSeeded(routes{r}, seed)
 	return r
 }
 

@@ -1,0 +1,146 @@
+package sim
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net/netip"
+	"slices"
+	"time"
+
+	"nave/fastpath/packet"
+)
+
+// Received is a packet that a host stack got.
+type Received struct {
+	At     time.Time
+	Via    string // the interface: of a router its tunnel or port
+	Packet packet.IPv4
+}
+
+// stack is a host stack: it answers pings and remembers what it got.
+type stack struct {
+	net      *Net
+	owns     func(netip.Addr) bool
+	send     func(ip []byte)
+	tooBig   func(local, remote netip.Addr, mtu uint16, quoted []byte) // of GRE packets; nil for none
+	received []Received
+	pieces   map[pieceKey][]Received
+	id       uint16
+}
+
+type pieceKey struct {
+	src, dst uint32
+	id       uint16
+}
+
+// keepReceived is how many packets a stack remembers.
+const keepReceived = 8192
+
+// receive takes a packet for this box, or for a group or broadcast.
+func (s *stack) receive(via string, b []byte) {
+	ip, fault := packet.ParseIPv4(slices.Clone(b))
+	if fault != packet.OK {
+		return
+	}
+	got := Received{s.net.Now(), via, ip}
+	if ip.IsFragment() {
+		if got.Packet = s.reassemble(got); got.Packet == nil {
+			return
+		}
+		ip = got.Packet
+	}
+	if len(s.received) < keepReceived {
+		s.received = append(s.received, got)
+	}
+	if ip.Proto() != protoICMP {
+		return
+	}
+	m, fault := packet.ParseICMP(ip.Payload())
+	if fault != packet.OK {
+		return
+	}
+	switch m.Type() {
+	case packet.ICMPEchoRequest:
+		if s.owns(addr4(ip.Dst())) {
+			s.reply(ip, m)
+		}
+	case packet.ICMPEchoReply:
+		s.net.answered(s, ip, binary.BigEndian.Uint16(m[6:]), nil)
+	case packet.ICMPUnreachable, packet.ICMPTimeExceeded:
+		s.error(ip, m)
+	}
+}
+
+func (s *stack) reply(ip packet.IPv4, m packet.ICMP) {
+	r := slices.Clone(m)
+	r[0], r[2], r[3] = packet.ICMPEchoReply, 0, 0
+	binary.BigEndian.PutUint16(r[2:], packet.Checksum(r))
+	s.id++
+	s.send(IP(addr4(ip.Dst()), addr4(ip.Src()), protoICMP, defaultTTL, false, s.id, r))
+}
+
+// error takes an ICMP error: about a probe, or about a tunnel's packet.
+func (s *stack) error(ip packet.IPv4, m packet.ICMP) {
+	q := m.Body()
+	if len(q) < packet.IPv4Len+packet.ICMPLen || q[0]>>4 != 4 {
+		return
+	}
+	quoted := packet.IPv4(q)
+	hl := quoted.HeaderLen()
+	if len(q) < hl+packet.ICMPLen {
+		return
+	}
+	switch {
+	case quoted.Proto() == protoICMP && q[hl] == packet.ICMPEchoRequest:
+		s.net.answered(s, ip, binary.BigEndian.Uint16(q[hl+6:]), m)
+	case quoted.Proto() == protoGRE && s.tooBig != nil && m.Type() == packet.ICMPUnreachable && m.Code() == packet.CodeFragNeeded:
+		s.tooBig(addr4(quoted.Src()), addr4(quoted.Dst()), m.MTU(), q[hl:])
+	}
+}
+
+// reassemble returns the whole packet once all its pieces are there.
+func (s *stack) reassemble(got Received) packet.IPv4 {
+	ip := got.Packet
+	k := pieceKey{ip.Src(), ip.Dst(), ip.ID()}
+	if s.pieces == nil {
+		s.pieces = make(map[pieceKey][]Received)
+	}
+	ps := append(s.pieces[k], got)
+	s.pieces[k] = ps
+	slices.SortStableFunc(ps, func(a, b Received) int {
+		return int(a.Packet.FlagsOffset()&packet.OffsetMask) - int(b.Packet.FlagsOffset()&packet.OffsetMask)
+	})
+	var whole []byte
+	for _, p := range ps {
+		if int(p.Packet.FlagsOffset()&packet.OffsetMask)*8 != len(whole) {
+			return nil
+		}
+		whole = append(whole, p.Packet.Payload()...)
+	}
+	if ps[len(ps)-1].Packet.FlagsOffset()&packet.FlagMF != 0 {
+		return nil
+	}
+	delete(s.pieces, k)
+	first := ps[0].Packet
+	out := packet.IPv4(append(bytes.Clone(first[:first.HeaderLen()]), whole...))
+	binary.BigEndian.PutUint16(out[2:], uint16(len(out)))
+	out[6], out[7] = 0, 0
+	out.SetSum()
+	return out
+}
+
+// Received lists what a router's or node's host stack got since the last call.
+func (n *Net) Received(name string) []Received {
+	var s *stack
+	switch e := n.elements[name].(type) {
+	case *Router:
+		s = &e.linux.stack
+	case *Node:
+		s = &e.stack
+	default:
+		n.t.Fatalf("sim: there is no node %s", name)
+	}
+	out := s.received
+	s.received = nil
+	return out
+}
