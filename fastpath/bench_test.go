@@ -90,10 +90,10 @@ func benchmark(b *testing.B, in fib.PortID, frames [][]byte, change ...func(*Con
 }
 
 // flows is a burst of frames, of n flows.
-func flows(n int, make func(i int) []byte) [][]byte {
+func flows(n int, build func(i int) []byte) [][]byte {
 	out := [][]byte{}
 	for i := range n {
-		out = append(out, make(i))
+		out = append(out, build(i))
 	}
 	return out
 }
@@ -105,9 +105,9 @@ func BenchmarkPath(b *testing.B) {
 		body := pattern(size - packet.IPv4Len)
 		via := func(i int, p [4]byte) [4]byte { p[3] = byte(1 + i%250); return p }
 		cases := []struct {
-			name string
-			in   fib.PortID
-			make func(i int) []byte
+			name  string
+			in    fib.PortID
+			build func(i int) []byte
 		}{
 			{"replay-only", wan, func(i int) []byte { return ethernet(hostMAC, gwMAC, ipv4(via(i, spoke1NBMA), hostIP, body)) }},
 			{"classify", wan, func(i int) []byte { return toWAN(ipv4(via(i, spoke1NBMA), ip4("203.0.113.9"), body)) }},

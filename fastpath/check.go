@@ -215,7 +215,7 @@ func (e *Engine) checkPrefix(k fib.RouteKey) error {
 	case !k.Prefix.IsValid() || !k.Prefix.Addr().Is4():
 		return fmt.Errorf("route %d %s: not an IPv4 prefix", k.VRF, k.Prefix)
 	case k.Prefix != k.Prefix.Masked():
-		return fmt.Errorf("route %d %s: bits are set beyond the mask (want %s)", k.VRF, k.Prefix, netip.Prefix(k.Prefix).Masked())
+		return fmt.Errorf("route %d %s: bits are set beyond the mask (want %s)", k.VRF, k.Prefix, k.Prefix.Masked())
 	}
 	return nil
 }

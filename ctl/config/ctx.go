@@ -93,13 +93,13 @@ func (x *ctx) rd(name string) RD {
 }
 
 // named finds an element by its name and makes it where it is missing.
-func named[T any](list *[]*T, name string, nameOf func(*T) string, make func() *T) *T {
+func named[T any](list *[]*T, name string, nameOf func(*T) string, build func() *T) *T {
 	for _, e := range *list {
 		if nameOf(e) == name {
 			return e
 		}
 	}
-	e := make()
+	e := build()
 	*list = append(*list, e)
 	return e
 }

@@ -106,7 +106,7 @@ type Changes struct {
 }
 
 // Empty tells whether nothing differs.
-func (c Changes) Empty() bool { return same(c, Changes{}) }
+func (d Changes) Empty() bool { return same(d, Changes{}) }
 
 // Diff compares two trees.
 func Diff(old, new *Config) Changes {

@@ -17,12 +17,12 @@ func (m *Machine) send(ifc *iface, to netip.Addr, msg nhrpmsg.Message) bool {
 		ifc.drop(DropNoAddress)
 		return false
 	}
-	max := ifc.cfg.MaxSend
-	if !ifc.quota.take(m.now, max.Packets, max.Interval) {
+	quota := ifc.cfg.MaxSend
+	if !ifc.quota.take(m.now, quota.Packets, quota.Interval) {
 		ifc.drop(DropQuota)
 		if !m.now.Before(ifc.quotaLog) {
-			ifc.quotaLog = m.now.Add(max.Interval)
-			m.emit(Log{Kind: LogQuota, Iface: ifc.cfg.Name, Count: max.Packets, Interval: max.Interval})
+			ifc.quotaLog = m.now.Add(quota.Interval)
+			m.emit(Log{Kind: LogQuota, Iface: ifc.cfg.Name, Count: quota.Packets, Interval: quota.Interval})
 		}
 		return false
 	}

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"nave/ctl/api"
+	"nave/ctl/config"
 	"nave/ctl/gateway"
 	"nave/ctl/show"
 	"nave/slowpath/nhrp"
@@ -55,7 +57,9 @@ func (d *naved) Reload() error {
 	d.notify(daemon.SdNotifyReloading)
 	defer d.notify(daemon.SdNotifyReady)
 	tree, err := load(d.file, d.log)
+	var before *config.Config
 	if err == nil {
+		d.gw.Do(func(_ time.Time, c *gateway.Core) { before = c.Tree() })
 		err = d.gw.Configure(tree)
 	}
 	if err == nil {
@@ -65,9 +69,31 @@ func (d *naved) Reload() error {
 		d.log.Error("the configuration was not read again; the running one stands", "error", err)
 		return fmt.Errorf("the running configuration stands: %w", err)
 	}
-	d.log.Info("the configuration was read again", "config", d.file)
+	d.log.Info("the configuration was read again", "config", d.file, "changes", changes(before, tree))
 	for _, p := range d.problems() {
 		d.log.Warn("configured and not carried out", "what", p.What, "why", p.Why)
 	}
 	return nil
+}
+
+// changes says in a few words what differs between two configurations.
+func changes(before, after *config.Config) string {
+	if before == nil {
+		return "unknown"
+	}
+	d := config.Diff(before, after)
+	if d.Empty() {
+		return "none"
+	}
+	var words []string
+	for _, i := range d.Interfaces {
+		words = append(words, i.Name)
+	}
+	if n := len(d.RoutesAdded) + len(d.RoutesRemoved); n > 0 {
+		words = append(words, fmt.Sprintf("%d routes", n))
+	}
+	if len(words) == 0 {
+		return "other settings"
+	}
+	return strings.Join(words, ", ")
 }

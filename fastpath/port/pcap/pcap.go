@@ -64,7 +64,7 @@ func Read(r io.Reader) ([]Packet, error) {
 	var ps []Packet
 	for {
 		data, info, err := in.ReadPacketData()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return ps, nil
 		}
 		if err != nil {
@@ -143,7 +143,7 @@ func (p *Port) next() bool {
 	}
 	if err != nil {
 		p.eof = true
-		if err != io.EOF {
+		if !errors.Is(err, io.EOF) {
 			p.fail(fmt.Errorf("pcap: read: %w", err))
 		}
 		return false

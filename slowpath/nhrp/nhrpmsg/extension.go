@@ -2,6 +2,7 @@ package nhrpmsg
 
 import (
 	"encoding/binary"
+	"errors"
 	"slices"
 )
 
@@ -107,7 +108,10 @@ func (m *Message) Entries(e *Extension) ([]CIE, error) {
 	}
 	out, err := parseCIEs(e.Value, 0, l)
 	if err != nil {
-		err.(*ParseError).Code = InvalidExtension
+		var at *ParseError
+		if errors.As(err, &at) {
+			at.Code = InvalidExtension
+		}
 	}
 	return out, err
 }
