@@ -118,7 +118,7 @@ func BenchmarkPath(b *testing.B) {
 		}
 		for _, c := range cases {
 			b.Run(fmt.Sprintf("%s/%d", c.name, size), func(b *testing.B) {
-				benchmark(b, c.in, flows(benchBurst, c.make))
+				benchmark(b, c.in, flows(benchBurst, c.build))
 			})
 		}
 	}

@@ -3,7 +3,6 @@ package fastpath
 import (
 	"encoding/binary"
 	"fmt"
-	"net/netip"
 
 	"nave/fastpath/fib"
 	"nave/fastpath/packet"
