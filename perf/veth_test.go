@@ -216,6 +216,8 @@ func (x *bench) run(e *fastpath.Engine, frame []byte) {
 	after := e.Counters().Workers[0]
 	x.b.ReportMetric(0, "ns/op")
 	x.b.ReportMetric(float64(got)/took.Seconds()/1e6, "Mpps")
+	busy := after.Polls - before.Polls - (after.EmptyPolls - before.EmptyPolls)
+	x.b.ReportMetric(float64(after.Packets-before.Packets)/float64(busy), "packets/poll")
 	x.b.ReportMetric(float64(after.Ticks-before.Ticks)/float64(after.Packets-before.Packets), "own-ticks/packet")
 	x.b.ReportMetric(float64(after.LinkTicks-before.LinkTicks)/float64(after.Packets-before.Packets), "link-ticks/packet")
 }
