@@ -32,7 +32,9 @@ func (r *Router) handlePunt(p *fastpath.Punt) {
 	case fastpath.Redirect:
 		r.carryOut(r.nhrp.Handle(r.now, nhrp.RedirectWanted{Iface: r.tunnels[p.Tunnel], From: p.OuterSrc, Packet: p.Packet}))
 	case fastpath.Resolve:
-		r.unresolved(p)
+		if n, ok := r.nextHop(p); ok {
+			r.resolve(n, p)
+		}
 	case fastpath.Glean:
 		r.glean(p)
 	case fastpath.Fragment:
@@ -48,29 +50,41 @@ func (r *Router) handlePunt(p *fastpath.Punt) {
 	}
 }
 
-// unresolved tells NHRP that there is traffic without a direct path. It returns what is to be resolved.
-func (r *Router) unresolved(p *fastpath.Punt) (n nextHop, ok bool) {
+// nextHop is what a packet that the fast path could not send, or not directly, is to be sent by.
+func (r *Router) nextHop(p *fastpath.Punt) (n nextHop, ok bool) {
 	name, _, ok := r.rib.Hop(p.Adj)
 	if !ok || len(p.Packet) < packet.IPv4Len {
 		return n, false
 	}
-	dst := netip.AddrFrom4([4]byte(p.Packet[16:20]))
 	n = nextHop{name, p.NextHop}
 	if !n.addr.IsValid() {
-		n.addr = dst
-	}
-	if _, tunnel := r.tunnel(name); tunnel {
-		r.carryOut(r.nhrp.Handle(r.now, nhrp.Unresolved{Iface: name, Dst: dst, NextHop: p.NextHop}))
-	} else {
-		r.linux.Resolve(name, n.addr)
+		n.addr = destination(p)
 	}
 	return n, true
 }
 
-// glean has a next hop resolved and keeps the packet for a while.
+func destination(p *fastpath.Punt) netip.Addr { return netip.AddrFrom4([4]byte(p.Packet[16:20])) }
+
+// resolve asks NHRP or Linux for a next hop.
+func (r *Router) resolve(n nextHop, p *fastpath.Punt) {
+	if _, tunnel := r.tunnel(n.iface); tunnel {
+		r.carryOut(r.nhrp.Handle(r.now, nhrp.Unresolved{Iface: n.iface, Dst: destination(p), NextHop: p.NextHop}))
+	} else {
+		r.linux.Resolve(n.iface, n.addr)
+	}
+}
+
+// glean keeps a packet for a while and has its next hop resolved. It is kept before anybody is asked: a tunnel's next
+// hop is known at once while the NHS passes traffic on, and any may have become known since the packet was punted.
 func (r *Router) glean(p *fastpath.Punt) {
-	if n, ok := r.unresolved(p); ok {
-		r.hold(n, p)
+	n, ok := r.nextHop(p)
+	if !ok {
+		return
+	}
+	r.hold(n, p)
+	r.resolve(n, p)
+	if r.rib.Known(n.iface, n.addr) {
+		r.held.ready(n)
 	}
 }
 

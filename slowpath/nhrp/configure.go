@@ -184,8 +184,8 @@ func (m *Machine) moved(ifc *iface) {
 			m.nhsDown(n)
 		}
 	}
-	if ifc.cfg.NBMA.IsValid() {
-		m.purgeAnswers(ifc, netip.Prefix{}) // they hold the old one
+	if ifc.cfg.NBMA.IsValid() && len(ifc.nhs) == 0 {
+		m.purgeAnswers(ifc, netip.Prefix{}) // they hold the old one; a client's correctAnswers follows its registration
 	}
 }
 

@@ -260,6 +260,7 @@ func (m *Machine) registrationReply(p *packet) {
 		m.resyncVia(p.ifc)
 		m.elect(p.ifc)
 	}
+	m.correctAnswers(n)
 }
 
 // learnServer takes the tunnel address of a server that was configured without one.

@@ -22,6 +22,7 @@ type answer struct {
 	asked   netip.Addr
 	route   netip.Prefix // that it stands for; the zero Prefix where the answer was for a client
 	to      netip.Addr   // NBMA address to send the purge to where the holder has no entry any more
+	nbma    netip.Addr   // ours, when it was given
 	created time.Time
 	expires time.Time
 }
@@ -49,7 +50,7 @@ func (m *Machine) remember(p *packet, prefix, route netip.Prefix) bool {
 		a = &answer{ifc: ifc, key: key, created: m.now}
 		ifc.answered[key] = a
 	}
-	a.asked, a.route, a.to = p.DstProto, route, p.from
+	a.asked, a.route, a.to, a.nbma = p.DstProto, route, p.from, ifc.cfg.NBMA
 	a.expires = m.now.Add(ifc.cfg.HoldTime)
 	m.timers.set(&a.timer, a, a.expires)
 	return true
@@ -106,6 +107,17 @@ func contains(outer, inner netip.Prefix) bool {
 func (m *Machine) purgeAnswer(a *answer) {
 	a.expire(m)
 	m.sendPurge(a.ifc, m.holderAt(a), a.key.holder, a.key.prefix, m.newID(), true)
+}
+
+// correctAnswers takes back, by a server of ours, what was answered from an NBMA address that we had before: its holders
+// don't know us by the new one, and take no word from there.
+func (m *Machine) correctAnswers(n *nhs) {
+	for _, a := range n.ifc.answersSorted() {
+		if a.nbma != n.ifc.cfg.NBMA {
+			a.expire(m)
+			m.sendPurge(a.ifc, n.peer.nbma, a.key.holder, a.key.prefix, m.newID(), true)
+		}
+	}
 }
 
 // holderAt is where to reach the holder: directly while there is a path, else the way its request came.

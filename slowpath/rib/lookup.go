@@ -103,6 +103,19 @@ func (r *RIB) Hop(id fib.AdjID) (iface string, addr netip.Addr, ok bool) {
 	return h.key.iface, h.key.addr, true
 }
 
+// Known tells whether a next hop of an interface has a MAC address, or of a tunnel an NBMA address, by now.
+func (r *RIB) Known(name string, addr netip.Addr) bool {
+	i := r.ifaces[name]
+	switch {
+	case i == nil:
+		return false
+	case i.Tunnel != nil:
+		return r.outerDestination(i, hopKey{iface: name, addr: addr}).IsValid()
+	}
+	_, ok := i.neighbours[addr]
+	return ok
+}
+
 // Moves counts changes of what routing says (NHRP and neighbours not among them): whoever depends on routes looks
 // again when it has grown.
 func (r *RIB) Moves() uint64 { return r.moves }
