@@ -136,6 +136,18 @@ func (s *Scenario) plugGuests(t *testing.T, settings map[string]string) {
 	}
 }
 
+// Become makes a guest something else: the settings of another file of the scenario.
+func (s *Scenario) Become(t *testing.T, guest, settings string) {
+	t.Helper()
+	text, err := scenarios.ReadFile("scenarios/" + s.Topology.Name + "/" + settings + ".settings")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Guests[guest].Configure(string(text)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // explain logs what the nodes say of themselves, and the NHRP packets that were seen.
 func (s *Scenario) explain(t *testing.T) {
 	for _, r := range s.Topology.Routers() {

@@ -93,11 +93,15 @@ func Listen(t *testing.T, ns *netns.NS, dev string) *Wire {
 }
 
 // Packets are the GRE packets so far, in order, that fit all filters.
-func (w *Wire) Packets(filters ...Filter) []Packet {
+func (w *Wire) Packets(filters ...Filter) []Packet { return pick(w.snapshot(), filters...) }
+
+func (w *Wire) snapshot() []frame {
 	w.mu.Lock()
-	frames := w.frames[:len(w.frames):len(w.frames)]
-	w.mu.Unlock()
-	var out []Packet
+	defer w.mu.Unlock()
+	return w.frames[:len(w.frames):len(w.frames)]
+}
+
+func pick(frames []frame, filters ...Filter) (out []Packet) {
 next:
 	for _, f := range frames {
 		p, ok := takeApart(f.data)
@@ -164,26 +168,29 @@ func takeApart(b []byte) (p Packet, ok bool) {
 	if len(b) < 14+20 || binary.BigEndian.Uint16(b[12:]) != 0x0800 {
 		return p, false
 	}
-	b = b[14:]
-	return ungre(b)
-}
-
-// ungre takes IPv4 and GRE off a packet.
-func ungre(b []byte) (p Packet, ok bool) {
 	const protocolGRE = 47
+	b = b[14:]
 	hl, total := int(b[0]&15)*4, int(binary.BigEndian.Uint16(b[2:]))
 	if hl < 20 || b[9] != protocolGRE || total > len(b) || total < hl+4 {
 		return p, false
 	}
 	p.From, p.To = netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
-	b = b[hl:total]
+	ok = p.readGRE(b[hl:total])
+	return p, ok
+}
+
+// readGRE reads a GRE packet; false if it is cut off.
+func (p *Packet) readGRE(b []byte) bool {
 	n := 4
+	if len(b) < n {
+		return false
+	}
 	for _, flag := range []byte{0x80, 0x20, 0x10} { // checksum, key, sequence
 		if b[0]&flag == 0 {
 			continue
 		}
 		if n += 4; len(b) < n {
-			return p, false
+			return false
 		}
 		if flag == 0x20 {
 			p.Key = binary.BigEndian.Uint32(b[n-4:])
@@ -198,7 +205,7 @@ func ungre(b []byte) (p Packet, ok bool) {
 			p.Src, p.Dst, p.TTL = src, dst, p.Payload[8]
 		}
 	}
-	return p, true
+	return true
 }
 
 // String lists the NHRP packets.
@@ -223,24 +230,23 @@ func (w *Wire) String() string {
 	return b.String()
 }
 
-// Tshark decodes all frames with tshark and returns the fields asked for, a line a packet that fits its filter.
-func (w *Wire) Tshark(filter string, fields ...string) ([]string, error) {
-	w.mu.Lock()
-	frames := w.frames[:len(w.frames):len(w.frames)]
-	w.mu.Unlock()
+// Tshark decodes all frames with tshark and returns the fields asked for, a line a packet that fits its filter; and the
+// NHRP packets of the same frames.
+func (w *Wire) Tshark(filter string, fields ...string) (rows []string, nhrp []Packet, err error) {
+	frames := w.snapshot()
 	file := filepath.Join(w.t.TempDir(), "wire.pcap")
 	f, err := os.Create(file)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer f.Close()
 	out := pcapgo.NewWriter(f)
 	if err := out.WriteFileHeader(65536, layers.LinkTypeEthernet); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, fr := range frames {
 		if err := out.WritePacket(fr.info, fr.data); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	args := []string{"-n", "-r", file, "-Y", filter, "-T", "fields"}
@@ -249,7 +255,7 @@ func (w *Wire) Tshark(filter string, fields ...string) ([]string, error) {
 	}
 	text, err := exec.Command("tshark", args...).Output()
 	if err != nil {
-		return nil, fmt.Errorf("tshark: %w", err)
+		return nil, nil, fmt.Errorf("tshark: %w", err)
 	}
-	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' }), nil
+	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' }), pick(frames, AnyNHRP), nil
 }

@@ -1,0 +1,104 @@
+package interop
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"nave/slowpath/nhrp/nhrpmsg"
+	"nave/testbed/topo"
+)
+
+// killed ends a guest's nhrpd without a chance to say goodbye.
+const killed = "kill -9 $(cat /run/frr/nhrpd.pid); rm /run/frr/nhrpd.pid"
+
+// A client that dies is forgotten when its holding time is over; see scenarios/expiry.
+func TestExpiry(t *testing.T) {
+	s := Start(t, "expiry")
+	s.Learned(t, "hub", "10.255.0.11/32", "192.0.2.11", "registered")
+	s.Learned(t, "hub", "10.255.0.12/32", "192.0.2.12", "registered")
+	s.Up(t, "hub", "192.0.2.11", "10.255.0.11", "D")
+	if _, err := s.Guests["frr1"].Run(killed); err != nil {
+		t.Fatal(err)
+	}
+	last := lastRegistration(s, "192.0.2.11")
+	var gone time.Time
+	if err := topo.Eventually(patience, func() error {
+		e, err := s.Entry("hub", "10.255.0.11/32")
+		if err == nil && e != nil {
+			err = fmt.Errorf("the hub still has %+v", *e)
+		}
+		gone = time.Now()
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if d := gone.Sub(last); d < 9*time.Second || d > 12*time.Second {
+		t.Errorf("the entry went %v after the last registration; 9 s would be right", d)
+	}
+	if p, err := s.Peer("hub", "192.0.2.11"); err != nil || p != nil {
+		t.Errorf("show dmvpn still has %+v (%v)", p, err)
+	}
+	e := s.Learned(t, "hub", "10.255.0.12/32", "192.0.2.12", "registered")
+	if time.Since(e.Created) < gone.Sub(last)-time.Second {
+		t.Errorf("the other spoke was lost, too, and came back: %+v", e)
+	}
+	if _, err := s.Guests["frr1"].Run("/usr/lib/frr/nhrpd -d -A 127.0.0.1 && vtysh -d nhrpd -b"); err != nil {
+		t.Fatal(err)
+	}
+	s.Learned(t, "hub", "10.255.0.11/32", "192.0.2.11", "registered")
+	s.Up(t, "hub", "192.0.2.11", "10.255.0.11", "D")
+	s.wellFormed(t)
+}
+
+// lastRegistration is when a client was last answered.
+func lastRegistration(s *Scenario, nbma string) time.Time {
+	all := s.Wire.Packets(OfType(nhrpmsg.RegistrationReply), Between(hubNBMA, nbma))
+	return all[len(all)-1].At
+}
+
+// Two clients want one address; see scenarios/duplicate.
+func TestDuplicate(t *testing.T) {
+	s := Start(t, "duplicate")
+	s.Learned(t, "hub", "10.255.0.11/32", "192.0.2.11", "registered", "unique")
+	twin := s.Guests["frr2"]
+	s.Become(t, "frr2", "twin")
+	refused := func(p *Packet) bool {
+		return len(p.NHRP.CIEs) == 1 && p.NHRP.CIEs[0].Code == nhrpmsg.AlreadyRegistered && p.NHRP.CIEs[0].HoldTime == 0
+	}
+	s.Wire.Wait(patience, "refusal", OfType(nhrpmsg.RegistrationReply), Between(hubNBMA, "192.0.2.12"), refused)
+	s.Learned(t, "hub", "10.255.0.11/32", "192.0.2.11", "registered", "unique")
+	log, err := os.ReadFile(s.LogFile("hub"))
+	if err != nil || !strings.Contains(string(log), "%NHRP-3-UNIQUE") {
+		t.Errorf("the hub's log has no word of it (%v):\n%s", err, log)
+	}
+	FRRLacks(t, twin, "show ip nhrp", "nhs", "10.255.0.1")
+	FRRLacks(t, twin, "show ip route", "10.255.0.1/32")
+	s.Reaches(t, "hub-host", "10.0.0.7", lan1.Addr)
+	if err := s.Ping("frr2", lan2.Addr, "10.0.0.7"); err == nil {
+		t.Error("the one that was refused reaches the hub's network all the same")
+	}
+	was := lastRegistration(s, "192.0.2.11")
+	Soon(t, func() error {
+		if !lastRegistration(s, "192.0.2.11").After(was) {
+			return fmt.Errorf("the first does not renew")
+		}
+		return nil
+	})
+	for _, p := range s.Wire.Packets(OfType(nhrpmsg.RegistrationReply)) {
+		if refused(&p) != (p.To == lan2.nbma()) {
+			t.Errorf("a registration reply to %s: %+v", p.To, p.NHRP.CIEs)
+		}
+	}
+	s.Learned(t, "hub", "10.255.0.11/32", "192.0.2.11", "registered", "unique")
+	if _, err := s.Guests["frr1"].Run(killed); err != nil {
+		t.Fatal(err)
+	}
+	s.Gone(t, "hub", "10.255.0.11/32")
+	s.Become(t, "frr2", "twin") // it may ask again only in a minute by itself
+	s.Learned(t, "hub", "10.255.0.11/32", "192.0.2.12", "registered", "unique")
+	FRRHas(t, twin, "show ip nhrp", "nhs", "10.255.0.1")
+	s.wellFormed(t)
+}

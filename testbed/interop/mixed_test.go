@@ -1,0 +1,37 @@
+package interop
+
+import "testing"
+
+var (
+	lan3 = Site{"spoke3-host", "10.3.0.7", "192.0.2.13"}
+	lan4 = Site{"spoke4-host", "10.4.0.7", "192.0.2.14"}
+)
+
+// An FRR spoke and nave spokes behind a nave hub; see scenarios/mixed.
+func TestMixed(t *testing.T) {
+	s := Start(t, "mixed")
+	for n, nbma := range map[string]string{"10.255.0.11": "192.0.2.11", "10.255.0.13": "192.0.2.13", "10.255.0.14": "192.0.2.14"} {
+		s.Learned(t, "hub", n+"/32", nbma, "unique", "registered")
+		s.Up(t, "hub", nbma, n, "D")
+	}
+	s.explain(t)
+	t.Run("FRR starts", func(t *testing.T) {
+		s.Reaches(t, "frr1", lan1.Addr, lan3.Addr)
+		s.Direct(t, lan1, lan3)
+		s.Learned(t, "spoke3", "10.1.0.0/24", lan1.NBMA, "rib")
+		FRRHas(t, s.Guests["frr1"], "show ip nhrp shortcut", "dynamic", "10.3.0.0/24", "10.255.0.13")
+	})
+	t.Run("nave starts", func(t *testing.T) {
+		s.Reaches(t, "spoke4-host", lan4.Addr, lan1.Addr)
+		s.Direct(t, lan4, lan1)
+		s.Learned(t, "spoke4", "10.1.0.0/24", lan1.NBMA, "rib")
+		FRRHas(t, s.Guests["frr1"], "show ip nhrp shortcut", "dynamic", "10.4.0.0/24", "10.255.0.14")
+	})
+	t.Run("nave to nave", func(t *testing.T) {
+		s.Reaches(t, "spoke3-host", lan3.Addr, lan4.Addr)
+		s.Direct(t, lan3, lan4)
+		s.Direct(t, lan4, lan3)
+	})
+	s.wellFormed(t)
+	s.explain(t)
+}
