@@ -235,8 +235,8 @@ func Soon(t *testing.T, f func() error) {
 // wellFormed checks that every NHRP packet of the scenario is in order for our own parser and for tshark.
 func (s *Scenario) wellFormed(t *testing.T) {
 	t.Helper()
-	// tshark finds NHRP inside ICMP errors, too: from a guest that is still without its tunnel.
-	rows, seen, err := s.Wire.Tshark("nhrp and not icmp", "frame.number", "nhrp.hdr.op.type", "_ws.malformed", "_ws.expert.message")
+	// tshark finds NHRP inside ICMP errors (unreachable), too: from a guest that is still without its tunnel.
+	rows, seen, err := s.Wire.Tshark("nhrp and not icmp.type == 3", "frame.number", "nhrp.hdr.op.type", "_ws.malformed", "_ws.expert.message")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,6 @@ func TestMixed(t *testing.T) {
 		s.Learned(t, "hub", n+"/32", nbma, "unique", "registered")
 		s.Up(t, "hub", nbma, n, "D")
 	}
-	s.explain(t)
 	t.Run("FRR starts", func(t *testing.T) {
 		s.Reaches(t, "frr1", lan1.Addr, lan3.Addr)
 		s.Direct(t, lan1, lan3)
@@ -32,6 +31,7 @@ func TestMixed(t *testing.T) {
 		s.Direct(t, lan3, lan4)
 		s.Direct(t, lan4, lan3)
 	})
+	t.Run("clear", func(t *testing.T) { cleared(t, s) })
+	t.Run("network gone", func(t *testing.T) { networkGone(t, s) })
 	s.wellFormed(t)
-	s.explain(t)
 }
