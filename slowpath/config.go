@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"nave/fastpath/fib"
+	"nave/fastpath/packet"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/rib"
 )
@@ -28,6 +29,9 @@ func (r *Router) Configure(c Config) error {
 	return r.step(func() {
 		r.ports, r.tunnels = make(map[fib.PortID]string), make(map[fib.TunnelID]string)
 		r.quiet = make(map[string]bool)
+		if r.nextSweep.IsZero() {
+			r.nextSweep = r.now.Add(sweepEvery)
+		}
 		for _, i := range c.Interfaces {
 			r.quiet[i.Name] = i.NoUnreachables
 			if i.Tunnel != nil {
@@ -52,8 +56,23 @@ func (r *Router) Configure(c Config) error {
 		for vrf, s := range c.Statics {
 			r.rib.SetStatics(vrf, s)
 		}
+		r.dropClear(c)
 		r.carryOut(r.nhrp.Configure(r.now, c.NHRP))
 	})
+}
+
+// dropClear forgets the packets of tunnels that are protected now, which wait in clear for a neighbour of the underlay.
+func (r *Router) dropClear(c Config) {
+	for n, w := range r.held.byHop {
+		ip := packet.IPv4(w.punt.Packet)
+		src := netip.AddrFrom4([4]byte(ip[12:16]))
+		if ip.Proto() == protoGRE && r.cameBy(&w.punt) == "" && slices.ContainsFunc(c.Interfaces, func(i Interface) bool {
+			return i.Tunnel != nil && i.Tunnel.Protected && i.Tunnel.Local == src
+		}) {
+			delete(r.held.byHop, n)
+			r.stats.HeldLost++
+		}
+	}
 }
 
 // tunnel finds a tunnel interface by name.

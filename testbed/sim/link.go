@@ -133,3 +133,20 @@ func (l *Link) SetUp(up bool) {
 
 // Lost is how many frames were lost on the link.
 func (l *Link) Lost() uint64 { return l.lost }
+
+// Send puts a frame on the link as the node at one end.
+func (l *Link) Send(from string, frame []byte) {
+	l.net.t.Helper()
+	for i, e := range l.ends {
+		if e.el.called() != from {
+			continue
+		}
+		pool := l.net.pool
+		if r, ok := e.el.(*Router); ok {
+			pool = r.pool
+		}
+		l.net.transmit(pool, l.cable.End(i), frame)
+		return
+	}
+	l.net.t.Fatalf("sim: %s is not at an end of the link", from)
+}

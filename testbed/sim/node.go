@@ -17,6 +17,8 @@ type Node struct {
 	gateway  netip.Addr
 	segments []*segment
 	ports    []nodePort
+	own      map[netip.Addr]bool
+	onLink   map[netip.Addr][]int // ports whose segment has the address
 	stack    stack
 }
 
@@ -51,7 +53,7 @@ func (n *Net) AddInternet(name string) *Node {
 
 func (n *Net) addNode(name string) *Node {
 	n.t.Helper()
-	nd := &Node{net: n, name: name}
+	nd := &Node{net: n, name: name, own: make(map[netip.Addr]bool), onLink: make(map[netip.Addr][]int)}
 	nd.stack = stack{net: n, owns: nd.owns, send: nd.send}
 	n.add(nd)
 	return nd
@@ -74,6 +76,7 @@ func (nd *Node) Segment(name, prefix string) {
 		nd.net.t.Fatalf("sim: %s: %v", nd.name, err)
 	}
 	nd.segments = append(nd.segments, &segment{name: name, addr: p, mac: nd.net.newMAC()})
+	nd.own[p.Addr()] = true
 }
 
 func (nd *Node) plug(what string, l *Link) (attachment, func(*mem.End)) {
@@ -84,6 +87,7 @@ func (nd *Node) plug(what string, l *Link) (attachment, func(*mem.End)) {
 	for _, s := range nd.segments {
 		if s.name == what {
 			nd.ports = append(nd.ports, nodePort{seg: s, link: l})
+			clear(nd.onLink)
 			k := len(nd.ports) - 1
 			return attachment{nd, k}, func(e *mem.End) { nd.ports[k].end = e }
 		}
@@ -95,13 +99,20 @@ func (nd *Node) plug(what string, l *Link) (attachment, func(*mem.End)) {
 func (nd *Node) called() string  { return nd.name }
 func (nd *Node) linkChanged(int) {}
 
-func (nd *Node) owns(a netip.Addr) bool {
-	for _, s := range nd.segments {
-		if s.addr.Addr() == a {
-			return true
+func (nd *Node) owns(a netip.Addr) bool { return nd.own[a] }
+
+// near lists the ports whose segment has an address.
+func (nd *Node) near(a netip.Addr) []int {
+	ks, ok := nd.onLink[a]
+	if !ok {
+		for k := range nd.ports {
+			if nd.ports[k].seg.addr.Contains(a) {
+				ks = append(ks, k)
+			}
 		}
+		nd.onLink[a] = ks
 	}
-	return false
+	return ks
 }
 
 // answers speaks for the segment, and for what is behind its other ports.
@@ -220,8 +231,8 @@ func (nd *Node) towards(dst netip.Addr) (at int, mac [6]byte, ok bool) {
 		if !hop.IsValid() {
 			continue
 		}
-		for k := range nd.ports {
-			if p := nd.ports[k]; p.seg.addr.Contains(hop) && !p.link.down {
+		for _, k := range nd.near(hop) {
+			if p := nd.ports[k]; !p.link.down {
 				// Hosts and routers of the internet keep asking: a lost question costs no packet here.
 				far := p.link.far(nd)
 				if mac, ok = far.el.answers(far.port, hop.As4()); ok {

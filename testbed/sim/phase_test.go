@@ -71,7 +71,12 @@ func TestPhase3(t *testing.T) {
 	if r.TTL != 62 || !Same(r.Back, "spoke2", "spoke1") {
 		t.Errorf("the answer came with TTL %d by %v", r.TTL, r.Back)
 	}
-	t.Log(n.Show("hub", "show dmvpn"), n.Show("spoke1", "show ip nhrp"), n.Show("spoke1", "show ip route"))
+	if text := n.Show("spoke1", "show ip route"); !strings.Contains(text, "H    10.2.0.0/24 [250/1] via 10.255.0.12, Tunnel0\n") {
+		t.Errorf("no route of NHRP:\n%s", text)
+	}
+	if text := n.Show("spoke1", "show dmvpn"); !strings.Contains(text, "Type: Spoke") || !strings.Contains(text, "    10.255.0.12    UP") {
+		t.Errorf("show dmvpn of a spoke:\n%s", text)
+	}
 }
 
 func TestPhase2(t *testing.T) {

@@ -2,7 +2,7 @@ package sim
 
 import (
 	"container/heap"
-	"hash/fnv"
+	"hash/crc64"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -12,6 +12,8 @@ import (
 
 // epoch is when every simulation begins.
 var epoch = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+var crcTable = crc64.MakeTable(crc64.ECMA)
 
 // timer is the port of an event that is no frame.
 const timer = -1
@@ -160,15 +162,8 @@ func (n *Net) Until(limit time.Duration, what string, holds func() bool) {
 
 // crossed notes a frame for the digest, for probes and for taps.
 func (n *Net) crossed(c Crossing) {
-	h := fnv.New64a()
-	for _, v := range []uint64{n.digest, uint64(n.now)} {
-		for s := 0; s < 64; s += 8 {
-			_, _ = h.Write([]byte{byte(v >> s)}) // never fails
-		}
-	}
-	_, _ = h.Write([]byte(c.From + c.To))
-	_, _ = h.Write(c.Frame)
-	n.digest = h.Sum64()
+	h := crc64.Update(n.digest, crcTable, []byte(c.From+c.To+c.At.Format(time.RFC3339Nano)))
+	n.digest = crc64.Update(h, crcTable, c.Frame)
 	if !c.Lost && len(n.probes) > 0 {
 		n.follow(c)
 	}
