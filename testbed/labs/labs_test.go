@@ -277,7 +277,7 @@ func TestPathMTU(t *testing.T) {
 	must(t, topo.Eventually(10*time.Second, func() error {
 		out, err := l.Run("host1", "ping", "-n", "-c", "1", "-W", "1", "-M", "do", "-s", "1350", "10.2.0.7")
 		if err == nil || !strings.Contains(out, want) {
-			return fmt.Errorf("1378 bytes with DF: %v: %s", err, out)
+			return fmt.Errorf("1378 bytes with DF: %w: %s", err, out)
 		}
 		return nil
 	}))
