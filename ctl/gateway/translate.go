@@ -235,10 +235,11 @@ func (t *translation) tunnel(i *config.Interface) {
 	}
 	mtu := i.IPMTU
 	if mtu == 0 {
-		mtu = max(68, cmp.Or(linkMTU, 1500)-greOverhead)
+		overhead := greOverhead
 		if tun.HasKey {
-			mtu -= greKeyOverhead
+			overhead += greKeyOverhead
 		}
+		mtu = max(68, cmp.Or(linkMTU, 1500)-overhead) // RFC 791: every link takes 68
 	}
 	protected := tun.Protection.Profile != ""
 	if protected {
@@ -257,6 +258,9 @@ func (t *translation) tunnel(i *config.Interface) {
 	}
 	if tun.Checksum || tun.Sequence {
 		t.problem("interface "+i.Name, "`tunnel checksum` and `tunnel sequence-datagrams` are taken from peers and not sent")
+	}
+	if tun.PathMTUAge != 0 || tun.PathMTUInfinite || tun.PathMTUMin != 0 {
+		t.problem("interface "+i.Name, "`tunnel path-mtu-discovery` runs without its options: a learned MTU of at least 576 bytes is believed for 10 minutes")
 	}
 	if i.MPLS.IP {
 		t.problem("interface "+i.Name, "`mpls ip` is read and not carried out by this version")
