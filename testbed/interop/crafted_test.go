@@ -37,6 +37,34 @@ func TestCrafted(t *testing.T) {
 			}
 		})
 	}
+	hubWellFormed(t, s)
+}
+
+// hubWellFormed checks that tshark, which sees what is wrong with the stranger's packets, sees nothing wrong with the
+// hub's: but for Error Indications, which hold what was wrong.
+func hubWellFormed(t *testing.T, s *Scenario) {
+	t.Helper()
+	rows, _, err := s.Wire.Tshark("nhrp", "ip.src", "nhrp.hdr.op.type", "_ws.malformed", "_ws.expert.message")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wrong, right int
+	for _, r := range rows {
+		f := strings.Split(r, "\t")
+		switch {
+		case len(f) != 4:
+			t.Fatalf("tshark printed %q", r)
+		case f[0] != hubNBMA && f[2]+f[3] != "":
+			wrong++
+		case f[0] == hubNBMA && f[2]+f[3] == "":
+			right++
+		case f[0] == hubNBMA && f[1] != "7":
+			t.Errorf("tshark complains of the hub: %q", r)
+		}
+	}
+	if wrong < 1000 || right < 100 {
+		t.Errorf("tshark sees %d wrong packets of the stranger's, %d right ones of the hub's", wrong, right)
+	}
 }
 
 // born is when the hub's naved started.
@@ -307,15 +335,21 @@ func unsolicited(t *testing.T, s *Scenario) {
 	if e := x.Ask(reply(nhrpmsg.ResolutionReply), nhrpmsg.ErrorIndication); nhrpmsg.ErrorCode(e.Code) != nhrpmsg.InvalidResolutionReply {
 		t.Errorf("a resolution reply: %+v", e)
 	}
-	for _, typ := range []nhrpmsg.Type{nhrpmsg.RegistrationReply, nhrpmsg.PurgeReply} {
-		x.Silence(typ.String(), func() { x.Send(reply(typ)) })
-	}
+	x.Silence("a reply to nothing", func() {
+		x.Send(reply(nhrpmsg.RegistrationReply))
+		x.Send(reply(nhrpmsg.PurgeReply))
+	})
 	hint := x.message(nhrpmsg.TrafficIndication, 0, "10.255.0.59", hub0)
 	hint.Packet = append([]byte{0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0, 0, 10, 0, 0, 7, 10, 77, 0, 7}, make([]byte, 8)...)
 	x.Silence("a traffic indication", func() { x.Send(hint) })
 	// A sender that claims to be the hub, or to be nobody.
-	for _, src := range []string{hub0, "0.0.0.0", "255.255.255.255", "224.0.0.10", "127.0.0.1"} {
-		x.Silence("a registration of "+src, func() { x.Send(x.Registration(78, src, hub0)) })
+	absurd := []string{hub0, "0.0.0.0", "255.255.255.255", "224.0.0.10", "127.0.0.1"}
+	x.Silence("an absurd registration", func() {
+		for _, src := range absurd {
+			x.Send(x.Registration(78, src, hub0))
+		}
+	})
+	for _, src := range absurd {
 		s.Unknown(t, "hub", src+"/32")
 	}
 	foreign := s.Stranger(t, "192.0.2.67", 4711)

@@ -11,8 +11,11 @@ import (
 	"nave/testbed/topo"
 )
 
-// killed ends a guest's nhrpd without a chance to say goodbye.
-const killed = "kill -9 $(cat /run/frr/nhrpd.pid); rm /run/frr/nhrpd.pid"
+// killed ends a guest's nhrpd without a chance to say goodbye; revived starts it again.
+const (
+	killed  = "kill -9 $(cat /run/frr/nhrpd.pid); rm /run/frr/nhrpd.pid"
+	revived = "/usr/lib/frr/nhrpd -d -A 127.0.0.1 && vtysh -d nhrpd -b"
+)
 
 // A client that dies is forgotten when its holding time is over; see scenarios/expiry.
 func TestExpiry(t *testing.T) {
@@ -45,7 +48,7 @@ func TestExpiry(t *testing.T) {
 	if time.Since(e.Created) < gone.Sub(last)-time.Second {
 		t.Errorf("the other spoke was lost, too, and came back: %+v", e)
 	}
-	if _, err := s.Guests["frr1"].Run("/usr/lib/frr/nhrpd -d -A 127.0.0.1 && vtysh -d nhrpd -b"); err != nil {
+	if _, err := s.Guests["frr1"].Run(revived); err != nil {
 		t.Fatal(err)
 	}
 	s.Learned(t, "hub", "10.255.0.11/32", "192.0.2.11", "registered")

@@ -82,6 +82,11 @@ func Start(t *testing.T, name string) *Scenario {
 	}
 	s.Lab = topo.ForTest(t, top)
 	s.Wire = Listen(t, s.NS("internet"), "wan")
+	for _, r := range top.Routers() { // only now: their first packets are to be seen
+		if _, err := s.Run("internet", "ip", "link", "set", r, "master", "wan"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if len(settings) > 0 {
 		s.plugGuests(t, settings)
 	}
@@ -168,7 +173,6 @@ var lanAddress = regexp.MustCompile(`(?m)^interface Ethernet1\n(?: .*\n)*? ip ad
 // addRouter adds a router on the Ethernet, and a host behind its Ethernet1 if it has one: .7 of that network.
 func addRouter(top *topo.Topology, node, config string) {
 	top.Nodes = append(top.Nodes, topo.Node{Name: node, Kind: topo.Router, Config: config})
-	top.Nodes[0].Setup = append(top.Nodes[0].Setup, "ip link set "+node+" master wan")
 	top.Links = append(top.Links, topo.Link{A: topo.Port{Node: "internet", Dev: node}, B: topo.Port{Node: node, Dev: "eth0", Iface: "Ethernet0"}})
 	lan := lanAddress.FindStringSubmatch(config)
 	if lan == nil {

@@ -230,8 +230,8 @@ func (w *Wire) String() string {
 	return b.String()
 }
 
-// Tshark decodes all frames with tshark and returns the fields asked for, a line a packet that fits its filter; and the
-// NHRP packets of the same frames.
+// Tshark decodes all frames with tshark and returns the fields asked for (the first of each), a line a packet that fits its
+// filter; and the NHRP packets of the same frames.
 func (w *Wire) Tshark(filter string, fields ...string) (rows []string, nhrp []Packet, err error) {
 	frames := w.snapshot()
 	file := filepath.Join(w.t.TempDir(), "wire.pcap")
@@ -249,7 +249,7 @@ func (w *Wire) Tshark(filter string, fields ...string) (rows []string, nhrp []Pa
 			return nil, nil, err
 		}
 	}
-	args := []string{"-n", "-r", file, "-Y", filter, "-T", "fields"}
+	args := []string{"-n", "-r", file, "-Y", filter, "-T", "fields", "-E", "occurrence=f"}
 	for _, f := range fields {
 		args = append(args, "-e", f)
 	}
