@@ -66,7 +66,7 @@ var flagNames = []struct {
 }{
 	{nhrp.FlagAuthoritative, "authoritative"}, {nhrp.FlagImplicit, "implicit"}, {nhrp.FlagUnique, "unique"},
 	{nhrp.FlagRegistered, "registered"}, {nhrp.FlagUsed, "used"}, {nhrp.FlagRouter, "router"}, {nhrp.FlagLocal, "local"},
-	{nhrp.FlagNAT, "nat"}, {nhrp.FlagRib, "rib"}, {nhrp.FlagNHS, "nhs"}, {nhrp.FlagVia, "via-nhs"}, {nhrp.FlagNoSock, "nosocket"},
+	{nhrp.FlagNAT, "nat"}, {nhrp.FlagRib, "rib"}, {nhrp.FlagNHS, "nhs"}, {nhrp.FlagVia, "via-nhs"},
 }
 
 // NHRP is `show ip nhrp`: the cache, or that of one interface.
@@ -97,6 +97,9 @@ func NHRP(s *Status, iface string) string {
 		}
 		if e.Flags&nhrp.FlagNATed != 0 {
 			fmt.Fprintf(&b, "    (Claimed NBMA address: %s)\n", e.Claimed)
+		}
+		if e.Flags&nhrp.FlagNoSock != 0 {
+			b.WriteString("    (no-socket)\n")
 		}
 		for _, h := range e.Holders {
 			fmt.Fprintf(&b, "    Requester: %s\n", h)
@@ -141,7 +144,7 @@ func trafficTable(b *strings.Builder, title string, counts []uint64) {
 	}
 	fmt.Fprintf(b, "   %s: Total %d\n", title, total)
 	for from := 1; from <= 8; from += 3 {
-		b.WriteString("         ")
+		b.WriteString("        ")
 		for t := from; t <= min(8, from+2); t++ {
 			fmt.Fprintf(b, " %d %s ", counts[t], packetNames[t])
 		}

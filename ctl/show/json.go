@@ -3,9 +3,13 @@ package show
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
+	"time"
 
 	"nave/fastpath"
 	"nave/fastpath/fib"
+	"nave/slowpath/nhrp"
+	"nave/slowpath/rib"
 )
 
 // JSON is what a show command shows, as a value for programs. Names of the parts are those of the commands.
@@ -19,7 +23,7 @@ func JSON(s *Status, what, iface string, vrf fib.VRF) ([]byte, error) {
 	case "ip nhrp traffic":
 		v = s.trafficJSON(iface)
 	case "ip nhrp nhs":
-		v = pick(s, iface, func(k int) any { return s.Router.NHRP.Interfaces[k].NHS })
+		v = s.nhsJSON(iface)
 	case "interfaces":
 		v = s.interfacesJSON(iface)
 	case "ip route":
@@ -58,10 +62,7 @@ func (s *Status) dmvpnJSON(iface string) any {
 		for _, p := range i.Peers {
 			row := map[string]any{
 				"entries": p.Entries, "nbma": p.NBMA, "tunnel_address": p.Tunnel, "state": p.Stage.String(), "attributes": attributes(p),
-				"nhrp_sent": p.Sent, "nhrp_received": p.Received, "since": nil,
-			}
-			if !p.Since.IsZero() {
-				row["since"] = p.Since
+				"nhrp_sent": p.Sent, "nhrp_received": p.Received, "since": orNull(p.Since),
 			}
 			peers = append(peers, row)
 		}
@@ -81,12 +82,12 @@ func (s *Status) nhrpJSON(iface string) any {
 				flags = append(flags, f.word)
 			}
 		}
+		if e.Flags&nhrp.FlagNoSock != 0 {
+			flags = append(flags, "no-socket")
+		}
 		row := map[string]any{
 			"prefix": e.Prefix, "interface": e.Iface, "next_hop": e.NextHop, "type": e.Type.String(), "flags": flags,
-			"nbma": e.NBMA, "claimed_nbma": e.Claimed, "created": e.Created, "expires": nil,
-		}
-		if !e.Expires.IsZero() {
-			row["expires"] = e.Expires
+			"nbma": e.NBMA, "claimed_nbma": e.Claimed, "created": e.Created, "expires": orNull(e.Expires), "requesters": append([]netip.Addr{}, e.Holders...),
 		}
 		out = append(out, row)
 	}
@@ -103,11 +104,39 @@ func (s *Status) trafficJSON(iface string) any {
 			}
 			return m
 		}
+		drops := make(map[string]uint64)
+		for r, n := range i.Traffic.Drops {
+			if n > 0 {
+				drops[nhrp.DropReason(r).String()] = n
+			}
+		}
 		return map[string]any{
 			"max_send_packets": i.MaxSend.Packets, "max_send_seconds": i.MaxSend.Interval.Seconds(), "usage_percent": i.Usage,
-			"sent": table(i.Traffic.Sent), "received": table(i.Traffic.Received),
+			"sent": table(i.Traffic.Sent), "received": table(i.Traffic.Received), "dropped": drops,
 		}
 	})
+}
+
+func (s *Status) nhsJSON(iface string) any {
+	return pick(s, iface, func(k int) any {
+		servers := make([]map[string]any, 0)
+		for _, n := range s.Router.NHRP.Interfaces[k].NHS {
+			servers = append(servers, map[string]any{
+				"address": n.Protocol, "nbma": n.NBMA, "state": n.State.String(), "priority": n.Priority, "cluster": n.Cluster,
+				"dynamic": n.Dynamic, "since": orNull(n.Since), "requests_sent": n.Requests, "requests_failed": n.Failures, "replies_received": n.Replies,
+				"next_request": orNull(n.Next),
+			})
+		}
+		return servers
+	})
+}
+
+// orNull is a time, or null for the zero time.
+func orNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t
 }
 
 func (s *Status) interfacesJSON(iface string) any {
@@ -116,10 +145,14 @@ func (s *Status) interfacesJSON(iface string) any {
 		if iface != "" && i.Name != iface {
 			continue
 		}
-		row := map[string]any{"name": i.Name, "up": i.Up, "shutdown": s.Interfaces[i.Name].Shutdown, "addresses": i.Addrs, "mtu": i.MTU}
+		c := s.Interfaces[i.Name]
+		row := map[string]any{
+			"name": i.Name, "up": i.Up, "shutdown": c.Shutdown, "description": c.Description, "addresses": i.Addrs, "mtu": i.MTU,
+			"bandwidth_kbit": c.Bandwidth, "delay_usec": c.Delay * 10,
+		}
 		switch {
 		case i.Tunnel != nil:
-			row["tunnel"] = i.Tunnel
+			row["tunnel"] = tunnelJSON(i.Tunnel, c)
 			row["traffic"] = s.Fastpath.Tunnels[i.Tunnel.ID]
 		case i.Port != 0:
 			row["mac"] = mac(i.MAC)
@@ -128,6 +161,20 @@ func (s *Status) interfacesJSON(iface string) any {
 		out = append(out, row)
 	}
 	return out
+}
+
+func tunnelJSON(t *rib.Tunnel, c Configured) any {
+	row := map[string]any{
+		"source": t.Local, "source_interface": c.Source, "destination": nil, "multipoint": c.Multipoint, "key": nil, "ttl": t.TTL,
+		"path_mtu_discovery": t.PathMTU, "network_id": t.Network, "redirect": t.Redirect, "protection_profile": c.Profile,
+	}
+	if t.Remote.IsValid() {
+		row["destination"] = t.Remote
+	}
+	if t.HasKey {
+		row["key"] = t.Key
+	}
+	return row
 }
 
 func (s *Status) routesJSON(vrf fib.VRF) any {
@@ -159,9 +206,27 @@ func (s *Status) fastpathJSON() any {
 			lost[fastpath.Reason(r).String()] = n
 		}
 	}
+	ports := make([]map[string]any, 0, len(s.Ports))
+	for _, p := range s.Ports {
+		queues := make([]map[string]any, 0, len(p.Queues))
+		for _, q := range p.Queues {
+			queues = append(queues, map[string]any{"worker": q.Worker, "zero_copy": q.ZeroCopy, "kernel_drops": q.Stats.Dropped, "ring_full": q.Stats.RingFull})
+		}
+		ports = append(ports, map[string]any{
+			"name": p.Name, "netdev": p.Netdev, "mac": mac(p.MAC), "mtu": p.MTU, "up": p.Up, "native": p.Native, "queues": queues,
+			"traffic": s.Fastpath.Ports[p.ID],
+		})
+	}
+	policed := make(map[string]uint64)
+	for r, n := range s.Router.Policed {
+		if n > 0 {
+			policed[fastpath.Reason(r).String()] = n
+		}
+	}
 	return map[string]any{
-		"workers": s.Fastpath.Workers, "reasons": reasons, "punts_lost": lost, "steering": s.Steering, "ports": s.Ports,
-		"routes": s.Fastpath.Routes, "adjacencies": len(s.Fastpath.Adjacencies), "generation": s.Fastpath.Generation,
-		"arena_used": s.Fastpath.ArenaUsed, "arena_size": s.Fastpath.ArenaSize,
+		"workers": s.Fastpath.Workers, "reasons": reasons, "punts_lost": lost, "punts_policed": policed,
+		"steering": map[string]uint64{"nave": s.Steering.Nave, "kernel": s.Steering.Kernel, "no_socket": s.Steering.NoSocket}, "ports": ports,
+		"routes": s.Fastpath.Routes, "adjacencies": len(s.Fastpath.Adjacencies), "generation": s.Fastpath.Generation, "not_installed": append([]string{}, s.Router.Refused...),
+		"arena_used": s.Fastpath.ArenaUsed, "arena_size": s.Fastpath.ArenaSize, "queue_lost": s.QueueLost,
 	}
 }
