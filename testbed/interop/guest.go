@@ -30,7 +30,6 @@ var (
 const (
 	kernel       = "/usr/bin/linux.uml"
 	bootLimit    = 90 * time.Second
-	guestLife    = 15 * time.Minute // after which a guest ends by itself, should nobody be left to end it
 	commandLimit = 40 * time.Second
 )
 
@@ -128,7 +127,7 @@ func (g *Guest) start(ns *netns.NS) error {
 	nic := fmt.Sprintf("eth0=tuntap,%s,02:%02x:%02x:%02x:%02x:%02x", g.Name, sum[0], sum[1], sum[2], sum[3], sum[4])
 	g.proc = ns.Command(kernel, "mem=192M", "umid="+g.Name, "uml_dir="+filepath.Join(g.dir, "uml"),
 		"root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "init="+boot, "quiet", "con=null", "con0=null,fd:1", "ssl=null", nic,
-		"PEERNAME="+g.Name, "PEERRUN="+g.dir, "PEERLIFE="+strconv.Itoa(int(guestLife.Seconds())))
+		"PEERNAME="+g.Name, "PEERRUN="+g.dir, "PEEROWNER="+strconv.Itoa(os.Getpid()))
 	g.proc.Env = append(os.Environ(), "TMPDIR=/dev/shm") // its memory is a file there
 	g.proc.Stdout, g.proc.Stderr = console, console
 	g.proc.SysProcAttr = &unix.SysProcAttr{Setsid: true}

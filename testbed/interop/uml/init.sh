@@ -1,9 +1,9 @@
 #!/bin/sh
 # Process 1 of a guest. Its root is the host's / by hostfs, read-only; what must be writable is laid over it as tmpfs.
-# From the kernel command line: PEERNAME, PEERRUN (the guest's run directory on the host), PEERLIFE (seconds).
+# From the kernel command line: PEERNAME, PEERRUN (the guest's run directory on the host), PEEROWNER (a process there).
 #
 # Run directory: in/N.cmd is a shell script to run; its output goes to out/N.out and its status to out/N.rc.
-# The file "ready" appears when the guest listens; "stop" makes it power off. It does that by itself after PEERLIFE.
+# The file "ready" appears when the guest listens; "stop" makes it power off, and so does the end of its owner.
 export TMPDIR=/run PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
@@ -12,6 +12,8 @@ mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/peer /run/lock /run/frr /dev/pts
 mount -t devpts devpts /dev/pts 2>/dev/null
 mount -t hostfs -o "$PEERRUN" none /run/peer
+mkdir /run/owner
+mount -t hostfs -o "/proc/$PEEROWNER" none /run/owner
 
 # Kernel modules lie beside the host's own: a modprobe that looks only there, for us and for the kernel's requests.
 mkdir -p /run/modroot/usr/lib/modules
@@ -37,8 +39,7 @@ for m in ip_gre dummy nfnetlink_log ip_tables iptable_filter xt_NFLOG xt_limit a
 touch /run/peer/ready
 
 while :; do
-	read -r up _ </proc/uptime
-	if [ -e /run/peer/stop ] || [ "${up%.*}" -ge "$PEERLIFE" ]; then
+	if [ -e /run/peer/stop ] || [ ! -e /run/owner/stat ]; then
 		echo o >/proc/sysrq-trigger
 		sleep 9
 	fi
