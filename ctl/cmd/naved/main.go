@@ -101,6 +101,9 @@ func parsePorts(flags []string) (map[string]string, error) {
 		if !ok || dev == "" || !known {
 			return nil, fmt.Errorf("--port %s: want INTERFACE=NETDEV, as --port Ethernet0=eth0", f)
 		}
+		if i := (&config.Interface{Name: canonical}); !i.IsPort() || i.Parent() != "" {
+			return nil, fmt.Errorf("--port %s: %s is no port: only Ethernet and the like have a netdev", f, canonical)
+		}
 		if _, dup := ports[canonical]; dup {
 			return nil, fmt.Errorf("--port %s: %s has a netdev already", f, canonical)
 		}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"nave/ctl/api"
+	"nave/ctl/show"
+)
+
+type box struct {
+	cleared api.Clear
+	reloads int
+}
+
+func (b *box) Status() (show.Status, bool) {
+	return show.Status{Hostname: "box", Running: "hostname box\nend\n", Interfaces: map[string]show.Configured{}}, true
+}
+func (b *box) Clear(c api.Clear) error { b.cleared = c; return nil }
+func (b *box) Reload() error           { b.reloads++; return nil }
+
+// nave runs the tool and returns its output, its exit status as far as findings set it, and its error.
+func nave(t *testing.T, args ...string) (out string, status int, err error) {
+	t.Helper()
+	r, w, e := os.Pipe()
+	if e != nil {
+		t.Fatal(e)
+	}
+	stdout := os.Stdout
+	os.Stdout = w
+	read := make(chan string)
+	go func() {
+		b, _ := io.ReadAll(r) // the pipe ends when its writer is closed
+		read <- string(b)
+	}()
+	cmd := root(&status)
+	cmd.SetArgs(args)
+	cmd.SetOut(w)
+	err = cmd.Execute()
+	os.Stdout = stdout
+	w.Close()
+	return <-read, status, err
+}
+
+func TestCommandsOverTheSocket(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "nave.sock")
+	b := &box{}
+	s, err := api.Serve(socket, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, words := range [][]string{{"show", "running-config"}, {"sh", "run"}, {"sho", "running"}} {
+		if out, _, err := nave(t, append([]string{"--socket", socket}, words...)...); err != nil || !strings.HasSuffix(out, "hostname box\nend\n") {
+			t.Errorf("%v: %q, %v", words, out, err)
+		}
+	}
+	if out, _, err := nave(t, "show", "version", "--json", "--socket", socket); err != nil || !strings.Contains(out, `"hostname": "box"`) {
+		t.Errorf("show version --json: %q, %v", out, err)
+	}
+	if _, _, err := nave(t, "--socket", socket, "cle", "dm", "se", "pe", "nb", "1.2.3.4"); err != nil || b.cleared != (api.Clear{What: api.ClearSessions, NBMA: netip.MustParseAddr("1.2.3.4")}) {
+		t.Errorf("clear: %+v, %v", b.cleared, err)
+	}
+	if _, _, err := nave(t, "--socket", socket, "reload"); err != nil || b.reloads != 1 {
+		t.Errorf("reload: %d, %v", b.reloads, err)
+	}
+	if _, _, err := nave(t, "--socket", socket, "show", "clock"); err == nil || !strings.Contains(err.Error(), "show version") {
+		t.Errorf("show clock: %v", err)
+	}
+	if _, _, err := nave(t, "--socket", filepath.Join(t.TempDir(), "none"), "show", "version"); err == nil || !strings.Contains(err.Error(), "no naved answers") {
+		t.Errorf("no daemon: %v", err)
+	}
+	if _, _, err := nave(t, "frobnicate"); err == nil {
+		t.Error("frobnicate is a command")
+	}
+}
+
+func TestCheck(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		f := filepath.Join(dir, name)
+		if err := os.WriteFile(f, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	good := write("good.cfg", "hostname good\ninterface Ethernet0\n ip address 192.0.2.1 255.255.255.0\n")
+	unknown := write("unknown.cfg", "frobnicate\n")
+	undefined := write("undefined.cfg", "interface Tunnel0\n tunnel source Ethernet9\n tunnel mode gre multipoint\n tunnel protection ipsec profile NONE\n")
+	for _, c := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{"check", good}, 0, ""},
+		{[]string{"check", unknown}, 2, unknown + ":1:1: error: "},
+		{[]string{"check", undefined}, 1, undefined + ":4:"},
+		{[]string{"check", good, unknown, undefined}, 2, undefined + ":4:"},
+		{[]string{"check", "--json", undefined}, 1, `"severity":`},
+		{[]string{"check", filepath.Join(dir, "none.cfg")}, 2, ""},
+	} {
+		out, status, err := nave(t, c.args...)
+		if status != c.status || (err == nil) != (c.status == 0) || !strings.Contains(out, c.want) {
+			t.Errorf("%v: status %d, %v\n%s\nwant status %d and %q", c.args, status, err, out, c.status, c.want)
+		}
+		if status == 1 && !errors.Is(err, errFindings) {
+			t.Errorf("%v: %v is printed beside the findings", c.args, err)
+		}
+	}
+	if _, _, err := nave(t, "check"); err == nil {
+		t.Error("check without a file")
+	}
+}
