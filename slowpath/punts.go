@@ -100,11 +100,11 @@ func (r *Router) cameBy(p *fastpath.Punt) string {
 func (r *Router) icmpError(k icmp.Kind, p *fastpath.Punt) {
 	name := r.cameBy(p)
 	from := r.addressOf(name)
-	if name == "" { // ours: the error is for the host stack, from the address that the packet itself has
+	if name == "" { // ours: the error is for the host stack, which takes nothing that claims to come from itself
 		if len(p.Packet) < packet.IPv4Len {
 			return
 		}
-		from = netip.AddrFrom4([4]byte(p.Packet[12:16]))
+		from = destination(p)
 	}
 	if r.quiet[name] && k != icmp.TTLExceeded && k != icmp.FragmentationNeeded {
 		return

@@ -49,7 +49,7 @@ type Router struct {
 	moves      uint64 // of the RIB, when NHRP and Linux were last told
 	nextSweep  time.Time
 	used       map[fib.AdjID]uint64 // packets, at the last sweep
-	pathMTU    map[pathKey]time.Time
+	pathMTU    map[pathKey]pathMTU
 	ident      uint16
 	stats      Stats
 	stepFailed error
@@ -75,7 +75,7 @@ func NewSeeded(e Engine, l Linux, seed uint64) *Router {
 	r := &Router{
 		engine: e, linux: l, police: punt.NewPolice(), fragments: reassembly.New(), held: newHeld(),
 		ports: make(map[fib.PortID]string), tunnels: make(map[fib.TunnelID]string), quiet: make(map[string]bool),
-		used: make(map[fib.AdjID]uint64), pathMTU: make(map[pathKey]time.Time),
+		used: make(map[fib.AdjID]uint64), pathMTU: make(map[pathKey]pathMTU),
 	}
 	r.rib = rib.New(e.Apply, l)
 	r.nhrp = nhrp.NewSeeded(routes{r}, seed)

@@ -3,10 +3,12 @@ package slowpath
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"time"
 
 	"nave/fastpath/fib"
 	"nave/slowpath/nhrp"
+	"nave/slowpath/rib"
 )
 
 const (
@@ -38,8 +40,8 @@ func (r *Router) sweep() {
 	for n := range seen {
 		r.carryOut(r.nhrp.Handle(r.now, nhrp.Used{Iface: n.iface, NBMA: n.addr}))
 	}
-	for k, t := range r.pathMTU {
-		if r.now.Sub(t) >= pathMTUAge {
+	for k, learned := range r.pathMTU {
+		if r.now.Sub(learned.at) >= pathMTUAge {
 			r.rib.PathMTU(k.iface, k.nbma, 0)
 			delete(r.pathMTU, k)
 		}
@@ -52,8 +54,15 @@ type pathKey struct {
 	nbma  netip.Addr
 }
 
+// pathMTU is the MTU of a path, and when it was last heard of.
+type pathMTU struct {
+	mtu uint16
+	at  time.Time
+}
+
 // TooBig takes a router's word that a GRE packet from local to remote did not fit through a link of this MTU. quoted
-// is the start of the packet's GRE header: it must be one that the tunnel sends.
+// is the start of the packet's GRE header: it must be one that the tunnel sends, and remote somebody it sends to. Only
+// age makes a path MTU larger (RFC 1191 section 6).
 func (r *Router) TooBig(local, remote netip.Addr, mtu uint16, quoted []byte) {
 	_ = r.step(func() {
 		if mtu < minPathMTU {
@@ -64,10 +73,19 @@ func (r *Router) TooBig(local, remote netip.Addr, mtu uint16, quoted []byte) {
 			if !ok || !i.Tunnel.PathMTU || i.Tunnel.Local != local || !isOwnGRE(quoted, i.Tunnel.HasKey, i.Tunnel.Key) {
 				continue
 			}
+			k := pathKey{name, remote}
+			if known, ok := r.pathMTU[k]; ok && known.mtu < mtu || !ok && !r.sendsTo(k) {
+				continue
+			}
 			r.rib.PathMTU(name, remote, mtu)
-			r.pathMTU[pathKey{name, remote}] = r.now
+			r.pathMTU[k] = pathMTU{mtu, r.now}
 		}
 	})
+}
+
+// sendsTo tells whether a tunnel has an adjacency to an NBMA address.
+func (r *Router) sendsTo(k pathKey) bool {
+	return slices.ContainsFunc(r.rib.TunnelAdjacencies(), func(u rib.Use) bool { return u.Iface == k.iface && u.NBMA == k.nbma })
 }
 
 func isOwnGRE(b []byte, hasKey bool, key uint32) bool {

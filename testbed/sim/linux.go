@@ -87,8 +87,12 @@ func (l *linux) ask(n neighbour, left int) {
 	})
 }
 
-// Deliver implements slowpath.Linux.
-func (l *linux) Deliver(tunnel string, packet []byte) { l.stack.receive(tunnel, packet) }
+// Deliver implements slowpath.Linux. Linux takes nothing from a device that claims to come from itself.
+func (l *linux) Deliver(tunnel string, b []byte) {
+	if ip, fault := packet.ParseIPv4(b); fault == packet.OK && !l.owns(addr4(ip.Src())) {
+		l.stack.receive(tunnel, ip)
+	}
+}
 
 // Routes implements slowpath.Linux.
 func (l *linux) Routes(_ fib.VRF, routes []rib.Route) {

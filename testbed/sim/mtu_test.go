@@ -42,6 +42,19 @@ func TestTooLargeWithDF(t *testing.T) {
 	}
 }
 
+// What the box itself sends is told to its own host stack.
+func TestTooLargeFromTheBox(t *testing.T) {
+	n := lab(t, "phase3", 24)
+	converge(t, n, "hub")
+	r := n.Ping("spoke1", "10.255.0.1", PingOptions{Size: 1450, DF: true})
+	if r.Error == nil || r.Error.Type != 3 || r.Error.Code != 4 || r.Error.MTU != 1400 {
+		t.Errorf("1450 bytes with DF from the box: %v", r)
+	}
+	if r := n.Ping("spoke1", "10.255.0.1", PingOptions{Size: 1450}); !r.OK {
+		t.Errorf("1450 bytes without DF from the box: %v", r)
+	}
+}
+
 func TestTooLargeWithoutDF(t *testing.T) {
 	n := lab(t, "phase3", 20)
 	converge(t, n, "hub")
