@@ -136,7 +136,7 @@ func (e *entry) status(now time.Time) EntryStatus {
 		if !e.peer.ready {
 			s.Flags |= FlagNoSock
 		}
-		if e.inUse() || !e.peer.lastUsed.IsZero() && now.Sub(e.peer.lastUsed) < time.Minute {
+		if !e.peer.lastUsed.IsZero() && now.Sub(e.peer.lastUsed) < time.Minute {
 			s.Flags |= FlagUsed
 		}
 	}

@@ -136,6 +136,9 @@ func (r *RIB) buildTunnel(h *hop, i *iface, a *fib.Adjacency) (on NextHop) {
 	if t.Protected && a.SA == 0 {
 		return on // no association: nothing leaves in clear
 	}
+	if !t.Local.Is4() || !nbma.Is4() {
+		return on // nothing to put into an IPv4 header
+	}
 	out, gateway, ok := r.underlay(t.OuterVRF, nbma)
 	if !ok {
 		return on // no route to the peer: dropped until there is one
