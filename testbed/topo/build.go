@@ -20,8 +20,14 @@ var binaries = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	c := exec.Command("go", "build", "-trimpath", "-o", dir, "nave/ctl/cmd/...")
-	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	args := []string{"build", "-trimpath", "-o", dir}
+	env := append(os.Environ(), "CGO_ENABLED=0")
+	if raceEnabled { // the daemons of a test under the race detector are under it too, and end at the first race
+		args = append(args, "-race")
+		env = append(os.Environ(), "CGO_ENABLED=1")
+	}
+	c := exec.Command("go", append(args, "nave/ctl/cmd/...")...)
+	c.Env = env
 	if out, err := c.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w: %s", err, out)
 	}

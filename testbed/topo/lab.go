@@ -151,6 +151,7 @@ func (l *Lab) StartRouter(node string) error {
 	}
 	c := l.NS(node).Command(filepath.Join(l.Bin, "naved"), args...)
 	c.Stdout, c.Stderr = log, log
+	c.Env = append(os.Environ(), "GORACE=halt_on_error=1")
 	c.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
 	if err := c.Start(); err != nil {
 		return fmt.Errorf("topo: start naved in %s: %w", node, err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -46,7 +47,8 @@ type Port struct {
 	tx          ring
 	completion  ring
 	outstanding uint32 // packets given to the TX ring and not completed
-	stats       Stats
+	wakeups     atomic.Uint64
+	sendErrors  atomic.Uint64
 	zombie      bool // closed, but its socket carries the UMEM of others
 }
 
@@ -157,9 +159,9 @@ func (p *Port) ZeroCopy() bool {
 	return err == nil && v&unix.XDP_OPTIONS_ZEROCOPY != 0
 }
 
-// Stats reads the port's numbers.
+// Stats reads the port's numbers. Any goroutine may call it.
 func (p *Port) Stats() Stats {
-	s := p.stats
+	s := Stats{Wakeups: p.wakeups.Load(), SendErrors: p.sendErrors.Load()}
 	var k unix.XDPStatistics
 	size := uint32(unsafe.Sizeof(k))
 	_, _, e := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(p.fd), unix.SOL_XDP, unix.XDP_STATISTICS,

@@ -13,7 +13,7 @@ func (p *Port) Recv(fs []port.Frame) int {
 		// The kernel sleeps on an empty fill ring until it is told of new chunks.
 		p.refill()
 		if p.fill.wantsWakeup() {
-			p.stats.Wakeups++
+			p.wakeups.Add(1)
 			recvfrom(p.fd)
 		}
 		return 0

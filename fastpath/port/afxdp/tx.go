@@ -36,7 +36,7 @@ func (p *Port) Flush() {
 	}
 	for range 2 {
 		if p.tx.consumerBehind() && p.tx.wantsWakeup() {
-			p.stats.Wakeups++
+			p.wakeups.Add(1)
 			p.kick()
 		}
 		p.complete()
@@ -51,7 +51,7 @@ func (p *Port) Flush() {
 func (p *Port) kick() {
 	_, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(p.fd), 0, 0, unix.MSG_DONTWAIT, 0, 0)
 	if e != 0 && e != unix.EAGAIN && e != unix.EBUSY && e != unix.ENOBUFS {
-		p.stats.SendErrors++
+		p.sendErrors.Add(1)
 	}
 }
 
