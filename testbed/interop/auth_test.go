@@ -17,13 +17,13 @@ func TestAuthentication(t *testing.T) {
 	s.Learned(t, "hub", "10.255.0.14/32", "192.0.2.14", "registered")
 	s.Reaches(t, lan3.Node, lan3.Addr, lan4.Addr)
 	s.Direct(t, lan3, lan4)
-	s.Wire.Wait(patience, "traffic indication", OfType(nhrpmsg.TrafficIndication))
+	s.Wire.Wait(t, "traffic indication", OfType(nhrpmsg.TrafficIndication))
 	if _, err := s.Nave("spoke3", "clear", "dmvpn", "session"); err != nil {
 		t.Fatal(err)
 	}
-	s.Wire.Wait(patience, "purge reply", OfType(nhrpmsg.PurgeReply))
+	s.Wire.Wait(t, "purge reply", OfType(nhrpmsg.PurgeReply))
 
-	e := s.Wire.Wait(patience, "error for the wrong password", OfType(nhrpmsg.ErrorIndication), Between(hubNBMA, "192.0.2.15"))
+	e := s.Wire.Wait(t, "error for the wrong password", OfType(nhrpmsg.ErrorIndication), Between(hubNBMA, "192.0.2.15"))
 	if nhrpmsg.ErrorCode(e.NHRP.Code) != nhrpmsg.AuthenticationFailure {
 		t.Errorf("the error is %v", nhrpmsg.ErrorCode(e.NHRP.Code))
 	}

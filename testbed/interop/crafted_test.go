@@ -139,7 +139,7 @@ func errorsWithErrors(t *testing.T, s *Scenario) {
 	if nhrpmsg.ErrorCode(e.Code) != nhrpmsg.UnrecognizedExtension || len(e.Exts) != 0 || e.DstProto.String() != "10.255.0.51" {
 		t.Errorf("the error: %+v", e)
 	}
-	x.s.Wire.Wait(patience, "error about the error", Since(start), OfType(nhrpmsg.ErrorIndication), Between(x.NBMA, hubNBMA))
+	s.Wire.Wait(t, "error about the error", Since(start), OfType(nhrpmsg.ErrorIndication), Between(x.NBMA, hubNBMA))
 	for code := range uint16(20) {
 		m := errorOf(x.encode(x.Registration(uint32(code), hub0, "10.255.0.51"))) // about a packet of the hub's
 		m.Code = code
@@ -252,7 +252,7 @@ func unknownExtension(t *testing.T, s *Scenario) {
 	s.Learned(t, "hub", other+"/32", b.NBMA)
 	start := time.Now()
 	a.Send(with(a.Resolution(4, who, other), unknown(true)))
-	p := s.Wire.Wait(patience, "request passed on", Since(start), OfType(nhrpmsg.ResolutionRequest), Between(hubNBMA, b.NBMA)).NHRP
+	p := s.Wire.Wait(t, "request passed on", Since(start), OfType(nhrpmsg.ResolutionRequest), Between(hubNBMA, b.NBMA)).NHRP
 	if x := p.Ext(0x1234); x == nil || !x.Compulsory || len(transit(t, &p, nhrpmsg.ExtForwardTransit)) != 0 {
 		t.Errorf("passed on: %+v", p)
 	}
@@ -283,7 +283,7 @@ func hopCounts(t *testing.T, s *Scenario) {
 			continue
 		}
 		a.Send(q)
-		on := s.Wire.Wait(patience, "request passed on", Since(start), OfType(nhrpmsg.ResolutionRequest), Between(hubNBMA, b.NBMA))
+		on := s.Wire.Wait(t, "request passed on", Since(start), OfType(nhrpmsg.ResolutionRequest), Between(hubNBMA, b.NBMA))
 		if on.NHRP.HopCount != hops-1 {
 			t.Errorf("hop count %d became %d", hops, on.NHRP.HopCount)
 		}

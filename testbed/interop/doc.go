@@ -7,6 +7,7 @@
 //
 //	guest.go     boots guests, and runs commands in them
 //	scenario.go  brings a scenario up
+//	checks.go    what nodes say of themselves
 //	wire.go      what crosses the Ethernet, taken apart
 //	stranger.go  a node made of raw packets
 //	uml          what runs in a guest

@@ -27,7 +27,7 @@ func TestFRRHub(t *testing.T) {
 		s.Direct(t, lan3, lan4)
 		s.Learned(t, "spoke3", "10.4.0.0/24", lan4.NBMA, "rib")
 		s.Learned(t, "spoke4", "10.3.0.0/24", lan3.NBMA, "rib")
-		ind := s.Wire.Wait(patience, "redirect", OfType(nhrpmsg.TrafficIndication), Between(hubNBMA, lan3.NBMA)).NHRP
+		ind := s.Wire.Wait(t, "redirect", OfType(nhrpmsg.TrafficIndication), Between(hubNBMA, lan3.NBMA)).NHRP
 		if ind.HopCount != 1 || len(ind.Packet) <= 28 {
 			t.Errorf("FRR's redirect is another than this test is about: hop count %d, %d bytes", ind.HopCount, len(ind.Packet))
 		}

@@ -39,14 +39,14 @@ func purged(t *testing.T, s *Scenario, start time.Time, node, nbma string) {
 		return len(p.NHRP.CIEs) == 1 && p.NHRP.CIEs[0].Proto.String() == "10.3.0.0" && p.NHRP.CIEs[0].Bits(p.NHRP.SrcProto) == 24 &&
 			p.NHRP.DstProto.String() == node && p.NHRP.SrcProto.String() == "10.255.0.13"
 	}
-	req := s.Wire.Wait(patience, "purge request to "+node, Since(start), OfType(nhrpmsg.PurgeRequest), Between("", nbma), about)
+	req := s.Wire.Wait(t, "purge request to "+node, Since(start), OfType(nhrpmsg.PurgeRequest), Between("", nbma), about)
 	if req.NHRP.Flags&nhrpmsg.PurgeNoReply != 0 {
 		t.Errorf("the purge request wants no reply: %+v", req.NHRP)
 	}
 	if node != "10.255.0.11" {
 		same := func(p *Packet) bool { return p.NHRP.RequestID == req.NHRP.RequestID }
-		s.Wire.Wait(patience, "purge reply from "+node, Since(start), OfType(nhrpmsg.PurgeReply), Between(nbma, ""), same)
-		s.Wire.Wait(patience, "purge reply to spoke3", Since(start), OfType(nhrpmsg.PurgeReply), Between("", lan3.NBMA), same)
+		s.Wire.Wait(t, "purge reply from "+node, Since(start), OfType(nhrpmsg.PurgeReply), Between(nbma, ""), same)
+		s.Wire.Wait(t, "purge reply to spoke3", Since(start), OfType(nhrpmsg.PurgeReply), Between("", lan3.NBMA), same)
 	}
 }
 

@@ -66,12 +66,12 @@ func TestFRRSpokes(t *testing.T) {
 // registered checks a registration of an FRR spoke on the wire and at the hub.
 func registered(t *testing.T, s *Scenario, nbma, tunnel string, hold uint16, unique bool) {
 	t.Helper()
-	req := s.Wire.Wait(patience, "registration request of "+nbma, OfType(nhrpmsg.RegistrationRequest), Between(nbma, "192.0.2.1")).NHRP
+	req := s.Wire.Wait(t, "registration request of "+nbma, OfType(nhrpmsg.RegistrationRequest), Between(nbma, "192.0.2.1")).NHRP
 	if got := req.Flags&nhrpmsg.RegUnique != 0; got != unique || len(req.CIEs) != 1 || req.CIEs[0].HoldTime != hold {
 		t.Fatalf("the request is another than this test is about: %+v", req)
 	}
 	id := func(p *Packet) bool { return p.NHRP.RequestID == req.RequestID }
-	rep := s.Wire.Wait(patience, "registration reply to "+nbma, OfType(nhrpmsg.RegistrationReply), Between("192.0.2.1", nbma), id).NHRP
+	rep := s.Wire.Wait(t, "registration reply to "+nbma, OfType(nhrpmsg.RegistrationReply), Between("192.0.2.1", nbma), id).NHRP
 	if rep.Flags != req.Flags || rep.SrcProto != req.SrcProto || rep.SrcNBMA != req.SrcNBMA || rep.DstProto != netip.MustParseAddr("10.255.0.1") {
 		t.Errorf("the reply does not fit the request: %+v\n%+v", rep, req)
 	}
@@ -121,8 +121,8 @@ func transit(t *testing.T, m *nhrpmsg.Message, typ nhrpmsg.ExtType) (out []strin
 // throughHub checks that the first packet from LAN 1 to LAN 2 took both legs, one TTL shorter on the second.
 func throughHub(t *testing.T, s *Scenario) {
 	t.Helper()
-	in := s.Wire.Wait(patience, "ping to the hub", Data(lan1.Addr, lan2.Addr), Between("192.0.2.11", "192.0.2.1"))
-	out := s.Wire.Wait(patience, "ping from the hub", Data(lan1.Addr, lan2.Addr), Between("192.0.2.1", "192.0.2.12"))
+	in := s.Wire.Wait(t, "ping to the hub", Data(lan1.Addr, lan2.Addr), Between("192.0.2.11", "192.0.2.1"))
+	out := s.Wire.Wait(t, "ping from the hub", Data(lan1.Addr, lan2.Addr), Between("192.0.2.1", "192.0.2.12"))
 	if in.TTL != 64 || out.TTL != 63 || out.Key != in.Key {
 		t.Errorf("through the hub: TTL %d and %d, key %d and %d", in.TTL, out.TTL, in.Key, out.Key)
 	}
@@ -131,21 +131,21 @@ func throughHub(t *testing.T, s *Scenario) {
 // redirected checks the hub's redirect and what frr1 makes of it.
 func redirected(t *testing.T, s *Scenario) {
 	t.Helper()
-	ind := s.Wire.Wait(patience, "traffic indication", OfType(nhrpmsg.TrafficIndication), Between("192.0.2.1", "192.0.2.11")).NHRP
+	ind := s.Wire.Wait(t, "traffic indication", OfType(nhrpmsg.TrafficIndication), Between("192.0.2.1", "192.0.2.11")).NHRP
 	src, dst, ok := nhrpmsg.DataAddrs(ind.Packet)
 	if !ok || src.String() != lan1.Addr || dst.String() != lan2.Addr || ind.DstProto != src || len(ind.Packet) != 28 || ind.Code != 0 {
 		t.Errorf("the traffic indication is about %v > %v, %d bytes: %+v", src, dst, len(ind.Packet), ind)
 	}
-	req := s.Wire.Wait(patience, "resolution request", OfType(nhrpmsg.ResolutionRequest), Between("192.0.2.11", "192.0.2.1")).NHRP
+	req := s.Wire.Wait(t, "resolution request", OfType(nhrpmsg.ResolutionRequest), Between("192.0.2.11", "192.0.2.1")).NHRP
 	id := func(p *Packet) bool { return p.NHRP.RequestID == req.RequestID && p.NHRP.SrcNBMA == req.SrcNBMA }
-	fwd := s.Wire.Wait(patience, "resolution request passed on", OfType(nhrpmsg.ResolutionRequest), Between("192.0.2.1", "192.0.2.12"), id).NHRP
+	fwd := s.Wire.Wait(t, "resolution request passed on", OfType(nhrpmsg.ResolutionRequest), Between("192.0.2.1", "192.0.2.12"), id).NHRP
 	if fwd.HopCount != req.HopCount-1 || fwd.DstProto != req.DstProto {
 		t.Errorf("passed on: %+v\nis not %+v", fwd, req)
 	}
 	if got := transit(t, &fwd, nhrpmsg.ExtForwardTransit); !slices.Equal(got, []string{"192.0.2.1 10.255.0.1"}) {
 		t.Errorf("the request passed %v", got)
 	}
-	rep := s.Wire.Wait(patience, "resolution reply", OfType(nhrpmsg.ResolutionReply), Between("", "192.0.2.11"), id).NHRP
+	rep := s.Wire.Wait(t, "resolution reply", OfType(nhrpmsg.ResolutionReply), Between("", "192.0.2.11"), id).NHRP
 	if len(rep.CIEs) != 1 || rep.CIEs[0].NBMA.String() != "192.0.2.12" || rep.CIEs[0].Bits(rep.DstProto) != 24 {
 		t.Errorf("the reply: %+v", rep)
 	}

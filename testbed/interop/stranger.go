@@ -68,7 +68,7 @@ func (x *Stranger) Ask(m *nhrpmsg.Message, answer nhrpmsg.Type) nhrpmsg.Message 
 	x.t.Helper()
 	start := time.Now()
 	x.Send(m)
-	return x.s.Wire.Wait(patience, fmt.Sprintf("%s to the %s of %s", answer, m.Type, x.NBMA),
+	return x.s.Wire.Wait(x.t, fmt.Sprintf("%s to the %s of %s", answer, m.Type, x.NBMA),
 		Since(start), OfType(answer), Between(hubNBMA, x.NBMA), func(p *Packet) bool {
 			return answer == nhrpmsg.ErrorIndication || p.NHRP.RequestID == m.RequestID
 		}).NHRP

@@ -18,7 +18,6 @@ import (
 
 	"nave/slowpath/nhrp/nhrpmsg"
 	"nave/testbed/netns"
-	"nave/testbed/topo"
 )
 
 // GRE protocol types.
@@ -44,7 +43,7 @@ type Packet struct {
 
 // Wire is all that crossed the Ethernet since Listen.
 type Wire struct {
-	t      *testing.T
+	dir    string // for files
 	mu     sync.Mutex
 	frames []frame
 }
@@ -67,7 +66,7 @@ func Listen(t *testing.T, ns *netns.NS, dev string) *Wire {
 	if err != nil {
 		t.Fatalf("listen on %s: %v", dev, err)
 	}
-	w := &Wire{t: t}
+	w := &Wire{dir: t.TempDir()}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -148,18 +147,15 @@ func Data(src, dst string) Filter {
 }
 
 // Wait waits for a packet that fits all filters, and returns the first.
-func (w *Wire) Wait(limit time.Duration, what string, filters ...Filter) Packet {
-	w.t.Helper()
+func (w *Wire) Wait(t *testing.T, what string, filters ...Filter) Packet {
+	t.Helper()
 	var found []Packet
-	err := topo.Eventually(limit, func() error {
+	Soon(t, func() error {
 		if found = w.Packets(filters...); len(found) == 0 {
-			return fmt.Errorf("no %s was seen within %v", what, limit)
+			return fmt.Errorf("no %s was seen", what)
 		}
 		return nil
 	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	return found[0]
 }
 
@@ -234,7 +230,7 @@ func (w *Wire) String() string {
 // filter; and the NHRP packets of the same frames.
 func (w *Wire) Tshark(filter string, fields ...string) (rows []string, nhrp []Packet, err error) {
 	frames := w.snapshot()
-	file := filepath.Join(w.t.TempDir(), "wire.pcap")
+	file := filepath.Join(w.dir, "wire.pcap")
 	f, err := os.Create(file)
 	if err != nil {
 		return nil, nil, err

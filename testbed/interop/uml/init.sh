@@ -32,9 +32,14 @@ ip link set lo up
 for n in /sys/class/net/e*; do ip link set "${n##*/}" name wan0; done
 # Whole packets only: a raw receiver at the other end would see unfinished checksums and segments.
 for o in tso gso gro tx sg; do ethtool -K wan0 $o off >/dev/null 2>&1; done
-sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 net.ipv4.ip_forward=1 \
-	net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
-	net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.default.send_redirects=0 kernel.panic=1
+set_all() { # NAME VALUE: for all network interfaces, present and future
+	for d in all default; do echo "$2" >"/proc/sys/net/$(echo "$1" | sed "s,/conf/,/conf/$d/,")"; done
+}
+set_all ipv6/conf/disable_ipv6 1
+set_all ipv4/conf/rp_filter 0
+set_all ipv4/conf/send_redirects 0
+echo 1 >/proc/sys/net/ipv4/ip_forward
+echo 1 >/proc/sys/kernel/panic
 for m in ip_gre dummy nfnetlink_log ip_tables iptable_filter xt_NFLOG xt_limit af_packet; do /run/modprobe -q $m; done
 touch /run/peer/ready
 
