@@ -278,14 +278,15 @@ func (r *Router) Status() (*show.Status, error) { return r.net.Status(r.name), n
 
 // Clear implements cli.Daemon.
 func (r *Router) Clear(c api.Clear) error {
-	clear := nhrp.Clear{Iface: c.Iface, NBMA: c.NBMA, Static: c.Static}
-	if c.Tunnel.IsValid() {
-		clear.Protocol = netip.PrefixFrom(c.Tunnel, 32)
-	}
+	router := r.core.Router().At(r.net.Now())
 	if c.What == api.ClearStatistics {
-		r.core.Router().At(r.net.Now()).ClearStatistics(nhrp.ClearStatistics{Iface: c.Iface, NBMA: c.NBMA, Tunnel: c.Tunnel})
+		router.ClearStatistics(nhrp.ClearStatistics{Iface: c.Iface, NBMA: c.NBMA, Tunnel: c.Tunnel})
 	} else {
-		r.core.Router().At(r.net.Now()).Clear(clear)
+		what := nhrp.Clear{Iface: c.Iface, NBMA: c.NBMA, Static: c.Static}
+		if c.Tunnel.IsValid() {
+			what.Protocol = netip.PrefixFrom(c.Tunnel, 32)
+		}
+		router.Clear(what)
 	}
 	r.step(timer)
 	return nil
