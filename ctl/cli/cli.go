@@ -32,18 +32,18 @@ type run func(s *Session, m *grammar.Match) error
 
 // table is every exec command.
 var table = grammar.New([]*grammar.Command{
-	{Syntax: "show dmvpn [interface <iface:interface>]", Help: "peers of the tunnels", Data: run(shows("dmvpn", show.DMVPN))},
-	{Syntax: "show ip nhrp [<iface:interface>]", Help: "the NHRP cache", Data: run(shows("ip nhrp", show.NHRP))},
-	{Syntax: "show ip nhrp traffic [interface <iface:interface>]", Help: "NHRP packets by type", Data: run(shows("ip nhrp traffic", show.NHRPTraffic))},
-	{Syntax: "show ip nhrp nhs [<iface:interface>]", Help: "next hop servers", Data: run(shows("ip nhrp nhs", show.NHS))},
+	{Syntax: "show dmvpn [interface <iface:interface>]", Help: "peers of the tunnels", Data: shows("dmvpn", show.DMVPN)},
+	{Syntax: "show ip nhrp [<iface:interface>]", Help: "the NHRP cache", Data: shows("ip nhrp", show.NHRP)},
+	{Syntax: "show ip nhrp traffic [interface <iface:interface>]", Help: "NHRP packets by type", Data: shows("ip nhrp traffic", show.NHRPTraffic)},
+	{Syntax: "show ip nhrp nhs [<iface:interface>]", Help: "next hop servers", Data: shows("ip nhrp nhs", show.NHS)},
 	{Syntax: "show interfaces [<iface:interface>]", Help: "interfaces, their state and traffic", Data: run(showInterfaces)},
 	{Syntax: "show ip route [vrf <vrf>]", Help: "the routing table", Data: run(showRoutes)},
-	{Syntax: "show running-config", Help: "the configuration that runs", Data: run(shows("running-config", whole(show.RunningConfig)))},
-	{Syntax: "show fastpath", Help: "workers, ports, and packets not forwarded by reason", Data: run(shows("fastpath", whole(show.Fastpath)))},
-	{Syntax: "show version", Help: "version and uptime", Data: run(shows("version", whole(show.Version)))},
-	{Syntax: "clear dmvpn session [peer {nbma|tunnel} <peer:ip>] [interface <iface:interface>] [static]", Help: "take down sessions", Data: run(clearing(api.ClearSessions))},
-	{Syntax: "clear dmvpn statistics [peer {nbma|tunnel} <peer:ip>] [interface <iface:interface>]", Help: "zero the counters of sessions", Data: run(clearing(api.ClearStatistics))},
-	{Syntax: "clear ip nhrp [<peer:ip>]", Help: "forget dynamic entries", Data: run(clearing(api.ClearNHRP))},
+	{Syntax: "show running-config", Help: "the configuration that runs", Data: shows("running-config", whole(show.RunningConfig))},
+	{Syntax: "show fastpath", Help: "workers, ports, and packets not forwarded by reason", Data: shows("fastpath", whole(show.Fastpath))},
+	{Syntax: "show version", Help: "version and uptime", Data: shows("version", whole(show.Version))},
+	{Syntax: "clear dmvpn session [peer {nbma|tunnel} <peer:ip>] [interface <iface:interface>] [static]", Help: "take down sessions", Data: clearing(api.ClearSessions)},
+	{Syntax: "clear dmvpn statistics [peer {nbma|tunnel} <peer:ip>] [interface <iface:interface>]", Help: "zero the counters of sessions", Data: clearing(api.ClearStatistics)},
+	{Syntax: "clear ip nhrp [<peer:ip>]", Help: "forget dynamic entries", Data: clearing(api.ClearNHRP)},
 	{Syntax: "reload", Help: "read the configuration file again; established sessions stay", Data: run(reload)},
 }, nil)
 
