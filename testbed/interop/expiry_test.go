@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"nave/slowpath/nhrp/nhrpmsg"
 )
 
@@ -72,6 +74,7 @@ func TestDuplicate(t *testing.T) {
 	if err := s.Ping("frr2", lan2.Addr, "10.0.0.7"); err == nil {
 		t.Error("the one that was refused reaches the hub's network all the same")
 	}
+	naveRefused(t, s)
 	was := lastRegistration(s, "192.0.2.11")
 	Soon(t, func() error {
 		if !lastRegistration(s, "192.0.2.11").After(was) {
@@ -80,7 +83,7 @@ func TestDuplicate(t *testing.T) {
 		return nil
 	})
 	for _, p := range s.Wire.Packets(OfType(nhrpmsg.RegistrationReply)) {
-		if refused(&p) != (p.To == lan2.nbma()) {
+		if refused(&p) != (p.To != lan1.nbma()) {
 			t.Errorf("a registration reply to %s: %+v", p.To, p.NHRP.CIEs)
 		}
 	}
@@ -93,4 +96,34 @@ func TestDuplicate(t *testing.T) {
 	s.Learned(t, "hub", "10.255.0.11/32", "192.0.2.12", "registered", "unique")
 	FRRHas(t, twin, "show ip nhrp", "nhs", "10.255.0.1")
 	s.wellFormed(t)
+}
+
+// naveRefused opens the tunnel of the nave spoke that wants the same address, and closes it in the end.
+func naveRefused(t *testing.T, s *Scenario) {
+	t.Helper()
+	text, err := os.ReadFile(s.ConfigFile("spoke3"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.ConfigFile("spoke3"), []byte(strings.Replace(string(text), " shutdown\n", "", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := s.Nave("spoke3", "reload"); err != nil {
+		t.Fatal(err, out)
+	}
+	s.Wire.Wait(t, "refusal", OfType(nhrpmsg.RegistrationReply), Between(hubNBMA, lan3.NBMA))
+	Soon(t, func() error {
+		log, err := os.ReadFile(s.LogFile("spoke3"))
+		if err == nil && !strings.Contains(string(log), "%DMVPN-3-NHRP_ERROR: Registration Request failed for 10.255.0.1 on Tunnel0: unique address already registered") {
+			err = fmt.Errorf("spoke3's log has no word of it:\n%s", log)
+		}
+		return err
+	})
+	out, err := s.Nave("spoke3", "show", "ip", "nhrp", "nhs")
+	if err != nil || !strings.Contains(out, "10.255.0.1  E") {
+		t.Errorf("refused, spoke3 shows its NHS so (%v):\n%s", err, out)
+	}
+	if err := s.StopRouter("spoke3", unix.SIGTERM); err != nil {
+		t.Error(err)
+	}
 }
