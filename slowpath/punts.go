@@ -38,6 +38,9 @@ func (r *Router) handlePunt(p *fastpath.Punt) {
 	case fastpath.Glean:
 		r.glean(p)
 	case fastpath.Fragment:
+		if !forTunnels(p) {
+			return // nothing that nave ends: the kernel has what is for the host
+		}
 		if whole, port, ok := r.fragments.Add(r.now, uint32(p.VRF), uint16(p.Port), p.Packet); ok {
 			r.inject(fastpath.Inject{Kind: fastpath.InjectInput, Port: fib.PortID(port), Packet: whole})
 		}
@@ -86,6 +89,18 @@ func (r *Router) glean(p *fastpath.Punt) {
 	if r.rib.Known(n.iface, n.addr) {
 		r.held.ready(n)
 	}
+}
+
+// forTunnels tells whether a fragment is of a packet that nave ends: GRE, ESP or AH.
+func forTunnels(p *fastpath.Punt) bool {
+	if len(p.Packet) < packet.IPv4Len {
+		return false
+	}
+	switch p.Packet[9] {
+	case 47, 50, 51:
+		return true
+	}
+	return false
 }
 
 // cameBy is the interface that a punted packet came in by; "" for packets of this box.

@@ -48,6 +48,8 @@ type Router struct {
 	now        time.Time
 	moves      uint64 // of the RIB, when NHRP and Linux were last told
 	nextSweep  time.Time
+	lastGroups time.Time
+	lastTooBig time.Time
 	used       map[fib.AdjID]uint64 // packets, at the last sweep
 	pathMTU    map[pathKey]pathMTU
 	ident      uint16
@@ -66,6 +68,10 @@ type Stats struct {
 	NHRPLost     uint64 // could not be handed to the fast path
 	InjectFailed uint64
 }
+
+// groupsEvery is the least time between two writings of replication lists: a list is written as a whole, and thousands
+// of peers may register at once.
+const groupsEvery = 50 * time.Millisecond
 
 // New makes a Router without interfaces.
 func New(e Engine, l Linux) *Router { return NewSeeded(e, l, rand.Uint64()) }
@@ -91,6 +97,10 @@ func (r *Router) At(now time.Time) *Router {
 // step runs f, then brings the fast path, NHRP and Linux up to date with what f changed.
 func (r *Router) step(f func()) error {
 	f()
+	if r.rib.GroupsWait() && r.now.Sub(r.lastGroups) >= groupsEvery {
+		r.lastGroups = r.now
+		r.rib.FlushGroups()
+	}
 	err := r.rib.Flush()
 	if m := r.rib.Moves(); m != r.moves {
 		r.moves = m
@@ -128,6 +138,9 @@ func (r *Router) Tick(now time.Time) {
 // Deadline is when Tick is wanted.
 func (r *Router) Deadline() time.Time {
 	d := r.nextSweep
+	if g := r.lastGroups.Add(groupsEvery); r.rib.GroupsWait() && (d.IsZero() || g.Before(d)) {
+		d = g
+	}
 	for _, t := range []time.Time{r.nhrp.Deadline(), r.fragments.Deadline(), r.held.deadline()} {
 		if !t.IsZero() && (d.IsZero() || t.Before(d)) {
 			d = t

@@ -3,12 +3,10 @@ package slowpath
 import (
 	"encoding/binary"
 	"net/netip"
-	"slices"
 	"time"
 
 	"nave/fastpath/fib"
 	"nave/slowpath/nhrp"
-	"nave/slowpath/rib"
 )
 
 const (
@@ -18,6 +16,9 @@ const (
 	// minPathMTU is the least that is believed: less is no router's honest answer (RFC 791: every link takes 68; every
 	// host takes 576), and would make small packets of all traffic.
 	minPathMTU = 576
+	// tooBigEvery is the least time between two messages that are looked at: each may touch adjacencies, and anybody
+	// can send them.
+	tooBigEvery = 10 * time.Millisecond
 )
 
 // sweep tells NHRP which peers carried traffic, and forgets path MTUs that are too old.
@@ -64,28 +65,23 @@ type pathMTU struct {
 // is the start of the packet's GRE header: it must be one that the tunnel sends, and remote somebody it sends to. Only
 // age makes a path MTU larger (RFC 1191 section 6).
 func (r *Router) TooBig(local, remote netip.Addr, mtu uint16, quoted []byte) {
+	if mtu < minPathMTU || r.now.Sub(r.lastTooBig) < tooBigEvery {
+		return
+	}
+	r.lastTooBig = r.now
 	_ = r.step(func() {
-		if mtu < minPathMTU {
-			return
-		}
 		for _, name := range r.tunnels {
 			i, ok := r.tunnel(name)
 			if !ok || !i.Tunnel.PathMTU || i.Tunnel.Local != local || !isOwnGRE(quoted, i.Tunnel.HasKey, i.Tunnel.Key) {
 				continue
 			}
 			k := pathKey{name, remote}
-			if known, ok := r.pathMTU[k]; ok && known.mtu < mtu || !ok && !r.sendsTo(k) {
+			if known, ok := r.pathMTU[k]; ok && known.mtu < mtu || !r.rib.PathMTU(name, remote, mtu) && known.mtu != mtu {
 				continue
 			}
-			r.rib.PathMTU(name, remote, mtu)
 			r.pathMTU[k] = pathMTU{mtu, r.now}
 		}
 	})
-}
-
-// sendsTo tells whether a tunnel has an adjacency to an NBMA address.
-func (r *Router) sendsTo(k pathKey) bool {
-	return slices.ContainsFunc(r.rib.TunnelAdjacencies(), func(u rib.Use) bool { return u.Iface == k.iface && u.NBMA == k.nbma })
 }
 
 func isOwnGRE(b []byte, hasKey bool, key uint32) bool {

@@ -11,6 +11,10 @@ import (
 // Flush works out what changed since the last Flush and applies it in one batch. What the fast path has no room for
 // is kept and shown by Refused; an error means that the batch was malformed, which is a bug, and changed nothing.
 func (r *RIB) Flush() error {
+	if r.linksMove || r.routesMove {
+		r.linksMove = false
+		r.touchUnderlay()
+	}
 	if r.routesMove {
 		r.routesMove = false
 		for _, t := range r.tables {
@@ -29,7 +33,6 @@ func (r *RIB) Flush() error {
 	for _, h := range released {
 		r.unref(h)
 	}
-	r.settleGroups()
 	r.settleHops()
 	if r.batch.Empty() {
 		return nil
@@ -101,7 +104,7 @@ func (r *RIB) best(e *entry) *candidate {
 		}
 		c.hops = slices.Clone(c.hops)
 		for _, o := range e.candidates[i+1:] {
-			if o.rank() == c.rank() && o.source == c.source && o.source != Connected {
+			if o.rank() == c.rank() && o.source == c.source && o.source != Connected && o.source != Adjacency {
 				c.hops = append(c.hops, o.hops...)
 			}
 		}
@@ -141,7 +144,7 @@ func (r *RIB) ways(e *entry, c *candidate, depth int) []NextHop {
 			continue
 		}
 		e.recursive = true
-		via, vc := r.find(e.vrf, n.Addr)
+		via, vc := r.find(e.vrf, n.Addr, depth+1)
 		if vc == nil || via == e || vc.source == Local {
 			continue
 		}
@@ -178,7 +181,8 @@ func (r *RIB) settleHops() {
 	clear(r.dirtyHops)
 }
 
-// Multicast puts an NBMA address on the replication list of a tunnel, or takes it off.
+// Multicast puts an NBMA address on the replication list of a tunnel, or takes it off. The list itself is written by
+// FlushGroups.
 func (r *RIB) Multicast(name string, nbma netip.Addr, add bool) {
 	i := r.ifaces[name]
 	if i == nil || i.Tunnel == nil {
@@ -194,13 +198,17 @@ func (r *RIB) Multicast(name string, nbma netip.Addr, add bool) {
 		r.hop(k)
 	} else {
 		delete(i.multicast, nbma)
-		r.unref(r.hops[k])
+		i.leaving = append(i.leaving, r.hops[k]) // it stays until the list is written without it
 	}
 	r.dirtyGroup[name] = struct{}{}
 }
 
-// settleGroups writes the replication lists that changed.
-func (r *RIB) settleGroups() {
+// GroupsWait tells whether replication lists have changed since FlushGroups.
+func (r *RIB) GroupsWait() bool { return len(r.dirtyGroup) > 0 }
+
+// FlushGroups notes the replication lists that changed for the next Flush. A list is written as a whole, so that is for
+// now and then, not for every member that comes or goes.
+func (r *RIB) FlushGroups() {
 	for name := range r.dirtyGroup {
 		i := r.ifaces[name]
 		if i == nil {
@@ -210,9 +218,30 @@ func (r *RIB) settleGroups() {
 			i.group = r.groups.take()
 			r.describe(i)
 		}
-		r.batch.Groups = append(r.batch.Groups, fib.Group{ID: i.group, Members: r.members(i)})
+		r.batch.Groups = replace(r.batch.Groups, fib.Group{ID: i.group, Members: r.members(i)}, func(a, b fib.Group) bool { return a.ID == b.ID })
+		r.left(i)
 	}
 	clear(r.dirtyGroup)
+}
+
+// left lets go of the members that are on no list any more.
+func (r *RIB) left(i *iface) {
+	for _, h := range i.leaving {
+		r.unref(h)
+	}
+	i.leaving = nil
+}
+
+// dropGroup takes a tunnel's list away.
+func (r *RIB) dropGroup(i *iface) {
+	r.left(i)
+	delete(r.dirtyGroup, i.Name)
+	if i.group != 0 {
+		r.batch.Groups = slices.DeleteFunc(r.batch.Groups, func(g fib.Group) bool { return g.ID == i.group })
+		r.batch.DelGroups = append(r.batch.DelGroups, i.group)
+		r.groups.give(i.group)
+		i.group = 0
+	}
 }
 
 func (r *RIB) members(i *iface) []fib.AdjID {
@@ -224,17 +253,4 @@ func (r *RIB) members(i *iface) []fib.AdjID {
 	}
 	slices.Sort(ids)
 	return ids
-}
-
-// Peer holds an adjacency to a peer of a tunnel, whether or not a route uses it: for NHRP packets and counters. Every
-// Peer needs a Release.
-func (r *RIB) Peer(name string, nbma netip.Addr) fib.AdjID {
-	return r.hop(hopKey{iface: name, nbma: nbma}).id
-}
-
-// Release lets go of a Peer.
-func (r *RIB) Release(name string, nbma netip.Addr) {
-	if h := r.hops[hopKey{iface: name, nbma: nbma}]; h != nil && h.refs > 0 {
-		r.unref(h)
-	}
 }

@@ -67,14 +67,10 @@ func (r *RIB) touchBound(name string, p netip.Prefix) {
 	}
 }
 
-// touchUnderlay rebuilds the tunnel adjacencies whose outer destination a prefix covers; the zero prefix covers all.
-func (r *RIB) touchUnderlay(vrf fib.VRF, p netip.Prefix) {
+// touchUnderlay rebuilds the adjacencies of all tunnels: the way to their peers may have changed.
+func (r *RIB) touchUnderlay() {
 	for k, h := range r.hops {
-		i := r.ifaces[k.iface]
-		if i == nil || i.Tunnel == nil || i.Tunnel.OuterVRF != vrf {
-			continue
-		}
-		if to := r.outerDestination(i, k); to.IsValid() && (!p.IsValid() || p.Contains(to)) {
+		if i := r.ifaces[k.iface]; i != nil && i.Tunnel != nil {
 			r.dirtyHops[h] = struct{}{}
 		}
 	}
@@ -160,23 +156,19 @@ func (r *RIB) buildTunnel(h *hop, i *iface, a *fib.Adjacency) (on NextHop) {
 // underlay is the link and the neighbour on it that lead to an NBMA address. Routes of NHRP do not count: a tunnel
 // must not lead through itself.
 func (r *RIB) underlay(vrf fib.VRF, nbma netip.Addr) (out *iface, gateway netip.Addr, ok bool) {
-	to := nbma
-	for range maxRecursion {
-		_, c := r.find(vrf, to)
-		if c == nil || len(c.hops) == 0 {
-			return nil, to, false
-		}
-		n := c.hops[0]
-		if n.Addr.IsValid() {
-			to = n.Addr
-		}
-		if n.Iface == "" {
-			continue
-		}
-		out = r.ifaces[n.Iface]
-		return out, to, out != nil && out.Tunnel == nil && out.Port != 0 && out.Up
+	e, c := r.find(vrf, nbma, 0)
+	if c == nil {
+		return nil, nbma, false
 	}
-	return nil, to, false
+	for _, w := range r.ways(e, c, 0) {
+		if i := r.ifaces[w.Iface]; i != nil && i.Tunnel == nil && i.Port != 0 && i.Up {
+			if !w.Addr.IsValid() {
+				w.Addr = nbma
+			}
+			return i, w.Addr, true
+		}
+	}
+	return nil, nbma, false
 }
 
 // watch makes n the neighbour that h is built from, and has it kept resolved.

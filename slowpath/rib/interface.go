@@ -86,6 +86,7 @@ type iface struct {
 	neighbours map[netip.Addr][6]byte     // of a link
 	bindings   map[netip.Prefix]Binding   // of a tunnel
 	nextHops   bart.Table[Binding]        // bindings that are no shortcuts, by prefix
+	leaving    []*hop                     // were on the list, and still are on the one that the fast path has
 	multicast  map[netip.Addr]struct{}    // NBMA addresses that multicast goes to
 	group      fib.GroupID                // of a tunnel, once it has members
 	pathMTU    map[netip.Addr]uint16      // by NBMA, learned
@@ -122,8 +123,14 @@ func (r *RIB) SetInterface(in Interface) {
 	if old.Up != in.Up {
 		r.touchRoutes(in.Name)
 	}
-	if i.Tunnel == nil {
-		r.touchUnderlay(in.VRF, netip.Prefix{})
+	r.linksMove = r.linksMove || i.Tunnel == nil
+	for a := range i.neighbours {
+		r.host(i, a)
+	}
+	for _, b := range i.bindings { // their hosts may be on the tunnel's subnet now, or no more
+		if !b.Shortcut && b.Prefix.IsSingleIP() {
+			r.peer(i, b)
+		}
 	}
 }
 
@@ -152,6 +159,7 @@ func (r *RIB) RemoveInterface(name string) {
 	for a := range i.multicast {
 		r.Multicast(name, a, false)
 	}
+	r.dropGroup(i)
 	for a := range i.neighbours {
 		r.Neighbour(name, a, [6]byte{}, false)
 	}
@@ -183,7 +191,7 @@ func (r *RIB) announce(i *iface) {
 	}
 	for p, c := range i.announced {
 		if w, ok := want[p]; !ok || w.source != c.source {
-			r.remove(i.VRF, p, c.source, i.Name)
+			r.remove(i.VRF, p, c.source, i.Name, 0)
 			delete(i.announced, p)
 		}
 	}
@@ -197,7 +205,7 @@ func (r *RIB) announce(i *iface) {
 
 func (r *RIB) withdraw(i *iface) {
 	for p, c := range i.announced {
-		r.remove(i.VRF, p, c.source, i.Name)
+		r.remove(i.VRF, p, c.source, i.Name, 0)
 		delete(i.announced, p)
 	}
 }
@@ -207,6 +215,7 @@ func (r *RIB) describe(i *iface) {
 	switch t := i.Tunnel; {
 	case t != nil && (!i.Up || !t.Local.IsValid()):
 		r.batch.DelTunnels = append(r.batch.DelTunnels, t.ID)
+		r.batch.Tunnels = slices.DeleteFunc(r.batch.Tunnels, func(o fib.Tunnel) bool { return o.ID == t.ID })
 	case t != nil:
 		r.batch.DelTunnels = slices.DeleteFunc(r.batch.DelTunnels, func(id fib.TunnelID) bool { return id == t.ID })
 		r.batch.Tunnels = replace(r.batch.Tunnels, fib.Tunnel{
@@ -214,7 +223,11 @@ func (r *RIB) describe(i *iface) {
 			Addr: i.primary(), MTU: i.MTU, MSS: i.MSS, Network: t.Network, Redirect: t.Redirect, Group: i.group,
 			Protected: t.Protected,
 		}, func(a, b fib.Tunnel) bool { return a.ID == b.ID })
+	case i.Port != 0 && !i.Up:
+		r.batch.DelPorts = append(r.batch.DelPorts, i.Port)
+		r.batch.Ports = slices.DeleteFunc(r.batch.Ports, func(p fib.Port) bool { return p.ID == i.Port })
 	case i.Port != 0:
+		r.batch.DelPorts = slices.DeleteFunc(r.batch.DelPorts, func(id fib.PortID) bool { return id == i.Port })
 		r.batch.Ports = replace(r.batch.Ports, fib.Port{
 			ID: i.Port, VRF: i.VRF, MAC: i.MAC, Addr: i.primary(), MTU: i.MTU, MSS: i.MSS,
 		}, func(a, b fib.Port) bool { return a.ID == b.ID })

@@ -24,7 +24,7 @@ func (r *RIB) Lookup(vrf fib.VRF, dst netip.Addr) (Route, bool) {
 	if t == nil {
 		return Route{}, false
 	}
-	e, c := r.find(vrf, dst)
+	e, c := r.find(vrf, dst, 0)
 	if c == nil {
 		return Route{}, false
 	}

@@ -2,6 +2,7 @@ package rib
 
 import (
 	"cmp"
+	"encoding/binary"
 	"maps"
 	"net/netip"
 	"slices"
@@ -101,6 +102,7 @@ type RIB struct {
 	dirty      map[*entry]struct{}
 	dirtyHops  map[*hop]struct{}
 	byID       map[fib.AdjID]*hop
+	linksMove  bool // tunnels may take other links: an interface or a route has changed
 	routesMove bool // a route that others may resolve through has changed since the last Flush
 	moves      uint64
 	ids        idPool[fib.AdjID]
@@ -125,16 +127,17 @@ func New(apply func(*fib.Batch) ([]fib.Refusal, error), n Neighbours) *RIB {
 	}
 }
 
-// idPool hands out dense numbers.
+// idPool hands out dense numbers; those given back come again last, so that a late word about an old one finds nothing.
 type idPool[T ~uint32] struct {
 	next T
 	free []T
 }
 
 func (p *idPool[T]) take() T {
-	if n := len(p.free); n > 0 {
-		v := p.free[n-1]
-		p.free = p.free[:n-1]
+	const rest = 64 // numbers that wait before they are used again
+	if len(p.free) > rest {
+		v := p.free[0]
+		p.free = p.free[1:]
 		return v
 	}
 	p.next++
@@ -152,7 +155,13 @@ func (r *RIB) table(vrf fib.VRF) *table {
 	return t
 }
 
-// add puts a candidate into a table, in the place of the one from the same source (and interface).
+// same tells whether two candidates are the same thing said twice. Static routes of different distances are not: the
+// greater stands by.
+func (c *candidate) same(s Source, iface string, distance int) bool {
+	return c.source == s && c.iface == iface && (s != Static || c.distance == distance)
+}
+
+// add puts a candidate into a table, in the place of the same one said before.
 func (r *RIB) add(vrf fib.VRF, p netip.Prefix, c candidate) {
 	if c.distance == 0 {
 		c.distance = c.source.Distance()
@@ -164,20 +173,20 @@ func (r *RIB) add(vrf fib.VRF, p netip.Prefix, c candidate) {
 		t.entries[p] = e
 		t.lpm.Insert(p, e)
 	}
-	e.candidates = slices.DeleteFunc(e.candidates, func(o candidate) bool { return o.source == c.source && o.iface == c.iface })
+	e.candidates = slices.DeleteFunc(e.candidates, func(o candidate) bool { return o.same(c.source, c.iface, c.distance) })
 	e.candidates = append(e.candidates, c)
 	slices.SortStableFunc(e.candidates, func(a, b candidate) int { return cmp.Compare(a.rank(), b.rank()) })
 	r.moved(e, c.source)
 }
 
-// remove takes a candidate out.
-func (r *RIB) remove(vrf fib.VRF, p netip.Prefix, s Source, iface string) {
+// remove takes a candidate out. The distance is that of a static route.
+func (r *RIB) remove(vrf fib.VRF, p netip.Prefix, s Source, iface string, distance int) {
 	e := r.table(vrf).entries[p]
 	if e == nil {
 		return
 	}
 	n := len(e.candidates)
-	e.candidates = slices.DeleteFunc(e.candidates, func(o candidate) bool { return o.source == s && o.iface == iface })
+	e.candidates = slices.DeleteFunc(e.candidates, func(o candidate) bool { return o.same(s, iface, distance) })
 	if len(e.candidates) != n {
 		r.moved(e, s)
 	}
@@ -189,36 +198,40 @@ func (r *RIB) moved(e *entry, s Source) {
 	if s != Adjacency && s != Shortcut {
 		r.routesMove = true
 		r.moves++
-		r.touchUnderlay(e.vrf, e.prefix)
 	}
 }
 
-// real is the best candidate that is a route: not from NHRP, no mere adjacency.
-func (e *entry) real() *candidate {
+// real is the best candidate that is a route (not from NHRP, no mere adjacency) and leads on.
+func (r *RIB) real(e *entry, depth int) *candidate {
 	for i := range e.candidates {
-		if c := &e.candidates[i]; c.source != Adjacency && c.source != Shortcut {
+		c := &e.candidates[i]
+		if c.source == Adjacency || c.source == Shortcut {
+			continue
+		}
+		if c.source == Local || len(c.hops) == 0 || len(r.ways(e, c, depth)) > 0 {
 			return c
 		}
 	}
 	return nil
 }
 
-// find is the longest prefix with a real route to dst.
-func (r *RIB) find(vrf fib.VRF, dst netip.Addr) (*entry, *candidate) {
+// find is the longest prefix with a real route to dst that leads on. depth counts how often a next hop was looked up
+// on the way here.
+func (r *RIB) find(vrf fib.VRF, dst netip.Addr, depth int) (*entry, *candidate) {
 	t := r.tables[vrf]
-	if t == nil {
+	if t == nil || depth > maxRecursion {
 		return nil, nil
 	}
 	if e, ok := t.lpm.Lookup(dst); !ok {
 		return nil, nil
-	} else if c := e.real(); c != nil {
+	} else if c := r.real(e, depth); c != nil {
 		return e, c
 	}
-	// The longest match has nothing but adjacencies: walk up.
+	// The longest match has nothing but adjacencies, or leads nowhere: walk up.
 	for bits := dst.BitLen(); bits >= 0; bits-- {
 		p, _ := dst.Prefix(bits)
 		if e := t.entries[p]; e != nil {
-			if c := e.real(); c != nil {
+			if c := r.real(e, depth); c != nil {
 				return e, c
 			}
 		}
@@ -238,8 +251,9 @@ type StaticRoute struct {
 // SetStatics makes these the static routes of a table.
 func (r *RIB) SetStatics(vrf fib.VRF, want []StaticRoute) {
 	type key struct {
-		p netip.Prefix
-		s Source
+		p        netip.Prefix
+		s        Source
+		distance int
 	}
 	merged := make(map[key]candidate)
 	for _, s := range want {
@@ -248,20 +262,15 @@ func (r *RIB) SetStatics(vrf fib.VRF, want []StaticRoute) {
 			src = DHCP
 		}
 		c := candidate{source: src, distance: cmp.Or(s.Distance, src.Distance()), hops: s.Hops, tag: s.Tag}
-		k := key{s.Prefix.Masked(), src}
-		old, ok := merged[k]
-		switch {
-		case !ok || c.distance < old.distance:
-			merged[k] = c
-		case c.distance == old.distance: // equal cost: both ways
-			old.hops = append(slices.Clone(old.hops), c.hops...)
-			merged[k] = old
+		k := key{s.Prefix.Masked(), src, c.distance}
+		if old, ok := merged[k]; ok { // equal cost: both ways
+			c.hops = append(slices.Clone(old.hops), c.hops...)
 		}
+		merged[k] = c
 	}
 	for _, s := range r.statics[vrf] {
-		k := key{s.Prefix, s.Source}
-		if _, ok := merged[k]; !ok {
-			r.remove(vrf, s.Prefix, s.Source, "")
+		if _, ok := merged[key{s.Prefix, s.Source, s.Distance}]; !ok {
+			r.remove(vrf, s.Prefix, s.Source, "", s.Distance)
 		}
 	}
 	r.statics[vrf] = r.statics[vrf][:0]
@@ -269,7 +278,7 @@ func (r *RIB) SetStatics(vrf fib.VRF, want []StaticRoute) {
 		if !r.has(vrf, k.p, c) {
 			r.add(vrf, k.p, c)
 		}
-		r.statics[vrf] = append(r.statics[vrf], StaticRoute{Prefix: k.p, Source: k.s})
+		r.statics[vrf] = append(r.statics[vrf], StaticRoute{Prefix: k.p, Source: k.s, Distance: k.distance})
 	}
 }
 
@@ -290,19 +299,41 @@ func (r *RIB) Neighbour(name string, addr netip.Addr, mac [6]byte, ok bool) {
 	if had == ok && old == mac {
 		return
 	}
-	host := netip.PrefixFrom(addr, 32)
-	if ok {
+	if ok && mac != [6]byte{} && mac[0]&1 == 0 {
 		i.neighbours[addr] = mac
-		if !had {
-			r.add(i.VRF, host, candidate{source: Adjacency, hops: []NextHop{{name, addr}}, iface: name})
-		}
+		r.host(i, addr)
 	} else {
 		delete(i.neighbours, addr)
-		r.remove(i.VRF, host, Adjacency, name)
+		r.remove(i.VRF, netip.PrefixFrom(addr, 32), Adjacency, name, 0)
 	}
 	for h := range r.byNeigh[NextHop{name, addr}] {
 		r.dirtyHops[h] = struct{}{}
 	}
+}
+
+// host routes packets to a neighbour, if it is where it belongs: in a subnet of its link. A host that answers to, or
+// asks from, any other address gets no packets for that: whoever is on a link could take what is somebody else's.
+func (r *RIB) host(i *iface, addr netip.Addr) {
+	if onLink(i.Addrs, addr) {
+		r.add(i.VRF, netip.PrefixFrom(addr, 32), candidate{source: Adjacency, hops: []NextHop{{i.Name, addr}}, iface: i.Name})
+	} else {
+		r.remove(i.VRF, netip.PrefixFrom(addr, 32), Adjacency, i.Name, 0)
+	}
+}
+
+// onLink tells whether an address is a host's in one of the subnets: neither the subnet's own nor its broadcast address.
+func onLink(subnets []netip.Prefix, a netip.Addr) bool {
+	for _, p := range subnets {
+		if !p.Contains(a) {
+			continue
+		}
+		if p.Bits() >= 31 { // RFC 3021
+			return true
+		}
+		v, host := binary.BigEndian.Uint32(a.AsSlice()), uint32(1)<<(32-p.Bits())-1
+		return v&host != 0 && v&host != host
+	}
+	return false
 }
 
 // Bind makes a next hop or a shortcut of a tunnel reachable. The same prefix again replaces the binding.
@@ -325,10 +356,19 @@ func (r *RIB) Bind(b Binding) {
 		return
 	}
 	i.nextHops.Insert(b.Prefix, b)
-	if b.Prefix.Bits() == 32 {
-		r.add(i.VRF, b.Prefix, candidate{source: Adjacency, hops: []NextHop{{b.Iface, b.Prefix.Addr()}}, iface: b.Iface})
+	if b.Prefix.IsSingleIP() {
+		r.peer(i, b)
 	}
 	r.touchBound(b.Iface, b.Prefix)
+}
+
+// peer routes a peer's own address to it, inside the tunnel's subnet only: no registration takes what is elsewhere.
+func (r *RIB) peer(i *iface, b Binding) {
+	if onLink(i.Addrs, b.Prefix.Addr()) {
+		r.add(i.VRF, b.Prefix, candidate{source: Adjacency, hops: []NextHop{{b.Iface, b.Prefix.Addr()}}, iface: b.Iface})
+	} else {
+		r.remove(i.VRF, b.Prefix, Adjacency, i.Name, 0)
+	}
 }
 
 // Unbind takes a binding away.
@@ -343,26 +383,40 @@ func (r *RIB) Unbind(name string, p netip.Prefix) {
 	}
 	delete(i.bindings, p)
 	if b.Shortcut {
-		r.remove(i.VRF, p, Shortcut, name)
+		r.remove(i.VRF, p, Shortcut, name, 0)
 		return
 	}
 	i.nextHops.Delete(p)
-	r.remove(i.VRF, p, Adjacency, name)
+	r.remove(i.VRF, p, Adjacency, name, 0)
 	r.touchBound(name, p)
 }
 
-// PathMTU notes the largest outer packet that gets through to an NBMA address; 0 forgets it.
-func (r *RIB) PathMTU(name string, nbma netip.Addr, mtu uint16) {
+// PathMTU notes the largest outer packet that gets through to a peer of a tunnel; 0 forgets it. It returns false, and
+// notes nothing, for who is no peer and for what is no news: a larger one than is known.
+func (r *RIB) PathMTU(name string, nbma netip.Addr, mtu uint16) bool {
 	i := r.ifaces[name]
-	if i == nil || i.pathMTU[nbma] == mtu {
-		return
+	if i == nil || i.Tunnel == nil {
+		return false
+	}
+	known, was := i.pathMTU[nbma]
+	if mtu != 0 && was && mtu >= known {
+		return false
+	}
+	peer := false
+	for k, h := range r.hops {
+		if k.iface == name && r.outerDestination(i, k) == nbma {
+			r.dirtyHops[h] = struct{}{}
+			peer = true
+		}
 	}
 	if mtu == 0 {
 		delete(i.pathMTU, nbma)
-	} else {
+		return was
+	}
+	if peer {
 		i.pathMTU[nbma] = mtu
 	}
-	r.touchInterface(name)
+	return peer
 }
 
 // Refused lists what the fast path had no room for at the last Flush that touched it.

@@ -146,6 +146,7 @@ func newTest(t testing.TB) (*RIB, *fakeFIB, wanted) {
 
 func flush(t testing.TB, r *RIB) {
 	t.Helper()
+	r.FlushGroups()
 	if err := r.Flush(); err != nil {
 		t.Fatal(err)
 	}
@@ -351,25 +352,38 @@ func TestRecursionLoop(t *testing.T) {
 	}
 }
 
-func TestMulticastAndPeer(t *testing.T) {
+func TestMulticast(t *testing.T) {
 	r, f, _ := newTest(t)
-	r.Neighbour("Ethernet0", addr("192.0.2.5"), gatewayMAC, true)
-	r.Multicast("Tunnel0", addr("192.0.2.5"), true)
-	id := r.Peer("Tunnel0", addr("192.0.2.5"))
+	a, b := addr("192.0.2.5"), addr("192.0.2.6")
+	for _, n := range []netip.Addr{a, b} {
+		r.Neighbour("Ethernet0", n, gatewayMAC, true)
+		r.Multicast("Tunnel0", n, true)
+	}
 	flush(t, r)
 	g := f.tunnels[1].Group
-	if !slices.Equal(f.groups[g], []fib.AdjID{id}) || f.adj[id].Kind != fib.AdjTunnel {
-		t.Fatalf("group %d: %v, adjacency %+v", g, f.groups[g], f.adj[id])
+	if len(f.groups[g]) != 2 || f.adj[f.groups[g][0]].Kind != fib.AdjTunnel {
+		t.Fatalf("group %d: %v", g, f.groups[g])
 	}
-	r.Multicast("Tunnel0", addr("192.0.2.5"), false)
-	flush(t, r)
-	if len(f.groups[g]) != 0 || len(f.adj) == 0 {
-		t.Error("the list is not empty, or the peer's adjacency went with it")
+	// A member that leaves keeps its adjacency until the list is written without it.
+	gone := f.groups[g][0]
+	r.Multicast("Tunnel0", a, false)
+	if err := r.Flush(); err != nil {
+		t.Fatal(err)
 	}
-	r.Release("Tunnel0", addr("192.0.2.5"))
+	if _, ok := f.adj[gone]; !ok || len(f.groups[g]) != 2 || !r.GroupsWait() {
+		t.Fatalf("before FlushGroups: adjacency there %v, group %v", ok, f.groups[g])
+	}
 	flush(t, r)
-	if _, ok := f.adj[id]; ok {
-		t.Error("nothing uses the peer's adjacency, and it is still there")
+	if len(f.groups[g]) != 1 || r.GroupsWait() {
+		t.Errorf("after FlushGroups: %v", f.groups[g])
+	}
+	if _, ok := f.adj[gone]; ok {
+		t.Error("nothing uses the adjacency, and it is still there")
+	}
+	r.RemoveInterface("Tunnel0")
+	flush(t, r)
+	if len(f.groups) != 0 || len(f.tunnels) != 0 {
+		t.Errorf("after the tunnel: groups %v, tunnels %v", f.groups, f.tunnels)
 	}
 }
 
@@ -382,7 +396,13 @@ func TestPathMTU(t *testing.T) {
 	r.SetInterface(pmtud)
 	r.Neighbour("Ethernet0", addr("192.0.2.5"), gatewayMAC, true)
 	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.5/32"), NBMA: addr("192.0.2.5"), NextHop: addr("10.255.0.5")})
-	r.PathMTU("Tunnel0", addr("192.0.2.5"), 1300)
+	flush(t, r)
+	if r.PathMTU("Tunnel0", addr("192.0.2.77"), 1000) {
+		t.Error("a path MTU to nobody was believed")
+	}
+	if !r.PathMTU("Tunnel0", addr("192.0.2.5"), 1300) || r.PathMTU("Tunnel0", addr("192.0.2.5"), 1350) {
+		t.Error("a smaller one must be news, a larger one must not")
+	}
 	flush(t, r)
 	if a := f.path(t, "10.255.0.5/32"); a.MTU != 1300-28 || !a.CopyDF {
 		t.Errorf("path MTU 1300: adjacency takes %d", a.MTU)
