@@ -83,8 +83,9 @@ func (m *Machine) admit(p *packet, c *nhrpmsg.CIE, unique bool) nhrpmsg.Code {
 	if c.Proto.IsValid() {
 		proto = c.Proto
 	}
-	if c.NBMA.IsValid() && c.NBMA != claimed || c.Bits(proto) != proto.BitLen() || !unicast(proto) || m.isLocal(ifc, proto) {
-		return nhrpmsg.Prohibited // for others, for whole networks, for us
+	if c.NBMA.IsValid() && c.NBMA != claimed || c.Bits(proto) != proto.BitLen() || !unicast(proto) || m.isLocal(ifc, proto) ||
+		proto == broadcast(ifc.cfg.Address) {
+		return nhrpmsg.Prohibited // for others, for whole networks, for us, for everybody
 	}
 	if old := m.findHost(ifc, proto); old != nil {
 		if code, done := m.occupied(p, old, claimed, unique); done {
