@@ -146,8 +146,10 @@ func TestLocalGoesToTheTwin(t *testing.T) {
 func TestFragmentsAreReassembled(t *testing.T) {
 	r := newRig(t, nil)
 	whole := udp("203.0.113.5", "192.0.2.1", 60, 1300)
+	whole[9] = protoGRE
+	packet.IPv4(whole).SetSum()
 	piece := func(from, to int, more bool) []byte {
-		h := packet.Header{TTL: 60, Proto: 17, ID: 77, Src: ip("203.0.113.5").As4(), Dst: ip("192.0.2.1").As4(), Flags: uint16(from / 8)}
+		h := packet.Header{TTL: 60, Proto: protoGRE, ID: 77, Src: ip("203.0.113.5").As4(), Dst: ip("192.0.2.1").As4(), Flags: uint16(from / 8)}
 		if more {
 			h.Flags |= packet.FlagMF
 		}
@@ -164,6 +166,22 @@ func TestFragmentsAreReassembled(t *testing.T) {
 	in := r.engine.take()
 	if len(in) != 1 || in[0].Kind != fastpath.InjectInput || in[0].Port != wanPort || !bytes.Equal(in[0].Packet, whole) {
 		t.Errorf("injected %+v", in)
+	}
+	// What no tunnel ends is the kernel's to put together.
+	other := piece(0, 800, true)
+	other[9] = 17
+	packet.IPv4(other).SetSum()
+	r.punt(fastpath.Punt{Reason: fastpath.Fragment, Port: wanPort, Packet: other})
+	if s := r.Status().Reassembly; s.Fragments != 2 {
+		t.Errorf("reassembly took a fragment of UDP: %+v", s)
+	}
+	// What is no tunnel's packet is not nave's to put together.
+	other := piece(0, 800, true)
+	other[9] = 17
+	packet.IPv4(other).SetSum()
+	r.punt(fastpath.Punt{Reason: fastpath.Fragment, Port: wanPort, Packet: other})
+	if s := r.Status().Reassembly; s.Fragments != 2 {
+		t.Errorf("a fragment of UDP was taken: %+v", s)
 	}
 	// One that stays incomplete is dropped in time.
 	r.punt(fastpath.Punt{Reason: fastpath.Fragment, Port: wanPort, Packet: piece(0, 800, true)})
