@@ -10,7 +10,7 @@ import (
 )
 
 // Apply installs and removes the entries of b. A malformed batch is an error and changes nothing. An entry
-// that does not fit is refused by itself and the rest stands; what was there before under its number or prefix stays.
+// that does not fit, or leads to an adjacency that is not installed, is refused by itself and the rest stands; what was there before under its number or prefix stays.
 // Workers see every entry whole or not at all, from their next burst at the latest. Applying what is installed changes nothing.
 func (e *Engine) Apply(b *fib.Batch) ([]fib.Refusal, error) {
 	e.mu.Lock()
@@ -31,7 +31,8 @@ func (e *Engine) install(b *fib.Batch) (refused []fib.Refusal) {
 	t := e.tables
 	for i := range b.Ports {
 		if err := t.SetPort(&b.Ports[i]); err != nil {
-			refused = refuse(refused, err, "port %d", b.Ports[i].ID)
+			id := b.Ports[i].ID
+			refused = append(refused, fib.Refusal{What: fmt.Sprintf("port %d", id), Err: err, Port: id})
 		}
 	}
 	for i := range b.Tunnels {
@@ -40,25 +41,26 @@ func (e *Engine) install(b *fib.Batch) (refused []fib.Refusal) {
 			e.base.newTunnel(e, id)
 		}
 		if err := t.SetTunnel(&b.Tunnels[i]); err != nil {
-			refused = refuse(refused, err, "tunnel %d", id)
+			refused = append(refused, fib.Refusal{What: fmt.Sprintf("tunnel %d", id), Err: err, Tunnel: id})
 		}
 	}
 	for i := range b.Adjacencies {
 		a := &b.Adjacencies[i]
-		err := e.installAdj(a)
-		if err != nil {
-			refused = refuse(refused, err, "adjacency %d", a.ID)
+		if err := e.installAdj(a); err != nil {
+			refused = append(refused, fib.Refusal{What: fmt.Sprintf("adjacency %d", a.ID), Err: err, Adj: a.ID})
 		}
 	}
 	for i := range b.Groups {
-		if err := t.SetGroup(&b.Groups[i]); err != nil {
-			refused = refuse(refused, err, "group %d", b.Groups[i].ID)
+		g := &b.Groups[i]
+		if err := e.installGroup(g); err != nil {
+			refused = append(refused, fib.Refusal{What: fmt.Sprintf("group %d", g.ID), Err: err, Group: g.ID})
 		}
 	}
 	for i := range b.Routes {
 		r := &b.Routes[i]
 		if err := e.installRoute(r); err != nil {
-			refused = refuse(refused, err, "route %d %s", r.VRF, r.Prefix)
+			key := fib.RouteKey{VRF: r.VRF, Prefix: r.Prefix}
+			refused = append(refused, fib.Refusal{What: fmt.Sprintf("route %d %s", r.VRF, r.Prefix), Err: err, Route: key})
 		}
 	}
 	return refused
@@ -74,16 +76,33 @@ func (e *Engine) installAdj(a *fib.Adjacency) error {
 	return e.tables.SetAdj(a)
 }
 
+func (e *Engine) installGroup(g *fib.Group) error {
+	if err := e.installed(g.Members); err != nil {
+		return err
+	}
+	return e.tables.SetGroup(g)
+}
+
 func (e *Engine) installRoute(r *fib.Route) error {
+	if err := e.installed(r.Paths); err != nil {
+		return err
+	}
 	var paths [fib.MaxPaths]uint32
 	for i, id := range r.Paths {
-		if id >= fib.FirstAdj && e.tables.Adj(uint32(id)) == nil {
-			return fmt.Errorf("its adjacency %d was refused: %w", id, ErrFull)
-		}
 		paths[i] = uint32(id)
 	}
 	addr, plen := prefixWord(r.Prefix)
 	return e.tables.Insert(uint16(r.VRF), addr, plen, paths[:len(r.Paths)])
+}
+
+// installed looks for adjacencies that are not there: not sent yet, or refused in this batch or an earlier one.
+func (e *Engine) installed(ids []fib.AdjID) error {
+	for _, id := range ids {
+		if id >= fib.FirstAdj && e.tables.Adj(uint32(id)) == nil {
+			return fmt.Errorf("adjacency %d: %w", id, ErrNoAdjacency)
+		}
+	}
+	return nil
 }
 
 func (e *Engine) remove(b *fib.Batch) {

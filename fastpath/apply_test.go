@@ -66,7 +66,7 @@ func TestMalformed(t *testing.T) {
 		{"tunnel twice", &fib.Batch{Tunnels: []fib.Tunnel{rigBatch().Tunnels[0], rigBatch().Tunnels[0]}}, "twice"},
 		{"group 0", &fib.Batch{Groups: []fib.Group{{}}}, "group 0"},
 		{"group twice", &fib.Batch{Groups: []fib.Group{{ID: 3}, {ID: 3}}}, "group 3"},
-		{"member that is not there", &fib.Batch{Groups: []fib.Group{{ID: 3, Members: []fib.AdjID{99}}}}, "member 99"},
+		{"member that the batch removes", &fib.Batch{Groups: []fib.Group{{ID: 3, Members: []fib.AdjID{17}}}, DelAdjacencies: []fib.AdjID{17}}, "member 17"},
 		{"member Receive", &fib.Batch{Groups: []fib.Group{{ID: 3, Members: []fib.AdjID{fib.Receive}}}}, "member 1"},
 		{"route VRF", rt(fib.Route{VRF: 256, Prefix: netip.MustParsePrefix("10.0.0.0/8"), Paths: []fib.AdjID{1}}), "VRF"},
 		{"route IPv6", rt(route("2001:db8::/32", fib.Null)), "IPv4"},
@@ -74,7 +74,6 @@ func TestMalformed(t *testing.T) {
 		{"route not masked", rt(route("10.0.0.1/8", fib.Null)), "10.0.0.0/8"},
 		{"no paths", rt(route("10.0.0.0/8")), "0 paths"},
 		{"nine paths", rt(route("10.0.0.0/8", 17, 17, 17, 17, 17, 17, 17, 17, 17)), "9 paths"},
-		{"path to nowhere", rt(route("10.0.0.0/8", 99)), "adjacency 99"},
 		{"path to a reserved number", rt(route("10.0.0.0/8", 5)), "adjacency 5"},
 		{"route twice", rt(route("10.0.0.0/8", 17), route("10.0.0.0/8", 18)), "twice"},
 		{"path to what the batch removes", &fib.Batch{Routes: []fib.Route{route("10.0.0.0/8", 17)}, DelAdjacencies: []fib.AdjID{17}}, "adjacency 17"},
@@ -147,19 +146,27 @@ func TestRefusals(t *testing.T) {
 	refused, err := r.e.Apply(&fib.Batch{
 		Tunnels:     []fib.Tunnel{again},
 		Adjacencies: []fib.Adjacency{far, tunnelAdj(30, spoke1NBMA), sa},
-		Groups:      []fib.Group{{ID: 4}, {ID: 3, Members: []fib.AdjID{30}}},
-		Routes:      []fib.Route{route("10.20.0.0/16", 5000), route("10.21.0.0/16", 30), route("10.22.0.0/16", 30), route("10.1.0.0/24", 30)},
+		Groups:      []fib.Group{{ID: 4}, {ID: 3, Members: []fib.AdjID{30}}, {ID: 2, Members: []fib.AdjID{30, 5000}}},
+		Routes:      []fib.Route{route("10.20.0.0/16", 5000), route("10.23.0.0/16", 30, 99), route("10.21.0.0/16", 30), route("10.22.0.0/16", 30), route("10.1.0.0/24", 30)},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]error{
-		"tunnel 2": nil, "adjacency 5000": ErrFull, "adjacency 31": ErrNoEncryption, "group 4": ErrFull, "route 0 10.20.0.0/16": ErrFull, "route 0 10.22.0.0/16": ErrFull,
+	key := func(s string) fib.RouteKey { return fib.RouteKey{Prefix: netip.MustParsePrefix(s)} }
+	want := map[string]fib.Refusal{
+		"tunnel 2": {Tunnel: 2}, "adjacency 5000": {Err: ErrFull, Adj: 5000}, "adjacency 31": {Err: ErrNoEncryption, Adj: 31},
+		"group 4": {Err: ErrFull, Group: 4}, "group 2": {Err: ErrNoAdjacency, Group: 2},
+		"route 0 10.20.0.0/16": {Err: ErrNoAdjacency, Route: key("10.20.0.0/16")},
+		"route 0 10.23.0.0/16": {Err: ErrNoAdjacency, Route: key("10.23.0.0/16")},
+		"route 0 10.22.0.0/16": {Err: ErrFull, Route: key("10.22.0.0/16")},
 	}
 	for _, f := range refused {
-		e, ok := want[f.What]
-		if !ok || e != nil && !errors.Is(f.Err, e) {
+		x, ok := want[f.What]
+		if !ok || x.Err != nil && !errors.Is(f.Err, x.Err) {
 			t.Errorf("refused %s: %v", f.What, f.Err)
+		}
+		if f.Port != x.Port || f.Tunnel != x.Tunnel || f.Adj != x.Adj || f.Group != x.Group || f.Route != x.Route {
+			t.Errorf("refused %s, and the numbers say %+v", f.What, f)
 		}
 		delete(want, f.What)
 	}
@@ -169,6 +176,29 @@ func TestRefusals(t *testing.T) {
 	r.fromLAN(toLAN(ipv4(hostIP, ip4("10.21.0.1"), nil)), toLAN(ipv4(hostIP, behind1, nil)))
 	if n := r.e.AdjacencyCount(30); n.Packets != 2 {
 		t.Errorf("%d packets by what was accepted", n.Packets)
+	}
+}
+
+// TestLaterBatch: a batch that leads to what an earlier one could not install loses those entries and nothing else, and
+// succeeds once there is room.
+func TestLaterBatch(t *testing.T) {
+	r := newRig(t)
+	b := &fib.Batch{
+		Groups: []fib.Group{{ID: 3, Members: []fib.AdjID{50}}},
+		Routes: []fib.Route{route("10.20.0.0/16", 50), route("10.21.0.0/16", adjSpoke1)},
+	}
+	refused, err := r.e.Apply(b)
+	if err != nil || len(refused) != 2 || refused[0].Group != 3 || refused[1].Route.Prefix != b.Routes[0].Prefix {
+		t.Fatalf("refused %v, error %v", refused, err)
+	}
+	if n := r.e.Counters().Routes; n != 8+1 || r.e.tables.HasGroup(3) {
+		t.Errorf("%d routes installed", n)
+	}
+	b.Adjacencies = []fib.Adjacency{tunnelAdj(50, spoke1NBMA)}
+	r.apply(b)
+	r.fromLAN(toLAN(ipv4(hostIP, ip4("10.20.0.1"), nil)))
+	if n := r.e.AdjacencyCount(50); n.Packets != 1 {
+		t.Errorf("%d packets by the adjacency that came later", n.Packets)
 	}
 }
 

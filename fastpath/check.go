@@ -12,7 +12,7 @@ import (
 const minMTU = 68
 
 // checkBatch finds what makes a batch malformed: entries that contradict themselves, each other or the language of
-// package fib. What is merely too much is not looked at here.
+// package fib. What is merely too much, or leads to an adjacency that is not there, is not looked at here.
 func (e *Engine) checkBatch(b *fib.Batch) error {
 	if err := e.checkPorts(b); err != nil {
 		return err
@@ -20,14 +20,17 @@ func (e *Engine) checkBatch(b *fib.Batch) error {
 	if err := e.checkTunnels(b); err != nil {
 		return err
 	}
-	adjs, err := e.checkAdjs(b)
-	if err != nil {
+	if err := e.checkAdjs(b); err != nil {
 		return err
 	}
-	if err := e.checkGroups(b, adjs); err != nil {
+	gone := make(map[fib.AdjID]bool, len(b.DelAdjacencies))
+	for _, id := range b.DelAdjacencies {
+		gone[id] = true
+	}
+	if err := checkGroups(b, gone); err != nil {
 		return err
 	}
-	if err := e.checkRoutes(b, adjs); err != nil {
+	if err := e.checkRoutes(b, gone); err != nil {
 		return err
 	}
 	return e.checkRemovals(b)
@@ -79,24 +82,19 @@ func (e *Engine) checkTunnels(b *fib.Batch) error {
 	return nil
 }
 
-// checkAdjs returns the adjacencies that routes and groups of the batch may lead to, besides those that are installed and stay:
-// true for those the batch installs, false for those it removes.
-func (e *Engine) checkAdjs(b *fib.Batch) (map[fib.AdjID]bool, error) {
-	ids := make(map[fib.AdjID]bool, len(b.Adjacencies)+len(b.DelAdjacencies))
+func (e *Engine) checkAdjs(b *fib.Batch) error {
+	seen := make(map[fib.AdjID]bool, len(b.Adjacencies))
 	for i := range b.Adjacencies {
 		a := &b.Adjacencies[i]
-		if ids[a.ID] {
-			return nil, fmt.Errorf("adjacency %d: twice in one batch", a.ID)
+		if seen[a.ID] {
+			return fmt.Errorf("adjacency %d: twice in one batch", a.ID)
 		}
-		ids[a.ID] = true
+		seen[a.ID] = true
 		if err := e.checkAdj(a); err != nil {
-			return nil, fmt.Errorf("adjacency %d: %w", a.ID, err)
+			return fmt.Errorf("adjacency %d: %w", a.ID, err)
 		}
 	}
-	for _, id := range b.DelAdjacencies {
-		ids[id] = false
-	}
-	return ids, nil
+	return nil
 }
 
 func (e *Engine) checkAdj(a *fib.Adjacency) error {
@@ -155,7 +153,7 @@ func checkEncap(a *fib.Adjacency) error {
 	return nil
 }
 
-func (e *Engine) checkGroups(b *fib.Batch, adjs map[fib.AdjID]bool) error {
+func checkGroups(b *fib.Batch, gone map[fib.AdjID]bool) error {
 	seen := make(map[fib.GroupID]bool, len(b.Groups))
 	for i := range b.Groups {
 		g := &b.Groups[i]
@@ -164,15 +162,18 @@ func (e *Engine) checkGroups(b *fib.Batch, adjs map[fib.AdjID]bool) error {
 		}
 		seen[g.ID] = true
 		for _, m := range g.Members {
-			if m < fib.FirstAdj || !e.leadsTo(adjs, m) {
-				return fmt.Errorf("group %d: member %d is no adjacency that is installed or in the batch", g.ID, m)
+			if m < fib.FirstAdj {
+				return fmt.Errorf("group %d: member %d: numbers of members go from %d on", g.ID, m, fib.FirstAdj)
+			}
+			if gone[m] {
+				return fmt.Errorf("group %d: member %d, which the batch removes", g.ID, m)
 			}
 		}
 	}
 	return nil
 }
 
-func (e *Engine) checkRoutes(b *fib.Batch, adjs map[fib.AdjID]bool) error {
+func (e *Engine) checkRoutes(b *fib.Batch, gone map[fib.AdjID]bool) error {
 	seen := make(map[fib.RouteKey]bool, len(b.Routes))
 	for i := range b.Routes {
 		r := &b.Routes[i]
@@ -188,23 +189,15 @@ func (e *Engine) checkRoutes(b *fib.Batch, adjs map[fib.AdjID]bool) error {
 			return fmt.Errorf("route %d %s: %d paths: want 1 to %d", r.VRF, r.Prefix, len(r.Paths), fib.MaxPaths)
 		}
 		for _, id := range r.Paths {
-			if !e.leadsTo(adjs, id) {
-				return fmt.Errorf("route %d %s: path to adjacency %d, which is neither installed nor in the batch", r.VRF, r.Prefix, id)
+			if id > fib.Null && id < fib.FirstAdj {
+				return fmt.Errorf("route %d %s: path to adjacency %d, which never exists", r.VRF, r.Prefix, id)
+			}
+			if gone[id] {
+				return fmt.Errorf("route %d %s: path to adjacency %d, which the batch removes", r.VRF, r.Prefix, id)
 			}
 		}
 	}
 	return nil
-}
-
-// leadsTo tells whether adjacency id is there once the batch is applied.
-func (e *Engine) leadsTo(adjs map[fib.AdjID]bool, id fib.AdjID) bool {
-	if id < fib.FirstAdj {
-		return id <= fib.Null
-	}
-	if there, ok := adjs[id]; ok {
-		return there
-	}
-	return e.tables.Adj(uint32(id)) != nil
 }
 
 func (e *Engine) checkPrefix(k fib.RouteKey) error {

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"nave/fastpath/fib"
 	"nave/fastpath/internal/arena"
 	"nave/fastpath/internal/ring"
 	"nave/fastpath/internal/table"
@@ -18,6 +17,8 @@ import (
 var (
 	// ErrFull means that there is no room left for an entry; what is installed stays.
 	ErrFull = table.ErrFull
+	// ErrNoAdjacency means that a route or a group leads to an adjacency that is not installed: it never was, or was refused.
+	ErrNoAdjacency = errors.New("no such adjacency is installed")
 	// ErrRingFull means that a worker has not taken earlier injects yet: try again later, or drop the packet.
 	ErrRingFull = errors.New("the worker's inject ring is full")
 	// ErrTooLong means that a packet does not fit into a slot or a frame.
@@ -219,8 +220,3 @@ func (e *Engine) Worker(i int) *Worker {
 
 // Generation counts the batches that changed the tables.
 func (e *Engine) Generation() uint64 { return e.tables.Generation() }
-
-// refuse notes that an entry was not installed.
-func refuse(list []fib.Refusal, err error, format string, args ...any) []fib.Refusal {
-	return append(list, fib.Refusal{What: fmt.Sprintf(format, args...), Err: err})
-}

@@ -159,7 +159,14 @@ func (b *Batch) Empty() bool {
 }
 
 // Refusal is one entry of a batch that the engine did not install, and why (often ErrFull). The rest of the batch stands.
+// Of the numbers the one of the entry is set and the others are zero, for whoever wants to try again.
 type Refusal struct {
 	What string // "route 0 10.1.0.0/24", "adjacency 17"
 	Err  error
+
+	Port   PortID
+	Tunnel TunnelID
+	Adj    AdjID
+	Group  GroupID
+	Route  RouteKey
 }
