@@ -36,11 +36,13 @@ func (e *Engine) install(b *fib.Batch) (refused []fib.Refusal) {
 		}
 	}
 	for i := range b.Tunnels {
-		id := b.Tunnels[i].ID
-		if t.Tunnel(uint32(id)) == nil {
+		if id := b.Tunnels[i].ID; t.Tunnel(uint32(id)) == nil {
 			e.base.newTunnel(e, id)
 		}
-		if err := t.SetTunnel(&b.Tunnels[i]); err != nil {
+	}
+	for i, err := range t.SetTunnels(b.Tunnels, b.DelTunnels) {
+		if err != nil {
+			id := b.Tunnels[i].ID
 			refused = append(refused, fib.Refusal{What: fmt.Sprintf("tunnel %d", id), Err: err, Tunnel: id})
 		}
 	}

@@ -313,3 +313,25 @@ func TestConfigErrors(t *testing.T) {
 		t.Error("workers are mixed up")
 	}
 }
+
+// TestTunnelsTradePlaces: a tunnel takes the packets of one that goes in the same batch, and two exchange theirs.
+func TestTunnelsTradePlaces(t *testing.T) {
+	r := newRig(t)
+	in := toWAN(grePacket(spoke1NBMA, packet.TypeIPv4, ipv4(behind1, hubTunnel, nil)))
+	two := rigBatch().Tunnels[0]
+	two.ID = 2
+	r.apply(&fib.Batch{Tunnels: []fib.Tunnel{two}, DelTunnels: []fib.TunnelID{tunnelID}})
+	r.fromWAN(in)
+	one := rigBatch().Tunnels[0]
+	one.Key++
+	r.apply(&fib.Batch{Tunnels: []fib.Tunnel{one}})
+	r.fromWAN(in)
+	one.Key, two.Key = two.Key, one.Key
+	r.apply(&fib.Batch{Tunnels: []fib.Tunnel{one, two}})
+	r.fromWAN(in)
+	for i, want := range []fib.TunnelID{2, 2, tunnelID} {
+		if got := r.punts[i].Tunnel; got != want {
+			t.Errorf("packet %d came out of tunnel %d, want %d", i, got, want)
+		}
+	}
+}

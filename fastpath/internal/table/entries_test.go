@@ -25,6 +25,10 @@ func testAdj(id fib.AdjID, tunnel fib.TunnelID, ttl byte) *fib.Adjacency {
 	}
 }
 
+func setTunnel(tab *Tables, f *fib.Tunnel) error {
+	return tab.SetTunnels([]fib.Tunnel{*f}, nil)[0]
+}
+
 func TestAdj(t *testing.T) {
 	tab := testTables(t, 1<<20)
 	f := testAdj(17, 0, 99)
@@ -77,7 +81,7 @@ func TestGeneration(t *testing.T) {
 	set := func() {
 		for _, err := range []error{
 			tab.SetAdj(testAdj(17, 1, 99)), tab.SetPort(&fib.Port{ID: 1, MTU: 1500}), tab.SetGroup(&fib.Group{ID: 2, Members: []fib.AdjID{17}}),
-			tab.SetTunnel(&fib.Tunnel{ID: 1, Local: a4("192.0.2.1"), MTU: 1400}),
+			setTunnel(tab, &fib.Tunnel{ID: 1, Local: a4("192.0.2.1"), MTU: 1400}),
 			tab.Insert(0, 0x0a000000, 8, []uint32{17}), tab.Insert(0, 0x0b000000, 8, []uint32{17, 18}),
 		} {
 			if err != nil {
@@ -138,7 +142,7 @@ func TestTunnels(t *testing.T) {
 	p2p := fib.Tunnel{ID: 4, Local: a4("192.0.2.1"), Remote: a4("192.0.2.9"), Key: 5, HasKey: true, MTU: 1400}
 	vrf := fib.Tunnel{ID: 5, OuterVRF: 2, Local: a4("192.0.2.1"), Key: 5, HasKey: true, MTU: 1400}
 	for _, f := range []fib.Tunnel{mgre, keyed, zero, p2p, vrf} {
-		if err := tab.SetTunnel(&f); err != nil {
+		if err := setTunnel(tab, &f); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -163,16 +167,16 @@ func TestTunnels(t *testing.T) {
 	taken := keyed
 	taken.ID = 6
 	var e *ErrTaken
-	if err := tab.SetTunnel(&taken); !errors.As(err, &e) || e.By != 2 {
+	if err := setTunnel(tab, &taken); !errors.As(err, &e) || e.By != 2 {
 		t.Errorf("a second tunnel for the same packets: %v", err)
 	}
 	keyed.Key = 6
-	if err := tab.SetTunnel(&keyed); err != nil {
+	if err := setTunnel(tab, &keyed); err != nil {
 		t.Fatal(err)
 	}
 	check("another key", 1, 0, 3, 4, 5, 2, 0, 0)
 	keyed.MSS = 1360 // the same place, another record
-	if err := tab.SetTunnel(&keyed); err != nil {
+	if err := setTunnel(tab, &keyed); err != nil {
 		t.Fatal(err)
 	}
 	check("another MSS", 1, 0, 3, 4, 5, 2, 0, 0)
@@ -203,7 +207,7 @@ func TestProtected(t *testing.T) {
 	set := func(protected bool) {
 		t.Helper()
 		tun.Protected = protected
-		if err := tab.SetTunnel(&tun); err != nil {
+		if err := setTunnel(tab, &tun); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -42,6 +42,7 @@ type root struct {
 	vrfs, ports, tunnels, adjs, groups, buckets       arena.Ref
 	nVRFs, nPorts, nTunnels, nAdjs, nGroups, nBuckets uint32
 	pointToPoint                                      atomic.Uint32 // tunnels with a Remote
+	unlinked                                          atomic.Uint32 // counts records of tunnels taken out of their chains
 }
 
 // New lays empty tables out in a.

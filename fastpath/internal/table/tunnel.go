@@ -62,9 +62,15 @@ func (t *Tables) FindTunnel(vrf uint16, local, remote, key uint32, hasKey bool) 
 	if hasKey {
 		flag = TunnelHasKey
 	}
-	if t.root.pointToPoint.Load() != 0 {
+	for t.root.pointToPoint.Load() != 0 {
+		// A record that takes another's place comes in front, and whoever is past that already finds neither: before the multipoint
+		// tunnel gets the packet, it looks again if anything was taken out meanwhile.
+		before := t.root.unlinked.Load()
 		if n := t.findTunnel(vrf, local, remote, key, flag); n != nil {
 			return n
+		}
+		if t.root.unlinked.Load() == before {
+			break
 		}
 	}
 	return t.findTunnel(vrf, local, 0, key, flag)
@@ -88,9 +94,70 @@ func (t *Tables) findTunnel(vrf uint16, local, remote, key uint32, flag uint16) 
 	return nil
 }
 
-// SetTunnel installs a tunnel or replaces it. The engine has checked it.
-func (t *Tables) SetTunnel(f *fib.Tunnel) error {
-	n := Tunnel{
+// tunnelKey is what tells the packets of tunnels apart.
+type tunnelKey struct {
+	vrf, flag          uint16
+	local, remote, key uint32
+}
+
+func (n *Tunnel) classifier() tunnelKey {
+	return tunnelKey{n.OuterVRF, n.Flags & TunnelHasKey, n.Local, n.Remote, n.Key}
+}
+
+// tunnelChange is a tunnel on its way into the table.
+type tunnelChange struct {
+	n      Tunnel
+	r      arena.Ref // the new record; 0 when nothing changes or the tunnel is refused
+	old    *Tunnel   // the record before, nil without one
+	oldRef uint32
+	sealed bool
+	err    error
+}
+
+// SetTunnels installs tunnels or replaces them, all together, so that tunnels may exchange their keys or take that of one in gone, which the
+// caller removes afterwards. The engine has checked them. It returns an error for each tunnel, nil where it was
+// installed; one that was refused stays what it was.
+//
+// No packet meets a gap, or a tunnel that is its own neither before nor after: the new records come first, in front of the old
+// ones that they displace, and those go once all are there.
+func (t *Tables) SetTunnels(list []fib.Tunnel, gone []fib.TunnelID) []error {
+	changes := make([]tunnelChange, len(list))
+	for i := range list {
+		t.prepare(&changes[i], &list[i])
+	}
+	leaves := make(map[uint16]bool, len(gone))
+	for _, id := range gone {
+		leaves[uint16(id)] = true
+	}
+	for {
+		t.settle(changes, leaves)
+		if t.seal(changes) {
+			break
+		}
+	}
+	for i := range changes {
+		if c := &changes[i]; c.r != 0 {
+			t.link(c)
+		}
+	}
+	errs := make([]error, len(list))
+	for i := range changes {
+		c := &changes[i]
+		errs[i] = c.err
+		if c.r == 0 || c.old == nil {
+			continue
+		}
+		t.unlink(c.old, c.oldRef)
+		if c.old.Flags&TunnelProtected != 0 && c.n.Flags&TunnelProtected == 0 {
+			errs[i] = t.sealAll(c.n.ID, false)
+		}
+	}
+	return errs
+}
+
+// prepare builds the new record of a tunnel, which nobody sees yet.
+func (t *Tables) prepare(c *tunnelChange, f *fib.Tunnel) {
+	c.n = Tunnel{
 		ID: uint16(f.ID), VRF: uint16(f.VRF), OuterVRF: uint16(f.OuterVRF),
 		Local: addrWord(f.Local), Remote: addrWord(f.Remote), Key: f.Key, MTU: f.MTU, MSS: f.MSS,
 		Network: f.Network, Group: uint32(f.Group), Addr: addrWord(f.Addr),
@@ -100,53 +167,97 @@ func (t *Tables) SetTunnel(f *fib.Tunnel) error {
 		flag uint16
 	}{{f.HasKey, TunnelHasKey}, {f.Redirect, TunnelRedirect}, {f.Protected, TunnelProtected}} {
 		if b.on {
-			n.Flags |= b.flag
+			c.n.Flags |= b.flag
 		}
 	}
-	if other := t.findTunnel(n.OuterVRF, n.Local, n.Remote, n.Key, n.Flags&TunnelHasKey); other != nil && other.ID != n.ID {
-		return &ErrTaken{By: other.ID}
-	}
-	old := t.Tunnel(uint32(n.ID))
-	if old != nil {
-		same := *old
+	if c.old = t.Tunnel(uint32(f.ID)); c.old != nil {
+		c.oldRef = t.tunnels[f.ID]
+		same := *c.old
 		same.next = 0
-		if same == n {
-			return nil
+		if same == c.n {
+			return
 		}
 	}
-	r, err := t.alloc(tunnelSize)
-	if err != nil {
-		return err
-	}
-	// Fail closed: adjacencies refuse clear text before the tunnel turns protected, and allow it only afterwards.
-	was := old != nil && old.Flags&TunnelProtected != 0
-	if f.Protected && !was {
-		if err := t.sealAll(n.ID, true); err != nil {
-			t.a.Free(r, tunnelSize)
-			return err
-		}
-	}
-	t.link(r, &n, old)
-	if was && !f.Protected {
-		return t.sealAll(n.ID, false)
-	}
-	return nil
+	c.r, c.err = t.alloc(tunnelSize)
 }
 
-// link puts record r in its chain, in front of the one it replaces, and then takes that one out.
-func (t *Tables) link(r arena.Ref, n, old *Tunnel) {
+// settle refuses the tunnels whose packets are another's. A tunnel that is refused stays where it was, which may be in the way of
+// one more: so it looks again until all that are left agree.
+func (t *Tables) settle(changes []tunnelChange, leaves map[uint16]bool) {
+	for again := true; again; {
+		again = false
+		moves := make(map[uint16]tunnelKey, len(changes))
+		for i := range changes {
+			if c := &changes[i]; c.err == nil {
+				moves[c.n.ID] = c.n.classifier()
+			}
+		}
+		taken := make(map[tunnelKey]uint16, len(changes))
+		for i := range changes {
+			c := &changes[i]
+			if c.err != nil {
+				continue
+			}
+			k := c.n.classifier()
+			by, twice := taken[k]
+			if !twice {
+				taken[k] = c.n.ID
+				other := t.findTunnel(k.vrf, k.local, k.remote, k.key, k.flag)
+				if other == nil || other.ID == c.n.ID || leaves[other.ID] {
+					continue
+				}
+				if to, ok := moves[other.ID]; ok && to != k {
+					continue
+				}
+				by = other.ID
+			}
+			t.refuse(c, &ErrTaken{By: by})
+			again = true
+			break
+		}
+	}
+}
+
+// seal is fail closed: adjacencies refuse clear text before their tunnel turns protected, and allow it only afterwards. False: a tunnel was
+// refused for want of room, and the others have to settle anew.
+func (t *Tables) seal(changes []tunnelChange) bool {
+	for i := range changes {
+		c := &changes[i]
+		if c.r == 0 || c.sealed || c.n.Flags&TunnelProtected == 0 || c.old != nil && c.old.Flags&TunnelProtected != 0 {
+			continue
+		}
+		c.sealed = true
+		if err := t.sealAll(c.n.ID, true); err != nil {
+			t.refuse(c, err)
+			return false
+		}
+	}
+	return true
+}
+
+// refuse leaves a tunnel as it was.
+func (t *Tables) refuse(c *tunnelChange, err error) {
+	c.err = err
+	if c.r != 0 {
+		t.a.Free(c.r, tunnelSize)
+		c.r = 0
+	}
+	if c.sealed && c.old != nil {
+		_ = t.sealAll(c.n.ID, false) // without room for it they stay sealed, which leaks nothing
+	}
+}
+
+// link puts a new record in its chain, in front of what is there.
+func (t *Tables) link(c *tunnelChange) {
+	n := &c.n
 	b := &t.buckets[hash(n.OuterVRF, n.Local, n.Remote, n.Key)&uint32(len(t.buckets)-1)]
 	n.next = *b
-	*(*Tunnel)(t.a.Ptr(r)) = *n
+	*(*Tunnel)(t.a.Ptr(c.r)) = *n
 	if n.Remote != 0 {
 		t.root.pointToPoint.Add(1)
 	}
-	atomic.StoreUint32(b, uint32(r))
-	oldRef := t.tunnels[n.ID]
-	t.replace(t.tunnels, uint32(n.ID), r, tunnelSize)
-	if old != nil {
-		t.unlink(old, oldRef)
-	}
+	atomic.StoreUint32(b, uint32(c.r))
+	t.replace(t.tunnels, uint32(n.ID), c.r, tunnelSize)
 }
 
 // unlink takes the record out of its chain; readers in it still find their way on.
@@ -155,6 +266,7 @@ func (t *Tables) unlink(n *Tunnel, ref uint32) {
 	for *p != ref {
 		p = &(*Tunnel)(t.at(*p)).next
 	}
+	t.root.unlinked.Add(1)
 	atomic.StoreUint32(p, n.next)
 	if n.Remote != 0 {
 		t.root.pointToPoint.Add(^uint32(0))
