@@ -119,7 +119,7 @@ func (g *Gateway) openPort(name string, l host.Link, tree *config.Config) error 
 	if err := g.host.SetUp(l.Name, true, mtu); err != nil {
 		return err
 	}
-	if err := g.host.SetLoose(l.Name); err != nil {
+	if err := g.host.Prepare(l.Name); err != nil {
 		return err
 	}
 	l, err := g.host.Link(l.Name)

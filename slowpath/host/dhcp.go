@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -79,6 +80,10 @@ func renew(ctx context.Context, client *nclient4.Client, lease *nclient4.Lease, 
 		renewed, err := client.Renew(ctx, lease, mods...)
 		if err == nil {
 			return renewed, nil
+		}
+		var nak *nclient4.ErrNak
+		if errors.As(err, &nak) {
+			return nil, err // the server takes the address back: it may be another's by now (RFC 2131 section 4.4.5)
 		}
 		left := time.Until(end)
 		if left <= 0 || ctx.Err() != nil {

@@ -98,11 +98,22 @@ func (h *Host) SetUp(name string, up bool, mtu int) error {
 	return nil
 }
 
-// SetLoose makes reverse path filtering loose on a netdev: answers may take another way than the question came.
-func (h *Host) SetLoose(name string) error {
-	p := filepath.Join("/proc/sys/net/ipv4/conf", strings.ReplaceAll(name, ".", "/"), "rp_filter")
-	if err := os.WriteFile(p, []byte("2"), 0o644); err != nil {
-		return fmt.Errorf("host: %s: loose reverse path filter: %w", name, err)
+// Prepare sets what nave needs of a netdev's IPv4: reverse path filtering is loose, because answers may take another
+// way than the question came; and when the first address of a subnet goes, the others stay, which the kernel would take
+// away with it. The caller is in the netdev's network namespace.
+func (h *Host) Prepare(name string) error {
+	if err := setConf(name, "rp_filter", "2"); err != nil {
+		return err
+	}
+	return setConf(name, "promote_secondaries", "1")
+}
+
+// setConf sets an IPv4 parameter of a netdev in the caller's network namespace.
+func setConf(name, parameter, value string) error {
+	// Dots in a netdev's name stand as they are in the path.
+	p := filepath.Join("/proc/sys/net/ipv4/conf", name, parameter)
+	if err := os.WriteFile(p, []byte(value), 0o644); err != nil {
+		return fmt.Errorf("host: %s: set %s: %w", name, parameter, err)
 	}
 	return nil
 }

@@ -59,6 +59,7 @@ func TestAddressesOursAndTheirs(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := open(t, router, dir)
+	must(t, router.Do(func() error { return h.Prepare("eth0") }))
 	// theirs is wanted too: it is there already, so it does not become ours.
 	must(t, h.SetAddresses("eth0", []netip.Prefix{a, b, theirs}))
 	must(t, h.SetAddresses("eth0", []netip.Prefix{a}))
@@ -67,6 +68,15 @@ func TestAddressesOursAndTheirs(t *testing.T) {
 	slices.SortFunc(got, netip.Prefix.Compare)
 	if want := []netip.Prefix{a, theirs}; !slices.Equal(got, want) {
 		t.Fatalf("addresses %v, want %v", got, want)
+	}
+	// The primary address changes inside its subnet: the new one is there, and theirs still is.
+	c := pfx("10.1.0.9/24")
+	must(t, h.SetAddresses("eth0", []netip.Prefix{c}))
+	got, err = h.Addresses("eth0")
+	must(t, err)
+	slices.SortFunc(got, netip.Prefix.Compare)
+	if want := []netip.Prefix{c, theirs}; !slices.Equal(got, want) {
+		t.Fatalf("after the primary address changed: %v, want %v", got, want)
 	}
 	// A later run knows which were added by nave.
 	h = open(t, router, dir)
@@ -185,6 +195,9 @@ func TestKernelRoutes(t *testing.T) {
 	if _, err := router.Run("ip", "route", "add", "10.66.0.0/16", "via", "10.1.0.66"); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := router.Run("ip", "route", "add", "default", "via", "10.1.0.99"); err != nil {
+		t.Fatal(err)
+	}
 	r := func(p, gw string) Route {
 		out := Route{Prefix: netip.MustParsePrefix(p), Link: "eth0"}
 		if gw != "" {
@@ -196,16 +209,16 @@ func TestKernelRoutes(t *testing.T) {
 	must(t, h.SetRoutes([]Route{r("0.0.0.0/0", "10.1.0.9"), r("10.5.0.0/16", "")}))
 	out, err := router.Run("ip", "-4", "route", "show")
 	must(t, err)
-	for _, want := range []string{"default via 10.1.0.9 dev eth0 proto 206", "10.5.0.0/16 dev eth0 proto 206 scope link", "10.66.0.0/16 via 10.1.0.66 dev eth0"} {
+	for _, want := range []string{"default via 10.1.0.9 dev eth0 proto 206", "default via 10.1.0.99 dev eth0", "10.5.0.0/16 dev eth0 proto 206 scope link", "10.66.0.0/16 via 10.1.0.66 dev eth0"} {
 		if !contains(out, want) {
 			t.Errorf("no route %q in\n%s", want, out)
 		}
 	}
-	if contains(out, "10.6.0.0/16") || contains(out, "10.1.0.7") {
+	if contains(out, "10.6.0.0/16") || contains(out, "10.1.0.7 ") {
 		t.Errorf("an old route is still there:\n%s", out)
 	}
 	must(t, h.SetRoutes(nil))
-	if out, _ = router.Run("ip", "-4", "route", "show"); contains(out, "proto 206") || !contains(out, "10.66.0.0/16") {
+	if out, _ = router.Run("ip", "-4", "route", "show"); contains(out, "proto 206") || !contains(out, "10.66.0.0/16") || !contains(out, "default via 10.1.0.99") {
 		t.Errorf("after taking all of nave's away:\n%s", out)
 	}
 	if err := h.SetRoutes([]Route{{Prefix: netip.MustParsePrefix("10.7.0.0/16"), Link: "none0"}}); err == nil {

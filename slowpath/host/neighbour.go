@@ -12,8 +12,9 @@ import (
 // NTF_USE (linux/neighbour.h): resolve the entry as if a packet had been sent to it.
 const neighbourUse = 0x01
 
-// valid are the states in which an entry's MAC address can be used.
-const valid = netlink.NUD_REACHABLE | netlink.NUD_STALE | netlink.NUD_DELAY | netlink.NUD_PROBE | netlink.NUD_PERMANENT | netlink.NUD_NOARP
+// valid are the states in which an entry's MAC address can be used. Entries without ARP are the kernel's for groups and
+// broadcasts.
+const valid = netlink.NUD_REACHABLE | netlink.NUD_STALE | netlink.NUD_DELAY | netlink.NUD_PROBE | netlink.NUD_PERMANENT
 
 // Keep has the kernel resolve a neighbour and keep it resolved, though nave's frames bypass the kernel and never
 // confirm it (NTF_EXT_MANAGED, Linux 5.16; before that the entry is used once, and Refresh must be called).

@@ -12,6 +12,9 @@ import (
 // protocol is nave's number in the kernel's routing tables: what carries it is ours, and is cleaned up by the next run.
 const protocol = 206
 
+// metric of nave's routes: those of others, which have none as a rule, are preferred and never replaced.
+const metric = 206
+
 // Route is a route of nave's in the kernel's table, by which the box's own programs reach what nave reaches.
 type Route struct {
 	Prefix  netip.Prefix
@@ -20,7 +23,7 @@ type Route struct {
 }
 
 // SetRoutes makes these nave's routes in the kernel's main table: others of nave's number go, those of anybody else
-// stay.
+// stay, and win where they are for the same prefix.
 func (h *Host) SetRoutes(want []Route) error {
 	have, err := h.nl.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Protocol: protocol, Table: unix.RT_TABLE_MAIN},
 		netlink.RT_FILTER_PROTOCOL|netlink.RT_FILTER_TABLE)
@@ -35,7 +38,7 @@ func (h *Host) SetRoutes(want []Route) error {
 			failed = fmt.Errorf("host: route %s: interface %s: %w", r.Prefix, r.Link, err)
 			continue
 		}
-		k := netlink.Route{LinkIndex: l.Attrs().Index, Dst: ipNet(r.Prefix), Protocol: protocol, Scope: netlink.SCOPE_LINK}
+		k := netlink.Route{LinkIndex: l.Attrs().Index, Dst: ipNet(r.Prefix), Protocol: protocol, Priority: metric, Scope: netlink.SCOPE_LINK}
 		if r.Gateway.IsValid() {
 			k.Gw, k.Scope = r.Gateway.AsSlice(), netlink.SCOPE_UNIVERSE
 		}

@@ -42,7 +42,7 @@ func (h *Host) OpenTwin(name string, mtu int) (*Twin, error) {
 		t.Close()
 		return nil, err
 	}
-	if err := h.SetLoose(name); err != nil {
+	if err := h.Prepare(name); err != nil {
 		t.Close()
 		return nil, err
 	}

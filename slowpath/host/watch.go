@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -26,10 +27,13 @@ func (h *Host) Watch(ctx context.Context, w Watcher) error {
 	return nil
 }
 
-// again subscribes anew after an overrun.
+// again subscribes anew after an overrun, until that works.
 func (h *Host) again(ctx context.Context, w Watcher, listen func(context.Context, Watcher) error) {
-	if ctx.Err() == nil {
-		_ = listen(ctx, w) // fails only if the namespace is going away
+	for ctx.Err() == nil && listen(ctx, w) != nil {
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
 	}
 }
 
