@@ -112,7 +112,7 @@ type WorkerCount struct {
 	// Histogram counts polls by packets: 0, 1, 2 to 3, 4 to 7, and so on, the last 256 and more.
 	Histogram [HistogramBuckets]uint64 `json:"histogram"`
 	Reasons   [NumReasons]uint64       `json:"-"` // packets by reason
-	Lost      [NumReasons]uint64       `json:"-"` // punts that the slow path was too slow for, or that fit no slot, by reason
+	Lost      [NumReasons]uint64       `json:"-"` // punts beyond their rate, that the slow path was too slow for, or that fit no slot, by reason
 }
 
 // Snapshot is the engine's numbers at one time. Each number is right; they are not all of the same instant.

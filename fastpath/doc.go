@@ -11,7 +11,7 @@
 //	forward.go    longest prefix, path, adjacency; TTL; who is told (Redirect, Resolve, Glean); does it fit
 //	fragment.go   it does not: cut it, or ask for smaller ones
 //	multicast.go  a copy for each member of a group
-//	punt.go       the way up: into the worker's punt ring
+//	punt.go       the way up: into the worker's punt ring, so many a second of each reason (allowance.go)
 //	inject.go     the way down: out of the worker's inject ring, then as above
 //
 // Around it: engine.go, apply.go and check.go (Apply), reason.go (every reason that a packet is not forwarded for, with its name and

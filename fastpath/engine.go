@@ -174,6 +174,7 @@ func (e *Engine) NewWorker(pool *port.Pool) (*Worker, error) {
 	w.redirectEvery, w.resolveEvery = int64(e.cfg.RedirectInterval), int64(e.cfg.ResolveInterval)
 	w.limit = table.NewLimiter(e.cfg.Flows, uint64(e.start.UnixNano())*uint64(2*i+1))
 	w.ipID = uint16(i * 0x4000)
+	w.tokens.fill()
 	var err error
 	if w.reader, err = e.arena.Reader(i); err != nil {
 		return nil, fmt.Errorf("fastpath: worker %d: %w", i, err)

@@ -38,8 +38,13 @@ func (w *Worker) punt(p *pkt, r Reason, data []byte) verdict {
 	return w.puntAdj(p, r, data, 0, 0, 0)
 }
 
-// puntAdj puts data, and where it came from, into the punt ring, and counts it.
+// puntAdj puts data, and where it came from, into the punt ring, and counts it. What the reason's bucket has no token for is lost, as
+// when the ring is full.
 func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu uint16) verdict {
+	if !w.tokens.take(r, w.now) {
+		w.c.words[cntLost+int(r)]++
+		return done
+	}
 	full := len(data)
 	if reasons[r].class == ClassCopy || r == TTLExpired || r == FragNeeded || r == Unroutable {
 		data = data[:min(full, quoteLen)]

@@ -43,6 +43,7 @@ type Worker struct {
 	piece  pkt // a fragment of pkt or child
 	frags  [2][maxFragments]port.Frame
 	limit  *table.Limiter
+	tokens allowance // of punts
 
 	// What the last packet for us was found by, of this poll only: the next one is mostly the same.
 	lastHere   uint64 // VRF and address, and bit 48
