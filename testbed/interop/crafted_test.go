@@ -119,6 +119,11 @@ func duplicateCrafted(t *testing.T, s *Scenario) {
 		t.Errorf("taking over: %+v", r.CIEs)
 	}
 	s.Learned(t, "hub", "10.255.0.49/32", "192.0.2.67", "registered", "unique")
+	// Nobody owns what belongs to all.
+	if r := first.Ask(first.Registration(8, "10.255.0.255", hub0), nhrpmsg.RegistrationReply); r.CIEs[0].Code != nhrpmsg.Prohibited {
+		t.Errorf("the broadcast address: %+v", r.CIEs)
+	}
+	s.Unknown(t, "hub", "10.255.0.255/32")
 }
 
 // unknown is an extension that nobody knows.
