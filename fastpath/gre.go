@@ -46,9 +46,33 @@ func (w *Worker) greDecap(p *pkt) verdict {
 	if fault != packet.OK {
 		return p.drop(ipFault[fault])
 	}
+	if outer.TOS()&ecnMask == ecnCE && !markCE(ip) {
+		return p.drop(ECN)
+	}
 	p.ip = ip
 	p.start += hl + int(g.Len)
 	return w.route(p)
+}
+
+// The ECN field, the low bits of TOS (RFC 3168 section 5). 1 and 2 are ECT: the sender reacts to marks.
+const (
+	ecnMask = 3
+	ecnCE   = 3 // congestion experienced
+)
+
+// markCE hands congestion outside on to the packet inside (RFC 6040 section 4.2). False: its sender knows no ECN, and learns of
+// congestion from loss alone. An outer ECT(1) over an inner ECT(0) is left behind: no router in use marks with it.
+func markCE(ip packet.IPv4) bool {
+	switch ip.TOS() & ecnMask {
+	case 0:
+		return false
+	case ecnCE:
+		return true
+	}
+	old := binary.BigEndian.Uint16(ip)
+	ip[1] |= ecnCE
+	binary.BigEndian.PutUint16(ip[10:12], packet.Update(ip.Sum(), old, old|ecnCE))
+	return true
 }
 
 // Bytes that the fixed-size copies of encapsulate reach in front of a packet.

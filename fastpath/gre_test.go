@@ -49,6 +49,38 @@ func TestDecap(t *testing.T) {
 	}
 }
 
+// TestECN: marks outside and inside, all 16 of them (RFC 6040 section 4.2).
+func TestECN(t *testing.T) {
+	const gone = 0xff
+	want := [4][4]uint8{ // by inner, then outer: Not-ECT, ECT(1), ECT(0), CE
+		{0, 0, 0, gone},
+		{1, 1, 1, 3},
+		{2, 2, 2, 3},
+		{3, 3, 3, 3},
+	}
+	for inner := range uint8(4) {
+		for outer := range uint8(4) {
+			for id := range uint16(50) { // checksums of all kinds
+				r := newRig(t)
+				dscp := uint8(id) << 2
+				in := ipv4(behind1, hostIP, pattern(30), tos(dscp|inner), ident(id*1311))
+				r.fromWAN(toWAN(grePacket(spoke1NBMA, packet.TypeIPv4, in, tos(0x28|outer))))
+				if want[inner][outer] == gone {
+					r.only(ECN, 1)
+					continue
+				}
+				out := r.oneOut(r.lan)
+				if w := ethernet(hostMAC, lanMAC, ipv4(behind1, hostIP, pattern(30), tos(dscp|want[inner][outer]), ident(id*1311), ttl(63))); !bytes.Equal(out, w) {
+					t.Fatalf("inner %d, outer %d: %x, want %x", inner, outer, out, w)
+				}
+			}
+		}
+	}
+	r := newRig(t)
+	r.fromWAN(toWAN(grePacket(spoke1NBMA, packet.TypeNHRP, pattern(40), tos(3))))
+	r.only(NHRP, 1)
+}
+
 func TestEncap(t *testing.T) {
 	r := newRig(t)
 	r.fromLAN(toLAN(ipv4(hostIP, behind1, pattern(60), tos(0xb8), ident(7), df)))

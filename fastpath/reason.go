@@ -52,6 +52,7 @@ const (
 	GREProtocol
 	GRENested
 	ClearOnProtected
+	ECN
 
 	// Forwarding.
 	NoRoute
@@ -124,6 +125,7 @@ var reasons = [NumReasons]reasonInfo{
 	GREProtocol:      {ClassDrop, "gre-protocol", "GRE carries a protocol that the tunnel does not take"},
 	GRENested:        {ClassDrop, "gre-nested", "GRE inside GRE: one tunnel header a packet is taken off"},
 	ClearOnProtected: {ClassDrop, "clear-on-protected", "clear text on a tunnel with tunnel protection"},
+	ECN:              {ClassDrop, "ecn", "congestion on the way through the tunnel, and the sender of the packet inside knows no ECN"},
 
 	NoRoute:        {ClassDrop, "no-route", "no route to the destination"},
 	NullRoute:      {ClassDrop, "null-route", "the route leads to Null0"},
