@@ -21,7 +21,7 @@ type RunConfig struct {
 const (
 	// spinFor is how long an adaptive worker looks for more after the last packet before it sleeps.
 	spinFor = 50 * time.Microsecond
-	// maxSleep bounds one sleep. Nothing depends on it but ports without a descriptor, which use shortSleep.
+	// maxSleep bounds one sleep. Nothing depends on it but ports without a descriptor, or with frames pending, which use shortSleep.
 	maxSleep   = time.Second
 	shortSleep = time.Millisecond
 )
@@ -75,6 +75,9 @@ func (w *Worker) sleep() error {
 			fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
 		} else {
 			limit = shortSleep
+		}
+		if q.pend != nil && q.pend.Pending() {
+			limit = shortSleep // to flush it again
 		}
 	}
 	w.pollFDs = fds

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"nave/fastpath/fib"
 	"nave/fastpath/port"
 	"nave/fastpath/port/mem"
@@ -130,6 +132,69 @@ func TestIdle(t *testing.T) {
 			t.Errorf("ports with a descriptor %v: %d polls in 200 ms", pollable, n)
 		}
 		l.stop()
+	}
+}
+
+// busyLink is a port with a descriptor that never becomes readable, on a link that takes a frame only at the third
+// Flush that comes half a millisecond after the one before: not while the worker still spins.
+type busyLink struct {
+	wire
+	fd    int
+	waits int // flushes until it is sent; 0 is nothing pending
+	last  time.Time
+	sent  chan time.Time
+}
+
+func (p *busyLink) FD() int       { return p.fd }
+func (p *busyLink) Pending() bool { return p.waits > 0 }
+func (p *busyLink) Send(fs []port.Frame) int {
+	p.waits, p.last = 3, time.Now()
+	return p.wire.Send(fs)
+}
+func (p *busyLink) Flush() {
+	now := time.Now()
+	if p.waits > 0 && now.Sub(p.last) > shortSleep/2 {
+		if p.waits--; p.waits == 0 {
+			p.sent <- now
+		}
+	}
+	p.last = now
+}
+
+// TestPending: frames that a busy link has not taken are pushed on every millisecond, though nothing becomes readable.
+func TestPending(t *testing.T) {
+	l := newLive(t, RunConfig{Adaptive: true}, true)
+	l.w.Detach(lan)
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &busyLink{wire: wire{pool: l.w.pool}, fd: fd, sent: make(chan time.Time, 8)}
+	t.Cleanup(func() {
+		l.stop()
+		_ = unix.Close(fd)
+	})
+	if err := l.w.Attach(lan, p); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(3 * time.Millisecond) // asleep
+	start := time.Now()
+	if err := l.e.Inject(Inject{Kind: InjectRoute, Packet: ipv4(hubTunnel, hostIP, nil)}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case at := <-p.sent:
+		if d := at.Sub(start); d > maxSleep/2 {
+			t.Errorf("a frame waited %v on the link", d)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the link was not flushed")
+	}
+	time.Sleep(20 * time.Millisecond)
+	before := l.e.Counters().Workers[0].Polls
+	time.Sleep(100 * time.Millisecond)
+	if n := l.e.Counters().Workers[0].Polls - before; n > 20 {
+		t.Errorf("%d polls in 100 ms with nothing pending", n)
 	}
 }
 

@@ -66,6 +66,7 @@ type Worker struct {
 // queue is a port of a worker, and the frames that wait to leave by it until the burst is done.
 type queue struct {
 	p     port.Port
+	pend  port.Pender // the same, nil if it never has frames pending
 	id    fib.PortID
 	rec   *table.Port // as of this poll
 	n     int
@@ -127,6 +128,7 @@ func (w *Worker) Attach(id fib.PortID, p port.Port) error {
 		return fmt.Errorf("fastpath: attach port %d: worker %d has it already", id, w.index)
 	}
 	q := &queue{p: p, id: id}
+	q.pend, _ = p.(port.Pender)
 	w.byID[id] = q
 	w.queues = append(w.queues, q)
 	w.wake.kick()

@@ -29,6 +29,13 @@ type Port interface {
 	Close() error
 }
 
+// Pender is a Port that may still hold frames it took when Flush returns, because the link was busy. As long as it says so, a worker with
+// nothing else to do calls Flush every millisecond at least. A Port without it has sent all, or needs nobody to push it.
+type Pender interface {
+	// Pending tells whether frames given to Send have not left. The worker that uses the port calls it.
+	Pending() bool
+}
+
 // Pool is the memory of frames: chunks of equal size and a stack of free ones. One worker owns it; no locks.
 type Pool struct {
 	mem   []byte

@@ -34,7 +34,7 @@ type Stats struct {
 	RingFull   uint64 // packets that the kernel dropped because the RX ring was full
 }
 
-// Port is one queue of a netdev. It implements port.Port.
+// Port is one queue of a netdev. It implements port.Port and port.Pender.
 type Port struct {
 	umem        *UMEM
 	fd          int

@@ -46,6 +46,10 @@ func (p *Port) Flush() {
 	}
 }
 
+// Pending tells whether packets wait on the TX ring, or were not completed: both need Flush, and neither makes the
+// socket readable.
+func (p *Port) Pending() bool { return p.outstanding > 0 }
+
 // kick makes the system call that sends. A link that is down answers ENETDOWN: the packets stay on the ring until
 // it is up, and new ones find it full, which the worker counts.
 func (p *Port) kick() {
