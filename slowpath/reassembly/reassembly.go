@@ -1,11 +1,13 @@
 // Package reassembly puts fragments of IPv4 packets for this box together again (RFC 791 section 3.2, RFC 815): outer
 // packets of tunnels that were fragmented on their way.
 //
-// What an attacker can make it hold is bounded: in packets, in bytes and in time. A fragment that overlaps another with
+// What an attacker can make it hold is bounded: in packets, in bytes and in time. When it is full, the oldest packet
+// makes room: what lacks fragments for so long is less likely to be completed than what comes now. A fragment that overlaps another with
 // different limits ends the whole packet (as RFC 5722 has it for IPv6), because nothing honest sends one.
 package reassembly
 
 import (
+	"container/list"
 	"encoding/binary"
 	"net/netip"
 	"slices"
@@ -37,6 +39,8 @@ type fragment struct {
 }
 
 type partial struct {
+	key       Key
+	place     *list.Element // in Buffer.order
 	since     time.Time
 	header    []byte // of the first fragment; nil until it comes
 	fragments []fragment
@@ -48,19 +52,20 @@ type partial struct {
 // Stats counts packets and fragments.
 type Stats struct {
 	Fragments, Reassembled          uint64
-	TimedOut, Overlap, Full, Broken uint64
+	TimedOut, Overlap, Full, Broken uint64 // Full: packets of too many fragments
+	Evicted                         uint64 // packets that made room for others
 }
 
 // Buffer holds fragments. It belongs to one goroutine.
 type Buffer struct {
 	partial map[Key]*partial
-	order   []Key // oldest first; may name packets that are done
+	order   *list.List // of *partial, oldest first: each that is held, once
 	bytes   int
 	Stats   Stats
 }
 
 // New makes an empty buffer.
-func New() *Buffer { return &Buffer{partial: make(map[Key]*partial)} }
+func New() *Buffer { return &Buffer{partial: make(map[Key]*partial), order: list.New()} }
 
 // Add takes a fragment and returns the whole packet once it is complete. port is where the first fragment came in, and
 // is returned with the packet.
@@ -83,16 +88,15 @@ func (b *Buffer) Add(now time.Time, context uint32, port uint16, frag []byte) (w
 	k := Key{Context: context, Src: netip.AddrFrom4([4]byte(ip[12:16])), Dst: netip.AddrFrom4([4]byte(ip[16:20])), ID: ip.ID(), Proto: ip.Proto()}
 	p := b.partial[k]
 	if p == nil {
-		if len(b.partial) >= MaxPackets || b.bytes+len(payload) > MaxBytes {
-			b.Stats.Full++
-			return nil, 0, false
+		if len(b.partial) >= MaxPackets {
+			b.evict(nil)
 		}
-		p = &partial{since: now, total: -1, port: port}
+		p = &partial{key: k, since: now, total: -1, port: port}
 		b.partial[k] = p
-		b.order = append(b.order, k)
+		p.place = b.order.PushBack(p)
 	}
 	if !b.insert(p, fragment{from, to, payload}, more) {
-		b.drop(k)
+		b.drop(p)
 		return nil, 0, false
 	}
 	if from == 0 {
@@ -102,7 +106,7 @@ func (b *Buffer) Add(now time.Time, context uint32, port uint16, frag []byte) (w
 		return nil, 0, false
 	}
 	whole = p.assemble()
-	b.drop(k)
+	b.drop(p)
 	b.Stats.Reassembled++
 	return whole, p.port, true
 }
@@ -129,9 +133,12 @@ func (b *Buffer) insert(p *partial, f fragment, more bool) bool {
 		b.Stats.Overlap++
 		return false
 	}
-	if len(p.fragments) >= MaxFragments || b.bytes+len(f.data) > MaxBytes {
+	if len(p.fragments) >= MaxFragments {
 		b.Stats.Full++
 		return false
+	}
+	for b.bytes+len(f.data) > MaxBytes {
+		b.evict(p)
 	}
 	f.data = slices.Clone(f.data)
 	p.fragments = append(p.fragments, f)
@@ -156,24 +163,34 @@ func (p *partial) assemble() []byte {
 	return out
 }
 
-func (b *Buffer) drop(k Key) {
-	if p := b.partial[k]; p != nil {
-		b.bytes -= p.bytes
-		delete(b.partial, k)
+func (b *Buffer) drop(p *partial) {
+	b.bytes -= p.bytes
+	delete(b.partial, p.key)
+	b.order.Remove(p.place)
+}
+
+// evict drops the oldest packet that is not keep. There is one: no packet fills the buffer by itself.
+func (b *Buffer) evict(keep *partial) {
+	e := b.order.Front()
+	if e.Value.(*partial) == keep {
+		e = e.Next()
 	}
+	b.Stats.Evicted++
+	b.drop(e.Value.(*partial))
+}
+
+// oldest is the packet that waits longest, nil when none does.
+func (b *Buffer) oldest() *partial {
+	if e := b.order.Front(); e != nil {
+		return e.Value.(*partial)
+	}
+	return nil
 }
 
 func (b *Buffer) expire(now time.Time) {
-	for len(b.order) > 0 {
-		p := b.partial[b.order[0]]
-		if p != nil && now.Sub(p.since) < Timeout {
-			return
-		}
-		if p != nil {
-			b.Stats.TimedOut++
-			b.drop(b.order[0])
-		}
-		b.order = b.order[1:]
+	for p := b.oldest(); p != nil && now.Sub(p.since) >= Timeout; p = b.oldest() {
+		b.Stats.TimedOut++
+		b.drop(p)
 	}
 }
 
@@ -182,10 +199,8 @@ func (b *Buffer) Tick(now time.Time) { b.expire(now) }
 
 // Deadline is when the oldest packet times out; the zero Time when nothing is held.
 func (b *Buffer) Deadline() time.Time {
-	for _, k := range b.order {
-		if p := b.partial[k]; p != nil {
-			return p.since.Add(Timeout)
-		}
+	if p := b.oldest(); p != nil {
+		return p.since.Add(Timeout)
 	}
 	return time.Time{}
 }

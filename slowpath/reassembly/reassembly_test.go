@@ -115,7 +115,7 @@ func TestBounds(t *testing.T) {
 	for id := range 2 * MaxPackets {
 		b.Add(now, 0, 1, piece(whole(uint16(id), 2000), 0, 1000, true))
 	}
-	if n, _ := b.Held(); n != MaxPackets || b.Stats.Full != MaxPackets {
+	if n, _ := b.Held(); n != MaxPackets || b.Stats.Evicted != MaxPackets || b.Stats.Full != 0 {
 		t.Errorf("%d packets held, stats %+v", n, b.Stats)
 	}
 	if d := b.Deadline(); d != now.Add(Timeout) {
@@ -133,6 +133,72 @@ func TestBounds(t *testing.T) {
 		if _, _, ok := b.Add(now, 0, 1, f); ok {
 			t.Error("a packet of too many fragments was put together")
 		}
+	}
+	if b.Stats.Full != 1 {
+		t.Errorf("stats %+v", b.Stats)
+	}
+}
+
+// TestEviction: when all is full the oldest packet goes, and the newest is put together.
+func TestEviction(t *testing.T) {
+	b := New()
+	for id := range MaxPackets {
+		b.Add(now.Add(time.Duration(id)), 0, 1, piece(whole(uint16(id), 2000), 0, 1000, true))
+	}
+	f := pieces(whole(MaxPackets, 2000), 1000)
+	b.Add(now.Add(time.Second), 0, 1, f[0])
+	if n, _ := b.Held(); n != MaxPackets || b.Stats.Evicted != 1 || b.Deadline() != now.Add(1+Timeout) {
+		t.Errorf("%d held, deadline %v, stats %+v", n, b.Deadline(), b.Stats)
+	}
+	if _, _, ok := b.Add(now.Add(time.Second), 0, 1, f[1]); !ok {
+		t.Error("a packet that came to a full buffer was not put together")
+	}
+	if _, _, ok := b.Add(now.Add(time.Second), 0, 1, piece(whole(0, 2000), 1000, 2000, false)); ok {
+		t.Error("the oldest packet is still there")
+	}
+}
+
+// TestEvictionOfBytes: large packets stay within the bound of bytes, and the one that grows is never the one that goes.
+func TestEvictionOfBytes(t *testing.T) {
+	b := New()
+	const n = 60000
+	first := pieces(whole(0, n), 1000)
+	for _, f := range first[:2] {
+		b.Add(now, 0, 1, f)
+	}
+	for id := 1; b.Stats.Evicted == 0; id++ {
+		if id > 2*MaxBytes/n {
+			t.Fatal("nothing was evicted")
+		}
+		for i, f := range pieces(whole(uint16(id), n), 1000)[:59] {
+			b.Add(now, 0, 1, f)
+			if _, bytes := b.Held(); bytes > MaxBytes {
+				t.Fatalf("packet %d, fragment %d: %d bytes held", id, i, bytes)
+			}
+			if b.Stats.Evicted == 0 && MaxBytes-b.bytes < 1000 {
+				b.Add(now, 0, 1, first[2]) // the oldest itself needs the room
+			}
+		}
+	}
+	if p := b.oldest(); p == nil || p.key.ID != 0 || len(p.fragments) != 3 {
+		t.Errorf("the packet that grew is gone; stats %+v", b.Stats)
+	}
+}
+
+// TestKeyUsedAgain: a packet that has the key of one that is done holds up nobody's timeout.
+func TestKeyUsedAgain(t *testing.T) {
+	b := New()
+	f := pieces(whole(1, 2000), 1000)
+	b.Add(now, 0, 1, f[0])
+	b.Add(now.Add(time.Second), 0, 1, piece(whole(2, 2000), 0, 1000, true))
+	b.Add(now.Add(2*time.Second), 0, 1, f[1])
+	b.Add(now.Add(10*time.Second), 0, 1, f[0]) // the same key anew
+	if d := b.Deadline(); d != now.Add(time.Second+Timeout) {
+		t.Errorf("deadline %v", d.Sub(now))
+	}
+	b.Tick(now.Add(time.Second + Timeout))
+	if n, _ := b.Held(); n != 1 || b.Stats.TimedOut != 1 || b.order.Len() != 1 {
+		t.Errorf("%d held, %d in order, stats %+v", n, b.order.Len(), b.Stats)
 	}
 }
 
