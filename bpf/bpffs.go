@@ -14,26 +14,31 @@ import (
 const systemFS = "/sys/fs/bpf"
 
 // PinDir makes the folder in which a daemon with this run directory pins its links. It lies in the machine's own bpffs,
-// which outlives a service's private mounts; where there is none, one is mounted below the run directory.
-func PinDir(runDir string) (string, error) {
+// which outlives a service's private mounts; where there is none, one is mounted below the run directory. outlives is
+// false where that mount belongs to a mount namespace that may end with the daemon.
+func PinDir(runDir string) (dir string, outlives bool, err error) {
 	if isBPFFS(systemFS) {
-		dir := systemDir(runDir)
+		dir = systemDir(runDir)
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return "", fmt.Errorf("bpf: folder for pins: %w", err)
+			return "", false, fmt.Errorf("bpf: folder for pins: %w", err)
 		}
-		return dir, nil
+		return dir, true, nil
 	}
-	dir := filepath.Join(runDir, "bpf")
+	dir = filepath.Join(runDir, "bpf")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("bpf: folder for pins: %w", err)
+		return "", false, fmt.Errorf("bpf: folder for pins: %w", err)
 	}
-	if isBPFFS(dir) {
-		return dir, nil
+	if !isBPFFS(dir) {
+		if err := unix.Mount("bpf", dir, "bpf", 0, "mode=0700"); err != nil {
+			return "", false, fmt.Errorf("bpf: mount a bpffs at %s: %w", dir, err)
+		}
 	}
-	if err := unix.Mount("bpf", dir, "bpf", 0, "mode=0700"); err != nil {
-		return "", fmt.Errorf("bpf: mount a bpffs at %s: %w", dir, err)
+	ours, err := os.Readlink("/proc/self/ns/mnt")
+	if err != nil {
+		return "", false, fmt.Errorf("bpf: %w", err)
 	}
-	return dir, nil
+	first, err := os.Readlink("/proc/1/ns/mnt")
+	return dir, err == nil && ours == first, nil
 }
 
 // RemovePins takes away all pins of a daemon with this run directory: programs that only a pin held come off their

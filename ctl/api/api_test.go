@@ -67,7 +67,7 @@ func full() show.Status {
 		Routes: map[fib.VRF][]rib.Route{0: {{Prefix: p, Source: rib.Shortcut, Distance: 250, Metric: 1, Tag: 2, Hops: []rib.NextHop{{Iface: "Tunnel0", Addr: a}}}}, 3: nil},
 		Interfaces: []rib.Interface{{Name: "Tunnel0", VRF: 1, Addrs: []netip.Prefix{p}, Up: true, MSS: 1, Port: 2, MAC: [6]byte{9}, MTU: 1400,
 			Tunnel: &rib.Tunnel{ID: 1, OuterVRF: 2, Local: a, Remote: a, Key: 3, HasKey: true, TOS: 4, TTL: 5, PathMTU: true, Network: 6, Redirect: true, Protected: true}}},
-		Refused: []string{"route"}, Reassembly: reassembly.Stats{Fragments: 1, Reassembled: 2, TimedOut: 3, Overlap: 4, Full: 5, Broken: 6},
+		Refused: []string{"route"}, Reassembly: reassembly.Stats{Fragments: 1, Reassembled: 2, TimedOut: 3, Overlap: 4, Full: 5, Broken: 6, Evicted: 7},
 		Packets: slowpath.Stats{Delivered: 1, NotLocal: 2, ICMPErrors: 3, Held: 4, HeldLost: 5, NHRPSent: 6, NHRPLost: 7, InjectFailed: 8}, Error: "e",
 	}
 	s.Router.Policed[fastpath.TTLExpired] = 7

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"nave/bpf"
@@ -16,6 +17,7 @@ import (
 	"nave/slowpath/host"
 	"nave/slowpath/loop"
 	"nave/slowpath/nhrp"
+	"nave/slowpath/punt"
 )
 
 // Options say how a Gateway runs on its box.
@@ -48,10 +50,15 @@ type Gateway struct {
 	readers  sync.WaitGroup // of twins and DHCP servers
 	failed   chan error     // the first failure of something that must not fail
 	unlock   func()
-	pins     string // folder of the XDP links' pins
+	pins     string                             // folder of the XDP links' pins
+	refused  [fastpath.NumReasons]atomic.Uint64 // punts that came too often
 }
 
-// Start makes a box of a configuration and runs it until Stop. On an error nothing is left behind but what was there.
+// ErrPartly is in the error of a configuration that runs, but for parts that Linux refused.
+var ErrPartly = errors.New("the configuration runs, but for what the box refused")
+
+// Start makes a box of a configuration and runs it until Stop. On an error steering that it put on is taken off again;
+// addresses stay, and are known for nave's own.
 func Start(ctx context.Context, tree *config.Config, opt Options) (*Gateway, error) {
 	g := &Gateway{
 		opt: opt, loop: loop.New(4096), started: time.Now(), ports: make(map[string]*port), twins: make(map[string]*twin),
@@ -59,6 +66,12 @@ func Start(ctx context.Context, tree *config.Config, opt Options) (*Gateway, err
 	}
 	g.ctx, g.cancel = context.WithCancel(ctx)
 	if err := g.start(tree); err != nil {
+		for _, p := range g.ports {
+			if p.attached != nil && !p.attached.TookOver {
+				err = errors.Join(err, p.attached.Detach())
+				p.attached = nil
+			}
+		}
 		g.Stop(false)
 		return nil, err
 	}
@@ -72,8 +85,12 @@ func (g *Gateway) start(tree *config.Config) (err error) {
 	if g.host, err = host.Open(g.opt.RunDir); err != nil {
 		return err
 	}
-	if g.pins, err = bpf.PinDir(g.opt.RunDir); err != nil {
+	var outlives bool
+	if g.pins, outlives, err = bpf.PinDir(g.opt.RunDir); err != nil {
 		return err
+	}
+	if !outlives {
+		g.opt.Log.Warn("no bpffs at /sys/fs/bpf: steering is pinned in a mount that ends with this mount namespace, and transit packets are the kernel's then; mount one there (mount -t bpf bpf /sys/fs/bpf)")
 	}
 	if g.steering, err = bpf.New(); err != nil {
 		return err
@@ -117,7 +134,9 @@ func (g *Gateway) run() {
 			}
 		})
 		g.running.Go(func() {
-			if err := g.engine.Punts(g.ctx, w.Index(), g.punted); err != nil && g.ctx.Err() == nil {
+			police := punt.NewPolice()
+			take := func(p *fastpath.Punt) { g.punted(police, p) }
+			if err := g.engine.Punts(g.ctx, w.Index(), take); err != nil && g.ctx.Err() == nil {
 				g.fail(fmt.Errorf("punts of worker %d: %w", w.Index(), err))
 			}
 		})
@@ -125,8 +144,13 @@ func (g *Gateway) run() {
 	g.running.Go(g.linux.run)
 }
 
-// punted hands a punted packet to the control plane. What finds its inbox full is lost, as on any ring.
-func (g *Gateway) punted(p *fastpath.Punt) {
+// punted hands a punted packet to the control plane, if its kind has not come too often: a flood of one must not fill
+// the inbox. What finds it full all the same is lost, as on any ring.
+func (g *Gateway) punted(police *punt.Police, p *fastpath.Punt) {
+	if !police.Allow(time.Now(), p.Reason) {
+		g.refused[p.Reason].Add(1)
+		return
+	}
 	q := *p
 	q.Packet = slices.Clone(p.Packet)
 	if !g.loop.Try(func(now time.Time) { g.core.Router().At(now).Punt(&q) }) {
@@ -154,9 +178,7 @@ func (g *Gateway) Failed() <-chan error { return g.failed }
 // Alive runs through the control plane's inbox and tells whether it answered in time: for a watchdog.
 func (g *Gateway) Alive(within time.Duration) bool {
 	answered := make(chan struct{})
-	if !g.loop.Try(func(time.Time) { close(answered) }) {
-		return false
-	}
+	go g.loop.Do(func(time.Time) { close(answered) })
 	select {
 	case <-answered:
 		return true
@@ -177,7 +199,10 @@ func (g *Gateway) configure(now time.Time, tree *config.Config) error {
 	if err := g.core.Configure(now, tree); err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
-	return g.follow()
+	if err := g.follow(); err != nil {
+		return fmt.Errorf("%w: %w", ErrPartly, err)
+	}
+	return nil
 }
 
 // follow makes Linux agree with the configuration: addresses, twins, DHCP clients, what is steered.

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,29 +17,43 @@ import (
 // linux carries out what the control plane asks of Linux. It implements slowpath.Linux. Netlink may be slow, so
 // requests go through a queue of their own.
 type linux struct {
-	g     *Gateway
-	queue chan func()
-	lost  atomic.Uint64 // punts and requests that found their queue full
+	g    *Gateway
+	lost atomic.Uint64 // punts and packets of the host that found their queue full
+
+	mu    sync.Mutex
+	queue []func() // none is lost: what is wanted of neighbours and routes is said once
+	more  chan struct{}
 }
 
-func newLinux(g *Gateway) *linux { return &linux{g: g, queue: make(chan func(), 8192)} }
+func newLinux(g *Gateway) *linux { return &linux{g: g, more: make(chan struct{}, 1)} }
 
 func (l *linux) run() {
 	for {
+		l.mu.Lock()
+		todo := l.queue
+		l.queue = nil
+		l.mu.Unlock()
+		for _, f := range todo {
+			if l.g.ctx.Err() != nil {
+				return
+			}
+			f()
+		}
 		select {
 		case <-l.g.ctx.Done():
 			return
-		case f := <-l.queue:
-			f()
+		case <-l.more:
 		}
 	}
 }
 
 func (l *linux) do(f func()) {
+	l.mu.Lock()
+	l.queue = append(l.queue, f)
+	l.mu.Unlock()
 	select {
-	case l.queue <- f:
-	default:
-		l.lost.Add(1)
+	case l.more <- struct{}{}:
+	default: // it has been told
 	}
 }
 

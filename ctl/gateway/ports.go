@@ -1,10 +1,13 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"path/filepath"
+	"slices"
 
 	"nave/bpf"
 	"nave/ctl/config"
@@ -31,6 +34,7 @@ type port struct {
 	link     host.Link
 	queues   []*afxdp.Port // queue q is worker q's
 	attached *bpf.Attachment
+	shutdown bool // `shutdown`: the netdev was taken down
 }
 
 // worker is a worker of the fast path and the memory of its packets.
@@ -53,11 +57,13 @@ func (g *Gateway) plan(tree *config.Config) (plan, error) {
 	if len(g.opt.Ports) >= bpf.MaxSockets/queuesPerPort {
 		return p, fmt.Errorf("gateway: %d ports: at most %d", len(g.opt.Ports), bpf.MaxSockets/queuesPerPort-1)
 	}
-	for name, dev := range g.opt.Ports {
+	for _, name := range slices.Sorted(maps.Keys(g.opt.Ports)) {
+		dev := g.opt.Ports[name]
 		l, err := g.host.Link(dev)
 		if err != nil {
 			return p, fmt.Errorf("gateway: port %s: %w", name, err)
 		}
+		l.MTU = cmp.Or(configuredMTU(tree, name), l.MTU)
 		if tree.Fastpath.Count == 0 && len(tree.Fastpath.CPUs) == 0 {
 			p.workers = max(p.workers, l.Queues)
 		}
@@ -70,9 +76,10 @@ func (g *Gateway) plan(tree *config.Config) (plan, error) {
 		p.links[name] = l
 	}
 	for name, l := range p.links {
-		if l.Queues > p.workers {
-			return p, fmt.Errorf("gateway: port %s: %s has %d RX queues and there are %d workers: `ethtool -L %s combined %d`, or `fastpath count %d` in the configuration",
-				name, l.Name, l.Queues, p.workers, l.Name, p.workers, l.Queues)
+		// A worker sends on its own queues: one without a queue of some port could not send there.
+		if l.Queues != p.workers {
+			return p, fmt.Errorf("gateway: port %s: %s has %d RX queues and there are %d workers; each port must have one queue a worker: `ethtool -L %s combined %d`, or `fastpath count N` in the configuration, N the same for all ports",
+				name, l.Name, l.Queues, p.workers, l.Name, p.workers)
 		}
 	}
 	return p, nil
@@ -83,6 +90,16 @@ const (
 	ethernetBytes = 18                                         // with a VLAN tag
 	largestMTU    = 4096 - afxdpHeadroom - ethernetBytes - 320 // native XDP on veth keeps 320 bytes for itself
 )
+
+// configuredMTU is `mtu` of an interface, 0 where it says nothing.
+func configuredMTU(tree *config.Config, name string) int {
+	for _, i := range tree.Interfaces {
+		if i.Name == name {
+			return i.MTU
+		}
+	}
+	return 0
+}
 
 // openPorts makes the workers and opens a socket for each queue.
 func (g *Gateway) openPorts(tree *config.Config, p plan) error {
@@ -101,8 +118,8 @@ func (g *Gateway) openPorts(tree *config.Config, p plan) error {
 		}
 		g.workers = append(g.workers, &worker{Worker: fw, umem: umem, config: cfg})
 	}
-	for name, l := range p.links {
-		if err := g.openPort(name, l, tree); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(p.links)) { // the first port of a worker decides about zero-copy
+		if err := g.openPort(name, p.links[name], tree); err != nil {
 			return err
 		}
 	}
@@ -110,13 +127,7 @@ func (g *Gateway) openPorts(tree *config.Config, p plan) error {
 }
 
 func (g *Gateway) openPort(name string, l host.Link, tree *config.Config) error {
-	mtu := 0
-	for _, i := range tree.Interfaces {
-		if i.Name == name && i.MTU != 0 {
-			mtu = i.MTU
-		}
-	}
-	if err := g.host.SetUp(l.Name, true, mtu); err != nil {
+	if err := g.host.SetUp(l.Name, true, configuredMTU(tree, name)); err != nil {
 		return err
 	}
 	if err := g.host.Prepare(l.Name); err != nil {
@@ -193,21 +204,38 @@ func (g *Gateway) closePorts(release bool) {
 	}
 }
 
-// setLinks gives netdevs and the loopback the addresses that are configured.
+// setLinks gives netdevs and the loopback the addresses that are configured, and takes down what is shut down.
 func (g *Gateway) setLinks() error {
 	var failed error
 	var loopback []netip.Prefix
+	addresses := make(map[string][]netip.Prefix)
 	for _, i := range g.core.current.Interfaces {
 		switch {
 		case i.Port != 0:
-			failed = errors.Join(failed, g.host.SetAddresses(g.ports[i.Name].netdev, i.Addrs))
+			addresses[i.Name] = i.Addrs
 		case i.Tunnel == nil && i.Up:
 			for _, a := range i.Addrs {
 				loopback = append(loopback, netip.PrefixFrom(a.Addr(), 32))
 			}
 		}
 	}
+	for name, p := range g.ports {
+		if down := g.isShutDown(name); down != p.shutdown {
+			p.shutdown = down
+			failed = errors.Join(failed, g.host.SetUp(p.netdev, !down, 0))
+		}
+		failed = errors.Join(failed, g.host.SetAddresses(p.netdev, addresses[name]))
+	}
 	return errors.Join(failed, g.host.SetAddresses("lo", loopback))
+}
+
+func (g *Gateway) isShutDown(name string) bool {
+	for _, i := range g.core.tree.Interfaces {
+		if i.Name == name {
+			return i.Shutdown
+		}
+	}
+	return false
 }
 
 // setLocals tells the steering which addresses are the box's own, and which of them are tunnel sources.

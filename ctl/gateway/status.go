@@ -20,6 +20,9 @@ func (g *Gateway) Status() (s show.Status, ok bool) {
 		return s, false
 	}
 	s.Version = Version
+	for r := range g.refused {
+		s.Router.Policed[r] += g.refused[r].Load()
+	}
 	s.Fastpath = g.engine.Counters()
 	var err error
 	if s.Steering, err = g.steering.Verdicts(); err != nil {

@@ -256,6 +256,9 @@ func (t *translation) tunnel(i *config.Interface) {
 	if tun.Mode == config.GREPointToPoint {
 		in.Tunnel.Remote = dest
 	}
+	if tun.TOS != 0 {
+		t.problem("interface "+i.Name, "`tunnel tos` is read and not carried out by this version: the outer header has the TOS of the packet inside")
+	}
 	if tun.Checksum || tun.Sequence {
 		t.problem("interface "+i.Name, "`tunnel checksum` and `tunnel sequence-datagrams` are taken from peers and not sent")
 	}

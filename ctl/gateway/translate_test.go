@@ -152,7 +152,8 @@ interface Tunnel2
 	if got := find(out, "Tunnel2"); got.Up || got.Tunnel.Remote.IsValid() {
 		t.Errorf("a tunnel to an unknown name: %+v", got)
 	}
-	if len(problems) != 1 || problems[0].What != "interface Tunnel2" || !strings.Contains(problems[0].Why, "ip host nobody") {
+	if len(problems) != 2 || problems[1].What != "interface Tunnel2" || !strings.Contains(problems[1].Why, "ip host nobody") ||
+		problems[0].What != "interface Tunnel0" || !strings.Contains(problems[0].Why, "tunnel tos") {
 		t.Errorf("problems: %v", problems)
 	}
 }

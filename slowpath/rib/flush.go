@@ -11,6 +11,9 @@ import (
 // Flush works out what changed since the last Flush and applies it in one batch. What the fast path has no room for
 // is kept and shown by Refused; an error means that the batch was malformed, which is a bug, and changed nothing.
 func (r *RIB) Flush() error {
+	if r.retry {
+		r.tryAgain()
+	}
 	if r.linksMove || r.routesMove {
 		r.linksMove = false
 		r.touchUnderlay()
@@ -47,7 +50,7 @@ func (r *RIB) Flush() error {
 	if err != nil {
 		return fmt.Errorf("rib: %w", err)
 	}
-	r.refused = refused
+	r.account(&b, refused)
 	return nil
 }
 
@@ -80,7 +83,7 @@ func (r *RIB) settle(e *entry) (released []*hop) {
 			}
 		}
 		r.batch.Routes = append(r.batch.Routes, fib.Route{VRF: e.vrf, Prefix: e.prefix, Paths: paths})
-	case !installed && e.in:
+	case !installed && (e.in || r.wasRefused(refusedKey{route: key})): // an older one may stand
 		r.batch.DelRoutes = append(r.batch.DelRoutes, key)
 	}
 	released, e.installed, e.special, e.in = e.installed, hops, special, installed
@@ -165,7 +168,7 @@ func (r *RIB) settleHops() {
 			r.watch(h, NextHop{})
 			delete(r.hops, h.key)
 			delete(r.byID, h.id)
-			if h.installed {
+			if h.installed || r.wasRefused(refusedKey{adj: h.id}) {
 				r.batch.DelAdjacencies = append(r.batch.DelAdjacencies, h.id)
 			}
 			r.freed = append(r.freed, h.id)

@@ -1,6 +1,7 @@
 package rib
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -124,5 +125,40 @@ func TestPortDown(t *testing.T) {
 	flush(t, r)
 	if f.ports[2].MAC != lan.MAC {
 		t.Errorf("up again: %+v", f.ports[2])
+	}
+}
+
+// What the fast path had no room for is said again once something went away, and shown until then.
+func TestRefused(t *testing.T) {
+	r, f, _ := newTest(t)
+	flush(t, r)
+	full := errors.New("no room")
+	f.refuse = func(b *fib.Batch) (out []fib.Refusal) {
+		for _, a := range b.Adjacencies {
+			out = append(out, fib.Refusal{What: "adjacency", Err: full, Adj: a.ID})
+		}
+		for _, e := range b.Routes {
+			out = append(out, fib.Refusal{What: "route " + e.Prefix.String(), Err: full, Route: fib.RouteKey{VRF: e.VRF, Prefix: e.Prefix}})
+		}
+		b.Adjacencies, b.Routes = nil, nil
+		return out
+	}
+	one := StaticRoute{Prefix: pfx("10.9.0.0/16"), Hops: []NextHop{{Addr: addr("192.0.2.9")}}}
+	r.SetStatics(0, []StaticRoute{one})
+	flush(t, r)
+	if got := r.Refused(); len(got) != 2 || got[1].What != "route 10.9.0.0/16" {
+		t.Fatalf("refused: %+v", got)
+	}
+	f.refuse = nil
+	r.SetStatics(0, []StaticRoute{one, {Prefix: pfx("10.8.0.0/16")}})
+	r.SetStatics(0, []StaticRoute{one})
+	flush(t, r)
+	r.SetStatics(0, []StaticRoute{one, {Prefix: pfx("10.8.0.0/16")}})
+	flush(t, r)
+	r.SetStatics(0, []StaticRoute{one}) // a route goes: there is room
+	flush(t, r)
+	flush(t, r)
+	if a := f.path(t, "10.9.0.0/16"); a.Kind != fib.AdjGlean || len(r.Refused()) != 0 {
+		t.Errorf("after there was room: %+v, refused %+v", a, r.Refused())
 	}
 }

@@ -110,7 +110,8 @@ type RIB struct {
 	dirtyGroup map[string]struct{} // tunnels whose list changed
 	batch      fib.Batch
 	freed      []fib.AdjID
-	refused    []fib.Refusal
+	refused    map[refusedKey]fib.Refusal // what the fast path did not install, and is to be tried again
+	retry      bool                       // something was taken away: there may be room now
 	statics    map[fib.VRF][]StaticRoute
 }
 
@@ -123,7 +124,7 @@ func New(apply func(*fib.Batch) ([]fib.Refusal, error), n Neighbours) *RIB {
 		dirty: make(map[*entry]struct{}), dirtyHops: make(map[*hop]struct{}),
 		ids: idPool[fib.AdjID]{next: fib.FirstAdj}, groups: idPool[fib.GroupID]{next: 1},
 		dirtyGroup: make(map[string]struct{}),
-		statics:    make(map[fib.VRF][]StaticRoute),
+		statics:    make(map[fib.VRF][]StaticRoute), refused: make(map[refusedKey]fib.Refusal),
 	}
 }
 
@@ -418,9 +419,6 @@ func (r *RIB) PathMTU(name string, nbma netip.Addr, mtu uint16) bool {
 	}
 	return peer
 }
-
-// Refused lists what the fast path had no room for at the last Flush that touched it.
-func (r *RIB) Refused() []fib.Refusal { return slices.Clone(r.refused) }
 
 // Interfaces lists the names of the interfaces, sorted.
 func (r *RIB) Interfaces() []string { return slices.Sorted(maps.Keys(r.ifaces)) }

@@ -20,6 +20,7 @@ type fakeFIB struct {
 	groups  map[fib.GroupID][]fib.AdjID
 	tunnels map[fib.TunnelID]fib.Tunnel
 	ports   map[fib.PortID]fib.Port
+	refuse  func(*fib.Batch) []fib.Refusal // takes what it refuses out of the batch
 	batches int
 	entries int
 }
@@ -31,6 +32,10 @@ func newFakeFIB(t testing.TB) *fakeFIB {
 
 func (f *fakeFIB) apply(b *fib.Batch) ([]fib.Refusal, error) {
 	f.batches++
+	var refused []fib.Refusal
+	if f.refuse != nil {
+		refused = f.refuse(b)
+	}
 	f.entries += len(b.Adjacencies) + len(b.Routes) + len(b.DelRoutes) + len(b.DelAdjacencies)
 	for _, p := range b.Ports {
 		f.ports[p.ID] = p
@@ -63,7 +68,7 @@ func (f *fakeFIB) apply(b *fib.Batch) ([]fib.Refusal, error) {
 		delete(f.ports, id)
 	}
 	f.check()
-	return nil, nil
+	return refused, nil
 }
 
 // check looks for dangling references and for adjacencies that nothing uses.

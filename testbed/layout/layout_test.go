@@ -93,6 +93,7 @@ var rules = []struct {
 	{"ctl/cli", []string{"ctl/api", "ctl/show", "ctl/config/grammar", "fastpath/fib"}, "the command line talks to the API"},
 	{"ctl/gateway", []string{"ctl/config", "ctl/config/...", "ctl/show", "slowpath", "slowpath/...", "fastpath", "fastpath/...", "bpf"}, "the composition root is below the API"},
 	{"ctl/cmd/...", []string{"ctl/...", "slowpath/nhrp"}, "mains are tiny"},
+	{"perf", []string{"..."}, "measures anything"},
 	{"perf/...", []string{"..."}, "measures anything"},
 	{"testbed/...", []string{"..."}, "tests anything"},
 }

@@ -65,6 +65,10 @@ func (d *naved) Reload() error {
 	if err == nil {
 		d.gw.Do(func(time.Time, *gateway.Core) { d.limit.follow(tree.Logging.DMVPNInterval) })
 	}
+	if errors.Is(err, gateway.ErrPartly) {
+		d.log.Error("the configuration was read again, with faults", "error", err)
+		return err
+	}
 	if err != nil {
 		d.log.Error("the configuration was not read again; the running one stands", "error", err)
 		return fmt.Errorf("the running configuration stands: %w", err)
