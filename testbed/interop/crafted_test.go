@@ -37,7 +37,7 @@ func TestCrafted(t *testing.T) {
 			}
 		})
 	}
-	hubWellFormed(t, s)
+	t.Run("tshark", func(t *testing.T) { hubWellFormed(t, s) })
 }
 
 // hubWellFormed checks that tshark, which sees what is wrong with the stranger's packets, sees nothing wrong with the
