@@ -151,7 +151,7 @@ func (l *Lab) StartRouter(node string) error {
 	}
 	c := l.NS(node).Command(filepath.Join(l.Bin, "naved"), args...)
 	c.Stdout, c.Stderr = log, log
-	c.Env = append(os.Environ(), "GORACE=halt_on_error=1")
+	c.Env = environment()
 	c.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
 	if err := c.Start(); err != nil {
 		return fmt.Errorf("topo: start naved in %s: %w", node, err)
@@ -190,12 +190,17 @@ func (l *Lab) WaitReady(node string, limit time.Duration) error {
 // Nave runs the nave tool against a router's naved.
 func (l *Lab) Nave(node string, words ...string) (string, error) {
 	c := exec.Command(filepath.Join(l.Bin, "nave"), append([]string{"--socket", l.Socket(node)}, words...)...)
+	c.Env = environment()
 	out, err := c.CombinedOutput()
 	if err != nil {
 		return string(out), fmt.Errorf("nave %s on %s: %w: %s", strings.Join(words, " "), node, err, out)
 	}
 	return string(out), nil
 }
+
+// environment is that of nave's programs: built under the race detector they end at the first race, and need no second
+// of waiting at their end for others.
+func environment() []string { return append(os.Environ(), "GORACE=halt_on_error=1 atexit_sleep_ms=0") }
 
 // Signal sends a signal to a router's naved.
 func (l *Lab) Signal(node string, s unix.Signal) error {
