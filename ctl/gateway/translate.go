@@ -296,7 +296,7 @@ func (t *translation) nhrp(i *config.Interface, in *rib.Interface) {
 	n := &i.NHRP
 	packets, every := n.SendLimit()
 	out := nhrp.Interface{
-		Name: i.Name, ID: uint16(in.Tunnel.ID), VRF: i.VRF, Address: in.Addrs[0], Destination: in.Tunnel.Remote,
+		Name: i.Name, ID: uint16(in.Tunnel.ID), VRF: i.VRF, Address: in.Addrs[0], Secondary: append([]netip.Prefix(nil), in.Addrs[1:]...), Destination: in.Tunnel.Remote,
 		Protected: in.Tunnel.Protected, NetworkID: n.NetworkID, Authentication: nhrp.Secret(n.Authentication.Reveal()),
 		HoldTime: n.Hold(), RegistrationTimeout: n.RegistrationTimeout, NoUnique: n.NoUnique,
 		MulticastStatic: slices.Clone(n.Multicast), MulticastDynamic: n.MulticastDynamic, Fallback: n.NHSFallback,

@@ -3,6 +3,7 @@ package nhrp
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -21,9 +22,10 @@ type Interface struct {
 	ID          uint16       // the fast path's number; only copied to Status
 	VRF         string       // `ip vrf forwarding`; interfaces of one VRF and one NetworkID are one NHRP network
 	Address     netip.Prefix // tunnel address with its mask
-	NBMA        netip.Addr   // tunnel source; the zero Addr while unknown (DHCP pending)
-	Destination netip.Addr   // `tunnel destination` of point-to-point GRE; the zero Addr for multipoint
-	Protected   bool         // `tunnel protection`: peers are ready only when PeerState says so
+	Secondary   []netip.Prefix
+	NBMA        netip.Addr // tunnel source; the zero Addr while unknown (DHCP pending)
+	Destination netip.Addr // `tunnel destination` of point-to-point GRE; the zero Addr for multipoint
+	Protected   bool       // `tunnel protection`: peers are ready only when PeerState says so
 
 	NetworkID      uint32 // `ip nhrp network-id`; 0: NHRP is off
 	Authentication Secret // `ip nhrp authentication`; at most 8 bytes for other makers' sake
@@ -46,6 +48,15 @@ type Interface struct {
 	MTU                 uint16 // advertised in client information entries, bytes; advisory
 	// IdleTimeout takes down spoke-to-spoke entries that carried no traffic for so long; zero leaves them to the holding time.
 	IdleTimeout time.Duration
+}
+
+// onTunnel tells whether an address belongs to the tunnel's subnets, so that whoever registers it takes nothing from
+// others. A tunnel whose own address has no subnet takes all.
+func (i *Interface) onTunnel(a netip.Addr) bool {
+	if i.Address.IsSingleIP() || i.Address.Contains(a) {
+		return true
+	}
+	return slices.ContainsFunc(i.Secondary, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // Map is a static mapping: Protocol is reached at NBMA.

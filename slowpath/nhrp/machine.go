@@ -159,6 +159,15 @@ func (m *Machine) isSelf(ifc *iface, a netip.Addr) (self bool) {
 	return self
 }
 
+// belongs tells whether an address is in a subnet of the interface's network.
+func (m *Machine) belongs(ifc *iface, a netip.Addr) (ok bool) {
+	m.sameNetwork(ifc.net, func(i *iface) bool {
+		ok = ok || i.cfg.onTunnel(a)
+		return !ok
+	})
+	return ok
+}
+
 // isOwnNBMA tells whether a is one of our tunnel sources.
 func (m *Machine) isOwnNBMA(a netip.Addr) bool {
 	for _, i := range m.order {

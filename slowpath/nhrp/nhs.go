@@ -194,7 +194,13 @@ func (n *nhs) expire(m *Machine) {
 		n.awaiting = true
 	}
 	m.register(n)
-	m.timers.set(&n.timer, n, m.now.Add(m.backoff(n.tries)))
+	// Three unanswered requests say that the server is down. However short renewals are, that is known before three
+	// of them have passed.
+	wait := m.backoff(n.tries)
+	if !n.down {
+		wait = min(wait, ifc.renewal()/2)
+	}
+	m.timers.set(&n.timer, n, m.now.Add(wait))
 }
 
 // register sends a registration request (RFC 2332 section 5.2.3).

@@ -83,6 +83,23 @@ func TestDualHubFailover(t *testing.T) {
 	sp[0].wantNHS("RR")
 }
 
+// However short renewals are, a dead hub is known before three of them have passed.
+func TestFailoverOfShortRenewals(t *testing.T) {
+	for _, every := range []time.Duration{2 * time.Second, 3 * time.Second, 10 * time.Second} {
+		n, hubs, sp := dual(t, func(i *Interface) { i.RegistrationTimeout = every })
+		n.quiet = true
+		n.run(5 * every)
+		hubs[0].down = true
+		died := n.now
+		for len(sp[0].logged(LogNHSDown)) == 0 && n.now.Sub(died) < time.Hour {
+			n.run(100 * time.Millisecond)
+		}
+		if d := n.now.Sub(died); d > 3*every {
+			t.Errorf("renewals every %v: down after %v", every, d)
+		}
+	}
+}
+
 // A request that the first server does not answer goes to the second, before the first counts as down.
 func TestResolutionTriesTheNextServer(t *testing.T) {
 	n, hubs, sp := dual(t)

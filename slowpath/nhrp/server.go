@@ -84,8 +84,8 @@ func (m *Machine) admit(p *packet, c *nhrpmsg.CIE, unique bool) nhrpmsg.Code {
 		proto = c.Proto
 	}
 	if c.NBMA.IsValid() && c.NBMA != claimed || c.Bits(proto) != proto.BitLen() || !unicast(proto) || m.isLocal(ifc, proto) ||
-		proto == broadcast(ifc.cfg.Address) {
-		return nhrpmsg.Prohibited // for others, for whole networks, for us, for everybody
+		proto == broadcast(ifc.cfg.Address) || !m.belongs(ifc, proto) {
+		return nhrpmsg.Prohibited // for others, for whole networks, for us, for everybody, for somewhere else
 	}
 	if old := m.findHost(ifc, proto); old != nil {
 		if code, done := m.occupied(p, old, claimed, unique); done {

@@ -99,6 +99,7 @@ func TestAdmission(t *testing.T) {
 		{"the static peer itself", nil, "10.0.0.50", "192.0.2.50", nil, nhrpmsg.Success, ""},
 		{"third party's NBMA", nil, "10.0.0.11", "192.0.2.11", func(m *nhrpmsg.Message) { m.CIEs[0].NBMA = ip("192.0.2.98") }, nhrpmsg.Prohibited, ""},
 		{"our own address in an entry", nil, "10.0.0.11", "192.0.2.11", func(m *nhrpmsg.Message) { m.CIEs[0].Proto = ip("10.0.0.1") }, nhrpmsg.Prohibited, ""},
+		{"an address outside the tunnel's subnet", nil, "8.8.8.8", "192.0.2.11", nil, nhrpmsg.Prohibited, ""},
 		{"the broadcast address", nil, "10.0.0.255", "192.0.2.11", nil, nhrpmsg.Prohibited, ""},
 		{"own address for an unknown server", nil, "10.0.0.11", "192.0.2.11", func(m *nhrpmsg.Message) { m.DstProto = m.SrcProto }, nhrpmsg.Success, "192.0.2.11"},
 		{"broadcast for an unknown server", nil, "10.0.0.11", "192.0.2.11", func(m *nhrpmsg.Message) { m.DstProto = ip("10.0.0.255") }, nhrpmsg.Success, "192.0.2.11"},
