@@ -58,8 +58,6 @@ func (s *Session) Run(line string) error {
 
 // explain says what is wrong with a command, as IOS marks it, and what there is.
 func explain(line string, bad *grammar.Error) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s\n%s", line, strings.Repeat(" ", max(0, bad.Column-1))+"^", bad.Error())
 	var known []string
 	first, _, _ := strings.Cut(strings.TrimSpace(line), " ")
 	for _, c := range table.Commands {
@@ -72,7 +70,8 @@ func explain(line string, bad *grammar.Error) error {
 			known = append(known, "  "+c.Syntax)
 		}
 	}
-	return fmt.Errorf("%s\ncommands:\n%s", b.String(), strings.Join(known, "\n"))
+	// The line has lines of its own: whoever prints the error puts something in front of it.
+	return fmt.Errorf("%w\n  %s\n  %s^\ncommands:\n%s", bad, line, strings.Repeat(" ", max(0, bad.Column-1)), strings.Join(known, "\n"))
 }
 
 // whole makes a show function of one that knows no interfaces.

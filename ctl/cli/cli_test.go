@@ -164,7 +164,7 @@ func TestErrorsNameFewCommands(t *testing.T) {
 		t.Errorf("clear everything: %v", err)
 	}
 	_, _, err = runLine("show dmvpn intreface tu0", false)
-	if err == nil || !strings.Contains(err.Error(), "\n           ^\n") {
+	if err == nil || !strings.Contains(err.Error(), "\n  show dmvpn intreface tu0\n             ^\n") {
 		t.Errorf("the mark stands wrong:\n%v", err)
 	}
 }
