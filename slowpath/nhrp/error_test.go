@@ -98,9 +98,8 @@ func TestErrorCodes(t *testing.T) {
 // What must not be answered at all.
 func TestSilence(t *testing.T) {
 	hub := solo(t, hubConfig(), nil)
-	reg, _ := (&nhrpmsg.Message{}).Append(nil)
 	m := registration("10.0.0.11", "192.0.2.11")
-	reg, _ = m.Append(nil)
+	reg, _ := m.Append(nil)
 	flipped := bytes.Clone(reg)
 	flipped[30] ^= 1
 	mars := bytes.Clone(reg)
