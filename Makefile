@@ -5,7 +5,7 @@ export CGO_ENABLED ?= 0
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 
-.PHONY: build demo test unit fuzz bench lint generate install clean
+.PHONY: build demo test unit fuzz bench lint vuln generate install clean
 
 build: ## static binaries in bin/
 	$(GO) build -trimpath -o bin/ ./ctl/cmd/... ./testbed/cmd/...
@@ -34,8 +34,10 @@ fuzz: ## every fuzz target for FUZZTIME
 bench: ## the fast path, in memory
 	$(GO) test -run '^$$' -bench . -benchmem ./fastpath/...
 
-lint: ## linters and known vulnerabilities
+lint: ## linters
 	$(GO) run $(GOLANGCI) run ./...
+
+vuln: ## known vulnerabilities; asks the Go vulnerability database
 	$(GO) run $(GOVULNCHECK) ./...
 
 generate: ## the XDP program (needs clang, llvm and libbpf-dev)

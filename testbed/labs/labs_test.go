@@ -2,6 +2,7 @@ package labs
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -305,4 +306,41 @@ func TestTTL(t *testing.T) {
 	if err == nil || !strings.Contains(out, "From 10.1.0.1") || !strings.Contains(out, "Net Unreachable") {
 		t.Errorf("an address without a route: %v: %s", err, out)
 	}
+}
+
+// systemd hears that the daemon is ready, lives, reads its configuration again and stops.
+func TestNotify(t *testing.T) {
+	need.Root(t)
+	path := t.TempDir() + "/notify"
+	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: path})
+	must(t, err)
+	defer socket.Close()
+	t.Setenv("NOTIFY_SOCKET", path)
+	t.Setenv("WATCHDOG_USEC", "400000")
+	hear := func(want string) {
+		t.Helper()
+		buf := make([]byte, 512)
+		must(t, socket.SetReadDeadline(time.Now().Add(10*time.Second)))
+		for {
+			n, err := socket.Read(buf)
+			if err != nil {
+				t.Fatalf("waiting for %s: %v", want, err)
+			}
+			if strings.Contains(string(buf[:n]), want) {
+				return
+			}
+		}
+	}
+	top := phase3().Topology
+	l := topo.ForTest(t, top)
+	for range top.Routers() {
+		hear("READY=1")
+	}
+	hear("WATCHDOG=1")
+	hear("WATCHDOG=1")
+	must(t, l.Signal("spoke1", unix.SIGHUP))
+	hear("RELOADING=1")
+	hear("READY=1")
+	must(t, l.StopRouter("spoke1", unix.SIGTERM))
+	hear("STOPPING=1")
 }
