@@ -40,13 +40,12 @@ func (h *Host) Close() { h.nl.Close() }
 
 // Link is a netdev.
 type Link struct {
-	Name    string
-	Index   int
-	MAC     [6]byte
-	MTU     int
-	Up      bool // administratively up, with carrier
-	Queues  int  // RX queues
-	Virtual bool // a veth: no NIC behind it
+	Name   string
+	Index  int
+	MAC    [6]byte
+	MTU    int
+	Up     bool // administratively up, with carrier
+	Queues int  // RX queues
 }
 
 // Link finds a netdev by name.
@@ -60,7 +59,7 @@ func (h *Host) Link(name string) (Link, error) {
 
 func describe(l netlink.Link) Link {
 	a := l.Attrs()
-	out := Link{Name: a.Name, Index: a.Index, MTU: a.MTU, Queues: max(1, a.NumRxQueues), Virtual: l.Type() == "veth"}
+	out := Link{Name: a.Name, Index: a.Index, MTU: a.MTU, Queues: max(1, a.NumRxQueues)}
 	copy(out.MAC[:], a.HardwareAddr)
 	const running = net.FlagUp | net.FlagRunning
 	out.Up = a.Flags&net.FlagUp != 0 && (a.RawFlags&unix.IFF_RUNNING != 0 || a.Flags&running == running)

@@ -17,7 +17,8 @@ const neighbourUse = 0x01
 const valid = netlink.NUD_REACHABLE | netlink.NUD_STALE | netlink.NUD_DELAY | netlink.NUD_PROBE | netlink.NUD_PERMANENT
 
 // Keep has the kernel resolve a neighbour and keep it resolved, though nave's frames bypass the kernel and never
-// confirm it (NTF_EXT_MANAGED, Linux 5.16; before that the entry is used once, and Refresh must be called).
+// confirm it (NTF_EXT_MANAGED, Linux 5.16; before that the entry is used once, and ages until traffic of the
+// box itself, or a packet without a next hop, uses it again).
 func (h *Host) Keep(name string, addr netip.Addr) error {
 	err := h.neighbour(name, addr, 0, netlink.NTF_EXT_MANAGED)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
