@@ -34,8 +34,12 @@ const (
 // GroupID numbers a replication list, from 1. Zero means none.
 type GroupID uint32
 
-// SAID numbers a security association. Zero means none: packets leave in clear.
+// SAID numbers one direction of a security association, densely from 1. Zero means none: packets leave in clear.
 type SAID uint32
+
+// ProtectionID numbers the tunnels that share their security associations: one tunnel with `tunnel protection`, or all
+// of one profile and source with `shared`. Zero means none.
+type ProtectionID uint32
 
 // Port is a link that packets come from and leave by.
 type Port struct {
@@ -66,8 +70,9 @@ type Tunnel struct {
 	Network  uint32     // NHRP network-id; tunnels of one network-id are one network. 0: no NHRP
 	Redirect bool       // `ip nhrp redirect`: punt Redirect for what leaves by the network it came from
 	Group    GroupID    // where transit multicast of the tunnel goes; 0 drops it
-	// Protected tunnels take only packets that came out of an SA (fail closed).
-	Protected bool
+	// Protected tunnels take only packets that came out of an SA of this Protection (fail closed).
+	Protected  bool
+	Protection ProtectionID
 }
 
 // AdjKind says what an adjacency does with a packet.
@@ -97,8 +102,11 @@ type Adjacency struct {
 	Tunnel TunnelID // the tunnel interface it belongs to; 0 for a link
 	VRF    VRF      // of the interface (for Glean and Resolve punts)
 	Inner  []byte   // GRE header, as long as MaxInner at most; protocol field 0x0800
-	SA     SAID
-	Outer  []byte // Ethernet header, then for a tunnel the outer IPv4 header (TTL set, DF clear, length and checksum zero)
+	SA     SAID     // outbound ESP; 0: none
+	AH     SAID     // outbound AH, put on after Outer, over SA's packet where there is one; 0: none
+	// Outer is the Ethernet header, then for a tunnel the outer IPv4 header (TTL set, DF clear, length and checksum zero; its protocol is GRE's,
+	// and becomes ESP's, AH's or UDP's with the SA), then for ESP in UDP the UDP header (length and checksum zero).
+	Outer []byte
 	// MTU is the largest IP packet taken before Inner, bytes: `ip mtu` of the tunnel, or the link's MTU.
 	MTU uint16
 	// LinkMTU is the largest outer IP packet that Port takes; what is larger is fragmented after encapsulation.
@@ -136,9 +144,10 @@ type Group struct {
 	Members []AdjID
 }
 
-// Batch is entries to install and to remove, applied together. Removals come after installs, so that a batch
+// Batch is entries to install and to remove, applied together. SAs come first and go last. Removals come after installs, so that a batch
 // can point routes elsewhere and then take away the adjacency they used. Removing what does not exist is no error.
 type Batch struct {
+	SAs         []SA
 	Ports       []Port
 	Tunnels     []Tunnel
 	Adjacencies []Adjacency
@@ -150,11 +159,12 @@ type Batch struct {
 	DelAdjacencies []AdjID
 	DelTunnels     []TunnelID
 	DelPorts       []PortID
+	DelSAs         []SAID
 }
 
 // Empty tells whether the batch says nothing.
 func (b *Batch) Empty() bool {
-	return len(b.Ports)+len(b.Tunnels)+len(b.Adjacencies)+len(b.Groups)+len(b.Routes)+
+	return len(b.SAs)+len(b.DelSAs)+len(b.Ports)+len(b.Tunnels)+len(b.Adjacencies)+len(b.Groups)+len(b.Routes)+
 		len(b.DelRoutes)+len(b.DelGroups)+len(b.DelAdjacencies)+len(b.DelTunnels)+len(b.DelPorts) == 0
 }
 
@@ -169,4 +179,5 @@ type Refusal struct {
 	Adj    AdjID
 	Group  GroupID
 	Route  RouteKey
+	SA     SAID
 }
