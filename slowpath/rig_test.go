@@ -11,6 +11,7 @@ import (
 	"nave/fastpath"
 	"nave/fastpath/fib"
 	"nave/fastpath/packet"
+	"nave/slowpath/ike"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/nhrp/nhrpmsg"
 	"nave/slowpath/rib"
@@ -102,8 +103,14 @@ type delivery struct {
 type host struct {
 	wanted, resolved []nextHop
 	delivered        []delivery
-	logs             []nhrp.Log
+	logs             []Event
 	routes           []rib.Route
+	sent             []sentIKE
+}
+
+type sentIKE struct {
+	path   ike.Path
+	packet []byte
 }
 
 func (h *host) Want(iface string, a netip.Addr) { h.wanted = append(h.wanted, nextHop{iface, a}) }
@@ -115,7 +122,9 @@ func (h *host) Deliver(tunnel string, packet []byte) {
 	h.delivered = append(h.delivered, delivery{tunnel, slices.Clone(packet)})
 }
 func (h *host) Routes(_ fib.VRF, routes []rib.Route) { h.routes = routes }
-func (h *host) Log(l nhrp.Log)                       { h.logs = append(h.logs, l) }
+func (h *host) Log(e Event)                          { h.logs = append(h.logs, e) }
+func (h *host) SendIKE(p ike.Path, b []byte)         { h.sent = append(h.sent, sentIKE{p, b}) }
+func (h *host) SendNATKeepalive(ike.Path)            {}
 
 // Numbers of the rig's interfaces.
 const (

@@ -7,6 +7,7 @@ import (
 
 	"nave/fastpath"
 	"nave/fastpath/fib"
+	"nave/slowpath/ike"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/punt"
 	"nave/slowpath/reassembly"
@@ -29,8 +30,18 @@ type Linux interface {
 	Deliver(tunnel string, packet []byte)
 	// Routes makes these the routes by which the box's own programs reach what nave reaches.
 	Routes(vrf fib.VRF, routes []rib.Route)
+	// SendIKE sends an IKE message from p.Local to p.Remote by UDP; from port 4500 with four zero bytes in front. The callee owns b.
+	SendIKE(p ike.Path, b []byte)
+	// SendNATKeepalive sends the one byte 0xFF (RFC 3948 section 2.3).
+	SendNATKeepalive(p ike.Path)
 	// Log takes what an operator may want to know.
-	Log(nhrp.Log)
+	Log(Event)
+}
+
+// Event is what an operator may want to know: an nhrp.Log, ike.Log or dmvpn.Log. It never holds a secret.
+type Event interface {
+	// About names the kind of event.
+	About() string
 }
 
 // Router is the control plane of one box.
@@ -162,6 +173,16 @@ func (r *Router) Neighbour(iface string, addr netip.Addr, mac [6]byte, ok bool) 
 // Clear takes down NHRP entries and the sessions that stand on them.
 func (r *Router) Clear(c nhrp.Clear) {
 	_ = r.step(func() { r.carryOut(r.nhrp.Handle(r.now, c)) })
+}
+
+// ClearIKE takes down IKE SAs and their children; what is still wanted begins again.
+func (r *Router) ClearIKE(c ike.Clear) {
+	_ = r.step(func() {})
+}
+
+// IKE takes a message that came by UDP port 500, or by 4500 without the four zero bytes in front. The Router keeps no part of b.
+func (r *Router) IKE(p ike.Path, b []byte) {
+	_ = r.step(func() {})
 }
 
 // ClearStatistics zeroes NHRP counters.

@@ -3,6 +3,8 @@ package slowpath
 import (
 	"nave/fastpath"
 	"nave/fastpath/fib"
+	"nave/slowpath/dmvpn"
+	"nave/slowpath/ike"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/reassembly"
 	"nave/slowpath/rib"
@@ -11,6 +13,8 @@ import (
 // Status is a copy of what a Router knows, for show output.
 type Status struct {
 	NHRP       nhrp.Status
+	IKE        ike.Status
+	Sessions   dmvpn.Status // of protected tunnels
 	Routes     map[fib.VRF][]rib.Route
 	Interfaces []rib.Interface
 	Refused    []string                    // entries that the fast path has no room for

@@ -10,14 +10,14 @@ import (
 
 	"nave/fastpath"
 	"nave/fastpath/fib"
-	"nave/slowpath/nhrp"
+	"nave/slowpath/ike"
 	"nave/slowpath/rib"
 )
 
 // box stands in for the fast path and for Linux, and counts.
 type box struct {
 	batches []fib.Batch
-	logs    []nhrp.Log
+	logs    []Event
 }
 
 func (b *box) Apply(batch *fib.Batch) ([]fib.Refusal, error) {
@@ -31,7 +31,9 @@ func (b *box) Unwant(string, netip.Addr)                   {}
 func (b *box) Resolve(string, netip.Addr)                  {}
 func (b *box) Deliver(string, []byte)                      {}
 func (b *box) Routes(fib.VRF, []rib.Route)                 {}
-func (b *box) Log(l nhrp.Log)                              { b.logs = append(b.logs, l) }
+func (b *box) Log(e Event)                                 { b.logs = append(b.logs, e) }
+func (b *box) SendIKE(ike.Path, []byte)                    {}
+func (b *box) SendNATKeepalive(ike.Path)                   {}
 
 var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 

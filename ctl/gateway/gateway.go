@@ -14,9 +14,9 @@ import (
 	"nave/bpf"
 	"nave/ctl/config"
 	"nave/fastpath"
+	"nave/slowpath"
 	"nave/slowpath/host"
 	"nave/slowpath/loop"
-	"nave/slowpath/nhrp"
 	"nave/slowpath/punt"
 )
 
@@ -27,8 +27,11 @@ type Options struct {
 	Copy   bool              // AF_XDP without zero-copy, for drivers whose zero-copy is broken
 	Log    *slog.Logger
 	// Event takes what the protocols report. It must not block.
-	Event func(nhrp.Log)
+	Event func(Event)
 }
+
+// Event is what the protocols report: an nhrp.Log, ike.Log or dmvpn.Log.
+type Event = slowpath.Event
 
 // Gateway is a running box.
 type Gateway struct {

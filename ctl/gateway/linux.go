@@ -9,8 +9,9 @@ import (
 	"time"
 
 	"nave/fastpath/fib"
+	"nave/slowpath"
 	"nave/slowpath/host"
-	"nave/slowpath/nhrp"
+	"nave/slowpath/ike"
 	"nave/slowpath/rib"
 )
 
@@ -106,8 +107,14 @@ func (l *linux) Routes(_ fib.VRF, routes []rib.Route) {
 	})
 }
 
-// Log passes on what NHRP reports.
-func (l *linux) Log(e nhrp.Log) {
+// SendIKE implements slowpath.Linux.
+func (l *linux) SendIKE(ike.Path, []byte) {}
+
+// SendNATKeepalive implements slowpath.Linux.
+func (l *linux) SendNATKeepalive(ike.Path) {}
+
+// Log passes on what the protocols report.
+func (l *linux) Log(e slowpath.Event) {
 	if l.g.opt.Event != nil {
 		l.g.opt.Event(e)
 	}

@@ -123,6 +123,9 @@ type Log struct {
 	Text       string
 }
 
+// About names what the log is about, for whoever limits how often it is written.
+func (l Log) About() string { return "ike " + l.Kind.String() + " " + l.Why.String() }
+
 func (Send) effect()         {}
 func (NATKeepalive) effect() {}
 func (Install) effect()      {}

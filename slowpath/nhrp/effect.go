@@ -123,6 +123,9 @@ type Log struct {
 	Interval time.Duration
 }
 
+// About names what the log is about, for whoever limits how often it is written.
+func (l Log) About() string { return "nhrp " + l.Kind.String() }
+
 func (Send) effect()         {}
 func (Bind) effect()         {}
 func (Unbind) effect()       {}

@@ -39,6 +39,7 @@ type PeerState struct {
 	Iface string
 	NBMA  netip.Addr
 	Up    bool
+	IPsec bool // not up, but IKE is done with the peer: only for show output
 }
 
 // RoutesChanged says that answers given and shortcuts in use are to be looked at again. One event may stand for many changes.

@@ -81,7 +81,8 @@ func (s *script) event() Event {
 	case 2:
 		return Used{ifc, s.nbma()}
 	case 3:
-		return PeerState{ifc, s.nbma(), s.byte()&1 != 0}
+		b := s.byte()
+		return PeerState{Iface: ifc, NBMA: s.nbma(), Up: b&1 != 0, IPsec: b&2 != 0}
 	case 4:
 		return RoutesChanged{}
 	case 5:

@@ -55,6 +55,7 @@ type peer struct {
 	refs     int // entries, servers and lists that use it
 	entries  []*entry
 	ready    bool
+	ipsec    bool      // not ready, but IKE is done
 	since    time.Time // of ready; the zero Time: never was
 	lastUsed time.Time
 	mcast    int // reasons to replicate to it
@@ -107,10 +108,13 @@ func (m *Machine) peerState(ev PeerState) {
 		return
 	}
 	p := ifc.peers[ev.NBMA]
-	if p == nil || p.ready == ev.Up {
+	if p == nil {
 		return
 	}
-	m.setReady(p, ev.Up)
+	p.ipsec = ev.IPsec
+	if p.ready != ev.Up {
+		m.setReady(p, ev.Up)
+	}
 }
 
 func (m *Machine) setReady(p *peer, up bool) {

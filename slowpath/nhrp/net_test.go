@@ -154,7 +154,7 @@ func (b *box) do(effects []Effect) {
 		case PeerWanted:
 			b.wanted[e.NBMA] = true
 			if !b.hold {
-				b.event(PeerState{e.Iface, e.NBMA, true})
+				b.event(PeerState{Iface: e.Iface, NBMA: e.NBMA, Up: true})
 			}
 		case PeerReleased:
 			delete(b.wanted, e.NBMA)

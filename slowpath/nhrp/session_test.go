@@ -26,7 +26,7 @@ func TestSessionFirst(t *testing.T) {
 	}
 	sp[0].wantAt("10.0.0.12/32", "192.0.2.1")
 	// The owner's session comes up: its answer goes out, by the direct path.
-	sp[1].event(PeerState{"Tunnel0", ip("192.0.2.11"), true})
+	sp[1].event(PeerState{Iface: "Tunnel0", NBMA: ip("192.0.2.11"), Up: true})
 	n.run(100 * time.Millisecond)
 	n.wantLadder("sp2>sp1 Resolution Reply")
 	sp[1].wantAt("10.0.0.11/32", "192.0.2.11")
@@ -38,13 +38,13 @@ func TestSessionFirst(t *testing.T) {
 	if p := st.Interfaces[0].Peers[1]; p.NBMA != ip("192.0.2.12") || p.Stage != StageIKE || !p.NoSocket || !p.Since.IsZero() {
 		t.Errorf("peer %+v", p)
 	}
-	sp[0].event(PeerState{"Tunnel0", ip("192.0.2.12"), true})
+	sp[0].event(PeerState{Iface: "Tunnel0", NBMA: ip("192.0.2.12"), Up: true})
 	sp[0].wantAt("10.0.0.12/32", "192.0.2.12")
 	if b := sp[0].binds[key{"Tunnel0", pfx("10.0.0.12/32")}]; b.Via || b.Kind != BindDynamic {
 		t.Errorf("%+v", b)
 	}
 	// The session goes: so do the direct path and the wish for it.
-	sp[0].event(PeerState{"Tunnel0", ip("192.0.2.12"), false})
+	sp[0].event(PeerState{Iface: "Tunnel0", NBMA: ip("192.0.2.12"), Up: false})
 	sp[0].wantAt("10.0.0.12/32", "")
 	if sp[0].wanted[ip("192.0.2.12")] {
 		t.Error("the session is still wanted")
@@ -54,7 +54,7 @@ func TestSessionFirst(t *testing.T) {
 func TestServerSession(t *testing.T) {
 	n, hub, sp := star(t, 1, protected)
 	// The spoke loses its session with the hub: nothing is lost but the path, and it registers again when it is back.
-	sp[0].event(PeerState{"Tunnel0", ip("192.0.2.1"), false})
+	sp[0].event(PeerState{Iface: "Tunnel0", NBMA: ip("192.0.2.1"), Up: false})
 	sp[0].wantAt("10.0.0.1/32", "")
 	sp[0].wantNHS("E")
 	if sp[0].mcast[ip("192.0.2.1")] {
@@ -62,20 +62,20 @@ func TestServerSession(t *testing.T) {
 	}
 	n.run(5 * time.Minute)
 	n.wantLadder()
-	sp[0].event(PeerState{"Tunnel0", ip("192.0.2.1"), true})
+	sp[0].event(PeerState{Iface: "Tunnel0", NBMA: ip("192.0.2.1"), Up: true})
 	n.run(time.Second)
 	n.wantLadder("sp1>hub Registration Request", "hub>sp1 Registration Reply")
 	sp[0].wantNHS("R")
 	sp[0].wantAt("10.0.0.1/32", "192.0.2.1")
 	// The hub loses the client's: its entry stays for when it is back, and stands in nobody's way.
-	hub.event(PeerState{"Tunnel0", ip("192.0.2.11"), false})
+	hub.event(PeerState{Iface: "Tunnel0", NBMA: ip("192.0.2.11"), Up: false})
 	hub.wantAt("10.0.0.11/32", "")
 	if e, ok := hub.entry("10.0.0.11/32"); !ok || e.Flags&FlagNoSock == 0 {
 		t.Errorf("%+v %v", e, ok)
 	}
-	hub.event(PeerState{"Tunnel0", ip("192.0.2.11"), true})
+	hub.event(PeerState{Iface: "Tunnel0", NBMA: ip("192.0.2.11"), Up: true})
 	hub.wantAt("10.0.0.11/32", "192.0.2.11")
-	hub.event(PeerState{"Tunnel0", ip("192.0.2.11"), false})
+	hub.event(PeerState{Iface: "Tunnel0", NBMA: ip("192.0.2.11"), Up: false})
 	if got := code(t, hub.give("192.0.2.111", registration("10.0.0.11", "192.0.2.111"))); got != nhrpmsg.Success {
 		t.Errorf("the client with a new address: code %d", got)
 	}
@@ -99,7 +99,7 @@ func TestQueueIsBounded(t *testing.T) {
 	if got := sp[1].drops(DropFull); got != 20-queuePerPeer {
 		t.Errorf("%d dropped", got)
 	}
-	out := sp[1].giveEvent(PeerState{"Tunnel0", ip("192.0.2.11"), true})
+	out := sp[1].giveEvent(PeerState{Iface: "Tunnel0", NBMA: ip("192.0.2.11"), Up: true})
 	if len(out) != queuePerPeer {
 		t.Errorf("%d sent", len(out))
 	}

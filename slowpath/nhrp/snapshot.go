@@ -76,7 +76,7 @@ func (n *nhs) status() NHSStatus {
 
 func (p *peer) status() PeerStatus {
 	s := PeerStatus{
-		NBMA: p.nbma, Entries: len(p.entries), Stage: StageIKE, Since: p.since, NoSocket: !p.ready,
+		NBMA: p.nbma, Entries: len(p.entries), Stage: p.session(), Since: p.since, NoSocket: !p.ready,
 		Sent: p.sent, Received: p.received,
 	}
 	if p.ready {
@@ -170,4 +170,12 @@ func (ifc *iface) localEntries(out []EntryStatus) []EntryStatus {
 		})
 	}
 	return out
+}
+
+// session is how far the session of a peer has come that is not ready.
+func (p *peer) session() PeerStage {
+	if p.ipsec {
+		return StageIPsec
+	}
+	return StageIKE
 }

@@ -120,12 +120,13 @@ type PeerStage uint8
 
 // The stages.
 const (
-	StageIKE  PeerStage = iota // waits for the session
-	StageNHRP                  // session ready; waits for NHRP
+	StageIKE   PeerStage = iota // waits for the session
+	StageIPsec                  // the same, and IKE is done
+	StageNHRP                   // session ready; waits for NHRP
 	StageUp
 )
 
-var peerStageNames = [...]string{"IKE", "NHRP", "UP"}
+var peerStageNames = [...]string{"IKE", "IPSEC", "NHRP", "UP"}
 
 // String is the word that IOS shows.
 func (s PeerStage) String() string { return name(peerStageNames[:], int(s)) }

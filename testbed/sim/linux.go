@@ -11,7 +11,8 @@ import (
 	"nave/fastpath/fib"
 	"nave/fastpath/packet"
 	"nave/fastpath/port"
-	"nave/slowpath/nhrp"
+	"nave/slowpath"
+	"nave/slowpath/ike"
 	"nave/slowpath/rib"
 )
 
@@ -29,7 +30,7 @@ type linux struct {
 	asking   map[neighbour]bool
 	routes   []rib.Route // static ones, as the kernel has them
 	stack    stack
-	logs     []nhrp.Log
+	logs     []slowpath.Event
 	verdicts bpf.Verdicts
 }
 
@@ -102,7 +103,13 @@ func (l *linux) Routes(_ fib.VRF, routes []rib.Route) {
 }
 
 // Log implements slowpath.Linux.
-func (l *linux) Log(e nhrp.Log) { l.logs = append(l.logs, e) }
+func (l *linux) Log(e slowpath.Event) { l.logs = append(l.logs, e) }
+
+// SendIKE implements slowpath.Linux.
+func (l *linux) SendIKE(ike.Path, []byte) {}
+
+// SendNATKeepalive implements slowpath.Linux.
+func (l *linux) SendNATKeepalive(ike.Path) {}
 
 func (l *linux) tooBig(local, remote netip.Addr, mtu uint16, quoted []byte) {
 	l.r.core.Router().At(l.r.net.Now()).TooBig(local, remote, mtu, quoted)

@@ -16,6 +16,7 @@ import (
 	"nave/fastpath/fib"
 	"nave/fastpath/port"
 	"nave/fastpath/port/mem"
+	"nave/slowpath"
 	"nave/slowpath/nhrp"
 )
 
@@ -245,8 +246,18 @@ func (r *Router) setTimer() {
 // Core is the router's control plane, for what the Net has no method for.
 func (r *Router) Core() *gateway.Core { return r.core }
 
-// Logs lists what the router logged since it started.
-func (r *Router) Logs() []nhrp.Log { return slices.Clone(r.linux.logs) }
+// Events lists what the router logged since it started.
+func (r *Router) Events() []slowpath.Event { return slices.Clone(r.linux.logs) }
+
+// Logs lists what NHRP logged since the router started.
+func (r *Router) Logs() (out []nhrp.Log) {
+	for _, e := range r.linux.logs {
+		if l, ok := e.(nhrp.Log); ok {
+			out = append(out, l)
+		}
+	}
+	return out
+}
 
 // Send has the box itself send a packet out of an interface: of a tunnel through its twin.
 func (r *Router) Send(iface string, ip []byte) {

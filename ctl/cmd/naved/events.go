@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"nave/ctl/gateway"
 	"nave/ctl/show"
 	"nave/slowpath/nhrp"
 )
@@ -15,7 +16,7 @@ import (
 type eventLimit struct {
 	burst    int
 	interval time.Duration
-	kinds    map[nhrp.LogKind]*eventCount
+	kinds    map[string]*eventCount
 }
 
 type eventCount struct {
@@ -30,11 +31,11 @@ const (
 )
 
 func newEventLimit() *eventLimit {
-	return &eventLimit{burst: eventBurst, interval: eventInterval, kinds: make(map[nhrp.LogKind]*eventCount)}
+	return &eventLimit{burst: eventBurst, interval: eventInterval, kinds: make(map[string]*eventCount)}
 }
 
 // allow tells whether a message of this kind is written now, and how many before it were left out.
-func (l *eventLimit) allow(now time.Time, k nhrp.LogKind) (ok bool, leftOut int) {
+func (l *eventLimit) allow(now time.Time, k string) (ok bool, leftOut int) {
 	c := l.kinds[k]
 	if c == nil {
 		c = &eventCount{left: l.burst, refill: now}
@@ -64,13 +65,17 @@ func (l *eventLimit) follow(rateLimit time.Duration) {
 	}
 }
 
-// event logs what NHRP reports, in the words of IOS. The control plane's goroutine calls it.
-func (d *naved) event(e nhrp.Log) {
-	text, severity := show.Log(e)
+// event logs what the protocols report, in the words of IOS. The control plane's goroutine calls it.
+func (d *naved) event(e gateway.Event) {
+	l, ok := e.(nhrp.Log)
+	if !ok {
+		return
+	}
+	text, severity := show.Log(l)
 	if text == "" {
 		return
 	}
-	ok, leftOut := d.limit.allow(time.Now(), e.Kind)
+	ok, leftOut := d.limit.allow(time.Now(), e.About())
 	if !ok {
 		return
 	}

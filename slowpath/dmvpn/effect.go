@@ -1,0 +1,95 @@
+package dmvpn
+
+import (
+	"net/netip"
+
+	"nave/fastpath/fib"
+	"nave/slowpath/ike"
+	"nave/slowpath/nhrp"
+)
+
+// Effect is something to be done for the machine, in the order given. The types of this file are all there are.
+type Effect interface{ effect() }
+
+// InstallSA puts an association into the fast path, or changes its peer's address. The receiver keeps no keys.
+type InstallSA struct{ SA fib.SA }
+
+// RemoveSA takes an association away, after whatever else is said in the same step.
+type RemoveSA struct{ SA fib.SAID }
+
+// Secure has packets to a peer of a tunnel leave by these associations from now on.
+type Secure struct {
+	Iface string
+	NBMA  netip.Addr
+	Way   Way
+}
+
+// Way is how packets to a peer are sealed, and what their outer header is.
+type Way struct {
+	SA, AH                fib.SAID // outbound; 0: without
+	Encap                 bool     // ESP in UDP
+	LocalPort, RemotePort uint16   // of Encap
+	// Overhead is how many bytes longer a packet may be outside than GRE's inside, the outer IPv4 header not counted.
+	Overhead uint16
+}
+
+// Unsecure has nothing leave to a peer of a tunnel any more.
+type Unsecure struct {
+	Iface string
+	NBMA  netip.Addr
+}
+
+// ToIKE gives IKE an event.
+type ToIKE struct{ Event ike.Event }
+
+// ToNHRP tells NHRP how a session is.
+type ToNHRP struct{ State nhrp.PeerState }
+
+// LogKind says what a Log is about; the text is made elsewhere.
+type LogKind uint8
+
+// The kinds.
+const (
+	LogSocketOpen   LogKind = iota // the crypto socket to a peer was opened (%DMVPN-7-CRYPTO_SS: ... socket is UP)
+	LogSocketClosed                // ... is DOWN
+	LogSessionUp                   // packets go both ways under protection
+	LogSessionDown                 // they do not any more: Why
+	LogMoved                       // a peer is reached elsewhere: Peer is new, Was old
+	LogReplaced                    // a peer came from another address; the session of the old one ended
+	LogNoRoom                      // the fast path has no room for an association
+)
+
+var logKindNames = [...]string{"socket-open", "socket-closed", "session-up", "session-down", "moved", "replaced", "no-room"}
+
+// String names the kind.
+func (k LogKind) String() string {
+	if int(k) < len(logKindNames) {
+		return logKindNames[k]
+	}
+	return "unknown"
+}
+
+// Log is something an operator may want to know. It never holds a secret.
+type Log struct {
+	Kind       LogKind
+	Protection uint32
+	Profile    string
+	Ifaces     []string // tunnels of the protection
+	VRF        uint16
+	Local      netip.Addr
+	Peer       netip.AddrPort // the port is 500 or, of ESP in UDP, the peer's; 0: not known
+	Was        netip.AddrPort
+	Identity   ike.Identity // of the peer, once known
+	Why        ike.Why
+}
+
+// About names what the log is about, for whoever limits how often it is written.
+func (l Log) About() string { return "dmvpn " + l.Kind.String() }
+
+func (InstallSA) effect() {}
+func (RemoveSA) effect()  {}
+func (Secure) effect()    {}
+func (Unsecure) effect()  {}
+func (ToIKE) effect()     {}
+func (ToNHRP) effect()    {}
+func (Log) effect()       {}
