@@ -22,6 +22,8 @@ var puntRates = [NumReasons]puntRate{
 	Glean:      perSecond(20000, 512),
 	Redirect:   perSecond(20000, 512),
 	Resolve:    perSecond(20000, 512),
+	SAUnknown:  perSecond(200, 64),
+	SAMoved:    perSecond(2000, 256),
 }
 
 // allowance is a worker's buckets, each as the time at which it was, or would have been, empty: time itself fills it.

@@ -123,6 +123,7 @@ type Snapshot struct {
 	Ports       map[fib.PortID]LinkCount
 	Tunnels     map[fib.TunnelID]LinkCount
 	Adjacencies map[fib.AdjID]Count // of those that are installed, since they were
+	SAs         map[fib.SAID]SACount
 	Routes      int
 	Generation  uint64
 	ArenaUsed   int // bytes

@@ -38,10 +38,11 @@ type Config struct {
 	MaxAdjacencies int // default 65536
 	MaxGroups      int // default 4096
 	MaxRoutes      int // default 1 Mi
+	MaxSAs         int // security associations, both directions counted; default 32768
 
 	PuntSlots   int // of a worker's punt ring, a power of two; default 1024
 	InjectSlots int // of a worker's inject ring, a power of two; default 1024
-	SlotSize    int // bytes of a slot, a multiple of 64: the longest packet punted or injected and 32 bytes. Default 2048
+	SlotSize    int // bytes of a slot, a multiple of 64: the longest packet punted or injected and 48 bytes. Default 2048
 
 	Burst int // frames taken from a port at once, 1 to 256; default 256
 	Flows int // flows whose punts are held back, a worker; default 16384
@@ -59,7 +60,7 @@ func (c *Config) setDefaults() {
 		def int
 	}{
 		{&c.Workers, 1}, {&c.ArenaBytes, 256 << 20},
-		{&c.MaxVRFs, 256}, {&c.MaxPorts, 256}, {&c.MaxTunnels, 4096}, {&c.MaxAdjacencies, 1 << 16}, {&c.MaxGroups, 4096}, {&c.MaxRoutes, 1 << 20},
+		{&c.MaxVRFs, 256}, {&c.MaxPorts, 256}, {&c.MaxTunnels, 4096}, {&c.MaxAdjacencies, 1 << 16}, {&c.MaxGroups, 4096}, {&c.MaxRoutes, 1 << 20}, {&c.MaxSAs, 1 << 15},
 		{&c.PuntSlots, 1024}, {&c.InjectSlots, 1024}, {&c.SlotSize, 2048}, {&c.Burst, maxBurst}, {&c.Flows, 1 << 14},
 	} {
 		if *d.v == 0 {

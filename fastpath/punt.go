@@ -19,9 +19,15 @@ type Punt struct {
 	// OuterSrc and OuterDst are of the outer header of what came out of a tunnel; zero otherwise.
 	OuterSrc, OuterDst netip.Addr
 	NextHop            netip.Addr // of Glean, Resolve, Redirect and FragNeeded: what to resolve
-	Adj                fib.AdjID  // the adjacency it was to leave, or left, by; 0 for none
-	MTU                uint16     // of FragNeeded: what would have fitted, bytes
-	Len                int        // of the packet before it was cut
+	// SA is the security association that the packet came out of, ESP before AH, or that the punt is about (SAHeard, SAMoved, SASoft, SAHard); 0 for
+	// none. OuterPort is the source port of ESP in UDP, and SPI what the packet named; both 0 without. SAMoved says in OuterSrc and
+	// OuterPort where the peer is now.
+	SA        fib.SAID
+	SPI       uint32
+	OuterPort uint16
+	Adj       fib.AdjID // the adjacency it was to leave, or left, by; 0 for none
+	MTU       uint16    // of FragNeeded: what would have fitted, bytes
+	Len       int       // of the packet before it was cut
 	// Packet is the IPv4 packet as it came, for NHRP the message after the GRE header. Of what the slow path only
 	// quotes (ClassCopy, TTLExpired, FragNeeded, Unroutable) it is the first 576 bytes. It is valid until the function that got it returns.
 	Packet []byte
@@ -31,7 +37,7 @@ type Punt struct {
 const quoteLen = 576
 
 // puntHeader is the length of what a slot holds in front of the packet.
-const puntHeader = 32
+const puntHeader = 48
 
 // punt hands the packet to the slow path instead of forwarding it.
 func (w *Worker) punt(p *pkt, r Reason, data []byte) verdict {
@@ -71,6 +77,9 @@ func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu
 	binary.BigEndian.PutUint32(s[20:], nextHop)
 	le.PutUint32(s[24:], adj)
 	le.PutUint16(s[28:], mtu)
+	le.PutUint16(s[30:], p.outerPort)
+	le.PutUint32(s[32:], p.sa)
+	le.PutUint32(s[36:], p.spi)
 	copy(s[puntHeader:], data)
 	w.up.Commit()
 	w.punted = true
@@ -90,6 +99,7 @@ func (u *Punt) decode(s []byte) bool {
 		Port: fib.PortID(le.Uint16(s[6:])), Tunnel: fib.TunnelID(le.Uint16(s[8:])), VRF: fib.VRF(le.Uint16(s[10:])),
 		OuterSrc: slotAddr(s[12:]), OuterDst: slotAddr(s[16:]), NextHop: slotAddr(s[20:]),
 		Adj: fib.AdjID(le.Uint32(s[24:])), MTU: le.Uint16(s[28:]),
+		OuterPort: le.Uint16(s[30:]), SA: fib.SAID(le.Uint32(s[32:])), SPI: le.Uint32(s[36:]),
 		Packet: s[puntHeader : puntHeader+n : puntHeader+n],
 	}
 	return true

@@ -54,6 +54,32 @@ const (
 	ClearOnProtected
 	ECN
 
+	// ESP and AH, coming in.
+	ESPShort
+	ESPLength
+	ESPPadding
+	ESPNextHeader
+	ESPDummy
+	ESPInner
+	AHShort
+	AHLength
+	AHOptions
+	AHNextHeader
+	SAUnknownSPI
+	SAWrongPeer
+	SAWrongEncap
+	SANotUnder
+	SATooOld
+	SAReplay
+	SAAuth
+	SAWrongTunnel
+
+	// ESP and AH, either way.
+	SAExpired
+	SASequence
+	NoTailroom
+	SlowLaneFull
+
 	// Forwarding.
 	NoRoute
 	NullRoute
@@ -79,6 +105,11 @@ const (
 	// Copies to the slow path.
 	Redirect
 	Resolve
+	SAUnknown
+	SAHeard
+	SAMoved
+	SASoft
+	SAHard
 
 	// Frames that did not leave.
 	TxFull
@@ -127,12 +158,36 @@ var reasons = [NumReasons]reasonInfo{
 	ClearOnProtected: {ClassDrop, "clear-on-protected", "clear text on a tunnel with tunnel protection"},
 	ECN:              {ClassDrop, "ecn", "congestion on the way through the tunnel, and the sender of the packet inside knows no ECN"},
 
+	ESPShort:      {ClassDrop, "esp-short", "the ESP packet is shorter than its header, IV, trailer and ICV"},
+	ESPLength:     {ClassDrop, "esp-length", "the ESP packet does not end on a block of its cipher"},
+	ESPPadding:    {ClassDrop, "esp-padding", "the ESP padding is longer than the packet or is not 1, 2, 3 (RFC 4303 section 2.4): wrong keys, if nothing else authenticates"},
+	ESPNextHeader: {ClassDrop, "esp-next-header", "ESP carries something other than GRE (transport mode) or IPv4 (tunnel mode)"},
+	ESPDummy:      {ClassDrop, "esp-dummy", "an ESP dummy packet (RFC 4303 section 2.6), sent to hide traffic"},
+	ESPInner:      {ClassDrop, "esp-inner", "the IPv4 header inside the tunnel mode is not GRE between the addresses of the security association"},
+	AHShort:       {ClassDrop, "ah-short", "the packet is shorter than its authentication header"},
+	AHLength:      {ClassDrop, "ah-length", "the length of the authentication header is not that of its algorithm"},
+	AHOptions:     {ClassDrop, "ah-options", "AH covers IPv4 options that can't be told apart"},
+	AHNextHeader:  {ClassDrop, "ah-next-header", "AH carries something other than GRE, ESP or (tunnel mode) IPv4"},
+	SAUnknownSPI:  {ClassDrop, "sa-unknown-spi", "no security association has this SPI and destination"},
+	SAWrongPeer:   {ClassDrop, "sa-wrong-peer", "the packet does not come from the peer of its security association"},
+	SAWrongEncap:  {ClassDrop, "sa-wrong-encap", "ESP in UDP for a security association without it, or the reverse"},
+	SANotUnder:    {ClassDrop, "sa-not-under", "ESP that must come out of AH and does not, or the reverse"},
+	SATooOld:      {ClassDrop, "sa-too-old", "the sequence number is left of the anti-replay window"},
+	SAReplay:      {ClassDrop, "sa-replay", "the sequence number was received before"},
+	SAAuth:        {ClassDrop, "sa-auth", "the integrity check value is wrong"},
+	SAWrongTunnel: {ClassDrop, "sa-wrong-tunnel", "the packet came out of a security association that is not the tunnel's"},
+
+	SAExpired:    {ClassDrop, "sa-expired", "the security association has carried all the bytes that it may"},
+	SASequence:   {ClassDrop, "sa-sequence", "the security association has used all its sequence numbers"},
+	NoTailroom:   {ClassDrop, "no-tailroom", "the frame has no room behind for padding and integrity check value"},
+	SlowLaneFull: {ClassDrop, "slow-lane-full", "more packets wait for a slow cipher (DES, 3DES) than there is room for"},
+
 	NoRoute:        {ClassDrop, "no-route", "no route to the destination"},
 	NullRoute:      {ClassDrop, "null-route", "the route leads to Null0"},
 	NoAdjacency:    {ClassDrop, "no-adjacency", "the route leads to an adjacency that is gone"},
 	AdjacencyDrops: {ClassDrop, "adjacency-drops", "the adjacency is set to drop"},
 	PortDown:       {ClassDrop, "port-down", "the way out is a port that this worker does not have"},
-	NoSA:           {ClassDrop, "no-sa", "the tunnel is protected and has no security association to the peer yet"},
+	NoSA:           {ClassDrop, "no-sa", "the tunnel is protected and has no security association to the peer (yet, or any more)"},
 	NoHeadroom:     {ClassDrop, "no-headroom", "the frame has no room in front for the headers"},
 	NoFrame:        {ClassDrop, "no-frame", "no free frame for a fragment, a copy or an injected packet"},
 	GleanWaits:     {ClassDrop, "glean-waits", "the next hop is being resolved already"},
@@ -149,6 +204,12 @@ var reasons = [NumReasons]reasonInfo{
 
 	Redirect: {ClassCopy, "redirect", "forwarded into the NHRP network it came from: the sender is told of a shorter way"},
 	Resolve:  {ClassCopy, "resolve", "forwarded while NHRP looks for a direct path"},
+
+	SAUnknown: {ClassCopy, "sa-unknown", "the slow path learns of an SPI that no security association has"},
+	SAHeard:   {ClassCopy, "sa-heard", "the first packet of a security association: the peer uses it"},
+	SAMoved:   {ClassCopy, "sa-moved", "an authenticated peer sends from another address or port"},
+	SASoft:    {ClassCopy, "sa-soft", "a security association comes to the end of its bytes or sequence numbers: time to rekey"},
+	SAHard:    {ClassCopy, "sa-hard", "a security association has ended: its packets are dropped"},
 
 	TxFull:   {ClassLink, "tx-full", "the port took no more frames"},
 	CopyLost: {ClassLink, "copy-lost", "one copy of a multicast packet could not be sent"},

@@ -101,6 +101,9 @@ type pkt struct {
 	tunnel *table.Tunnel
 	// The outer header of what came out of a tunnel.
 	outerSrc, outerDst uint32
+	outerPort          uint16 // source port of ESP in UDP
+	sa, spi            uint32 // the association it came out of, ESP's before AH's
+	ah                 uint32 // the AH association it came out of
 }
 
 // drop gives the reason for dropping the packet.
