@@ -251,7 +251,7 @@ func (x *aeadSealer) Seal(dst, aad, plaintext []byte, random io.Reader) []byte {
 	iv := dst[from:]
 	body := len(dst)
 	dst = append(append(dst, plaintext...), 0) // no padding is wanted, only its length
-	dst = x.aead.Seal(dst[:body], x.nonce(iv), aad, dst[body:])
+	dst = x.aead.Seal(dst[:body], x.nonce(iv), dst[body:], aad)
 	return dst[:len(dst)-x.aead.Overhead()+x.icv]
 }
 
@@ -263,7 +263,7 @@ func (x *aeadSealer) Open(dst, aad, sealed []byte) ([]byte, error) {
 	nonce := x.nonce(sealed[:counterLen])
 	var err error
 	if x.block == nil {
-		dst, err = x.aead.Open(dst, nonce, aad, sealed[counterLen:])
+		dst, err = x.aead.Open(dst, nonce, sealed[counterLen:], aad)
 	} else {
 		dst, err = x.openShort(dst, nonce, aad, sealed[counterLen:])
 	}
@@ -282,7 +282,7 @@ func (x *aeadSealer) openShort(dst, nonce, aad, sealed []byte) ([]byte, error) {
 	start[aes.BlockSize-1] = 2
 	plain := make([]byte, n)
 	cipher.NewCTR(x.block, start[:]).XORKeyStream(plain, sealed[:n])
-	again := x.aead.Seal(nil, nonce, aad, plain)
+	again := x.aead.Seal(nil, nonce, plain, aad)
 	if !hmac.Equal(again[n:n+x.icv], sealed[n:]) {
 		clear(plain)
 		return nil, ErrSealed
