@@ -23,6 +23,14 @@ type Protection struct {
 	// IdleTime takes a session down that carried nothing for so long (`set security-association idle-time`); 0: never.
 	IdleTime      time.Duration
 	ResponderOnly bool // never asks for a child
+	// Always are the peers that are wanted whatever NHRP says: of point-to-point tunnels without NHRP.
+	Always []Always
+}
+
+// Always is a tunnel and its only peer.
+type Always struct {
+	Iface string
+	Peer  netip.Addr
 }
 
 // same tells whether sessions of p can go on under q.

@@ -10,6 +10,7 @@
 //	machine.go  Machine: Configure, Handle, Deadline
 //	session.go  one session: wanted, brought up, given up, tried again
 //	child.go    a child of IKE as associations of the fast path
+//	seal.go     what protection adds to a packet
 //	retry.go    when a session looks at itself again
 //	status.go   copies of the state, for show output
 //

@@ -26,11 +26,11 @@ type Secure struct {
 
 // Way is how packets to a peer are sealed, and what their outer header is.
 type Way struct {
-	SA, AH                fib.SAID // outbound; 0: without
-	Encap                 bool     // ESP in UDP
-	LocalPort, RemotePort uint16   // of Encap
-	// Overhead is how many bytes longer a packet may be outside than GRE's inside, the outer IPv4 header not counted.
-	Overhead uint16
+	SA, AH                fib.SAID   // outbound; 0: without
+	To                    netip.Addr // where packets go: another address than NHRP's once a peer behind NAT has moved
+	Encap                 bool       // ESP in UDP
+	LocalPort, RemotePort uint16     // of Encap
+	Seal                  Seal
 }
 
 // Unsecure has nothing leave to a peer of a tunnel any more.

@@ -2,6 +2,7 @@ package dmvpn
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"nave/fastpath/fib"
@@ -72,4 +73,59 @@ type ChildStatus struct {
 	SoftBytes         uint64
 	Refused           bool // the fast path has no room for it
 	HeardAt, UsedLast time.Time
+}
+
+// Status copies the state.
+func (m *Machine) Status(now time.Time) Status {
+	st := Status{SAs: len(m.bySA)}
+	for _, s := range m.sorted() {
+		p := s.protection
+		out := SessionStatus{
+			Protection: p.ID, Profile: p.Profile, Shared: p.Shared, Ifaces: slices.Clone(p.Ifaces), VRF: p.VRF, Local: p.Local, Peer: s.names[0],
+			Identity: s.identity, State: s.state, Since: s.since, Socket: true, Passive: len(s.wanted) == 0, Tries: s.tries, NextTry: s.retryAt,
+			LastWhy: s.lastWhy, LastEnd: s.lastEnd,
+		}
+		for _, w := range s.wishes() {
+			if !slices.Contains(out.Wanted, w.iface) {
+				out.Wanted = append(out.Wanted, w.iface)
+			}
+		}
+		if s.asked {
+			out.NextTry = time.Time{}
+		}
+		for _, c := range s.children {
+			out.Children = append(out.Children, c.status(s.active == c))
+			if c == s.active {
+				out.Peer = c.spec.Path.Remote.Addr()
+			}
+			if c.spec.Encap && (c == s.active || out.Port == 0) {
+				out.Port = c.spec.Path.Remote.Port()
+			}
+		}
+		st.Sessions = append(st.Sessions, out)
+	}
+	return st
+}
+
+func (c *child) status(active bool) ChildStatus {
+	out := ChildStatus{
+		Child: c.id, IKE: c.spec.SA, Active: active, InSPI: c.spec.ESP.InSPI, OutSPI: c.spec.ESP.OutSPI, Remote: c.spec.Path.Remote,
+		Created: c.spec.Created, Refused: c.refused, HeardAt: c.heard, UsedLast: c.used,
+	}
+	if out.InSPI == 0 {
+		out.InSPI, out.OutSPI = c.spec.AH.InSPI, c.spec.AH.OutSPI
+	}
+	for i := range c.sas {
+		switch sa := &c.sas[i]; {
+		case sa.AH && sa.Inbound:
+			out.AHIn = sa.ID
+		case sa.AH:
+			out.AHOut = sa.ID
+		case sa.Inbound:
+			out.ESPIn = sa.ID
+		default:
+			out.ESPOut, out.SoftBytes = sa.ID, sa.SoftBytes
+		}
+	}
+	return out
 }

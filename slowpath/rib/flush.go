@@ -43,6 +43,9 @@ func (r *RIB) Flush() error {
 	b := r.batch
 	r.batch = fib.Batch{}
 	refused, err := r.apply(&b)
+	for i := range b.SAs {
+		clearKeys(&b.SAs[i])
+	}
 	for _, id := range r.freed {
 		r.ids.give(id)
 	}
@@ -166,6 +169,7 @@ func (r *RIB) settleHops() {
 	for h := range r.dirtyHops {
 		if h.refs == 0 {
 			r.watch(h, NextHop{})
+			r.lead(h, NextHop{})
 			delete(r.hops, h.key)
 			delete(r.byID, h.id)
 			if h.installed || r.wasRefused(refusedKey{adj: h.id}) {

@@ -24,6 +24,7 @@ type hop struct {
 	installed bool
 	last      fib.Adjacency
 	neigh     NextHop // the neighbour it is built from
+	peer      NextHop // of a tunnel: the NBMA address that it leads to
 }
 
 // hop finds or makes a next hop and counts the reference.
@@ -96,6 +97,7 @@ func (r *RIB) build(h *hop) (a fib.Adjacency, on NextHop) {
 	a.ID = h.id
 	i := r.ifaces[h.key.iface]
 	if i == nil || !i.Up {
+		r.lead(h, NextHop{})
 		return a, on
 	}
 	a.VRF, a.MTU, a.LinkMTU, a.MSS = i.VRF, i.MTU, i.MTU, i.MSS
@@ -123,19 +125,26 @@ func (r *RIB) buildTunnel(h *hop, i *iface, a *fib.Adjacency) (on NextHop) {
 	a.Tunnel, a.Network = t.ID, t.Network
 	nbma := r.outerDestination(i, h.key)
 	if !nbma.IsValid() {
+		r.lead(h, NextHop{})
 		a.Kind, a.NextHop = fib.AdjGlean, h.key.addr
 		return on
 	}
+	r.lead(h, NextHop{i.Name, nbma})
 	if b, ok := i.nextHops.Lookup(h.key.addr); h.key.addr.IsValid() && ok && b.Via {
 		a.Resolve, a.NextHop = true, h.key.addr
 	}
-	if t.Protected && a.SA == 0 {
-		return on // no association: nothing leaves in clear
+	seal, secured := i.secured[nbma]
+	to := nbma
+	if t.Protected {
+		if !secured || seal.SA == 0 && seal.AH == 0 {
+			return on // no association: nothing leaves in clear
+		}
+		to = seal.To
 	}
-	if !t.Local.Is4() || !nbma.Is4() {
+	if !t.Local.Is4() || !to.Is4() {
 		return on // nothing to put into an IPv4 header
 	}
-	out, gateway, ok := r.underlay(t.OuterVRF, nbma)
+	out, gateway, ok := r.underlay(t.OuterVRF, to)
 	if !ok {
 		return on // no route to the peer: dropped until there is one
 	}
@@ -146,8 +155,17 @@ func (r *RIB) buildTunnel(h *hop, i *iface, a *fib.Adjacency) (on NextHop) {
 	}
 	a.Kind, a.Port, a.LinkMTU, a.CopyDF = fib.AdjTunnel, out.Port, out.MTU, t.PathMTU
 	a.Inner = greHeader(t)
-	a.Outer = append(ethernet(mac, out.MAC), ipv4Header(t, nbma)...)
-	if learned := i.pathMTU[nbma]; learned != 0 && t.PathMTU {
+	learned := i.pathMTU[nbma]
+	if t.Protected {
+		a.SA, a.AH = seal.SA, seal.AH
+		a.Outer = append(ethernet(mac, out.MAC), seal.header(t)...)
+		if learned != 0 && t.PathMTU {
+			a.MTU = min(a.MTU, uint16(max(minTunnelMTU, seal.fit(int(learned))-len(a.Inner))))
+		}
+		return on
+	}
+	a.Outer = append(ethernet(mac, out.MAC), ipv4Header(t, to)...)
+	if learned != 0 && t.PathMTU {
 		a.MTU = min(a.MTU, learned-min(learned, uint16(ipv4HeaderLen+len(a.Inner))))
 	}
 	return on
@@ -198,6 +216,7 @@ const (
 	ethernetLen   = 14
 	ipv4HeaderLen = 20
 	maxRecursion  = 8
+	minTunnelMTU  = 68 // RFC 791: every link takes so much
 )
 
 func ethernet(dst, src [6]byte) []byte {
@@ -216,7 +235,7 @@ func greHeader(t *Tunnel) []byte {
 
 // ipv4Header is the outer header; lengths, identification and checksum are the fast path's.
 func ipv4Header(t *Tunnel, to netip.Addr) []byte {
-	b := make([]byte, ipv4HeaderLen)
+	b := make([]byte, ipv4HeaderLen, ipv4HeaderLen+8) // room for UDP's
 	b[0], b[1], b[8], b[9] = 0x45, t.TOS, t.TTL, 47
 	src, dst := t.Local.As4(), to.As4()
 	copy(b[12:], src[:])
@@ -226,7 +245,7 @@ func ipv4Header(t *Tunnel, to netip.Addr) []byte {
 
 func sameAdjacency(a, b *fib.Adjacency) bool {
 	return a.ID == b.ID && a.Kind == b.Kind && a.Port == b.Port && a.Tunnel == b.Tunnel && a.VRF == b.VRF &&
-		bytes.Equal(a.Inner, b.Inner) && a.SA == b.SA && bytes.Equal(a.Outer, b.Outer) && a.MTU == b.MTU &&
+		bytes.Equal(a.Inner, b.Inner) && a.SA == b.SA && a.AH == b.AH && bytes.Equal(a.Outer, b.Outer) && a.MTU == b.MTU &&
 		a.LinkMTU == b.LinkMTU && a.MSS == b.MSS && a.CopyDF == b.CopyDF && a.Network == b.Network &&
 		a.Resolve == b.Resolve && a.NextHop == b.NextHop
 }

@@ -48,6 +48,8 @@ type Tunnel struct {
 	Network   uint32
 	Redirect  bool
 	Protected bool
+	// Protection is what packets have to come out of an association of, where Protected.
+	Protection fib.ProtectionID
 }
 
 func (i *Interface) equal(j *Interface) bool {
@@ -90,6 +92,7 @@ type iface struct {
 	multicast  map[netip.Addr]struct{}    // NBMA addresses that multicast goes to
 	group      fib.GroupID                // of a tunnel, once it has members
 	pathMTU    map[netip.Addr]uint16      // by NBMA, learned
+	secured    map[netip.Addr]Seal        // of a protected tunnel, by NBMA
 	announced  map[netip.Prefix]candidate // candidates that stand in the table for the interface's addresses
 }
 
@@ -105,7 +108,7 @@ func (r *RIB) SetInterface(in Interface) {
 		i = &iface{
 			neighbours: make(map[netip.Addr][6]byte), bindings: make(map[netip.Prefix]Binding),
 			multicast: make(map[netip.Addr]struct{}), pathMTU: make(map[netip.Addr]uint16),
-			announced: make(map[netip.Prefix]candidate),
+			announced: make(map[netip.Prefix]candidate), secured: make(map[netip.Addr]Seal),
 		}
 		r.ifaces[in.Name] = i
 	} else if i.equal(&in) {
@@ -160,6 +163,9 @@ func (r *RIB) RemoveInterface(name string) {
 		r.Multicast(name, a, false)
 	}
 	r.dropGroup(i)
+	for a := range i.secured {
+		r.Unsecure(name, a)
+	}
 	for a := range i.neighbours {
 		r.Neighbour(name, a, [6]byte{}, false)
 	}
@@ -221,7 +227,7 @@ func (r *RIB) describe(i *iface) {
 		r.batch.Tunnels = replace(r.batch.Tunnels, fib.Tunnel{
 			ID: t.ID, VRF: i.VRF, OuterVRF: t.OuterVRF, Local: t.Local, Remote: t.Remote, Key: t.Key, HasKey: t.HasKey,
 			Addr: i.primary(), MTU: i.MTU, MSS: i.MSS, Network: t.Network, Redirect: t.Redirect, Group: i.group,
-			Protected: t.Protected,
+			Protected: t.Protected, Protection: t.Protection,
 		}, func(a, b fib.Tunnel) bool { return a.ID == b.ID })
 	case i.Port != 0 && !i.Up:
 		r.batch.DelPorts = append(r.batch.DelPorts, i.Port)

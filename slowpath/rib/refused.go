@@ -15,6 +15,7 @@ type refusedKey struct {
 	adj    fib.AdjID
 	group  fib.GroupID
 	route  fib.RouteKey
+	sa     fib.SAID
 }
 
 // account notes which entries of a batch were refused, and forgets earlier refusals of those that were not. A refused
@@ -24,7 +25,10 @@ func (r *RIB) account(b *fib.Batch, refused []fib.Refusal) {
 		r.forgive(b)
 	}
 	for _, f := range refused {
-		r.refused[refusedKey{f.Port, f.Tunnel, f.Adj, f.Group, f.Route}] = f
+		r.refused[refusedKey{f.Port, f.Tunnel, f.Adj, f.Group, f.Route, f.SA}] = f
+		if f.SA != 0 {
+			r.refusedSAs = append(r.refusedSAs, f.SA) // whoever has its keys decides
+		}
 		if h := r.byID[f.Adj]; f.Adj != 0 && h != nil {
 			h.installed = false
 		}
@@ -32,7 +36,7 @@ func (r *RIB) account(b *fib.Batch, refused []fib.Refusal) {
 			e.in = false
 		}
 	}
-	gone := len(b.DelRoutes) + len(b.DelGroups) + len(b.DelAdjacencies) + len(b.DelTunnels) + len(b.DelPorts)
+	gone := len(b.DelSAs) + len(b.DelRoutes) + len(b.DelGroups) + len(b.DelAdjacencies) + len(b.DelTunnels) + len(b.DelPorts)
 	r.retry = len(r.refused) > 0 && (r.retry || gone > 0)
 }
 
@@ -46,6 +50,12 @@ func (r *RIB) entry(k fib.RouteKey) *entry {
 
 // forgive forgets the refusals of entries that a batch says again or takes away.
 func (r *RIB) forgive(b *fib.Batch) {
+	for _, sa := range b.SAs {
+		delete(r.refused, refusedKey{sa: sa.ID})
+	}
+	for _, id := range b.DelSAs {
+		delete(r.refused, refusedKey{sa: id})
+	}
 	for _, p := range b.Ports {
 		delete(r.refused, refusedKey{port: p.ID})
 	}

@@ -99,6 +99,7 @@ type RIB struct {
 	tables     map[fib.VRF]*table
 	hops       map[hopKey]*hop
 	byNeigh    map[NextHop]map[*hop]struct{} // tunnel and link hops by the neighbour they are built from
+	byPeer     map[NextHop]map[*hop]struct{} // tunnel hops by the peer that they lead to
 	dirty      map[*entry]struct{}
 	dirtyHops  map[*hop]struct{}
 	byID       map[fib.AdjID]*hop
@@ -111,7 +112,8 @@ type RIB struct {
 	batch      fib.Batch
 	freed      []fib.AdjID
 	refused    map[refusedKey]fib.Refusal // what the fast path did not install, and is to be tried again
-	retry      bool                       // something was taken away: there may be room now
+	refusedSAs []fib.SAID
+	retry      bool // something was taken away: there may be room now
 	statics    map[fib.VRF][]StaticRoute
 }
 
@@ -121,7 +123,8 @@ func New(apply func(*fib.Batch) ([]fib.Refusal, error), n Neighbours) *RIB {
 		apply: apply, neighbours: n,
 		ifaces: make(map[string]*iface), tables: make(map[fib.VRF]*table),
 		hops: make(map[hopKey]*hop), byID: make(map[fib.AdjID]*hop), byNeigh: make(map[NextHop]map[*hop]struct{}),
-		dirty: make(map[*entry]struct{}), dirtyHops: make(map[*hop]struct{}),
+		byPeer: make(map[NextHop]map[*hop]struct{}),
+		dirty:  make(map[*entry]struct{}), dirtyHops: make(map[*hop]struct{}),
 		ids: idPool[fib.AdjID]{next: fib.FirstAdj}, groups: idPool[fib.GroupID]{next: 1},
 		dirtyGroup: make(map[string]struct{}),
 		statics:    make(map[fib.VRF][]StaticRoute), refused: make(map[refusedKey]fib.Refusal),
@@ -403,13 +406,8 @@ func (r *RIB) PathMTU(name string, nbma netip.Addr, mtu uint16) bool {
 	if mtu != 0 && was && mtu >= known {
 		return false
 	}
-	peer := false
-	for k, h := range r.hops {
-		if k.iface == name && r.outerDestination(i, k) == nbma {
-			r.dirtyHops[h] = struct{}{}
-			peer = true
-		}
-	}
+	r.touchPeer(NextHop{name, nbma})
+	peer := len(r.byPeer[NextHop{name, nbma}]) > 0
 	if mtu == 0 {
 		delete(i.pathMTU, nbma)
 		return was
