@@ -40,7 +40,7 @@ func TestPrimes(t *testing.T) {
 		{GroupMODP3072, false, "4B82D120 A93AD2CA FFFFFFFF FFFFFFFF"},
 		{GroupMODP4096, false, "93B4EA98 8D8FDDC1 86FFB7DC 90A6C08F 4DF435C9 34063199 FFFFFFFF FFFFFFFF"},
 	} {
-		p := modps[c.g].p.Bytes()
+		p := modps[c.g].prime().Bytes()
 		first, last := unhex(t, start), unhex(t, c.end)
 		if !bytes.HasPrefix(p, first) || !bytes.HasSuffix(p, last) || c.whole && len(p) != len(first)+len(last) {
 			t.Errorf("%s: %x", c.g, p)
@@ -48,8 +48,8 @@ func TestPrimes(t *testing.T) {
 		if len(p) != c.g.PublicLen() {
 			t.Errorf("%s: %d bytes, public values of %d", c.g, len(p), c.g.PublicLen())
 		}
-		half := new(big.Int).Rsh(modps[c.g].p, 1)
-		if !modps[c.g].p.ProbablyPrime(1) || !half.ProbablyPrime(1) {
+		half := new(big.Int).Rsh(modps[c.g].prime(), 1)
+		if !modps[c.g].prime().ProbablyPrime(1) || !half.ProbablyPrime(1) {
 			t.Errorf("%s: no safe prime", c.g)
 		}
 	}
@@ -112,7 +112,7 @@ func TestLengthsOfPublicValues(t *testing.T) {
 func TestBadPublicValues(t *testing.T) {
 	modpOf := func(g Group, x *big.Int) []byte { return x.FillBytes(make([]byte, g.PublicLen())) }
 	for _, g := range allGroups[:6] {
-		p := modps[g].p
+		p := modps[g].prime()
 		for name, x := range map[string]*big.Int{
 			"0": new(big.Int), "1": big.NewInt(1), "p-1": new(big.Int).Sub(p, big.NewInt(1)), "p": p, "p+1": new(big.Int).Add(p, big.NewInt(1)),
 		} {
@@ -192,7 +192,8 @@ func TestNoRandomness(t *testing.T) {
 // The same random numbers give the same exchange, and the exponent's length is that of the group.
 func TestMODPIsRepeatable(t *testing.T) {
 	for _, g := range allGroups[:6] {
-		seed := bytes.Repeat([]byte{1}, 64)
+		seed := make([]byte, 64)
+		_, _ = rand.Read(seed)
 		a, err := NewKeyExchange(g, bytes.NewReader(seed))
 		if err != nil {
 			t.Fatal(err)
@@ -208,7 +209,7 @@ func TestMODPIsRepeatable(t *testing.T) {
 		if x.BitLen() != modps[g].exponent {
 			t.Errorf("%s: a private value of %d bits", g, x.BitLen())
 		}
-		if want := new(big.Int).Exp(big.NewInt(2), x, modps[g].p); !bytes.Equal(a.Public(), want.FillBytes(make([]byte, g.PublicLen()))) {
+		if want := new(big.Int).Exp(big.NewInt(2), x, modps[g].prime()); !bytes.Equal(a.Public(), want.FillBytes(make([]byte, g.PublicLen()))) {
 			t.Errorf("%s: not 2^x", g)
 		}
 		words := x.Bits()

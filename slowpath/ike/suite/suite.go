@@ -2,7 +2,14 @@
 // schedules of both versions built of them (RFC 2409, RFC 7296).
 //
 // The primitives come from the standard library and x/crypto. Whatever a peer sends (public values, ciphertext) is checked
-// here; secrets are cleared by whoever holds them (Clear).
+// here; secrets are cleared by whoever holds them (Clear). What the libraries keep inside (round keys, inner states of HMACs, private keys of curves)
+// can't be overwritten; it goes with the value that holds it.
+//
+//	hash.go, cipher.go      names, and lengths of keys, blocks and ICVs
+//	group.go                key exchanges: one door to all groups
+//	modp.go ecdh.go mlkem.go the groups by family
+//	prf.go v1.go v2.go      PRFs, and the schedules of both versions
+//	sealer.go               what encrypts the messages of IKEv2
 package suite
 
 // Cipher is an encryption algorithm, of IKE's own messages or of ESP. The zero value is none.
