@@ -24,11 +24,18 @@ func (e *Engine) Apply(b *fib.Batch) ([]fib.Refusal, error) {
 	refused := e.install(b)
 	e.remove(b)
 	e.tables.Commit()
+	e.forget()
 	return refused, nil
 }
 
 func (e *Engine) install(b *fib.Batch) (refused []fib.Refusal) {
 	t := e.tables
+	for i := range b.SAs {
+		if err := e.installSA(&b.SAs[i]); err != nil {
+			id := b.SAs[i].ID
+			refused = append(refused, fib.Refusal{What: fmt.Sprintf("security association %d", id), Err: err, SA: id})
+		}
+	}
 	for i := range b.Ports {
 		if err := t.SetPort(&b.Ports[i]); err != nil {
 			id := b.Ports[i].ID
@@ -69,8 +76,8 @@ func (e *Engine) install(b *fib.Batch) (refused []fib.Refusal) {
 }
 
 func (e *Engine) installAdj(a *fib.Adjacency) error {
-	if a.SA != 0 {
-		return ErrNoEncryption
+	if s := e.tables.SA(uint32(a.SA)); s != nil && a.SA != 0 && a.AH == 0 && s.Cipher == fib.CipherNull && s.ICV == 0 {
+		return fmt.Errorf("security association %d neither encrypts nor authenticates, and there is no AH over it", a.SA)
 	}
 	if e.tables.Adj(uint32(a.ID)) == nil {
 		e.base.newAdj(e, a.ID)
@@ -124,6 +131,9 @@ func (e *Engine) remove(b *fib.Batch) {
 	}
 	for _, id := range b.DelPorts {
 		t.DelPort(uint32(id))
+	}
+	for _, id := range b.DelSAs {
+		e.removeSA(id)
 	}
 }
 

@@ -138,14 +138,12 @@ func TestIdempotent(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	r := newRig(t, func(c *Config, b *fib.Batch) { c.MaxRoutes = len(b.Routes) + 1; c.MaxGroups = 4 })
-	sa := tunnelAdj(31, spoke1NBMA)
-	sa.SA = 7
 	far := tunnelAdj(5000, spoke1NBMA)
 	again := rigBatch().Tunnels[0]
 	again.ID = 2
 	refused, err := r.e.Apply(&fib.Batch{
 		Tunnels:     []fib.Tunnel{again},
-		Adjacencies: []fib.Adjacency{far, tunnelAdj(30, spoke1NBMA), sa},
+		Adjacencies: []fib.Adjacency{far, tunnelAdj(30, spoke1NBMA)},
 		Groups:      []fib.Group{{ID: 4}, {ID: 3, Members: []fib.AdjID{30}}, {ID: 2, Members: []fib.AdjID{30, 5000}}},
 		Routes:      []fib.Route{route("10.20.0.0/16", 5000), route("10.23.0.0/16", 30, 99), route("10.21.0.0/16", 30), route("10.22.0.0/16", 30), route("10.1.0.0/24", 30)},
 	})
@@ -154,7 +152,7 @@ func TestRefusals(t *testing.T) {
 	}
 	key := func(s string) fib.RouteKey { return fib.RouteKey{Prefix: netip.MustParsePrefix(s)} }
 	want := map[string]fib.Refusal{
-		"tunnel 2": {Tunnel: 2}, "adjacency 5000": {Err: ErrFull, Adj: 5000}, "adjacency 31": {Err: ErrNoEncryption, Adj: 31},
+		"tunnel 2": {Tunnel: 2}, "adjacency 5000": {Err: ErrFull, Adj: 5000},
 		"group 4": {Err: ErrFull, Group: 4}, "group 2": {Err: ErrNoAdjacency, Group: 2},
 		"route 0 10.20.0.0/16": {Err: ErrNoAdjacency, Route: key("10.20.0.0/16")},
 		"route 0 10.23.0.0/16": {Err: ErrNoAdjacency, Route: key("10.23.0.0/16")},

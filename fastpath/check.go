@@ -14,6 +14,9 @@ const minMTU = 68
 // checkBatch finds what makes a batch malformed: entries that contradict themselves, each other or the language of
 // package fib. What is merely too much, or leads to an adjacency that is not there, is not looked at here.
 func (e *Engine) checkBatch(b *fib.Batch) error {
+	if err := e.checkSAs(b); err != nil {
+		return err
+	}
 	if err := e.checkPorts(b); err != nil {
 		return err
 	}
@@ -122,6 +125,8 @@ func (e *Engine) checkAdj(a *fib.Adjacency) error {
 		return fmt.Errorf("MTU of %d: want %d at least", a.MTU, minMTU)
 	case len(a.Outer) < packet.EthernetLen:
 		return fmt.Errorf("outer header of %d bytes: want an Ethernet header", len(a.Outer))
+	case a.Kind == fib.AdjLink && a.SA|a.AH != 0:
+		return fmt.Errorf("a link has no security association")
 	case a.Kind == fib.AdjLink && (len(a.Outer) != packet.EthernetLen || len(a.Inner) != 0):
 		return fmt.Errorf("a link's outer header is Ethernet and it has no inner one")
 	case a.Kind == fib.AdjLink:
@@ -132,12 +137,31 @@ func (e *Engine) checkAdj(a *fib.Adjacency) error {
 
 // checkEncap looks at the header strings of a tunnel.
 func checkEncap(a *fib.Adjacency) error {
-	if len(a.Outer) != packet.EthernetLen+packet.IPv4Len {
-		return fmt.Errorf("outer header of %d bytes: want Ethernet and IPv4 without options", len(a.Outer))
+	const plain = packet.EthernetLen + packet.IPv4Len
+	udp := len(a.Outer) == plain+packet.UDPLen
+	if len(a.Outer) != plain && !udp {
+		return fmt.Errorf("outer header of %d bytes: want Ethernet and IPv4 without options, and UDP for ESP in UDP", len(a.Outer))
 	}
 	ip := a.Outer[packet.EthernetLen:]
-	if binary.BigEndian.Uint16(a.Outer[12:]) != packet.TypeIPv4 || ip[0] != 0x45 || ip[9] != packet.ProtoGRE || ip[8] == 0 {
-		return fmt.Errorf("outer header is not Ethernet and IPv4 with a TTL, carrying GRE")
+	if binary.BigEndian.Uint16(a.Outer[12:]) != packet.TypeIPv4 || ip[0] != 0x45 || ip[8] == 0 {
+		return fmt.Errorf("outer header is not Ethernet and IPv4 with a TTL")
+	}
+	carries := uint8(packet.ProtoGRE)
+	switch {
+	case a.AH != 0:
+		carries = packet.ProtoAH
+	case udp:
+		carries = packet.ProtoUDP
+	case a.SA != 0:
+		carries = packet.ProtoESP
+	}
+	switch {
+	case ip[9] != packet.ProtoGRE && ip[9] != carries:
+		return fmt.Errorf("outer header carries protocol %d: want %d for GRE, or what GRE is sealed in, which is %d", ip[9], packet.ProtoGRE, carries)
+	case udp && (a.SA == 0 || a.AH != 0):
+		return fmt.Errorf("outer header ends in UDP, which carries ESP alone")
+	case udp && (binary.BigEndian.Uint16(ip[packet.IPv4Len:]) == 0 || binary.BigEndian.Uint16(ip[packet.IPv4Len+2:]) == 0):
+		return fmt.Errorf("outer header: a UDP port is zero")
 	}
 	if len(a.Inner) < 4 {
 		return fmt.Errorf("inner header of %d bytes: want a GRE header", len(a.Inner))

@@ -60,11 +60,11 @@ func newCounters(a *arena.Arena, cfg *Config) (c counters, err error) {
 	return c, nil
 }
 
-// polled counts a poll that handled n packets: own ticks of ours, and link ticks in which the links sent them.
-func (c *counters) polled(n int, own, link uint64) {
+// polled counts a poll that handled n packets and late ones that had waited: own ticks of ours, and link ticks in which the links sent them.
+func (c *counters) polled(n, late int, own, link uint64) {
 	c.words[cntPolls]++
 	c.words[cntHistogram+min(bits.Len(uint(n)), HistogramBuckets-1)]++
-	if n == 0 {
+	if n+late == 0 {
 		c.words[cntEmpty]++
 		return
 	}
@@ -136,6 +136,7 @@ func (e *Engine) Counters() Snapshot {
 	defer e.mu.Unlock()
 	s := Snapshot{
 		Ports: map[fib.PortID]LinkCount{}, Tunnels: map[fib.TunnelID]LinkCount{}, Adjacencies: map[fib.AdjID]Count{},
+		SAs: map[fib.SAID]SACount{},
 	}
 	if e.closed {
 		return s
@@ -163,6 +164,11 @@ func (e *Engine) Counters() Snapshot {
 	for id := int(fib.FirstAdj); id < e.cfg.MaxAdjacencies; id++ {
 		if e.tables.Adj(uint32(id)) != nil {
 			s.Adjacencies[fib.AdjID(id)] = e.adjCount(fib.AdjID(id))
+		}
+	}
+	for id := 1; id < e.cfg.MaxSAs; id++ {
+		if a := e.tables.SA(uint32(id)); a != nil {
+			s.SAs[fib.SAID(id)] = countSA(a)
 		}
 	}
 	return s

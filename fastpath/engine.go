@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"nave/fastpath/internal/arena"
 	"nave/fastpath/internal/ring"
+	"nave/fastpath/internal/sa"
 	"nave/fastpath/internal/table"
 	"nave/fastpath/port"
 )
@@ -23,8 +25,6 @@ var (
 	ErrRingFull = errors.New("the worker's inject ring is full")
 	// ErrTooLong means that a packet does not fit into a slot or a frame.
 	ErrTooLong = errors.New("packet is too long to inject")
-	// ErrNoEncryption means that an adjacency names a security association, and the engine has none of that number.
-	ErrNoEncryption = errors.New("no such security association; nothing leaves in clear instead")
 )
 
 // Config sizes an engine. What is zero takes the default.
@@ -85,6 +85,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("fastpath: %d VRFs, %d ports, %d tunnels: each at most %d", c.MaxVRFs, c.MaxPorts, c.MaxTunnels, 1<<16)
 	case c.SlotSize < 256:
 		return fmt.Errorf("fastpath: slots of %d bytes: want 256 at least", c.SlotSize)
+	case c.MaxSAs < 2 || c.MaxSAs > 1<<24:
+		return fmt.Errorf("fastpath: %d security associations: want 2 to %d", c.MaxSAs, 1<<24)
 	case c.RedirectInterval < 0 || c.ResolveInterval < 0 || c.Flows < 0:
 		return errors.New("fastpath: negative interval or number of flows")
 	}
@@ -99,10 +101,16 @@ type Engine struct {
 	arena  *arena.Arena
 	tables *table.Tables
 	start  time.Time
+	ivs    *sa.IVs
+
+	// transforms is what the keys of the associations became, by number: what cannot be in the arena. A worker takes one only for the association of the same
+	// generation. Written under mu.
+	transforms []atomic.Pointer[sa.Transform]
 
 	mu      sync.Mutex // guards what follows, and writing to the tables
 	workers []*Worker
 	base    bases
+	spent   []spentTransform // taken away, and maybe still in use
 	closed  bool
 }
 
@@ -124,12 +132,18 @@ func New(cfg Config) (*Engine, error) {
 	}
 	t, err := table.New(a, table.Sizes{
 		VRFs: cfg.MaxVRFs, Ports: cfg.MaxPorts, Tunnels: cfg.MaxTunnels,
-		Adjacencies: cfg.MaxAdjacencies, Groups: cfg.MaxGroups, Routes: cfg.MaxRoutes,
+		Adjacencies: cfg.MaxAdjacencies, Groups: cfg.MaxGroups, Routes: cfg.MaxRoutes, SAs: cfg.MaxSAs,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("fastpath: %w", err), a.Close())
 	}
-	return &Engine{cfg: cfg, arena: a, tables: t, start: time.Now(), base: newBases()}, nil
+	ivs, err := sa.NewIVs()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("fastpath: %w", err), a.Close())
+	}
+	return &Engine{
+		cfg: cfg, arena: a, tables: t, start: time.Now(), base: newBases(), ivs: ivs, transforms: make([]atomic.Pointer[sa.Transform], cfg.MaxSAs),
+	}, nil
 }
 
 // Close unmaps the tables. No worker may be polled any more, and nothing of the engine used.
@@ -153,6 +167,7 @@ func (e *Engine) Close() error {
 		w.injectMu.Unlock()
 		err = errors.Join(err, w.wake.close(), w.puntWake.close())
 	}
+	e.clearTransforms()
 	return errors.Join(err, e.arena.Close())
 }
 
@@ -176,6 +191,8 @@ func (e *Engine) NewWorker(pool *port.Pool) (*Worker, error) {
 	w.limit = table.NewLimiter(e.cfg.Flows, uint64(e.start.UnixNano())*uint64(2*i+1))
 	w.ipID = uint16(i * 0x4000)
 	w.tokens.fill()
+	w.scratch = sa.NewScratch(pool.ChunkSize(), e.ivs)
+	w.lane.init(pool.Free())
 	var err error
 	if w.reader, err = e.arena.Reader(i); err != nil {
 		return nil, fmt.Errorf("fastpath: worker %d: %w", i, err)

@@ -80,6 +80,7 @@ const (
 	limitResolve  = 2 << 60
 	limitGlean    = 3 << 60
 	limitNoRoute  = 4 << 60
+	limitSPI      = 5 << 60
 )
 
 // noRoute is for a packet that nobody has a route for: the slow path tells the sender, once a flow and interval.
@@ -121,7 +122,7 @@ func (w *Worker) resolve(p *pkt, a *table.Adj, id uint32) {
 // to its sender is a loop, and no redirect would shorten it.
 func (w *Worker) redirect(p *pkt, a *table.Adj, id uint32) {
 	flow := uint64(p.ip.Src())<<32 | uint64(p.ip.Dst())
-	if a.OuterDst() == p.outerSrc || !w.limit.Allow(limitRedirect|uint64(p.tunnel.ID), flow, w.now, w.redirectEvery) {
+	if a.OuterDst() == p.outerSrc && a.OuterPort() == p.outerPort || !w.limit.Allow(limitRedirect|uint64(p.tunnel.ID), flow, w.now, w.redirectEvery) {
 		return
 	}
 	w.puntAdj(p, Redirect, p.ip, id, target(p, a), 0)

@@ -44,7 +44,7 @@ func (w *Worker) fragmentInner(p *pkt, a *table.Adj, id uint32, mtu int) verdict
 	tos := p.ip.TOS()
 	for i, f := range w.frags[0][:n] {
 		piece := &w.piece
-		*piece = pkt{frame: f, chunk: w.pool.Chunk(f), start: int(f.Start), gre: p.gre}
+		*piece = pkt{frame: f, chunk: w.pool.Chunk(f), start: int(f.Start), gre: p.gre, part: true}
 		v := w.encapsulate(piece, a, id, int(f.Len), tos, false)
 		if v == drop && i == 0 {
 			// The way out is missing, for all of them alike.
@@ -56,9 +56,7 @@ func (w *Worker) fragmentInner(p *pkt, a *table.Adj, id uint32, mtu int) verdict
 		if v == drop {
 			w.c.words[cntReasons+int(CopyLost)]++
 		}
-		if v != sent {
-			w.release(f)
-		}
+		w.releaseUnless(v, f)
 	}
 	return cut
 }

@@ -4,34 +4,52 @@ import (
 	"encoding/binary"
 
 	"nave/fastpath/fib"
+	"nave/fastpath/internal/sa"
 	"nave/fastpath/internal/table"
 	"nave/fastpath/packet"
 	"nave/fastpath/port"
 )
 
-// greDecap takes the outer headers off a GRE packet for us (RFC 2784, RFC 2890) and routes what was inside. Sequence
-// numbers are accepted and not enforced.
+// tunnelHeader is what remains of the outer header of a tunnel's packet.
+type tunnelHeader struct {
+	src, dst  uint32
+	congested bool      // marked so (ECN)
+	sa        *table.SA // the association it came out of; nil in clear
+}
+
+// greDecap takes a GRE packet for us in clear.
 func (w *Worker) greDecap(p *pkt) verdict {
 	outer := p.ip
 	hl := outer.HeaderLen()
-	g, fault := packet.ParseGRE(outer[hl:])
+	h := tunnelHeader{src: outer.Src(), dst: outer.Dst(), congested: outer.TOS()&ecnMask == ecnCE}
+	return w.greOpen(p, h, p.start+hl, len(outer)-hl)
+}
+
+// greOpen takes the GRE header off the n bytes at start (RFC 2784, RFC 2890) and routes what was inside. Sequence numbers are
+// accepted and not enforced. A protected tunnel takes only what came out of its own associations, and any other tunnel only what came in clear.
+func (w *Worker) greOpen(p *pkt, h tunnelHeader, start, n int) verdict {
+	b := p.chunk[start : start+n]
+	g, fault := packet.ParseGRE(b)
 	if fault != packet.OK {
 		return p.drop(greFault[fault])
 	}
-	src, dst := outer.Src(), outer.Dst()
 	t := w.lastTunnel
-	if t == nil || !w.t.Again(t, p.vrf, dst, src, g.Key, g.HasKey) {
-		if t = w.t.FindTunnel(p.vrf, dst, src, g.Key, g.HasKey); t == nil {
+	if t == nil || !w.t.Again(t, p.vrf, h.dst, h.src, g.Key, g.HasKey) {
+		if t = w.t.FindTunnel(p.vrf, h.dst, h.src, g.Key, g.HasKey); t == nil {
 			return p.drop(GRENoTunnel)
 		}
 		w.lastTunnel = t
 	}
-	if t.Flags&table.TunnelProtected != 0 {
+	protected := t.Flags&table.TunnelProtected != 0
+	switch {
+	case h.sa == nil && protected:
 		return p.drop(ClearOnProtected)
+	case h.sa != nil && (!protected || t.Protection != h.sa.Protection.Load()):
+		return w.refuse(p, h.sa, SAWrongTunnel)
 	}
-	p.tunnel, p.outerSrc, p.outerDst = t, src, dst
+	p.tunnel, p.outerSrc, p.outerDst = t, h.src, h.dst
 	p.vrf, p.mss = t.VRF, t.MSS
-	inner := outer[hl+int(g.Len):]
+	inner := b[g.Len:]
 	words := w.c.tunnels[linkWords*int(t.ID):]
 	words[rxPackets]++
 	words[rxBytes] += uint64(len(inner))
@@ -46,11 +64,11 @@ func (w *Worker) greDecap(p *pkt) verdict {
 	if fault != packet.OK {
 		return p.drop(ipFault[fault])
 	}
-	if outer.TOS()&ecnMask == ecnCE && !markCE(ip) {
+	if h.congested && !markCE(ip) {
 		return p.drop(ECN)
 	}
 	p.ip = ip
-	p.start += hl + int(g.Len)
+	p.start = start + int(g.Len)
 	return w.route(p)
 }
 
@@ -89,28 +107,54 @@ func (w *Worker) encapsulate(p *pkt, a *table.Adj, id uint32, n int, tos uint8, 
 	if s < copyReach {
 		return p.drop(NoHeadroom)
 	}
-	words := w.c.adjs[2*int(id):]
-	words[0]++
-	words[1] += uint64(n)
+	if a.Flags&table.AdjSealed != 0 {
+		return w.espSeal(p, q, a, id, n, tos, df)
+	}
+	w.countSent(a, id, n)
 	if a.Kind == fib.AdjLink {
 		*(*[16]byte)(p.chunk[s-16:]) = *(*[16]byte)(a.Outer[fib.MaxOuter-16:])
 		s -= packet.EthernetLen
 		w.enqueue(q, port.Frame{Chunk: p.frame.Chunk, Start: uint16(s), Len: uint16(n + packet.EthernetLen)})
 		return sent
 	}
-	words = w.c.tunnels[linkWords*int(a.Tunnel):]
-	words[txPackets]++
-	words[txBytes] += uint64(n)
-	*(*[fib.MaxInner]byte)(p.chunk[s-fib.MaxInner:]) = a.Inner
-	s -= int(a.InnerLen)
-	if p.gre != 0 {
-		binary.BigEndian.PutUint16(p.chunk[s+2:], p.gre)
+	pushInner(p, a, s)
+	return w.pushOuter(p, q, a, s-int(a.InnerLen), n+int(a.InnerLen), tos, df, nil, 0)
+}
+
+// countSent counts n bytes that leave by an adjacency.
+func (w *Worker) countSent(a *table.Adj, id uint32, n int) {
+	words := w.c.adjs[2*int(id):]
+	words[0]++
+	words[1] += uint64(n)
+	if a.Kind == fib.AdjTunnel {
+		words = w.c.tunnels[linkWords*int(a.Tunnel):]
+		words[txPackets]++
+		words[txBytes] += uint64(n)
 	}
+}
+
+// pushInner pushes the GRE header of a tunnel's adjacency in front of s.
+func pushInner(p *pkt, a *table.Adj, s int) {
+	*(*[fib.MaxInner]byte)(p.chunk[s-fib.MaxInner:]) = a.Inner
+	if p.gre != 0 {
+		binary.BigEndian.PutUint16(p.chunk[s-int(a.InnerLen)+2:], p.gre)
+	}
+}
+
+// pushOuter pushes the outer headers in front of the size bytes at s, which are sealed but for AH, and queues the frame.
+func (w *Worker) pushOuter(p *pkt, q *queue, a *table.Adj, s, size int, tos uint8, df bool, ta *sa.Transform, seq uint64) verdict {
 	*(*[fib.MaxOuter]byte)(p.chunk[s-fib.MaxOuter:]) = a.Outer
 	s -= int(a.OuterLen)
-	total := n + a.Overhead()
+	total := size + int(a.OuterLen) - packet.EthernetLen
+	ip := p.chunk[s+packet.EthernetLen : s+packet.EthernetLen+total]
 	w.ipID++
-	fillOuter(p.chunk[s+packet.EthernetLen:], a.Sum, total, w.ipID, tos, df)
+	fillOuter(ip, a.Sum, total, w.ipID, tos, df)
+	if a.OuterLen == packet.EthernetLen+packet.IPv4Len+packet.UDPLen {
+		binary.BigEndian.PutUint16(ip[packet.IPv4Len+4:], uint16(total-packet.IPv4Len))
+	}
+	if ta != nil {
+		ta.SealAH(w.scratch, ip[:packet.IPv4Len], ip[packet.IPv4Len:], seq)
+	}
 	if a.LinkMTU != 0 && total > int(a.LinkMTU) {
 		return w.fragmentOuter(p, q, s, total, int(a.LinkMTU))
 	}

@@ -153,7 +153,7 @@ func (w *Worker) injectRoute(p *pkt, portID, tunnelID uint32) verdict {
 	}
 	dst := ip.Dst()
 	if dst>>28 == 14 || dst == allOnes {
-		return w.replicate(p, group, 0)
+		return w.replicate(p, group, 0, 0)
 	}
 	id := w.path(p, dst)
 	if id == uint32(fib.Receive) {
@@ -198,7 +198,7 @@ func (w *Worker) injectGroup(p *pkt, group uint32) verdict {
 		}
 		p.ip = ip
 	}
-	return w.replicate(p, group, 0)
+	return w.replicate(p, group, 0, 0)
 }
 
 // injectInput starts a packet over as though a port had received it.

@@ -40,6 +40,7 @@ func (w *Worker) inputIP(p *pkt, in *table.Port, start int) verdict {
 	p.vrf, p.port, p.mss = in.VRF, in.ID, in.MSS
 	p.tunnel, p.outerSrc, p.outerDst, p.gre = nil, 0, 0, 0
 	p.own, p.copied = false, false
+	p.outerPort, p.sa, p.spi, p.ah = 0, 0, 0, 0
 	return w.route(p)
 }
 
@@ -98,8 +99,17 @@ func (w *Worker) local(p *pkt) verdict {
 	if ip.IsFragment() {
 		return w.punt(p, Fragment, ip)
 	}
-	if ip.Proto() == packet.ProtoGRE {
+	switch ip.Proto() {
+	case packet.ProtoGRE:
 		return w.greDecap(p)
+	case packet.ProtoESP:
+		return w.espOpen(p, ip.HeaderLen(), false)
+	case packet.ProtoAH:
+		return w.ahOpen(p)
+	case packet.ProtoUDP:
+		if isESPUDP(ip) {
+			return w.espUDP(p)
+		}
 	}
 	return w.punt(p, Local, ip)
 }

@@ -24,16 +24,17 @@ func (w *Worker) inputMulticast(p *pkt, dst uint32) verdict {
 	case p.ip.TTL() <= 1:
 		return p.drop(MulticastTTL)
 	}
-	return w.replicate(p, p.tunnel.Group, p.outerSrc)
+	return w.replicate(p, p.tunnel.Group, p.outerSrc, p.outerPort)
 }
 
-// replicate sends a copy of the packet by each member of a group, but not back to the sender with the outer address from.
-func (w *Worker) replicate(p *pkt, group, from uint32) verdict {
+// replicate sends a copy of the packet by each member of a group, but not back to the sender with the outer address from and,
+// of ESP in UDP, the port fromPort.
+func (w *Worker) replicate(p *pkt, group, from uint32, fromPort uint16) verdict {
 	reason := NoGroup
 	copies := 0
 	for _, id := range w.t.Group(group) {
 		a := w.t.Adj(id)
-		if a == nil || a.Kind != fib.AdjTunnel && a.Kind != fib.AdjLink || from != 0 && a.OuterDst() == from {
+		if a == nil || a.Kind != fib.AdjTunnel && a.Kind != fib.AdjLink || from != 0 && a.OuterDst() == from && a.OuterPort() == fromPort {
 			continue
 		}
 		if v := w.copyTo(p, a, id); v < cut {
@@ -52,7 +53,7 @@ func (w *Worker) replicate(p *pkt, group, from uint32) verdict {
 // copyTo sends one copy by an adjacency.
 func (w *Worker) copyTo(p *pkt, a *table.Adj, id uint32) verdict {
 	c := &w.child
-	*c = pkt{vrf: p.vrf, port: p.port, gre: p.gre, tos: p.tos, own: p.own, tunnel: p.tunnel, copied: true}
+	*c = pkt{vrf: p.vrf, port: p.port, gre: p.gre, tos: p.tos, own: p.own, tunnel: p.tunnel, copied: true, part: true}
 	if a.Flags&table.AdjMustSeal != 0 {
 		return c.drop(NoSA)
 	}
@@ -64,9 +65,7 @@ func (w *Worker) copyTo(p *pkt, a *table.Adj, id uint32) verdict {
 	c.ip = c.chunk[c.start : c.start+len(p.ip)]
 	copy(c.ip, p.ip)
 	v := w.outputCopy(c, a, id)
-	if v != sent {
-		w.release(c.frame)
-	}
+	w.releaseUnless(v, c.frame)
 	return v
 }
 

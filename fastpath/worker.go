@@ -10,6 +10,7 @@ import (
 	"nave/fastpath/fib"
 	"nave/fastpath/internal/arena"
 	"nave/fastpath/internal/ring"
+	"nave/fastpath/internal/sa"
 	"nave/fastpath/internal/table"
 	"nave/fastpath/packet"
 	"nave/fastpath/port"
@@ -48,6 +49,10 @@ type Worker struct {
 	// What the last packet for us was found by, of this poll only: the next one is mostly the same.
 	lastHere   uint64 // VRF and address, and bit 48
 	lastTunnel *table.Tunnel
+	lastSA     *table.SA
+
+	scratch *sa.Scratch
+	lane    lane
 
 	redirectEvery, resolveEvery int64 // nanoseconds
 
@@ -78,10 +83,11 @@ type queue struct {
 type verdict uint8
 
 const (
-	drop verdict = iota // counted under pkt.reason, frame free
-	done                // punted and counted as that; frame free
-	cut                 // forwarded in other frames: fragments or copies; frame free
-	sent                // forwarded: the frame waits in a queue
+	drop  verdict = iota // counted under pkt.reason, frame free
+	done                 // punted and counted as that; frame free
+	cut                  // forwarded in other frames: fragments or copies; frame free
+	sent                 // forwarded: the frame waits in a queue
+	waits                // in the lane of slow ciphers, with the frame: counted when its turn comes
 )
 
 // pkt is a packet on its way. Everything about it that functions hand on is here.
@@ -97,6 +103,7 @@ type pkt struct {
 	tos    uint8  // outside, where gre is set
 	reason Reason
 	own    bool // of this box: injected
+	part   bool // a fragment or a copy: its packet is counted by itself
 	copied bool // a copy for a member of a group
 	tunnel *table.Tunnel
 	// The outer header of what came out of a tunnel.
@@ -157,7 +164,8 @@ func (w *Worker) Detach(id fib.PortID) port.Port {
 	return q.p
 }
 
-// Poll takes one burst from each port and from the inject ring, forwards it, and returns how many packets it handled.
+// Poll takes one burst from each port and from the inject ring, forwards it, and returns how many packets it handled, those included that had waited for
+// a slow cipher.
 // now is the time in nanoseconds of any clock that does not go back.
 func (w *Worker) Poll(now int64) int {
 	w.mu.Lock()
@@ -168,12 +176,13 @@ func (w *Worker) Poll(now int64) int {
 	begin := ticks()
 	w.now = now
 	w.reader.Enter()
-	w.lastHere, w.lastTunnel = 0, nil
+	w.lastHere, w.lastTunnel, w.lastSA = 0, nil, nil
 	n := 0
 	for _, q := range w.queues {
 		n += w.receive(q)
 	}
 	n += w.drainInjects()
+	late := w.drainLane(n)
 	for _, q := range w.queues {
 		if q.n > 0 {
 			w.send(q)
@@ -191,9 +200,9 @@ func (w *Worker) Poll(now int64) int {
 			w.puntWake.kick()
 		}
 	}
-	w.c.polled(n, flush-begin, end-flush)
+	w.c.polled(n, late, flush-begin, end-flush)
 	w.mu.Unlock()
-	return n
+	return n + late
 }
 
 // receive handles one burst of a port.
@@ -207,7 +216,7 @@ func (w *Worker) receive(q *queue) int {
 	p := &w.pkt
 	for _, f := range w.rx[:n] {
 		bytes += uint64(f.Len)
-		p.frame, p.chunk = f, w.pool.Chunk(f)
+		p.frame, p.chunk, p.part = f, w.pool.Chunk(f), false
 		w.finish(p, w.input(p, q.rec))
 	}
 	words := w.c.ports[linkWords*int(q.id):]
@@ -221,6 +230,8 @@ func (w *Worker) finish(p *pkt, v verdict) {
 	switch v {
 	case sent:
 		w.c.words[cntForwarded]++
+		return
+	case waits:
 		return
 	case cut:
 		w.c.words[cntForwarded]++

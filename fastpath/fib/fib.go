@@ -89,7 +89,7 @@ const (
 // Longest byte strings of an adjacency.
 const (
 	MaxInner = 32
-	MaxOuter = 64
+	MaxOuter = 48
 )
 
 // Adjacency is how to reach one next hop: two byte strings and a key. Encapsulation is always: push Inner,

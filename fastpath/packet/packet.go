@@ -24,11 +24,13 @@ const (
 // IP protocol numbers (IANA).
 const (
 	ProtoICMP = 1
+	ProtoIPIP = 4 // IPv4 in IPv4
 	ProtoTCP  = 6
 	ProtoUDP  = 17
 	ProtoGRE  = 47
 	ProtoESP  = 50
 	ProtoAH   = 51
+	ProtoNone = 59 // no next header
 )
 
 // EtherTypes and GRE protocol types.

@@ -74,6 +74,7 @@ var rules = []struct {
 	{"fastpath/port", nil, "a port knows frames only"},
 	{"fastpath/port/...", []string{"fastpath/port"}, "a port knows frames only"},
 	{"fastpath/internal/table", []string{"fastpath/fib", "fastpath/packet", "fastpath/internal/arena"}, "tables live in the arena"},
+	{"fastpath/internal/sa", []string{"fastpath/fib"}, "cryptography knows bytes, and algorithms by their numbers"},
 	{"fastpath/internal/...", nil, "rings, arena and pinning stand alone"},
 	{"fastpath", []string{"fastpath/..."}, "the fast path knows no protocol, no profile and no operator"},
 	{"bpf", nil, "steering stands alone"},

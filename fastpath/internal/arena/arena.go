@@ -22,7 +22,7 @@ import (
 
 // LayoutVersion counts the changes of what lies in the region. A process that maps a region of another version
 // must not touch it.
-const LayoutVersion = 1
+const LayoutVersion = 2
 
 // ErrFull means that the region has no block of the size asked for.
 var ErrFull = errors.New("arena is full")
@@ -72,9 +72,10 @@ type Arena struct {
 }
 
 type retired struct {
-	ref   Ref
-	class uint8
-	epoch uint64
+	ref    Ref
+	class  uint8
+	secret bool
+	epoch  uint64
 }
 
 // New maps a region of size bytes in a memfd, which Fd gives to those that share it.
@@ -94,6 +95,33 @@ func New(size int) (*Arena, error) {
 		return nil, errors.Join(fmt.Errorf("arena: map %d bytes: %w", size, err), unix.Close(fd))
 	}
 	return mapped(mem, fd)
+}
+
+// Open maps a region that New made, by its memfd, which belongs to the arena from then on: for who joins in, or takes over. What
+// retired blocks the writer before had not freed is lost.
+func Open(fd int) (*Arena, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, fmt.Errorf("arena: size of descriptor %d: %w", fd, err)
+	}
+	if err := checkSize(int(st.Size)); err != nil {
+		return nil, err
+	}
+	mem, err := unix.Mmap(fd, 0, int(st.Size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, fmt.Errorf("arena: map %d bytes: %w", st.Size, err)
+	}
+	a := &Arena{mem: mem, fd: fd, h: (*header)(unsafe.Pointer(&mem[0]))}
+	if err := unix.Madvise(mem, unix.MADV_DONTDUMP); err != nil {
+		return nil, errors.Join(fmt.Errorf("arena: keep the region out of dumps: %w", err), unix.Munmap(mem))
+	}
+	if a.h.magic != magic || a.h.version != LayoutVersion || a.h.size != uint64(len(mem)) {
+		err := fmt.Errorf("arena: the region has layout %d and %d bytes: want layout %d and %d bytes; start with an empty one",
+			a.h.version, a.h.size, LayoutVersion, len(mem))
+		return nil, errors.Join(err, unix.Munmap(mem))
+	}
+	a.used = a.h.brk // what is in the free lists counts as used
+	return a, nil
 }
 
 // NewPrivate maps a region that no other process can share. It needs no file descriptor: for many engines in one process.

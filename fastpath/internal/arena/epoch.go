@@ -34,7 +34,26 @@ func (a *Arena) ClearReader(i int) { a.h.readers[i].epoch.Store(0) }
 
 // Retire hands over a block of n bytes that the writer has unlinked, and that readers may still hold.
 func (a *Arena) Retire(r Ref, n int) {
-	a.retired = append(a.retired, retired{r, class(n), a.h.epoch.Load()})
+	a.retired = append(a.retired, retired{r, class(n), false, a.h.epoch.Load()})
+}
+
+// RetireSecret is Retire for what nobody may find in the memory afterwards: it is overwritten when it is freed.
+func (a *Arena) RetireSecret(r Ref, n int) {
+	a.retired = append(a.retired, retired{r, class(n), true, a.h.epoch.Load()})
+}
+
+// Quiet tells whether no reader can hold what was unlinked in an epoch.
+func (a *Arena) Quiet(epoch uint64) bool { return epoch < a.oldest() }
+
+// oldest is the earliest epoch that a reader may still be in.
+func (a *Arena) oldest() uint64 {
+	oldest := a.h.epoch.Load()
+	for i := range a.h.readers {
+		if e := a.h.readers[i].epoch.Load(); e != 0 && e < oldest {
+			oldest = e
+		}
+	}
+	return oldest
 }
 
 // Advance starts the next epoch. The writer calls it after it has unlinked and retired what it had to.
@@ -48,15 +67,14 @@ func (a *Arena) Reclaim() int {
 	if len(a.retired) == 0 {
 		return 0
 	}
-	oldest := a.h.epoch.Load()
-	for i := range a.h.readers {
-		if e := a.h.readers[i].epoch.Load(); e != 0 && e < oldest {
-			oldest = e
-		}
-	}
+	oldest := a.oldest()
 	n := 0
 	for n < len(a.retired) && a.retired[n].epoch < oldest {
-		a.free(a.retired[n].ref, a.retired[n].class)
+		d := a.retired[n]
+		if d.secret {
+			clear(a.Bytes(d.ref, int(classSize(d.class))))
+		}
+		a.free(d.ref, d.class)
 		n++
 	}
 	a.retired = append(a.retired[:0], a.retired[n:]...)

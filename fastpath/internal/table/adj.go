@@ -14,6 +14,7 @@ const (
 	AdjCopyDF   = 1 << iota // the inner DF goes outside
 	AdjResolve              // punt once in a while
 	AdjMustSeal             // the tunnel is protected and there is no SA: nothing leaves
+	AdjSealed               // leaves by SA or AH
 )
 
 // Adj is an adjacency as the worker needs it: two cache lines, what is always read in the first. Inner and Outer stand at the
@@ -32,6 +33,7 @@ type Adj struct {
 	Network  uint32
 	NextHop  uint32 // 0: the packet's destination
 	SA       uint32
+	AH       uint32
 	Sum      uint16 // folded sum of the outer IP header without TOS, length, identification and flags
 	Limit    uint16 // longest IP packet that needs no second thought: fits MTU and, with headers, LinkMTU
 	Inner    [fib.MaxInner]byte
@@ -43,7 +45,7 @@ const adjSize = int(unsafe.Sizeof(Adj{}))
 // Two cache lines, no more.
 const _ = uint(128 - adjSize)
 
-// Overhead is how many bytes an outer IP packet has more than the inner one.
+// Overhead is how many bytes an outer IP packet has more than the inner one, without what an association adds.
 func (a *Adj) Overhead() int { return int(a.OuterLen) - packet.EthernetLen + int(a.InnerLen) }
 
 // OuterDst is where the outer header of a tunnel's adjacency leads.
@@ -64,7 +66,8 @@ func (t *Tables) SetAdj(f *fib.Adjacency) error {
 		return ErrFull
 	}
 	n := buildAdj(f)
-	if tun := t.Tunnel(uint32(f.Tunnel)); tun != nil && tun.Flags&TunnelProtected != 0 && n.SA == 0 && n.Kind == fib.AdjTunnel {
+	t.limit(&n)
+	if tun := t.Tunnel(uint32(f.Tunnel)); tun != nil && tun.Flags&TunnelProtected != 0 && n.Flags&AdjSealed == 0 && n.Kind == fib.AdjTunnel {
 		n.Flags |= AdjMustSeal
 	}
 	return t.putAdj(uint32(f.ID), &n)
@@ -94,7 +97,7 @@ func (t *Tables) DelAdj(id uint32) {
 func (t *Tables) sealAll(tunnel uint16, protected bool) error {
 	for id := range t.adjs {
 		old := t.Adj(uint32(id))
-		if old == nil || old.Tunnel != tunnel || old.Kind != fib.AdjTunnel || old.SA != 0 {
+		if old == nil || old.Tunnel != tunnel || old.Kind != fib.AdjTunnel || old.Flags&AdjSealed != 0 {
 			continue
 		}
 		n := *old
@@ -114,7 +117,7 @@ func buildAdj(f *fib.Adjacency) Adj {
 		Kind: f.Kind, InnerLen: uint8(len(f.Inner)), OuterLen: uint8(len(f.Outer)),
 		Port: uint16(f.Port), Tunnel: uint16(f.Tunnel), VRF: uint16(f.VRF),
 		MTU: f.MTU, LinkMTU: f.LinkMTU, MSS: f.MSS,
-		Network: f.Network, NextHop: addrWord(f.NextHop), SA: uint32(f.SA), Limit: f.MTU,
+		Network: f.Network, NextHop: addrWord(f.NextHop), SA: uint32(f.SA), AH: uint32(f.AH), Limit: f.MTU,
 	}
 	if f.CopyDF {
 		n.Flags |= AdjCopyDF
@@ -131,11 +134,66 @@ func buildAdj(f *fib.Adjacency) Adj {
 	ip[1] = 0
 	clear(ip[2:8])
 	clear(ip[10:12])
+	switch {
+	case f.AH != 0:
+		ip[9] = packet.ProtoAH
+	case len(f.Outer) > packet.EthernetLen+packet.IPv4Len:
+		ip[9] = packet.ProtoUDP
+		clear(ip[packet.IPv4Len+4 : packet.IPv4Len+packet.UDPLen])
+	case f.SA != 0:
+		ip[9] = packet.ProtoESP
+	default:
+		ip[9] = packet.ProtoGRE
+	}
+	if f.SA|f.AH != 0 {
+		n.Flags |= AdjSealed
+	}
 	n.Sum = packet.Fold(packet.Sum(ip[:packet.IPv4Len], 0))
-	if fit := max(int(f.LinkMTU)-n.Overhead(), 0); f.LinkMTU != 0 && fit < int(n.Limit) {
+	return n
+}
+
+// What an association adds at most, for one that is not installed: tunnel mode, the longest IV and ICV, blocks of 16.
+const (
+	mostExtra = 20 + 8 + 16 + 32
+	mostAlign = 16
+)
+
+// limit works out the longest packet that the link takes with all its headers, padding included.
+func (t *Tables) limit(n *Adj) {
+	if n.Kind != fib.AdjTunnel || n.LinkMTU == 0 {
+		return
+	}
+	room := int(n.LinkMTU) - int(n.OuterLen) + packet.EthernetLen
+	if n.AH != 0 {
+		extra := mostExtra
+		if s := t.SA(n.AH); s != nil {
+			extra = s.Extra()
+		}
+		room -= extra
+	}
+	if n.SA != 0 {
+		extra, align := mostExtra, mostAlign
+		tunnel := packet.IPv4Len
+		if s := t.SA(n.SA); s != nil {
+			extra, align, tunnel = s.Extra(), int(s.Align), 0
+			if s.Is(SATunnel) {
+				tunnel = packet.IPv4Len
+			}
+		}
+		// The inner header of tunnel mode is padded with the rest; 2 bytes are pad length and next header.
+		room = (room-extra+tunnel)&^(align-1) - 2 - tunnel
+	}
+	if fit := max(room-int(n.InnerLen), 0); fit < int(n.Limit) {
 		n.Limit = uint16(fit)
 	}
-	return n
+}
+
+// OuterPort is the port that ESP in UDP is sent to, 0 without UDP.
+func (a *Adj) OuterPort() uint16 {
+	if a.Kind != fib.AdjTunnel || a.OuterLen != packet.EthernetLen+packet.IPv4Len+packet.UDPLen {
+		return 0
+	}
+	return binary.BigEndian.Uint16(a.Outer[fib.MaxOuter-packet.UDPLen+2:])
 }
 
 // addrWord is an IPv4 address as a number, 0 for the zero Addr.

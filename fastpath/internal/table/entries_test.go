@@ -112,7 +112,7 @@ func TestAdjReaders(t *testing.T) {
 				r.Enter()
 				if a := tab.Adj(17); a != nil {
 					ttl := a.Inner[31]
-					if a.Outer[30] != ttl || a.Outer[52] != ttl || byte(a.OuterDst()) != ttl {
+					if a.Outer[14] != ttl || a.Outer[36] != ttl || byte(a.OuterDst()) != ttl {
 						t.Errorf("half a record: %x %x", a.Inner, a.Outer)
 						stop.Store(true)
 					}

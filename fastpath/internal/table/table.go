@@ -1,4 +1,4 @@
-// Package table holds the fast path's tables in an arena: routes, adjacencies, tunnels, ports and groups.
+// Package table holds the fast path's tables in an arena: routes, adjacencies, tunnels, ports, groups and security associations.
 //
 // One writer changes them, entry by entry; any number of readers look without locks. An entry that is more than a word
 // is a record that is never changed once readers can see it: the writer fills a new one, stores its Ref over the old one's
@@ -20,7 +20,7 @@ var ErrFull = errors.New("no room left in the forwarding tables")
 
 // Sizes says how many entries there can be. Numbers of entries start at 0 and stay below the size.
 type Sizes struct {
-	VRFs, Ports, Tunnels, Adjacencies, Groups, Routes int
+	VRFs, Ports, Tunnels, Adjacencies, Groups, Routes, SAs int
 }
 
 // Tables is all of the tables.
@@ -30,7 +30,7 @@ type Tables struct {
 	root *root
 	size Sizes
 
-	vrfs, ports, tunnels, adjs, groups, buckets []uint32
+	vrfs, ports, tunnels, adjs, groups, buckets, sas, spis []uint32
 
 	routes int // installed; the writer's
 	dirty  bool
@@ -43,11 +43,14 @@ type root struct {
 	nVRFs, nPorts, nTunnels, nAdjs, nGroups, nBuckets uint32
 	pointToPoint                                      atomic.Uint32 // tunnels with a Remote
 	unlinked                                          atomic.Uint32 // counts records of tunnels taken out of their chains
+	sas, spis                                         arena.Ref
+	nSAs, nSPIs                                       uint32
+	saGeneration                                      uint32 // of the last association installed; the writer's
 }
 
 // New lays empty tables out in a.
 func New(a *arena.Arena, size Sizes) (*Tables, error) {
-	if size.VRFs < 1 || size.Ports < 2 || size.Tunnels < 2 || size.Adjacencies < 17 || size.Adjacencies > 1<<idBits || size.Groups < 2 || size.Routes < 1 {
+	if size.VRFs < 1 || size.Ports < 2 || size.Tunnels < 2 || size.Adjacencies < 17 || size.Adjacencies > 1<<idBits || size.Groups < 2 || size.Routes < 1 || size.SAs < 2 {
 		return nil, fmt.Errorf("table: sizes %+v: too small, or more than %d adjacencies", size, 1<<idBits)
 	}
 	t := &Tables{a: a, size: size, base: a.Ptr(0)}
@@ -56,24 +59,7 @@ func New(a *arena.Arena, size Sizes) (*Tables, error) {
 		return nil, fmt.Errorf("table: root: %w", err)
 	}
 	t.root = (*root)(a.Ptr(r))
-	nBuckets := 16
-	for nBuckets < size.Tunnels {
-		nBuckets *= 2
-	}
-	for _, d := range []struct {
-		name string
-		n    int
-		ref  *arena.Ref
-		num  *uint32
-		dir  *[]uint32
-	}{
-		{"VRFs", size.VRFs, &t.root.vrfs, &t.root.nVRFs, &t.vrfs},
-		{"ports", size.Ports, &t.root.ports, &t.root.nPorts, &t.ports},
-		{"tunnels", size.Tunnels, &t.root.tunnels, &t.root.nTunnels, &t.tunnels},
-		{"adjacencies", size.Adjacencies, &t.root.adjs, &t.root.nAdjs, &t.adjs},
-		{"groups", size.Groups, &t.root.groups, &t.root.nGroups, &t.groups},
-		{"tunnel hash", nBuckets, &t.root.buckets, &t.root.nBuckets, &t.buckets},
-	} {
+	for _, d := range t.directories() {
 		if *d.ref, err = a.Alloc(4 * d.n); err != nil {
 			return nil, fmt.Errorf("table: directory of %d %s: %w", d.n, d.name, err)
 		}
@@ -81,6 +67,54 @@ func New(a *arena.Arena, size Sizes) (*Tables, error) {
 	}
 	a.SetRoot(r)
 	return t, nil
+}
+
+// Open finds the tables that New laid out in a, for who reads them in another process.
+func Open(a *arena.Arena) (*Tables, error) {
+	r := a.Root()
+	if r == 0 {
+		return nil, errors.New("table: the region holds no tables")
+	}
+	t := &Tables{a: a, base: a.Ptr(0), root: (*root)(a.Ptr(r))}
+	for _, d := range t.directories() {
+		*d.dir = a.U32(*d.ref, int(*d.num))
+	}
+	t.size = Sizes{
+		VRFs: len(t.vrfs), Ports: len(t.ports), Tunnels: len(t.tunnels), Adjacencies: len(t.adjs), Groups: len(t.groups), SAs: len(t.sas),
+	}
+	return t, nil
+}
+
+// directory is an array of Refs that the root names.
+type directory struct {
+	name string
+	n    int // entries
+	ref  *arena.Ref
+	num  *uint32
+	dir  *[]uint32
+}
+
+func (t *Tables) directories() []directory {
+	r, size := t.root, &t.size
+	return []directory{
+		{"VRFs", size.VRFs, &r.vrfs, &r.nVRFs, &t.vrfs},
+		{"ports", size.Ports, &r.ports, &r.nPorts, &t.ports},
+		{"tunnels", size.Tunnels, &r.tunnels, &r.nTunnels, &t.tunnels},
+		{"adjacencies", size.Adjacencies, &r.adjs, &r.nAdjs, &t.adjs},
+		{"groups", size.Groups, &r.groups, &r.nGroups, &t.groups},
+		{"tunnel hash", powerOfTwo(size.Tunnels), &r.buckets, &r.nBuckets, &t.buckets},
+		{"security associations", size.SAs, &r.sas, &r.nSAs, &t.sas},
+		{"SPI hash", powerOfTwo(size.SAs), &r.spis, &r.nSPIs, &t.spis},
+	}
+}
+
+// powerOfTwo is the smallest power of two that is n or more, and 16 at least.
+func powerOfTwo(n int) int {
+	p := 16
+	for p < n {
+		p *= 2
+	}
+	return p
 }
 
 // Size says how large the tables are.

@@ -31,6 +31,8 @@ type Tunnel struct {
 	Network  uint32
 	Group    uint32
 	Addr     uint32
+
+	Protection uint32 // what its packets must have come out of, where TunnelProtected is set
 }
 
 const tunnelSize = int(unsafe.Sizeof(Tunnel{}))
@@ -160,7 +162,7 @@ func (t *Tables) prepare(c *tunnelChange, f *fib.Tunnel) {
 	c.n = Tunnel{
 		ID: uint16(f.ID), VRF: uint16(f.VRF), OuterVRF: uint16(f.OuterVRF),
 		Local: addrWord(f.Local), Remote: addrWord(f.Remote), Key: f.Key, MTU: f.MTU, MSS: f.MSS,
-		Network: f.Network, Group: uint32(f.Group), Addr: addrWord(f.Addr),
+		Network: f.Network, Group: uint32(f.Group), Addr: addrWord(f.Addr), Protection: uint32(f.Protection),
 	}
 	for _, b := range []struct {
 		on   bool

@@ -1,0 +1,291 @@
+package table
+
+import (
+	"crypto/subtle"
+	"encoding/binary"
+	"net/netip"
+	"strconv"
+	"sync/atomic"
+	"unsafe"
+
+	"nave/fastpath/fib"
+	"nave/fastpath/internal/arena"
+)
+
+// Flags of an association.
+const (
+	SAInbound = 1 << iota
+	SAAH
+	SAEncap // ESP in UDP
+	SATunnel
+	SAESN
+)
+
+// Marks of an association: what the slow path was told once.
+const (
+	MarkHeard = 1 << iota
+	MarkSoft
+	MarkHard
+)
+
+// noLimit is a limit of bytes that is never reached.
+const noLimit = 1<<64 - 1
+
+// SA is one direction of a security association: what it is in the first cache line, its limits in the second, and what changes with every packet in the third. It
+// stays where it is as long as it exists, and the window's slots follow it.
+//
+// All that changes is a word of its own, changed by atomic operations, so any worker of any process may seal or open with it at any
+// time. A sequence number is used by whoever took it from Seq, and by nobody else: it is gone when its taker dies.
+type SA struct {
+	next       uint32 // the next association of the same hash; the writer may change it under readers
+	ID         uint32
+	Generation uint32 // of no other association, before or after
+	SPI        uint32
+	Local      uint32
+	VRF        uint16
+	Flags      uint16
+	Under      uint32
+	Window     uint16
+	LocalPort  uint16
+	Cipher     fib.Cipher
+	Auth       fib.Auth
+	ICVAsked   uint8
+	IV         uint8 // bytes, of the transform: IV, ICV, and what the payload is padded to
+	ICV        uint8
+	Align      uint8
+	slots      uint16
+	keys       uint32
+	Protection atomic.Uint32
+	remote     atomic.Uint64 // where the peer is now: address<<16 | port
+	SeqLimit   uint64        // last sequence number there is
+
+	asked    uint64        // what was installed as remote; the writer's
+	Soft     atomic.Uint64 // bytes; and of an outbound association SeqSoft packets
+	Hard     atomic.Uint64
+	SeqSoft  uint64
+	Marks    atomic.Uint32
+	_        uint32
+	AuthBad  atomic.Uint64 // packets dropped: wrong ICV, replayed or too old, anything else
+	Replayed atomic.Uint64
+	Errors   atomic.Uint64
+
+	Seq     atomic.Uint64 // outbound: last one taken. Inbound: highest received
+	Bytes   atomic.Uint64
+	Packets atomic.Uint64 // inbound
+	_       [40]byte
+}
+
+const (
+	saSize  = int(unsafe.Sizeof(SA{}))
+	keySize = 2 + maxCipherKey + maxAuthKey
+)
+
+// Longest keys, in bytes.
+const (
+	maxCipherKey = 36
+	maxAuthKey   = 64
+)
+
+const _ = uint(192 - saSize)
+
+// SAShape is what a transform adds to a packet, and how many slots its window has.
+type SAShape struct {
+	IV, ICV, Align uint8 // bytes
+	Slots          int
+}
+
+// Is tells whether flag is set.
+func (s *SA) Is(flag uint16) bool { return s.Flags&flag != 0 }
+
+// Slots is the words of the anti-replay window.
+func (s *SA) Slots() []atomic.Uint64 {
+	return unsafe.Slice((*atomic.Uint64)(unsafe.Add(unsafe.Pointer(s), saSize)), s.slots)
+}
+
+// Remote is where the peer is: its address and, of ESP in UDP, its port.
+func (s *SA) Remote() (addr uint32, port uint16) {
+	r := s.remote.Load()
+	return uint32(r >> 16), uint16(r)
+}
+
+// Move says where the peer is now.
+func (s *SA) Move(addr uint32, port uint16) { s.remote.Store(uint64(addr)<<16 | uint64(port)) }
+
+// Mark sets a mark. Only one caller gets true, until it takes it back with Unmark.
+func (s *SA) Mark(m uint32) bool { return s.Marks.Load()&m == 0 && s.Marks.Or(m)&m == 0 }
+
+// Unmark takes a mark back: what it stood for did not get through.
+func (s *SA) Unmark(m uint32) { s.Marks.And(^m) }
+
+// Extra is what ESP or AH add to an outer packet apart from padding, in bytes.
+func (s *SA) Extra() int {
+	n := 8 + int(s.IV) + int(s.ICV)
+	if s.Is(SAAH) {
+		n = 12 + int(s.ICV)
+	}
+	if s.Is(SATunnel) {
+		n += 20
+	}
+	return n
+}
+
+// SA is association id, nil without one.
+func (t *Tables) SA(id uint32) *SA { return (*SA)(t.record(t.sas, id)) }
+
+func spiHash(vrf uint16, local, spi uint32, flags uint16) uint32 {
+	return hash(vrf, local, uint32(flags&SAAH), spi)
+}
+
+// FindSA is the inbound association that a packet belongs to, ESP or with flag SAAH AH, nil when there is none.
+func (t *Tables) FindSA(vrf uint16, local, spi uint32, flag uint16) *SA {
+	b := spiHash(vrf, local, spi, flag) & uint32(len(t.spis)-1)
+	for r := atomic.LoadUint32(&t.spis[b]); r != 0; {
+		s := (*SA)(t.at(r))
+		if s.SPI == spi && s.Local == local && s.VRF == vrf && s.Flags&SAAH == flag {
+			return s
+		}
+		r = atomic.LoadUint32(&s.next)
+	}
+	return nil
+}
+
+// ErrSPITaken means that another association receives the same packets.
+type ErrSPITaken struct{ By uint32 }
+
+// Error says which it is.
+func (e *ErrSPITaken) Error() string {
+	return "the SPI is that of security association " + strconv.FormatUint(uint64(e.By), 10) + " at the same address: take another"
+}
+
+// SetSA installs an association or changes what may change of one. The engine has checked it, and that the rest is the same.
+func (t *Tables) SetSA(f *fib.SA, shape SAShape) (*SA, error) {
+	if int64(f.ID) >= int64(t.size.SAs) {
+		return nil, ErrFull
+	}
+	if s := t.SA(uint32(f.ID)); s != nil {
+		t.changeSA(s, f)
+		return s, nil
+	}
+	flags := saFlags(f)
+	if flags&SAInbound != 0 {
+		if s := t.FindSA(uint16(f.OuterVRF), addrWord(f.Local), f.SPI, flags&SAAH); s != nil {
+			return nil, &ErrSPITaken{By: s.ID}
+		}
+	}
+	r, err := t.alloc(saSize + 8*shape.Slots)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := t.alloc(keySize)
+	if err != nil {
+		t.a.Free(r, saSize+8*shape.Slots)
+		return nil, err
+	}
+	k := t.a.Bytes(keys, keySize)
+	k[0], k[1] = uint8(len(f.CipherKey)), uint8(len(f.AuthKey))
+	copy(k[2:], f.CipherKey)
+	copy(k[2+maxCipherKey:], f.AuthKey)
+	t.root.saGeneration++
+	s := (*SA)(t.a.Ptr(r))
+	s.ID, s.Generation, s.SPI, s.Local, s.VRF = uint32(f.ID), t.root.saGeneration, f.SPI, addrWord(f.Local), uint16(f.OuterVRF)
+	s.Flags, s.Under, s.Window, s.LocalPort, s.Cipher, s.Auth, s.ICVAsked = flags, uint32(f.Under), f.Window, f.LocalPort, f.Cipher, f.Auth, f.ICV
+	s.IV, s.ICV, s.Align, s.slots, s.keys = shape.IV, shape.ICV, shape.Align, uint16(shape.Slots), uint32(keys)
+	s.SeqLimit = 1<<32 - 1
+	if f.ESN {
+		s.SeqLimit = 1<<64 - 2 // the counter itself never wraps
+	}
+	s.SeqSoft = s.SeqLimit / 10 * 9
+	t.changeSA(s, f)
+	if flags&SAInbound != 0 {
+		b := &t.spis[spiHash(s.VRF, s.Local, s.SPI, flags)&uint32(len(t.spis)-1)]
+		s.next = *b
+		atomic.StoreUint32(b, uint32(r))
+	}
+	t.replace(t.sas, uint32(f.ID), r, 0)
+	return s, nil
+}
+
+func saFlags(f *fib.SA) (flags uint16) {
+	for _, b := range []struct {
+		on   bool
+		flag uint16
+	}{{f.Inbound, SAInbound}, {f.AH, SAAH}, {f.Encap, SAEncap}, {f.TunnelMode, SATunnel}, {f.ESN, SAESN}} {
+		if b.on {
+			flags |= b.flag
+		}
+	}
+	return flags
+}
+
+// changeSA stores what may change while an association is in use.
+func (t *Tables) changeSA(s *SA, f *fib.SA) {
+	limit := func(n uint64) uint64 {
+		if n == 0 {
+			return noLimit
+		}
+		return n
+	}
+	if asked := uint64(addrWord(f.Remote))<<16 | uint64(f.RemotePort); s.asked != asked {
+		s.asked = asked
+		s.remote.Store(asked) // and not when it is applied again as it was: the peer may have moved
+	}
+	if s.Soft.Load() != limit(f.SoftBytes) {
+		s.Soft.Store(limit(f.SoftBytes))
+		s.Unmark(MarkSoft)
+	}
+	if s.Hard.Load() != limit(f.HardBytes) {
+		s.Hard.Store(limit(f.HardBytes))
+		s.Unmark(MarkHard)
+	}
+	s.Protection.Store(uint32(f.Protection))
+}
+
+// SameSA tells whether f is installed association s as far as that may not change.
+func (t *Tables) SameSA(s *SA, f *fib.SA) bool {
+	same := s.SPI == f.SPI && s.Local == addrWord(f.Local) && s.VRF == uint16(f.OuterVRF) && s.Flags == saFlags(f) &&
+		s.Under == uint32(f.Under) && s.LocalPort == f.LocalPort && s.Cipher == f.Cipher && s.Auth == f.Auth && s.ICVAsked == f.ICV && s.Window == f.Window
+	c, a := t.SAKeys(s)
+	return same && subtle.ConstantTimeCompare(c, f.CipherKey) == 1 && subtle.ConstantTimeCompare(a, f.AuthKey) == 1
+}
+
+// SAKeys is the keys of an association, in the arena: not to be kept.
+func (t *Tables) SAKeys(s *SA) (cipher, auth []byte) {
+	k := unsafe.Slice((*byte)(t.at(s.keys)), keySize)
+	return k[2 : 2+min(int(k[0]), maxCipherKey)], k[2+maxCipherKey : 2+maxCipherKey+min(int(k[1]), maxAuthKey)]
+}
+
+// SAEntry is an association as it was installed, for who has to make its transform anew. Its keys are those of SAKeys.
+func (t *Tables) SAEntry(s *SA) fib.SA {
+	c, a := t.SAKeys(s)
+	addr, port := s.Remote()
+	return fib.SA{
+		ID: fib.SAID(s.ID), Inbound: s.Is(SAInbound), AH: s.Is(SAAH), SPI: s.SPI, OuterVRF: fib.VRF(s.VRF),
+		Local: wordAddr(s.Local), Remote: wordAddr(addr), Encap: s.Is(SAEncap), LocalPort: s.LocalPort, RemotePort: port, TunnelMode: s.Is(SATunnel),
+		Cipher: s.Cipher, CipherKey: c, Auth: s.Auth, AuthKey: a, ICV: s.ICVAsked, ESN: s.Is(SAESN), Window: s.Window,
+		Protection: fib.ProtectionID(s.Protection.Load()), Under: fib.SAID(s.Under),
+	}
+}
+
+// DelSA takes an association away, and overwrites its keys once no worker can read them any more.
+func (t *Tables) DelSA(id uint32) {
+	s := t.SA(id)
+	if s == nil {
+		return
+	}
+	ref := t.sas[id]
+	if s.Is(SAInbound) {
+		p := &t.spis[spiHash(s.VRF, s.Local, s.SPI, s.Flags)&uint32(len(t.spis)-1)]
+		for *p != ref {
+			p = &(*SA)(t.at(*p)).next
+		}
+		atomic.StoreUint32(p, s.next)
+	}
+	t.a.RetireSecret(arena.Ref(s.keys), keySize)
+	t.replace(t.sas, id, 0, saSize+8*int(s.slots))
+}
+
+func wordAddr(w uint32) netip.Addr {
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], w)
+	return netip.AddrFrom4(b)
+}
