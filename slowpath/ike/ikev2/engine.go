@@ -1,0 +1,304 @@
+package ikev2
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"nave/slowpath/ike"
+	"nave/slowpath/ike/ikemsg"
+	"nave/slowpath/ike/ikev2/ikev2msg"
+)
+
+// Engine is IKEv2 as an ike.Engine.
+type Engine struct {
+	env      *ike.Env
+	cfg      ike.Config
+	now      time.Time
+	out      []ike.Effect
+	sas      map[ikemsg.SPI]*sa // by the SPI that we gave them
+	half     map[halfKey]*sa    // SAs that peers started, until the peer has authenticated
+	children map[ike.ChildID]*child
+	inSPI    map[uint32]*child // by inbound SPI
+	wants    map[want]*sa      // what Initiate asked for and is not there yet
+	cookies  cookies
+	stats    ike.Stats
+	deadline time.Time // the earliest of all; recomputed when stale
+	stale    bool
+	told     map[netip.Addr]time.Time // when a peer was last told of an unknown SPI
+	rejected time.Time                // when a rejected message was last logged
+}
+
+// halfKey finds the SA that a repeated first message belongs to.
+type halfKey struct {
+	spi    ikemsg.SPI
+	remote netip.AddrPort
+}
+
+// want is a child that somebody waits for.
+type want struct {
+	protection uint32
+	remote     netip.Addr
+}
+
+// New makes an engine without configuration.
+func New(env *ike.Env) *Engine {
+	e := &Engine{
+		env: env, sas: make(map[ikemsg.SPI]*sa), half: make(map[halfKey]*sa), children: make(map[ike.ChildID]*child),
+		inSPI: make(map[uint32]*child), wants: make(map[want]*sa), told: make(map[netip.Addr]time.Time),
+	}
+	e.cookies.init(env)
+	return e
+}
+
+func (e *Engine) emit(f ike.Effect) { e.out = append(e.out, f) }
+
+// take hands out what has been emitted.
+func (e *Engine) take() []ike.Effect {
+	out := e.out
+	e.out = nil
+	e.stale = true
+	return out
+}
+
+// Configure implements ike.Engine.
+func (e *Engine) Configure(now time.Time, c *ike.Config) []ike.Effect {
+	e.now, e.cfg = now, *c
+	for _, s := range e.all() {
+		if s.state == stateGone || s.profile == nil {
+			continue
+		}
+		p := e.profile(s.profile.Name)
+		if p == nil {
+			s.close(ike.WhyCleared)
+			continue
+		}
+		s.profile = p
+		for _, c := range s.list() {
+			if e.cfg.Protection(c.Protection) == nil && c.state != childGone {
+				s.dropChild(c, ike.WhyCleared)
+			}
+		}
+		s.leaveIfEmpty(ike.WhyCleared)
+	}
+	return e.take()
+}
+
+// all lists the SAs by number, so that what is done to all is done in an order that can be repeated.
+func (e *Engine) all() []*sa {
+	list := make([]*sa, 0, len(e.sas))
+	for _, s := range e.sas {
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b *sa) int { return int(a.id) - int(b.id) })
+	return list
+}
+
+// Handle implements ike.Engine.
+func (e *Engine) Handle(now time.Time, ev ike.Event) []ike.Effect {
+	e.now = now
+	switch ev := ev.(type) {
+	case ike.Received:
+		e.receive(ev.Path, ev.Packet)
+	case ike.Initiate:
+		e.initiate(ev)
+	case ike.Release:
+		e.release(ev)
+	case ike.Drop:
+		if c := e.children[ev.Child]; c != nil {
+			c.sa.dropChild(c, ike.WhyReleased)
+			c.sa.leaveIfEmpty(ike.WhyReleased)
+		}
+	case ike.Volume:
+		e.volume(ev)
+	case ike.Heard:
+		if c := e.children[ev.Child]; c != nil {
+			c.heard()
+		}
+	case ike.Moved:
+		if c := e.children[ev.Child]; c != nil && c.Encap && c.sa.state == stateUp {
+			c.sa.move(ike.Path{VRF: c.Path.VRF, Local: c.Path.Local, Remote: ev.Remote})
+		}
+	case ike.UnknownSPI:
+		e.unknownSPI(ev)
+	case ike.Clear:
+		e.clear(ev)
+	case ike.Tick:
+		e.tick()
+	}
+	return e.take()
+}
+
+// initiate asks for a child with a peer.
+func (e *Engine) initiate(ev ike.Initiate) {
+	p := e.cfg.Protection(ev.Protection)
+	fail := func(why ike.Why) {
+		e.emit(ike.Failed{Protection: ev.Protection, Remote: ev.Remote, Why: why})
+	}
+	if p == nil || p.Version != 2 || e.profile(p.IKEv2Profile) == nil {
+		fail(ike.WhyPolicy)
+		return
+	}
+	w := want{ev.Protection, ev.Remote.Addr()}
+	if _, waits := e.wants[w]; waits {
+		return
+	}
+	for _, c := range e.children {
+		if c.Protection == ev.Protection && c.Path.Remote.Addr() == w.remote && c.state == childUp && c.replacedBy == 0 {
+			return
+		}
+	}
+	for _, s := range e.all() {
+		if s.state == stateUp && s.rekeyed == nil && s.profile.Name == p.IKEv2Profile && s.path.Remote.Addr() == w.remote && s.path.Local.Addr() == p.Local && s.path.VRF == p.VRF {
+			e.wants[w] = s
+			s.enqueue(newChildTask(s, p, nil))
+			return
+		}
+	}
+	if !e.env.Admission.Admit(false) {
+		e.emit(ike.Log{Kind: ike.LogLimit, Version: 2, Protection: p.ID, Path: e.pathTo(p, ev.Remote), Why: ike.WhyLimit})
+		fail(ike.WhyLimit)
+		return
+	}
+	s := e.newSA(e.pathTo(p, ev.Remote), true)
+	s.profile, s.protection = e.profile(p.IKEv2Profile), p.ID
+	e.wants[w] = s
+	s.enqueue(newInit(s))
+}
+
+// pathTo is where a peer is first looked for.
+func (e *Engine) pathTo(p *ike.Protection, remote netip.AddrPort) ike.Path {
+	local, port := uint16(portIKE), remote.Port()
+	switch port {
+	case 0:
+		port = portIKE
+	case portIKE:
+	default:
+		local = portNATT // a peer that is known behind NAT listens there only
+	}
+	return ike.Path{VRF: p.VRF, Local: netip.AddrPortFrom(p.Local, local), Remote: netip.AddrPortFrom(remote.Addr(), port)}
+}
+
+// IKE's ports (RFC 7296 section 2.23).
+const (
+	portIKE  = 500
+	portNATT = 4500
+)
+
+// release takes down what leads to a peer.
+func (e *Engine) release(ev ike.Release) {
+	w := want{ev.Protection, ev.Remote.Addr()}
+	if s := e.wants[w]; s != nil {
+		delete(e.wants, w)
+		if s.state == stateInit || s.state == stateAuth {
+			s.end(ike.WhyReleased)
+		}
+	}
+	for _, c := range e.childList() {
+		if c.Protection != ev.Protection || c.Path.Remote.Addr() != ev.Remote.Addr() || ev.Remote.Port() != 0 && c.Path.Remote.Port() != ev.Remote.Port() {
+			continue
+		}
+		c.sa.dropChild(c, ike.WhyReleased)
+		c.sa.leaveIfEmpty(ike.WhyReleased)
+	}
+}
+
+func (e *Engine) childList() []*child {
+	list := make([]*child, 0, len(e.children))
+	for _, c := range e.children {
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b *child) int { return int(a.ID) - int(b.ID) })
+	return list
+}
+
+func (e *Engine) volume(ev ike.Volume) {
+	c := e.children[ev.Child]
+	if c == nil || c.state != childUp {
+		return
+	}
+	if !ev.Hard {
+		c.sa.rekeyChild(c)
+		return
+	}
+	s, p, remote := c.sa, e.cfg.Protection(c.Protection), c.Path.Remote
+	s.dropChild(c, ike.WhyExpired)
+	if p != nil && c.replacedBy == 0 {
+		e.initiate(ike.Initiate{Protection: p.ID, Remote: remote})
+	}
+}
+
+// clear takes down what an operator names.
+func (e *Engine) clear(ev ike.Clear) {
+	for _, s := range e.all() {
+		if ev.SA != 0 && s.id != ev.SA || ev.Remote.IsValid() && s.path.Remote.Addr() != ev.Remote {
+			continue
+		}
+		if ev.Children {
+			for _, c := range s.list() {
+				s.dropChild(c, ike.WhyCleared)
+			}
+			continue
+		}
+		s.close(ike.WhyCleared)
+	}
+}
+
+// unknownSPI tells a peer, through the SA that we have with it, that it sends to an SPI which is not ours (RFC 7296 section 1.5).
+func (e *Engine) unknownSPI(ev ike.UnknownSPI) {
+	remote := ev.Path.Remote.Addr()
+	if !e.cfg.InvalidSPIRecovery || e.now.Sub(e.told[remote]) < tellEvery {
+		return
+	}
+	for _, s := range e.all() {
+		if s.state == stateUp && s.rekeyed == nil && s.path.Remote.Addr() == remote && s.path.VRF == ev.Path.VRF {
+			if len(e.told) >= maxTold {
+				clear(e.told)
+			}
+			e.told[remote] = e.now
+			spi := []byte{byte(ev.SPI >> 24), byte(ev.SPI >> 16), byte(ev.SPI >> 8), byte(ev.SPI)}
+			s.enqueue(&informTask{payloads: []ikev2msg.Out{{Type: ikev2msg.PayloadNotify, Body: ikev2msg.Notify{Type: ikev2msg.InvalidSPI, Data: spi}.Append(nil)}}})
+			return
+		}
+	}
+}
+
+const (
+	tellEvery = 10 * time.Second
+	maxTold   = 4096
+)
+
+// Deadline implements ike.Engine.
+func (e *Engine) Deadline() time.Time {
+	if !e.stale {
+		return e.deadline
+	}
+	e.stale, e.deadline = false, time.Time{}
+	for _, s := range e.sas {
+		e.deadline = earlier(e.deadline, s.deadline())
+	}
+	for _, c := range e.children {
+		e.deadline = earlier(e.deadline, c.deadline())
+	}
+	return e.deadline
+}
+
+// earlier is the earlier of two times, of which the zero Time is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
+
+// tick does what is due.
+func (e *Engine) tick() {
+	for _, c := range e.childList() {
+		c.tick()
+	}
+	for _, s := range e.all() {
+		s.tick()
+	}
+}

@@ -1,0 +1,52 @@
+package ikev2
+
+import (
+	"bytes"
+	"crypto/sha1" //nolint:gosec // RFC 7296 section 2.23 says SHA-1; nothing is protected by it
+	"net/netip"
+
+	"nave/slowpath/ike"
+	"nave/slowpath/ike/ikemsg"
+	"nave/slowpath/ike/ikev2/ikev2msg"
+)
+
+// natHash is what a side believes an address to be, hidden from nobody but careless boxes on the way (RFC 7296 section 2.23).
+func natHash(spiI, spiR ikemsg.SPI, a netip.AddrPort) []byte {
+	h := sha1.New()
+	h.Write(spiI[:])
+	h.Write(spiR[:])
+	h.Write(a.Addr().AsSlice())
+	h.Write([]byte{byte(a.Port() >> 8), byte(a.Port())})
+	return h.Sum(nil)
+}
+
+// natPayloads tell the peer where we are and where we believe it to be.
+func natPayloads(spiI, spiR ikemsg.SPI, path ike.Path) []ikev2msg.Out {
+	return []ikev2msg.Out{
+		notify(ikev2msg.NATDetectionSource, natHash(spiI, spiR, path.Local)),
+		notify(ikev2msg.NATDetectionDestination, natHash(spiI, spiR, path.Remote)),
+	}
+}
+
+// natSeen reads the peer's. offered false: it does no NAT traversal.
+func natSeen(spiI, spiR ikemsg.SPI, path ike.Path, list []ikemsg.Payload) (n ike.NAT, offered bool) {
+	notifies, err := ikev2msg.Notifies(list)
+	if err != nil {
+		return n, false
+	}
+	var source, destination, sourceFits, destinationFits bool
+	for _, x := range notifies {
+		switch x.Type {
+		case ikev2msg.NATDetectionSource:
+			source = true
+			sourceFits = sourceFits || bytes.Equal(x.Data, natHash(spiI, spiR, path.Remote))
+		case ikev2msg.NATDetectionDestination:
+			destination = true
+			destinationFits = destinationFits || bytes.Equal(x.Data, natHash(spiI, spiR, path.Local))
+		}
+	}
+	if !source || !destination {
+		return n, false
+	}
+	return ike.NAT{Self: !destinationFits, Peer: !sourceFits}, true
+}
