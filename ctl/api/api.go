@@ -25,15 +25,20 @@ const (
 	ClearSessions   = "dmvpn session"
 	ClearStatistics = "dmvpn statistics"
 	ClearNHRP       = "ip nhrp"
+	ClearIPsec      = "crypto sa"      // children; those that are wanted are made again
+	ClearISAKMP     = "crypto isakmp"  // IKE SAs of version 1, or the one of SA
+	ClearIKEv2      = "crypto ikev2"   // IKE SAs of version 2, or the one of SA
+	ClearCrypto     = "crypto session" // IKE SAs and children
 )
 
 // Clear says what to clear; what is left out selects everything.
 type Clear struct {
 	What   string     `json:"what"`
 	Iface  string     `json:"interface,omitempty"`
-	NBMA   netip.Addr `json:"nbma,omitzero"`
+	NBMA   netip.Addr `json:"nbma,omitzero"`   // a peer's outer address
 	Tunnel netip.Addr `json:"tunnel,omitzero"` // a peer's tunnel address
 	Static bool       `json:"static,omitempty"`
+	SA     uint32     `json:"sa,omitempty"` // an IKE SA's number
 }
 
 // problem is the body of an error.

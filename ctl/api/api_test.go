@@ -57,7 +57,7 @@ func full() show.Status {
 	s := show.Status{
 		Time: at, Started: at.Add(-time.Hour), Version: "nave 0.1", Hostname: "box", Running: "hostname box\nend\n", QueueLost: 9,
 		Problems:   []show.Problem{{What: "interface Tunnel0", Why: "because"}},
-		Interfaces: map[string]show.Configured{"Tunnel0": {Description: "d", Shutdown: true, Bandwidth: 1, Delay: 2, Source: "Ethernet0", Multipoint: true, Profile: "p"}},
+		Interfaces: map[string]show.Configured{"Tunnel0": {Description: "d", Shutdown: true, Bandwidth: 1, Delay: 2, Source: "Ethernet0", Multipoint: true, Profile: "p", Shared: true}},
 		Peers:      []rib.Use{{Adjacency: 17, Iface: "Tunnel0", NBMA: a, NextHop: a}},
 		Steering:   bpf.Verdicts{Kernel: 1, Nave: 2, NoSocket: 3},
 		Ports: []show.Port{{Name: "Ethernet0", Netdev: "eth0", ID: 1, MAC: [6]byte{1, 2, 3, 4, 5, 6}, MTU: 1500, Up: true, Native: true,
@@ -66,11 +66,12 @@ func full() show.Status {
 	s.Router = slowpath.Status{
 		Routes: map[fib.VRF][]rib.Route{0: {{Prefix: p, Source: rib.Shortcut, Distance: 250, Metric: 1, Tag: 2, Hops: []rib.NextHop{{Iface: "Tunnel0", Addr: a}}}}, 3: nil},
 		Interfaces: []rib.Interface{{Name: "Tunnel0", VRF: 1, Addrs: []netip.Prefix{p}, Up: true, MSS: 1, Port: 2, MAC: [6]byte{9}, MTU: 1400,
-			Tunnel: &rib.Tunnel{ID: 1, OuterVRF: 2, Local: a, Remote: a, Key: 3, HasKey: true, TOS: 4, TTL: 5, PathMTU: true, Network: 6, Redirect: true, Protected: true}}},
+			Tunnel: &rib.Tunnel{ID: 1, OuterVRF: 2, Local: a, Remote: a, Key: 3, HasKey: true, TOS: 4, TTL: 5, PathMTU: true, Network: 6, Redirect: true, Protected: true, Protection: 7}}},
 		Refused: []string{"route"}, Reassembly: reassembly.Stats{Fragments: 1, Reassembled: 2, TimedOut: 3, Overlap: 4, Full: 5, Broken: 6, Evicted: 7},
 		Packets: slowpath.Stats{Delivered: 1, NotLocal: 2, ICMPErrors: 3, Held: 4, HeldLost: 5, NHRPSent: 6, NHRPLost: 7, InjectFailed: 8}, Error: "e",
 	}
 	s.Router.Policed[fastpath.TTLExpired] = 7
+	fullCrypto(&s)
 	ifc := nhrp.InterfaceStatus{
 		Name: "Tunnel0", ID: 1, VRF: "RED", NetworkID: 2, Address: p, NBMA: a, Public: a, Spoke: true, Multicast: []netip.Addr{a},
 		MaxSend: nhrp.MaxSend{Packets: 1, Interval: time.Second}, Usage: 3,
@@ -81,7 +82,9 @@ func full() show.Status {
 	s.Router.NHRP = nhrp.Status{Time: at, Limit: 1, Unknown: 2, Interfaces: []nhrp.InterfaceStatus{ifc}, Entries: []nhrp.EntryStatus{{
 		Iface: "Tunnel0", Prefix: p, NextHop: a, Type: nhrp.TypeNegative, Flags: nhrp.FlagNoSock | nhrp.FlagUsed, NBMA: a, Claimed: a, Created: at, Expires: at, Holders: []netip.Addr{a}}}}
 	n := fastpath.LinkCount{Rx: fastpath.Count{Packets: 1, Bytes: 2}, Tx: fastpath.Count{Packets: 3, Bytes: 4}}
+	sas := s.Fastpath.SAs
 	s.Fastpath = fastpath.Snapshot{
+		SAs:     sas,
 		Workers: []fastpath.WorkerCount{{Polls: 1, EmptyPolls: 2, Packets: 3, Injected: 4, Forwarded: 5, Ticks: 6, LinkTicks: 7, Histogram: [fastpath.HistogramBuckets]uint64{1, 2}}},
 		Ports:   map[fib.PortID]fastpath.LinkCount{1: n}, Tunnels: map[fib.TunnelID]fastpath.LinkCount{2: n}, Adjacencies: map[fib.AdjID]fastpath.Count{17: n.Rx},
 		Routes: 1, Generation: 2, ArenaUsed: 3, ArenaSize: 4,
@@ -149,7 +152,7 @@ func TestClearAndReload(t *testing.T) {
 	c := NewClient(socket)
 	a := netip.MustParseAddr("192.0.2.1")
 	for _, want := range []Clear{
-		{What: ClearSessions}, {What: ClearNHRP, Tunnel: a}, {What: ClearStatistics, Iface: "Tunnel0", NBMA: a, Static: true},
+		{What: ClearSessions}, {What: ClearNHRP, Tunnel: a}, {What: ClearStatistics, Iface: "Tunnel0", NBMA: a, Static: true}, {What: ClearISAKMP, SA: 1 << 31},
 	} {
 		if err := c.Clear(want); err != nil {
 			t.Fatal(err)

@@ -33,6 +33,16 @@ type run func(s *Session, m *grammar.Match) error
 // table is every exec command.
 var table = grammar.New([]*grammar.Command{
 	{Syntax: "show dmvpn [interface <iface:interface>]", Help: "peers of the tunnels", Data: shows("dmvpn", show.DMVPN)},
+	{Syntax: "show dmvpn [interface <iface:interface>] detail", Help: "the same, with servers and crypto sessions", Data: crypto("dmvpn detail", dmvpnDetail)},
+	{Syntax: "show crypto isakmp sa [{detail|peer <peer:ip>}]", Help: "IKE SAs of version 1", Data: crypto("crypto isakmp sa", show.IsakmpSA)},
+	{Syntax: "show crypto isakmp policy", Help: "proposals of IKE version 1", Data: crypto("crypto isakmp policy", plain(show.IsakmpPolicy))},
+	{Syntax: "show crypto ikev2 sa [detail]", Help: "IKE SAs of version 2", Data: crypto("crypto ikev2 sa", show.Ikev2SA)},
+	{Syntax: "show crypto ipsec sa [{active|peer <peer:ip>|interface <iface:interface>}] [detail]", Help: "IPsec SAs of each tunnel, with what they carried", Data: crypto("crypto ipsec sa", show.IPsecSA)},
+	{Syntax: "show crypto ipsec transform-set", Help: "transform sets", Data: crypto("crypto ipsec transform-set", plain(show.TransformSets))},
+	{Syntax: "show crypto map [interface <iface:interface>]", Help: "what protects each tunnel, and its peers", Data: crypto("crypto map", show.CryptoMap)},
+	{Syntax: "show crypto session [{active|remote <peer:ip>|interface <iface:interface>}] [detail]", Help: "peers with their IKE SAs and protected flows", Data: crypto("crypto session", show.CryptoSession)},
+	{Syntax: "show crypto call admission statistics", Help: "who was let in and who was not", Data: crypto("crypto call admission statistics", plain(show.CallAdmission))},
+	{Syntax: "show crypto engine connections active", Help: "associations and their packets", Data: crypto("crypto engine connections active", plain(show.CryptoEngine))},
 	{Syntax: "show ip nhrp [<iface:interface>]", Help: "the NHRP cache", Data: shows("ip nhrp", show.NHRP)},
 	{Syntax: "show ip nhrp traffic [interface <iface:interface>]", Help: "NHRP packets by type", Data: shows("ip nhrp traffic", show.NHRPTraffic)},
 	{Syntax: "show ip nhrp nhs [<iface:interface>]", Help: "next hop servers", Data: shows("ip nhrp nhs", show.NHS)},
@@ -44,6 +54,10 @@ var table = grammar.New([]*grammar.Command{
 	{Syntax: "clear dmvpn session [peer {nbma|tunnel} <peer:ip>] [interface <iface:interface>] [static]", Help: "take down sessions", Data: clearing(api.ClearSessions)},
 	{Syntax: "clear dmvpn statistics [peer {nbma|tunnel} <peer:ip>] [interface <iface:interface>]", Help: "zero the counters of sessions", Data: clearing(api.ClearStatistics)},
 	{Syntax: "clear ip nhrp [<peer:ip>]", Help: "forget dynamic entries", Data: clearing(api.ClearNHRP)},
+	{Syntax: "clear crypto sa [peer <peer:ip>]", Help: "take down IPsec SAs; those in use are made again", Data: clearing(api.ClearIPsec)},
+	{Syntax: "clear crypto isakmp [<sa:1-4294967295>]", Help: "take down IKE SAs of version 1, all or by conn-id", Data: clearing(api.ClearISAKMP)},
+	{Syntax: "clear crypto ikev2 sa [remote <peer:ip>]", Help: "take down IKE SAs of version 2", Data: clearing(api.ClearIKEv2)},
+	{Syntax: "clear crypto session [remote <peer:ip>]", Help: "take down IKE and IPsec SAs", Data: clearing(api.ClearCrypto)},
 	{Syntax: "reload", Help: "read the configuration file again; established sessions stay", Data: run(reload)},
 }, nil)
 
@@ -98,6 +112,40 @@ func shows(what string, text func(*show.Status, string) string) run {
 	}
 }
 
+// plain makes a show function of one that takes no selection.
+func plain(f func(*show.Status) string) func(*show.Status, show.Select) string {
+	return func(s *show.Status, _ show.Select) string { return f(s) }
+}
+
+func dmvpnDetail(s *show.Status, sel show.Select) string { return show.DMVPNDetail(s, sel.Iface) }
+
+// crypto makes a command of a show function that takes a selection.
+func crypto(what string, text func(*show.Status, show.Select) string) run {
+	return func(s *Session, m *grammar.Match) error {
+		st, err := s.Daemon.Status()
+		if err != nil {
+			return err
+		}
+		sel := show.Select{Iface: m.Text("iface"), Active: m.Has("active"), Detail: m.Has("detail")}
+		if m.Given("peer") {
+			sel.Peer = m.IP("peer")
+		}
+		if sel.Iface != "" && !isInterface(st, sel.Iface) {
+			return fmt.Errorf("there is no interface %s; `show interfaces` lists them", sel.Iface)
+		}
+		out := text(st, sel)
+		if s.JSON {
+			b, err := show.CryptoJSON(st, what, sel)
+			if err != nil {
+				return err
+			}
+			out = string(b)
+		}
+		_, err = io.WriteString(s.Out, out)
+		return err
+	}
+}
+
 func isInterface(st *show.Status, name string) bool {
 	_, ok := st.Interfaces[name]
 	return ok
@@ -148,10 +196,13 @@ func clearing(what string) run {
 		c := api.Clear{What: what, Iface: m.Text("iface"), Static: m.Has("static")}
 		switch {
 		case !m.Given("peer"):
-		case m.Has("nbma"):
+		case m.Has("nbma") || strings.HasPrefix(what, "crypto "):
 			c.NBMA = m.IP("peer")
 		default:
 			c.Tunnel = m.IP("peer")
+		}
+		if m.Given("sa") {
+			c.SA = uint32(m.Uint("sa"))
 		}
 		return s.Daemon.Clear(c)
 	}

@@ -12,6 +12,9 @@ import (
 	"nave/ctl/show"
 	"nave/fastpath/fib"
 	"nave/slowpath"
+	"nave/slowpath/dmvpn"
+	"nave/slowpath/ike"
+	"nave/slowpath/ike/suite"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/rib"
 )
@@ -39,8 +42,28 @@ func (d *daemon) Status() (*show.Status, error) {
 		Interfaces: []nhrp.InterfaceStatus{{Name: "Tunnel0", MaxSend: nhrp.DefaultMaxSend, NHS: []nhrp.NHSStatus{{Protocol: netip.MustParseAddr("10.0.0.1")}}}, {Name: "Tunnel1", MaxSend: nhrp.DefaultMaxSend}},
 		Entries:    []nhrp.EntryStatus{{Iface: "Tunnel0", Prefix: netip.MustParsePrefix("10.0.0.9/32")}, {Iface: "Tunnel1", Prefix: netip.MustParsePrefix("10.1.0.9/32")}},
 	}
+	if d.err == nil {
+		d.crypto(s)
+	}
 	return s, nil
 }
+
+// crypto adds an IKE SA of each version with one peer, and its session.
+func (d *daemon) crypto(s *show.Status) {
+	s.Interfaces["Tunnel0"] = show.Configured{Profile: "p"}
+	peer := netip.MustParseAddr("198.51.100.1")
+	path := ike.Path{Local: netip.MustParseAddrPort("192.0.2.1:500"), Remote: netip.AddrPortFrom(peer, 500)}
+	s.Crypto = show.Crypto{
+		Policies:      []ike.V1Policy{{Priority: 7, Cipher: suite.CipherDES, Hash: suite.HashSHA1, Group: suite.GroupMODP768}},
+		TransformSets: []show.TransformSet{{Name: "t", Transform: ike.Transform{Cipher: suite.CipherDES}}},
+	}
+	s.Router.IKE = ike.Status{SAs: []ike.SAStatus{
+		{ID: 1, Version: 1, Path: path, Established: true, State: "QM_IDLE", Cipher: suite.CipherDES, Hash: suite.HashSHA1, Group: suite.GroupMODP768, Auth: ike.AuthPSK},
+		{ID: 2, Version: 2, Path: path, Established: true, State: "READY"},
+	}, Admission: ike.Admission{Stats: ike.AdmissionStats{In: 3}}}
+	s.Router.Sessions = dmvpn.Status{Sessions: []dmvpn.SessionStatus{{Profile: "p", Ifaces: []string{"Tunnel0"}, Local: path.Local.Addr(), Peer: peer}}}
+}
+
 func (d *daemon) Clear(c api.Clear) error { d.cleared = append(d.cleared, c); return d.err }
 func (d *daemon) Reload() error           { d.reloads++; return d.err }
 
@@ -67,6 +90,31 @@ func TestShow(t *testing.T) {
 		{[]string{"show interfaces", "sh int"}, "Ethernet0 is up, line protocol is up", "%"},
 		{[]string{"show interfaces Tunnel1", "sh int tu1", "sh int Tunnel 1"}, "Tunnel1 is up, line protocol is down", "Ethernet0"},
 		{[]string{"show ip route", "sh ip ro"}, "C    10.0.0.0/24 is directly connected, Tunnel0", "%"},
+		{[]string{"show dmvpn detail", "sh dm det", "sh dmvpn d"}, "Crypto Session Details", "%"},
+		{[]string{"show dmvpn interface Tunnel0 detail", "sh dm i tu0 d"}, "Interface Tunnel0 is up/up", "Tunnel1"},
+		{[]string{"show crypto isakmp sa", "sh cry isa sa", "sh cr isa s"}, "QM_IDLE", "%"},
+		{[]string{"show crypto isakmp sa detail", "sh cry isa sa d"}, "ACTIVE des  sha    psk", "%"},
+		{[]string{"show crypto isakmp sa peer 198.51.100.1"}, "QM_IDLE", "%"},
+		{[]string{"show crypto isakmp sa peer 198.51.100.2"}, "conn-id", "QM_IDLE"},
+		{[]string{"show crypto isakmp policy", "sh cry isa pol"}, "priority 7", "%"},
+		{[]string{"show crypto ikev2 sa", "sh cry ikev2 sa"}, "READY", "Local spi"},
+		{[]string{"show crypto ikev2 sa detail", "sh cry ike sa det"}, "Local spi", "%"},
+		{[]string{"show crypto ipsec sa", "sh cry ips sa"}, "interface: Tunnel0", "##pkts"},
+		{[]string{"show crypto ipsec sa detail", "sh cry ips sa d"}, "##pkts replay failed", "%"},
+		{[]string{"show crypto ipsec sa active", "sh cry ips sa act"}, "No SAs found", "Tunnel0"},
+		{[]string{"show crypto ipsec sa peer 198.51.100.1", "sh cry ip s p 198.51.100.1"}, "interface: Tunnel0", "%"},
+		{[]string{"show crypto ipsec sa peer 198.51.100.9 detail"}, "No SAs found", "Tunnel0"},
+		{[]string{"show crypto ipsec sa interface Tunnel1", "sh cry ips sa int tu1"}, "No SAs found", "Tunnel0"},
+		{[]string{"show crypto ipsec transform-set", "sh cry ips tr"}, "{ esp-des  }", "%"},
+		{[]string{"show crypto map", "sh cry m"}, "Crypto Map \"Tunnel0-head-0\" 10 ipsec-isakmp", "%"},
+		{[]string{"show crypto map interface Tunnel1"}, "No crypto maps", "Tunnel0"},
+		{[]string{"show crypto session", "sh cry ses"}, "Session status: UP-IDLE", "Phase1_id"},
+		{[]string{"show crypto session detail", "sh cry s d"}, "Phase1_id", "%"},
+		{[]string{"show crypto session remote 198.51.100.1 detail", "sh cry ses rem 198.51.100.1 d"}, "Phase1_id", "%"},
+		{[]string{"show crypto session interface Tunnel0", "sh cry se i tu0"}, "UP-IDLE", "%"},
+		{[]string{"show crypto session active"}, "current status", "UP-IDLE"},
+		{[]string{"show crypto call admission statistics", "sh cry call adm stat", "sh cry c a s"}, "Incoming IKE Requests:        3", "%"},
+		{[]string{"show crypto engine connections active", "sh cry eng con act"}, "LastSeqN", "%"},
 		{[]string{"show running-config", "sh run"}, "hostname box\nend\n", "%"},
 		{[]string{"show fastpath", "sh fa"}, "Steering:", "% "},
 		{[]string{"show version", "sh ver"}, "box uptime is", "%"},
@@ -82,6 +130,7 @@ func TestShow(t *testing.T) {
 
 func TestShowJSON(t *testing.T) {
 	for _, l := range []string{
+		"sh dm d", "sh cry isa sa", "sh cry isa pol", "sh cry ike sa d", "sh cry ips sa", "sh cry ips tr", "sh cry m", "sh cry ses", "sh cry c a s", "sh cry eng con act",
 		"sh dm", "sh dm int tu0", "sh ip nh", "sh ip nh tr", "sh ip nh nhs", "sh int", "sh int tu0", "sh ip ro", "sh run", "sh fa", "sh ver",
 	} {
 		out, _, err := runLine(l, true)
@@ -108,6 +157,14 @@ func TestClear(t *testing.T) {
 		"cle dm st pe nb 1.2.3.4 interface Tunnel0":  {What: api.ClearStatistics, NBMA: a, Iface: "Tunnel0"},
 		"clear ip nhrp":                              {What: api.ClearNHRP},
 		"cle ip nh 1.2.3.4":                          {What: api.ClearNHRP, Tunnel: a},
+		"clear crypto sa":                            {What: api.ClearIPsec},
+		"cle cry sa p 1.2.3.4":                       {What: api.ClearIPsec, NBMA: a},
+		"clear crypto isakmp":                        {What: api.ClearISAKMP},
+		"cle cry isa 4294967295":                     {What: api.ClearISAKMP, SA: 4294967295},
+		"clear crypto ikev2 sa":                      {What: api.ClearIKEv2},
+		"cle cry ike sa rem 1.2.3.4":                 {What: api.ClearIKEv2, NBMA: a},
+		"clear crypto session":                       {What: api.ClearCrypto},
+		"cle cry ses r 1.2.3.4":                      {What: api.ClearCrypto, NBMA: a},
 	} {
 		out, d, err := runLine(line, false)
 		if err != nil || len(d.cleared) != 1 || d.cleared[0] != want || out != "" {
@@ -140,6 +197,14 @@ func TestErrors(t *testing.T) {
 		{"clear dmvpn session peer nbma 1.2.3.400", "1.2.3.400", "clear dmvpn session"},
 		{"clear ip nhrp everything", "everything", "clear ip nhrp"},
 		{"reload now", "now", "reload"},
+		{"show crypto", "", "show crypto map"},
+		{"show crypto ipsec sa interface Tunnel77", "there is no interface Tunnel77", ""},
+		{"show crypto ipsec sa peer 1.2.3.4 active", "active", "show crypto ipsec sa"},
+		{"show crypto session remote 1.2.3", "1.2.3", "show crypto session"},
+		{"clear crypto", "", "clear crypto sa"},
+		{"clear crypto isakmp 0", "0", "clear crypto isakmp"},
+		{"clear crypto isakmp 4294967296", "4294967296", "clear crypto isakmp"},
+		{"clear crypto s", "", "clear crypto sa"},
 		{"show dmvpn\x00", "", ""},
 		{strings.Repeat("show ", 4000), "", ""},
 	} {
@@ -172,7 +237,7 @@ func TestErrorsNameFewCommands(t *testing.T) {
 func TestDaemonErrors(t *testing.T) {
 	d := &daemon{err: errors.New("no naved answers")}
 	s := &Session{Daemon: d, Out: &strings.Builder{}}
-	for _, l := range []string{"show dmvpn", "show interfaces", "show ip route", "clear ip nhrp", "reload"} {
+	for _, l := range []string{"show dmvpn", "show crypto map", "clear crypto sa", "show interfaces", "show ip route", "clear ip nhrp", "reload"} {
 		if err := s.Run(l); !errors.Is(err, d.err) {
 			t.Errorf("%s: %v", l, err)
 		}

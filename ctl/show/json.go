@@ -37,6 +37,10 @@ func JSON(s *Status, what, iface string, vrf fib.VRF) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("show %s has no JSON form", what)
 	}
+	return encode(what, v)
+}
+
+func encode(what string, v any) ([]byte, error) {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("show %s: %w", what, err)

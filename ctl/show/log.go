@@ -3,6 +3,9 @@ package show
 import (
 	"fmt"
 
+	"nave/slowpath"
+	"nave/slowpath/dmvpn"
+	"nave/slowpath/ike"
 	"nave/slowpath/nhrp"
 )
 
@@ -13,9 +16,22 @@ const (
 	severityNotice  = 5
 )
 
-// Log is the system log message of something that NHRP reports, and its severity (0 to 7). The text is empty for what
-// IOS does not log.
-func Log(e nhrp.Log) (text string, severity int) {
+// Log is the system log message of something that a protocol reports, and its severity (0 to 7). The text is empty for what
+// is not logged. It never holds a secret.
+func Log(e slowpath.Event) (text string, severity int) {
+	switch e := e.(type) {
+	case nhrp.Log:
+		return logNHRP(e)
+	case ike.Log:
+		return logIKE(&e)
+	case dmvpn.Log:
+		return logSession(&e)
+	}
+	return "", severityNotice
+}
+
+// logNHRP is the message of something that NHRP reports.
+func logNHRP(e nhrp.Log) (text string, severity int) {
 	dmvpn := func(severity int, mnemonic, format string, args ...any) (string, int) {
 		return fmt.Sprintf("%%DMVPN-%d-%s: ", severity, mnemonic) + fmt.Sprintf(format, args...), severity
 	}

@@ -28,6 +28,7 @@ type Status struct {
 	Fastpath   fastpath.Snapshot
 	Ports      []Port
 	Interfaces map[string]Configured // what the configuration says of an interface and routing does not need
+	Crypto     Crypto                // and of IKE and IPsec
 	Peers      []rib.Use             // adjacencies of tunnels, to find their counters in Fastpath.Adjacencies
 	Steering   bpf.Verdicts
 	QueueLost  uint64 // punts and requests to Linux that found their queue full
@@ -48,6 +49,7 @@ type Configured struct {
 	Source      string // tunnel source, as configured
 	Multipoint  bool
 	Profile     string // of tunnel protection
+	Shared      bool   // with other tunnels of the same source
 }
 
 // Port is a netdev as a port.

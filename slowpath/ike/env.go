@@ -54,9 +54,9 @@ func (e *Env) Random(b []byte) {
 
 // Admission decides who may start an IKE SA, and counts.
 type Admission struct {
-	Limits
-	LoadNow       int // per cent
-	SAs           int // that there are, negotiating or established
+	Limits        `json:"limits"` // by a name of its own: it has fields called as some of these
+	LoadNow       int             // per cent
+	SAs           int             // that there are, negotiating or established
 	InNegotiation int
 	Stats         AdmissionStats
 }

@@ -2,6 +2,7 @@ package ike
 
 import (
 	"encoding/hex"
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -22,6 +23,33 @@ func (i Identity) String() string {
 		return "type " + strconv.Itoa(int(i.Value[0])) + ": " + hex.EncodeToString([]byte(i.Value[1:]))
 	}
 	return printable(i.Value)
+}
+
+// MarshalText writes kind and value so that every byte survives, as status values need it: a distinguished name is no UTF-8.
+func (i Identity) MarshalText() ([]byte, error) {
+	if i == (Identity{}) {
+		return nil, nil
+	}
+	return strconv.AppendQuoteToASCII(strconv.AppendUint(nil, uint64(i.Kind), 10), i.Value), nil
+}
+
+// UnmarshalText reads what MarshalText wrote.
+func (i *Identity) UnmarshalText(b []byte) error {
+	*i = Identity{}
+	if len(b) == 0 {
+		return nil
+	}
+	kind, value, ok := strings.Cut(string(b), `"`)
+	k, err := strconv.ParseUint(kind, 10, 8)
+	if !ok || err != nil {
+		return fmt.Errorf("ike: %.40q is no identity", b)
+	}
+	v, err := strconv.Unquote(`"` + value)
+	if err != nil {
+		return fmt.Errorf("ike: identity %.40q: %w", b, err)
+	}
+	*i = Identity{Kind: IDKind(k), Value: v}
+	return nil
 }
 
 // printable is s, or where a terminal should not see it, its bytes in hexadecimal.

@@ -13,6 +13,7 @@ import (
 	"nave/ctl/config"
 	"nave/ctl/gateway"
 	"nave/ctl/show"
+	"nave/slowpath/ike"
 	"nave/slowpath/nhrp"
 )
 
@@ -43,6 +44,9 @@ func (d *naved) Clear(c api.Clear) error {
 		step = func(now time.Time, core *gateway.Core) {
 			core.Router().At(now).ClearStatistics(nhrp.ClearStatistics{Iface: c.Iface, NBMA: c.NBMA, Tunnel: c.Tunnel})
 		}
+	case api.ClearIPsec, api.ClearISAKMP, api.ClearIKEv2, api.ClearCrypto:
+		what := clearIKE(c)
+		step = func(now time.Time, core *gateway.Core) { core.Router().At(now).ClearIKE(what) }
 	default:
 		return fmt.Errorf("nothing is called %q that could be cleared", c.What)
 	}
@@ -50,6 +54,20 @@ func (d *naved) Clear(c api.Clear) error {
 		return errStopping
 	}
 	return nil
+}
+
+// clearIKE is what IKE is to take down.
+func clearIKE(c api.Clear) ike.Clear {
+	out := ike.Clear{SA: ike.SAID(c.SA), Remote: c.NBMA}
+	switch c.What {
+	case api.ClearIPsec:
+		out.Children = true
+	case api.ClearISAKMP:
+		out.Version = 1
+	case api.ClearIKEv2:
+		out.Version = 2
+	}
+	return out
 }
 
 // Reload reads the configuration file again. One with errors changes nothing.

@@ -8,6 +8,8 @@ import (
 
 	"nave/ctl/gateway"
 	"nave/ctl/show"
+	"nave/slowpath/dmvpn"
+	"nave/slowpath/ike"
 	"nave/slowpath/nhrp"
 )
 
@@ -67,11 +69,7 @@ func (l *eventLimit) follow(rateLimit time.Duration) {
 
 // event logs what the protocols report, in the words of IOS. The control plane's goroutine calls it.
 func (d *naved) event(e gateway.Event) {
-	l, ok := e.(nhrp.Log)
-	if !ok {
-		return
-	}
-	text, severity := show.Log(l)
+	text, severity := show.Log(e)
 	if text == "" {
 		return
 	}
@@ -89,5 +87,41 @@ func (d *naved) event(e gateway.Event) {
 	case severity == 4:
 		level = slog.LevelWarn
 	}
-	d.log.Log(context.Background(), level, text)
+	d.log.LogAttrs(context.Background(), level, text, fields(e)...)
+}
+
+// fields are the parts of an event, for programs that read the log. Keys and other secrets are in no event.
+func fields(e gateway.Event) []slog.Attr {
+	var list []slog.Attr
+	add := func(has bool, key string, value any) {
+		if has {
+			list = append(list, slog.Any(key, value))
+		}
+	}
+	switch l := e.(type) {
+	case nhrp.Log:
+		add(true, "event", l.About())
+		add(l.Iface != "", "interface", l.Iface)
+		add(l.Protocol.IsValid(), "address", l.Protocol)
+		add(l.NBMA.IsValid(), "nbma", l.NBMA)
+	case ike.Log:
+		add(true, "event", "ike "+l.Kind.String())
+		add(l.Version != 0, "version", l.Version)
+		add(l.Path.Local.IsValid(), "local", l.Path.Local)
+		add(l.Path.Remote.IsValid(), "peer", l.Path.Remote)
+		add(l.SA != 0, "ike_sa", l.SA)
+		add(l.Child != 0, "child", l.Child)
+		add(l.Peer.Kind != ike.IDNone, "identity", l.Peer.String())
+		add(l.Why != ike.WhyNone, "reason", l.Why.String())
+		add(l.Code != 0, "notify", l.Code)
+	case dmvpn.Log:
+		add(true, "event", l.About())
+		add(l.Profile != "", "profile", l.Profile)
+		add(len(l.Ifaces) > 0, "interfaces", l.Ifaces)
+		add(l.Local.IsValid(), "local", l.Local)
+		add(l.Peer.IsValid(), "peer", l.Peer)
+		add(l.Identity.Kind != ike.IDNone, "identity", l.Identity.String())
+		add(l.Why != ike.WhyNone, "reason", l.Why.String())
+	}
+	return list
 }
