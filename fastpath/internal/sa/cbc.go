@@ -28,7 +28,7 @@ func (c *cbc) init(b cipher.Block) {
 	}
 }
 
-func (t *Transform) encryptCBC(x *Scratch, iv, b []byte) {
+func (t *Transform) encryptCBC(iv, b []byte) {
 	if m := t.cbc.enc.Swap(nil); m != nil {
 		(*m).SetIV(iv)
 		(*m).CryptBlocks(b, b)

@@ -27,7 +27,7 @@ func (t *Transform) Open(x *Scratch, chunk []byte, at, n int, seq uint64) (paylo
 			return nil, false
 		}
 	case kernelGMAC:
-		saved, all := t.widen(x, chunk, at, end, seq)
+		saved, all := t.widen(chunk, at, end, seq)
 		_, err := t.aead.Open(x.sum[:0], t.nonce(x, iv), icv, all)
 		t.narrow(chunk, at, saved)
 		if err != nil {

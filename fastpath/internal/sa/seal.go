@@ -19,26 +19,32 @@ func Trailer(b []byte, n int, next uint8) {
 // the payload.
 func (t *Transform) Seal(x *Scratch, chunk []byte, at, n int, seq uint64) int {
 	be := binary.BigEndian
-	body := at + headerLen + t.shape.IV
 	be.PutUint32(chunk[at:], t.spi)
 	be.PutUint32(chunk[at+4:], uint32(seq))
+	switch t.kind {
+	case kernelNull:
+	case kernelCBC:
+		x.ivs.put(x, chunk[at+headerLen:at+headerLen+t.shape.IV], t.spi, t.Generation, seq)
+	default:
+		be.PutUint64(chunk[at+headerLen:], seq)
+	}
+	t.seal(x, chunk, at, n, seq)
+	return headerLen + t.shape.IV + n + t.shape.ICV
+}
+
+// seal encrypts and authenticates, header and IV being there.
+func (t *Transform) seal(x *Scratch, chunk []byte, at, n int, seq uint64) {
+	body := at + headerLen + t.shape.IV
 	iv := chunk[at+headerLen : body]
 	switch t.kind {
-	case kernelAEAD:
-		be.PutUint64(iv, seq)
+	case kernelAEAD, kernelShort:
 		t.aead.Seal(chunk[body:body], t.nonce(x, iv), chunk[body:body+n], t.aad(x, seq))
 	case kernelCBC:
-		x.ivs.put(x, iv, t.spi, t.Generation, seq)
-		t.encryptCBC(x, iv, chunk[body:body+n])
+		t.encryptCBC(iv, chunk[body:body+n])
 	case kernelCTR:
-		be.PutUint64(iv, seq)
 		t.counter(x, iv, chunk[body:], n)
-	case kernelShort:
-		be.PutUint64(iv, seq)
-		t.aead.Seal(chunk[body:body], t.nonce(x, iv), chunk[body:body+n], t.aad(x, seq))
 	case kernelGMAC:
-		be.PutUint64(iv, seq)
-		saved, all := t.widen(x, chunk, at, body+n, seq)
+		saved, all := t.widen(chunk, at, body+n, seq)
 		t.aead.Seal(chunk[body+n:body+n], t.nonce(x, iv), nil, all)
 		t.narrow(chunk, at, saved)
 	case kernelNull:
@@ -46,7 +52,6 @@ func (t *Transform) Seal(x *Scratch, chunk []byte, at, n int, seq uint64) int {
 	if t.mac != nil {
 		copy(chunk[body+n:], t.espSum(x, chunk[at:body+n], seq))
 	}
-	return headerLen + t.shape.IV + n + t.shape.ICV
 }
 
 // nonce is salt and IV.
@@ -69,7 +74,7 @@ func (t *Transform) aad(x *Scratch, seq uint64) []byte {
 
 // widen is what GMAC authenticates, up to end: with the upper half of the sequence number it is longer in the middle than what is sent, so the SPI
 // moves over the 4 bytes in front, which narrow puts back (RFC 4543 section 3.3).
-func (t *Transform) widen(x *Scratch, chunk []byte, at, end int, seq uint64) (saved uint32, all []byte) {
+func (t *Transform) widen(chunk []byte, at, end int, seq uint64) (saved uint32, all []byte) {
 	if !t.esn {
 		return 0, chunk[at:end]
 	}
