@@ -2,7 +2,9 @@
 # Installs by apt what is missing for `make demo` (argument: demo) or `make test` (argument: test). Debian 12, root.
 set -euo pipefail
 demo="iproute2 iputils-ping ethtool iperf3"
-test="$demo gcc libc6-dev tcpdump tshark nftables kmod iptables dnsmasq-base user-mode-linux frr"
+# frr and strongSwan run in user-mode-linux guests, whose root is this machine's; nothing of them runs here
+test="$demo gcc libc6-dev tcpdump tshark nftables kmod iptables dnsmasq-base user-mode-linux frr
+strongswan-charon strongswan-swanctl libstrongswan-standard-plugins libstrongswan-extra-plugins libcharon-extra-plugins ike-scan"
 case "${1:-}" in demo) want=$demo ;; test) want=$test ;; *) echo "usage: $0 demo|test" >&2; exit 2 ;; esac
 missing=
 for p in $want; do dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing="$missing $p"; done

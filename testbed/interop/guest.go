@@ -25,6 +25,8 @@ var (
 	initScript string
 	//go:embed uml/node.sh
 	nodeScript string
+	//go:embed uml/swan.sh
+	swanScript string
 )
 
 const (
@@ -114,7 +116,9 @@ func (g *Guest) start(ns *netns.NS) error {
 		}
 	}
 	boot := filepath.Join(g.dir, "init.sh")
-	if err := errors.Join(os.WriteFile(boot, []byte(initScript), 0o755), os.WriteFile(filepath.Join(g.dir, "node.sh"), []byte(nodeScript), 0o644)); err != nil {
+	err := errors.Join(os.WriteFile(boot, []byte(initScript), 0o755), os.WriteFile(filepath.Join(g.dir, "node.sh"), []byte(nodeScript), 0o644),
+		os.WriteFile(filepath.Join(g.dir, "swan.sh"), []byte(swanScript), 0o644))
+	if err != nil {
 		return fmt.Errorf("interop: %w", err)
 	}
 	console, err := os.Create(filepath.Join(g.dir, "console.log"))
@@ -238,6 +242,18 @@ func (gs *Guests) killRest() error {
 		if p != os.Getpid() {
 			_ = unix.Kill(p, unix.SIGKILL) // it may have ended by itself
 		}
+	}
+	return nil
+}
+
+// Give puts copies of a folder's files where the guest sees them as /run/peer/pki.
+func (g *Guest) Give(dir string) error {
+	to := filepath.Join(g.dir, "pki")
+	if err := os.RemoveAll(to); err != nil {
+		return fmt.Errorf("interop: %w", err)
+	}
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		return fmt.Errorf("interop: %w", err)
 	}
 	return nil
 }

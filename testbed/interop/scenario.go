@@ -4,9 +4,11 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -52,13 +54,32 @@ type Scenario struct {
 // Start brings a scenario up for the length of a test. It skips the test where something is missing that it needs.
 func Start(t *testing.T, name string) *Scenario {
 	t.Helper()
-	need.Root(t)
-	need.Command(t, "ip", "ethtool", "ping", "nsenter", "modprobe", "iptables-legacy", "vtysh", "tshark")
-	need.File(t, kernel, "/usr/lib/uml/modules", "/usr/lib/frr/nhrpd", "/dev/net/tun")
 	files, err := fs.Glob(scenarios, "scenarios/"+name+"/*")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("there is no scenario %s (%v)", name, err)
 	}
+	routers, guests := make(map[string]string), make(map[string]string)
+	for _, f := range files {
+		text, err := scenarios.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := f[strings.LastIndexByte(f, '/')+1:]
+		if node, ok := strings.CutSuffix(file, ".cfg"); ok {
+			routers[node] = string(text)
+		} else if node, ok := strings.CutSuffix(file, ".guest"); ok {
+			guests[node] = string(text)
+		}
+	}
+	return StartWith(t, name, routers, guests)
+}
+
+// StartWith brings up a scenario of these configurations of routers and settings of guests.
+func StartWith(t *testing.T, name string, routers, guests map[string]string) *Scenario {
+	t.Helper()
+	need.Root(t)
+	need.Command(t, "ip", "ethtool", "ping", "nsenter", "modprobe", "iptables-legacy", "vtysh", "tshark", "swanctl", "nft")
+	need.File(t, kernel, "/usr/lib/uml/modules", "/usr/lib/frr/nhrpd", "/usr/lib/ipsec/charon", "/dev/net/tun")
 	top := topo.Topology{Name: name, Nodes: []topo.Node{
 		{Name: "internet", Kind: topo.Core, Setup: []string{
 			"ip link add wan type bridge mcast_snooping 0 stp_state 0", "ip addr add 192.0.2.254/24 dev wan", "ip link set wan up",
@@ -67,28 +88,22 @@ func Start(t *testing.T, name string) *Scenario {
 		{Name: "stranger", Kind: topo.Host},
 	}, Links: []topo.Link{{A: topo.Port{Node: "internet", Dev: "stranger"}, B: topo.Port{Node: "stranger", Dev: "eth0", Addrs: []string{"192.0.2.66/24", "192.0.2.67/24"}}}}}
 	s := &Scenario{Guests: make(map[string]*Guest)}
-	settings := make(map[string]string)
-	for _, f := range files {
-		text, err := scenarios.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		file := f[strings.LastIndexByte(f, '/')+1:]
-		if node, ok := strings.CutSuffix(file, ".cfg"); ok {
-			addRouter(&top, node, string(text))
-		} else if node, ok := strings.CutSuffix(file, ".guest"); ok {
-			settings[node] = string(text)
-		}
+	if slices.ContainsFunc(slices.Collect(maps.Values(routers)), behindNAT) || slices.ContainsFunc(slices.Collect(maps.Values(guests)), behindNAT) {
+		addNAT(&top)
+	}
+	for _, node := range slices.Sorted(maps.Keys(routers)) {
+		addRouter(&top, node, routers[node])
 	}
 	s.Lab = topo.ForTest(t, top)
 	s.Wire = Listen(t, s.NS("internet"), "wan")
 	for _, r := range top.Routers() { // only now: their first packets are to be seen
-		if _, err := s.Run("internet", "ip", "link", "set", r, "master", "wan"); err != nil {
+		node, bridge := segment(routers[r])
+		if _, err := s.Run(node, "ip", "link", "set", r, "master", bridge); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if len(settings) > 0 {
-		s.plugGuests(t, settings)
+	if len(guests) > 0 {
+		s.plugGuests(t, guests)
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -113,7 +128,8 @@ func (s *Scenario) plugGuests(t *testing.T, settings map[string]string) {
 		}
 		s.Guests[name] = g
 		far := netns.End{NS: gs.NS, Name: "w-" + name}
-		if err := netns.Veth(netns.End{NS: s.NS("internet"), Name: name}, far, 1500); err != nil {
+		node, bridge := segment(text)
+		if err := netns.Veth(netns.End{NS: s.NS(node), Name: name}, far, 1500); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { // the name must be free at once; a namespace takes its cables away at leisure
@@ -124,7 +140,7 @@ func (s *Scenario) plugGuests(t *testing.T, settings map[string]string) {
 		for _, e := range []struct {
 			ns          *netns.NS
 			dev, bridge string
-		}{{s.NS("internet"), name, "wan"}, {gs.NS, far.Name, "b-" + name}} {
+		}{{s.NS(node), name, bridge}, {gs.NS, far.Name, "b-" + name}} {
 			if _, err := e.ns.Run("ip", "link", "set", e.dev, "master", e.bridge); err != nil {
 				t.Fatal(err)
 			}
@@ -162,6 +178,12 @@ func (s *Scenario) explain(t *testing.T) {
 		}
 	}
 	for name, g := range s.Guests {
+		if out, err := g.Run(`[ ! -f /run/swan.pid ] || { ` + swan + `swanctl --list-sas; ip xfrm policy; ip -s xfrm state | grep -v -E "auth|enc|aead"; tail -60 /var/log/charon.log; }`); out != "" {
+			t.Logf("%s (%v)\n%s", name, err, out)
+		}
+		if _, err := g.Run("[ -f /run/frr/zebra.pid ]"); err != nil {
+			continue
+		}
 		out, err := g.Run(`vtysh -c "show ip nhrp" -c "show ip nhrp nhs" -c "show ip nhrp shortcut" -c "show ip route"; tail -40 /var/log/frr/frr.log; ip neigh`)
 		t.Logf("%s (%v)\n%s", name, err, out)
 	}
@@ -173,7 +195,8 @@ var lanAddress = regexp.MustCompile(`(?m)^interface Ethernet1\n(?: .*\n)*? ip ad
 // addRouter adds a router on the Ethernet, and a host behind its Ethernet1 if it has one: .7 of that network.
 func addRouter(top *topo.Topology, node, config string) {
 	top.Nodes = append(top.Nodes, topo.Node{Name: node, Kind: topo.Router, Config: config})
-	top.Links = append(top.Links, topo.Link{A: topo.Port{Node: "internet", Dev: node}, B: topo.Port{Node: node, Dev: "eth0", Iface: "Ethernet0"}})
+	outside, _ := segment(config)
+	top.Links = append(top.Links, topo.Link{A: topo.Port{Node: outside, Dev: node}, B: topo.Port{Node: node, Dev: "eth0", Iface: "Ethernet0"}})
 	lan := lanAddress.FindStringSubmatch(config)
 	if lan == nil {
 		return

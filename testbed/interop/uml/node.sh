@@ -1,11 +1,14 @@
 # Makes the guest a DMVPN node of FRR's, from settings in the environment; what it was before is taken away first.
-#   ROLE=hub|spoke|none  none only takes away
+#   ROLE=hub|spoke|gre|none  gre has no FRR, but a tunnel to GATEWAY; none only takes away
 #   N=1..9               spoke N: tunnel 10.255.0.1N, NBMA 192.0.2.1N, LAN 10.N.0.0/24. Hub: 10.255.0.1, 192.0.2.1, 10.0.0.0/24
 #   TUNNEL= NBMA= LAN=   other addresses than these (LAN without the last byte: 10.9.0)
 #   HUB= NHS=            where a spoke registers: NBMA address, and tunnel address or "dynamic"
 #   KEY= NETID= HOLD= TMTU=  tunnel key, network-id, holdtime, MTU of the tunnel
 #   NOUNIQUE=1           register without the unique flag
 #   ROUTES="P=G P=G"     static routes over the tunnel: prefix and gateway
+#   NBMAGW=              default gateway
+#   IPSEC=               GRE goes in ESP; swan.sh says what else there is to set
+. /run/peer/swan.sh
 : "${ROLE:?}" "${N:=1}" "${KEY:=100000}" "${HUB:=192.0.2.1}" "${NHS:=dynamic}" "${HOLD:=300}" "${TMTU:=1400}" "${NETID:=1}"
 if [ "$ROLE" = hub ]; then
 	: "${NBMA:=192.0.2.1}" "${TUNNEL:=10.255.0.1}" "${LAN:=10.0.0}"
@@ -22,6 +25,7 @@ for f in /run/frr/*.pid; do
 	kill -9 "$p" 2>/dev/null
 	rm -f "$f"
 done
+swan_down
 iptables-legacy -F
 ip link del gre1 2>/dev/null
 ip link del lan0 2>/dev/null
@@ -31,14 +35,19 @@ ip neigh flush dev wan0
 
 ip addr add "$NBMA/24" dev wan0
 ip link set wan0 up
+[ -n "$NBMAGW" ] && ip route add default via "$NBMAGW"
 ip link add lan0 type dummy
 ip addr add "$LAN.1/24" dev lan0
 ip link set lan0 up
 # FRR itself sets no key where it sets the tunnel's source: the kernel's tool does both. The address must be a /32.
-ip tunnel add gre1 mode gre key "$KEY" local "$NBMA" ttl 64
+remote= bits=32
+[ "$ROLE" = gre ] && remote="remote $GATEWAY" bits=24
+ip tunnel add gre1 mode gre key "$KEY" local "$NBMA" $remote ttl 64
 ethtool -K gre1 tx off >/dev/null 2>&1
-ip addr add "$TUNNEL/32" dev gre1
+ip addr add "$TUNNEL/$bits" dev gre1
 ip link set gre1 mtu "$TMTU" up multicast on
+[ -n "$IPSEC" ] && swan_up # before FRR, whose first packets would find no policy
+[ "$ROLE" = gre ] && exit 0
 
 # FRR learns from these rules what to redirect and what multicast to send; the kernel must not send the latter itself.
 iptables-legacy -A FORWARD -i gre1 -o gre1 -m limit --limit 4/second --limit-burst 5 -j NFLOG --nflog-group 1 --nflog-size 128
