@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"nave/fastpath/fib"
+	"nave/fastpath/internal/sa"
 	"nave/fastpath/packet"
 )
 
@@ -208,4 +209,63 @@ func (p *pair) one(frames [][]byte) []byte {
 		p.t.Fatalf("%d frames, want one; hub %v, spoke %v", len(frames), p.hub.nonZero(), p.spoke.nonZero())
 	}
 	return frames[0]
+}
+
+// forger makes packets that a spoke would not send.
+type forger struct {
+	tr *sa.Transform
+	x  *sa.Scratch
+	f  fib.SA
+}
+
+// forger has the keys of the spoke's association id.
+func (p *pair) forger(s suite, id fib.SAID) *forger {
+	p.t.Helper()
+	for _, f := range s.associations(spoke1NBMA, hubNBMA, spiToHub, spiToSpoke) {
+		if f.ID == id {
+			tr, err := sa.New(&f)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			return &forger{tr, sa.NewScratch(4096, p.spoke.e.ivs), f}
+		}
+	}
+	p.t.Fatalf("no association %d", id)
+	return nil
+}
+
+// esp seals payload and trailer, which is on a block already, and is the ESP packet.
+func (f *forger) esp(seq uint64, body []byte) []byte {
+	chunk := make([]byte, 8+f.tr.Front()+len(body)+f.tr.Tail())
+	copy(chunk[8+f.tr.Front():], body)
+	n := f.tr.Seal(f.x, chunk, 8, len(body), seq)
+	return chunk[8 : 8+n]
+}
+
+// body is a payload with its trailer.
+func (f *forger) body(payload []byte, next uint8) []byte {
+	b := make([]byte, f.tr.Padded(len(payload)))
+	copy(b, payload)
+	sa.Trailer(b, len(payload), next)
+	return b
+}
+
+// frame is ESP from the spoke to the hub.
+func (f *forger) frame(esp []byte, opts ...ipOpt) []byte {
+	return toWAN(ipv4(spoke1NBMA, hubNBMA, esp, append([]ipOpt{proto(packet.ProtoESP)}, opts...)...))
+}
+
+// gre is what the spoke's tunnel packet carries before it is sealed.
+func gre(typ uint16, payload []byte) []byte {
+	b := make([]byte, 8, 8+len(payload))
+	packet.PutGRE(b, typ, tunnelKey, true)
+	return append(b, payload...)
+}
+
+func udp4500(src [4]byte, port uint16, esp []byte) []byte {
+	b := make([]byte, packet.UDPLen, packet.UDPLen+len(esp))
+	binary.BigEndian.PutUint16(b, port)
+	binary.BigEndian.PutUint16(b[2:], natPort)
+	binary.BigEndian.PutUint16(b[4:], uint16(packet.UDPLen+len(esp)))
+	return toWAN(ipv4(src, hubNBMA, append(b, esp...)))
 }
