@@ -52,6 +52,8 @@ type Config struct {
 
 	// Private maps memory that no other process can share and takes no file descriptor: for many engines in one process.
 	Private bool
+
+	heap bool // ordinary memory, which the race detector watches: for tests
 }
 
 func (c *Config) setDefaults() {
@@ -125,6 +127,9 @@ func New(cfg Config) (*Engine, error) {
 	mk := arena.New
 	if cfg.Private {
 		mk = arena.NewPrivate
+	}
+	if cfg.heap {
+		mk = arena.NewHeap
 	}
 	a, err := mk(cfg.ArenaBytes)
 	if err != nil {
