@@ -95,3 +95,37 @@ func TestNoAllocationsSleep(t *testing.T) {
 		t.Errorf("%v allocations a sleep", n)
 	}
 }
+
+// TestNoAllocationsSealed: nor does a packet of any transform, either way.
+func TestNoAllocationsSealed(t *testing.T) {
+	for _, s := range suites() {
+		for _, in := range []fib.PortID{wan, lan} {
+			p := newPair(t, s) // without a window, so that one packet can come again and again
+			frame := toLAN(ipv4(hostIP, behind1, pattern(200)))
+			if in == wan {
+				frame = p.one(p.sealed(ipv4(behind1, hostIP, pattern(200))))
+			}
+			r := p.hub
+			r.w.Detach(wan)
+			r.w.Detach(lan)
+			ports := map[fib.PortID]*echo{wan: {r: r}, lan: {r: r}}
+			for id, e := range ports {
+				if err := r.w.Attach(id, e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ports[in].frame = frame
+			before := r.e.Counters().Workers[0].Forwarded
+			n := testing.AllocsPerRun(20, func() {
+				r.now += 1e9
+				r.w.Poll(r.now)
+				r.e.Drain(0, func(*Punt) {})
+			})
+			ports[in].frame = nil
+			r.settle()
+			if sent := r.e.Counters().Workers[0].Forwarded - before; n != 0 || sent != 21*8 {
+				t.Errorf("%s by port %d: %v allocations a poll, %d packets", s.name, in, n, sent)
+			}
+		}
+	}
+}
