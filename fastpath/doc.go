@@ -7,15 +7,19 @@
 //
 //	worker.go     Poll takes a burst from each port and, in the end, sends what became of it
 //	input.go      Ethernet and IPv4: for us, or transit
-//	gre.go        a tunnel's packet for us loses its headers (greDecap); one that leaves by a tunnel gets them (encapsulate)
+//	ah.go         AH for us is authenticated (ahOpen); what comes out is ESP or GRE
+//	esp.go        ESP for us, in UDP or not, is authenticated and decrypted (espOpen); a packet that leaves by associations is sealed (espSeal)
+//	association.go  finding an association, its sequence number and window, its limits; who is told (SAHeard, SASoft, SAHard, SAUnknown)
+//	gre.go        a tunnel's packet for us loses its headers (greOpen); one that leaves by a tunnel gets them (encapsulate)
 //	forward.go    longest prefix, path, adjacency; TTL; who is told (Redirect, Resolve, Glean); does it fit
 //	fragment.go   it does not: cut it, or ask for smaller ones
 //	multicast.go  a copy for each member of a group
+//	lane.go       packets of slow ciphers wait here, for the time that is left at the end of a poll
 //	punt.go       the way up: into the worker's punt ring, so many a second of each reason (allowance.go)
 //	inject.go     the way down: out of the worker's inject ring, then as above
 //
-// Around it: engine.go, apply.go and check.go (Apply), reason.go (every reason that a packet is not forwarded for, with its name and
-// text), counters.go, run.go (Poll for ever: spinning, or sleeping when there is nothing to do), wake.go.
+// Around it: engine.go, apply.go, applysa.go and check.go (Apply), reason.go (every reason that a packet is not forwarded for, with its name and
+// text), counters.go and sacount.go, run.go (Poll for ever: spinning, or sleeping when there is nothing to do), wake.go.
 //
 // # Rules of the path
 //
@@ -27,6 +31,20 @@
 // done: a worker that sleeps, or that nobody polls, holds up nothing.
 //
 // Poll reads no clock: the time is its argument, so a simulator can turn many engines in virtual time.
+//
+// # Security associations
+//
+// An association is a record in the arena (internal/table): keys, sequence number, window, counts, all changed by atomic operations, so any worker may
+// use it at any time, and the next process goes on where this one stopped. What its keys become (internal/sa) is held by the process, by number and
+// generation, and never changes. A sequence number is taken from the arena before the packet is sealed, and is used up by that: whatever dies afterwards,
+// no nonce comes twice.
+//
+// It fails closed. A protected tunnel's adjacency without associations sends nothing, and one whose association is not there (any more) sends nothing
+// either (NoSA). What comes in is let into a protected tunnel only out of an association of the tunnel's Protection, and into any other tunnel
+// only in clear. Nothing of an association changes by a packet that is not authentic; the first thing that a packet is refused for is its reason.
+//
+// The order of an outbound packet is: push Inner, the IPv4 header of tunnel mode, ESP, AH's header, push Outer, AH's ICV; then it is cut if the link is
+// smaller. An adjacency's limit knows what its associations add, so that packets are cut before they are sealed.
 //
 // # Multicast
 //

@@ -72,7 +72,7 @@ func TestSlowLane(t *testing.T) {
 }
 
 // cost3DESPerByte is what the transform says, in nanoseconds.
-const cost3DESPerByte = 36
+const cost3DESPerByte = 22
 
 // TestLaneOrder: packets of one slow association leave in the order they came, and their numbers are in that order.
 func TestLaneOrder(t *testing.T) {

@@ -1,8 +1,8 @@
 package sa
 
 import (
-	"crypto/md5"  //nolint:gosec // as HMAC, which RFC 2403 asks for and nobody has broken
-	"crypto/sha1" //nolint:gosec // the same, RFC 2404
+	"crypto/md5"  // as HMAC, which RFC 2403 asks for and nobody has broken
+	"crypto/sha1" // the same, RFC 2404
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding"
