@@ -65,6 +65,9 @@ type Payload struct {
 	Body     []byte // of the message's own bytes
 }
 
+// ErrTooMany means that a message has more payloads than anybody needs.
+var ErrTooMany = errors.New("too many payloads")
+
 // Generic is how long the generic payload header is, in bytes.
 const Generic = 4
 
@@ -77,7 +80,7 @@ const maxPayloads = 64
 func ParseChain(first uint8, b []byte) (list []Payload, next uint8, rest []byte, err error) {
 	for t := first; t != 0; {
 		if len(list) == maxPayloads {
-			return nil, 0, nil, fmt.Errorf("ikemsg: more than %d payloads", maxPayloads)
+			return nil, 0, nil, fmt.Errorf("ikemsg: more than %d: %w", maxPayloads, ErrTooMany)
 		}
 		if len(b) < Generic {
 			return nil, 0, nil, fmt.Errorf("ikemsg: payload %d (type %d): %w", len(list)+1, t, ErrShort)

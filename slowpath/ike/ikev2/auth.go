@@ -61,7 +61,7 @@ func (s *sa) prove(id []byte, mid uint32) (list []ikev2msg.Out, err error) {
 		a := ikev2msg.Auth{Method: ikev2msg.AuthPSK, Data: suite.PRF(s.choice.PRF, padded, data)}
 		return []ikev2msg.Out{{Type: ikev2msg.PayloadAuth, Body: a.Append(nil)}}, nil
 	}
-	t := s.e.signer(s.profile)
+	t := s.e.signerFor(s.profile, method, s.handshake.peerCAs)
 	if t == nil {
 		return nil, errNoKey
 	}
@@ -139,6 +139,9 @@ func (s *sa) checkKey(allowed []ike.AuthMethod, data, got []byte) *failure {
 // authTask is IKE_AUTH, as initiator.
 type authTask struct{ offer childOffer }
 
+// abandon gives back what the exchange has reserved: no answer will come.
+func (t *authTask) abandon(s *sa) { t.offer.giveUp(s) }
+
 func (t *authTask) build(s *sa) (uint8, []ikev2msg.Out, bool) {
 	h := s.handshake
 	p := s.e.cfg.Protection(s.protection)
@@ -175,12 +178,7 @@ func (t *authTask) build(s *sa) (uint8, []ikev2msg.Out, bool) {
 
 // alone tells whether there is no other SA with the peer: then it may forget what it has of us.
 func (s *sa) alone() bool {
-	for _, o := range s.e.sas {
-		if o != s && o.path.Remote.Addr() == s.path.Remote.Addr() && o.path.VRF == s.path.VRF && o.state != stateClosing {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(s.e.peers[keyOf(s.path)], func(o *sa) bool { return o != s && o.state != stateClosing })
 }
 
 func (t *authTask) process(s *sa, list []ikemsg.Payload) {
@@ -210,7 +208,7 @@ func (t *authTask) process(s *sa, list []ikemsg.Payload) {
 	}
 	if f != nil { // the peer believes that it is up (RFC 7296 section 2.21.2)
 		t.offer.giveUp(s)
-		s.transmit(s.protect(s.header(ikev2msg.ExchangeInformational, s.nextSend, false), []ikev2msg.Out{
+		s.transmit(s.path, s.protect(s.header(ikev2msg.ExchangeInformational, s.nextSend, false), []ikev2msg.Out{
 			notify(ikev2msg.AuthenticationFailed, nil), {Type: ikev2msg.PayloadDelete, Body: ikev2msg.Delete{Protocol: ikev2msg.ProtoIKE}.Append(nil)},
 		}))
 		s.failed(f.why, f.code, f.text)
@@ -256,7 +254,7 @@ func (s *sa) authenticate(list []ikemsg.Payload) []ikev2msg.Out {
 		return s.refuse(ikev2msg.InvalidSyntax, &failure{ike.WhyMalformed, 0, err.Error()})
 	}
 	s.peer = identityOf(id)
-	if s.profile = s.e.profileFor(s.path, s.peer); s.profile == nil {
+	if s.profile = s.e.profileFor(s.path, s.peer, list); s.profile == nil {
 		return s.refuse(ikev2msg.AuthenticationFailed, &failure{ike.WhyIdentity, 0, "no profile matches the peer's identity " + s.peer.String()})
 	}
 	mid := s.nextRecv
@@ -285,8 +283,8 @@ func (s *sa) authenticate(list []ikemsg.Payload) []ikev2msg.Out {
 // initialContact forgets what a peer that starts afresh has left: SAs of the same identity from the same place. Two peers behind different NATs
 // may share an identity, so the address counts, and behind NAT the port.
 func (e *Engine) initialContact(s *sa) {
-	for _, o := range e.all() {
-		if o == s || o.peer != s.peer || o.path.Remote.Addr() != s.path.Remote.Addr() || o.path.VRF != s.path.VRF || o.state == stateInit || o.state == stateAuth {
+	for _, o := range e.with(s.path.VRF, s.path.Remote.Addr()) {
+		if o == s || o.peer != s.peer || o.state == stateInit || o.state == stateAuth {
 			continue
 		}
 		if (o.nat.Peer || s.nat.Peer) && o.path.Remote.Port() != s.path.Remote.Port() {

@@ -127,17 +127,14 @@ func (o *childOffer) chosen(list []ikemsg.Payload) (c childChoice, ok bool) {
 
 // accept makes the child of an answer: the end of IKE_AUTH and CREATE_CHILD_SA as initiator.
 func (o *childOffer) accept(s *sa, list []ikemsg.Payload, ni, nr []byte, shared [][]byte) *child {
-	w := want{o.p.ID, s.path.Remote.Addr()}
+	home := s.heir()
 	fail := func(why ike.Why, code uint16, text string) *child {
 		o.giveUp(s)
-		s.log(ike.Log{Kind: ike.LogFailed, Protection: o.p.ID, Why: why, Code: code, Text: text})
+		home.log(ike.Log{Kind: ike.LogFailed, Protection: o.p.ID, Why: why, Code: code, Text: text})
 		s.e.stats.FailedBy[why]++
-		if s.e.wants[w] == s {
-			delete(s.e.wants, w)
-			s.e.emit(ike.Failed{Protection: o.p.ID, Remote: s.path.Remote, Why: why})
-		}
+		home.e.missed(want{o.p.ID, home.path.Remote.Addr()}, home, why)
 		if o.old == nil {
-			s.leaveIfEmpty(why)
+			home.leaveIfEmpty(why)
 		}
 		return nil
 	}
@@ -148,21 +145,36 @@ func (o *childOffer) accept(s *sa, list []ikemsg.Payload, ni, nr []byte, shared 
 	if !ok {
 		return fail(ike.WhyNoProposal, 0, "the peer chose what was not offered")
 	}
-	if tsi, tsr := selectorsOf(list); !only(tsi, o.tsi) || !only(tsr, o.tsr) {
-		c := &child{Child: ike.Child{}}
-		c.fill(s, &choice, o)
-		s.enqueue(&deleteTask{protocol: choice.protocol, spi: c.inbound()})
+	tsi, tsr := selectorsOf(list)
+	_, ok1 := granted(tsi, o.tsi, s.nat.Self)
+	claimed, ok2 := granted(tsr, o.tsr, s.nat.Peer)
+	if !ok1 || !ok2 {
+		home.enqueue(o.deletion(&choice))
 		return fail(ike.WhySelectors, 0, "the peer chose other addresses or protocols")
 	}
-	c := s.makeChild(&choice, o, ni, nr, shared, true, netip.Addr{})
-	c.Claimed = s.path.Remote.Addr()
-	s.install(c)
+	c := s.makeChild(&choice, o, ni, nr, shared, true, claimed)
+	c.sa, c.SA = home, home.id
+	home.install(c)
 	return c
 }
 
-// only tells whether a list is the one selector.
-func only(list []ikev2msg.Selector, want ikev2msg.Selector) bool {
-	return len(list) == 1 && list[0] == want
+// deletion tells the peer that the child it has made is not wanted.
+func (o *childOffer) deletion(choice *childChoice) *deleteTask {
+	t := &deleteTask{protocol: choice.protocol, spi: o.esp, out: choice.spi}
+	if choice.protocol == ikev2msg.ProtoAH {
+		t.spi = o.ah
+	}
+	return t
+}
+
+// granted tells whether the peer's selectors are the one that we asked for, and of which address. Behind NAT the peer puts an address there that it
+// knows that side by (RFC 7296 section 2.23.1).
+func granted(list []ikev2msg.Selector, want ikev2msg.Selector, translated bool) (netip.Addr, bool) {
+	if len(list) != 1 {
+		return netip.Addr{}, false
+	}
+	got := list[0]
+	return got.Start, got == want || translated && got == ikev2msg.Host(got.Start, want.Protocol)
 }
 
 func selectorsOf(list []ikemsg.Payload) (tsi, tsr []ikev2msg.Selector) {
@@ -239,7 +251,8 @@ func (s *sa) makeChild(choice *childChoice, o *childOffer, ni, nr []byte, shared
 
 // install puts the child's inbound SA in place.
 func (s *sa) install(c *child) {
-	s.children[c.ID], s.e.children[c.ID], s.e.inSPI[c.inbound()] = c, c, c
+	s.children[c.ID], s.e.children[c.ID] = c, c
+	s.e.touch(s)
 	c.rekeyAt = s.e.now.Add(s.e.soft(c.Lifetime, c.Initiator))
 	s.e.emit(ike.Install{Child: c.copied()})
 	if c.Replaces == 0 {
@@ -269,12 +282,13 @@ func (c *child) activate() {
 		return
 	}
 	e := c.sa.e
+	e.touch(c.sa)
 	c.state, c.activateAt = childUp, time.Time{}
 	_, in, out := c.spi()
 	e.emit(ike.Activate{Child: c.ID})
 	c.sa.log(ike.Log{Kind: ike.LogChildUp, Protection: c.Protection, Child: c.ID, InSPI: in, OutSPI: out})
 	c.Child.Clear() // whoever needs the keys has them
-	delete(e.wants, want{c.Protection, c.Path.Remote.Addr()})
+	e.satisfied(want{c.Protection, c.Path.Remote.Addr()})
 	if old := e.children[c.Replaces]; old != nil {
 		old.replaced(c)
 	}
@@ -282,6 +296,7 @@ func (c *child) activate() {
 
 // replaced lets the child take what is still on its way, and no more.
 func (c *child) replaced(by *child) {
+	c.sa.e.touch(c.sa)
 	c.replacedBy, c.rekeyAt = by.ID, time.Time{}
 	if c.state != childGone {
 		c.state, c.removeAt = childDying, c.sa.e.now.Add(graceTime)
@@ -294,14 +309,17 @@ func (c *child) remove(why ike.Why) {
 		return
 	}
 	e := c.sa.e
+	e.touch(c.sa)
 	c.state = childGone
 	_, in, out := c.spi()
+	if old := e.children[c.Replaces]; old != nil && old.rival == c {
+		old.rival, old.rivalMin = nil, nil // it can be replaced again
+	}
 	e.emit(ike.Remove{Child: c.ID, Why: why})
 	if c.replacedBy == 0 {
 		c.sa.log(ike.Log{Kind: ike.LogChildDown, Protection: c.Protection, Child: c.ID, InSPI: in, OutSPI: out, Why: why})
 	}
 	e.env.GiveSPI(in)
-	delete(e.inSPI, in)
 	delete(e.children, c.ID)
 	delete(c.sa.children, c.ID)
 	c.Child.Clear()
@@ -309,17 +327,18 @@ func (c *child) remove(why ike.Why) {
 
 // dropChild removes a child and tells the peer.
 func (s *sa) dropChild(c *child, why ike.Why) {
-	protocol, in, _ := c.spi()
+	protocol, in, out := c.spi()
 	told := c.deleted
 	c.remove(why)
 	if !told && s.state == stateUp && s.rekeyed == nil {
-		s.enqueue(&deleteTask{protocol: protocol, spi: in})
+		s.enqueue(&deleteTask{protocol: protocol, spi: in, out: out})
 	}
 }
 
 // heard is a sign of life from the peer on the child: it uses it.
 func (c *child) heard() {
 	c.sa.lastHeard = c.sa.e.now
+	c.sa.e.touch(c.sa)
 	c.activate()
 }
 
@@ -327,7 +346,10 @@ func (c *child) deadline() time.Time {
 	if c.state == childGone {
 		return time.Time{}
 	}
-	d := earlier(c.activateAt, c.removeAt)
+	d := c.removeAt
+	if c.state == childInstalled {
+		d = earlier(d, c.activateAt)
+	}
 	if c.state == childUp {
 		d = earlier(earlier(d, c.rekeyAt), c.Created.Add(c.Lifetime))
 	}
@@ -340,7 +362,7 @@ func (c *child) tick() {
 	case c.state == childGone:
 	case due(c.removeAt, now):
 		c.sa.dropChild(c, ike.WhyReplaced)
-	case due(c.activateAt, now):
+	case c.state == childInstalled && due(c.activateAt, now):
 		c.activate()
 	case c.state == childUp && !c.Created.Add(c.Lifetime).After(now):
 		s, p, remote := c.sa, c.Protection, c.Path.Remote

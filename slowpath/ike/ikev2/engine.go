@@ -19,12 +19,12 @@ type Engine struct {
 	sas      map[ikemsg.SPI]*sa // by the SPI that we gave them
 	half     map[halfKey]*sa    // SAs that peers started, until the peer has authenticated
 	children map[ike.ChildID]*child
-	inSPI    map[uint32]*child // by inbound SPI
+	peers    map[peerKey][]*sa // by where the peer is
 	wants    map[want]*sa      // what Initiate asked for and is not there yet
+	timers   timers
+	touched  []*sa // whose timers are to be set
 	cookies  cookies
 	stats    ike.Stats
-	deadline time.Time // the earliest of all; recomputed when stale
-	stale    bool
 	told     map[netip.Addr]time.Time // when a peer was last told of an unknown SPI
 	rejected time.Time                // when a rejected message was last logged
 }
@@ -35,17 +35,11 @@ type halfKey struct {
 	remote netip.AddrPort
 }
 
-// want is a child that somebody waits for.
-type want struct {
-	protection uint32
-	remote     netip.Addr
-}
-
 // New makes an engine without configuration.
 func New(env *ike.Env) *Engine {
 	e := &Engine{
 		env: env, sas: make(map[ikemsg.SPI]*sa), half: make(map[halfKey]*sa), children: make(map[ike.ChildID]*child),
-		inSPI: make(map[uint32]*child), wants: make(map[want]*sa), told: make(map[netip.Addr]time.Time),
+		peers: make(map[peerKey][]*sa), wants: make(map[want]*sa), told: make(map[netip.Addr]time.Time),
 	}
 	e.cookies.init(env)
 	return e
@@ -55,9 +49,9 @@ func (e *Engine) emit(f ike.Effect) { e.out = append(e.out, f) }
 
 // take hands out what has been emitted.
 func (e *Engine) take() []ike.Effect {
+	e.settle()
 	out := e.out
 	e.out = nil
-	e.stale = true
 	return out
 }
 
@@ -65,6 +59,7 @@ func (e *Engine) take() []ike.Effect {
 func (e *Engine) Configure(now time.Time, c *ike.Config) []ike.Effect {
 	e.now, e.cfg = now, *c
 	for _, s := range e.all() {
+		e.touch(s)
 		if s.state == stateGone || s.profile == nil {
 			continue
 		}
@@ -74,24 +69,23 @@ func (e *Engine) Configure(now time.Time, c *ike.Config) []ike.Effect {
 			continue
 		}
 		s.profile = p
+		for _, w := range s.waiting() {
+			if e.cfg.Protection(w.protection) == nil {
+				e.missed(w, s, ike.WhyCleared)
+			}
+		}
+		dropped := false
 		for _, c := range s.list() {
 			if e.cfg.Protection(c.Protection) == nil && c.state != childGone {
 				s.dropChild(c, ike.WhyCleared)
+				dropped = true
 			}
 		}
-		s.leaveIfEmpty(ike.WhyCleared)
+		if dropped {
+			s.leaveIfEmpty(ike.WhyCleared)
+		}
 	}
 	return e.take()
-}
-
-// all lists the SAs by number, so that what is done to all is done in an order that can be repeated.
-func (e *Engine) all() []*sa {
-	list := make([]*sa, 0, len(e.sas))
-	for _, s := range e.sas {
-		list = append(list, s)
-	}
-	slices.SortFunc(list, func(a, b *sa) int { return int(a.id) - int(b.id) })
-	return list
 }
 
 // Handle implements ike.Engine.
@@ -143,17 +137,19 @@ func (e *Engine) initiate(ev ike.Initiate) {
 	if _, waits := e.wants[w]; waits {
 		return
 	}
-	for _, c := range e.children {
-		if c.Protection == ev.Protection && c.Path.Remote.Addr() == w.remote && c.state == childUp && c.replacedBy == 0 {
+	var up *sa
+	for _, s := range e.with(p.VRF, w.remote) {
+		if s.hasChild(ev.Protection) {
 			return
+		}
+		if up == nil && s.state == stateUp && s.rekeyed == nil && s.profile.Name == p.IKEv2Profile && s.path.Local.Addr() == p.Local {
+			up = s
 		}
 	}
-	for _, s := range e.all() {
-		if s.state == stateUp && s.rekeyed == nil && s.profile.Name == p.IKEv2Profile && s.path.Remote.Addr() == w.remote && s.path.Local.Addr() == p.Local && s.path.VRF == p.VRF {
-			e.wants[w] = s
-			s.enqueue(newChildTask(s, p, nil))
-			return
-		}
+	if up != nil {
+		e.await(w, up)
+		up.enqueue(newChildTask(up, p, nil))
+		return
 	}
 	if !e.env.Admission.Admit(false) {
 		e.emit(ike.Log{Kind: ike.LogLimit, Version: 2, Protection: p.ID, Path: e.pathTo(p, ev.Remote), Why: ike.WhyLimit})
@@ -162,7 +158,7 @@ func (e *Engine) initiate(ev ike.Initiate) {
 	}
 	s := e.newSA(e.pathTo(p, ev.Remote), true)
 	s.profile, s.protection = e.profile(p.IKEv2Profile), p.ID
-	e.wants[w] = s
+	e.await(w, s)
 	s.enqueue(newInit(s))
 }
 
@@ -189,17 +185,29 @@ const (
 func (e *Engine) release(ev ike.Release) {
 	w := want{ev.Protection, ev.Remote.Addr()}
 	if s := e.wants[w]; s != nil {
-		delete(e.wants, w)
+		e.satisfied(w)
 		if s.state == stateInit || s.state == stateAuth {
 			s.end(ike.WhyReleased)
+		} else {
+			s.unaskChild(ev.Protection)
+			s.leaveIfEmpty(ike.WhyReleased)
 		}
 	}
-	for _, c := range e.childList() {
-		if c.Protection != ev.Protection || c.Path.Remote.Addr() != ev.Remote.Addr() || ev.Remote.Port() != 0 && c.Path.Remote.Port() != ev.Remote.Port() {
-			continue
+	p := e.cfg.Protection(ev.Protection)
+	if p == nil {
+		return // its children went with it
+	}
+	for _, s := range e.with(p.VRF, ev.Remote.Addr()) {
+		had := false
+		for _, c := range s.list() {
+			if c.Protection == ev.Protection && (ev.Remote.Port() == 0 || c.Path.Remote.Port() == ev.Remote.Port()) {
+				s.dropChild(c, ike.WhyReleased)
+				had = true
+			}
 		}
-		c.sa.dropChild(c, ike.WhyReleased)
-		c.sa.leaveIfEmpty(ike.WhyReleased)
+		if had {
+			s.leaveIfEmpty(ike.WhyReleased)
+		}
 	}
 }
 
@@ -250,8 +258,8 @@ func (e *Engine) unknownSPI(ev ike.UnknownSPI) {
 	if !e.cfg.InvalidSPIRecovery || e.now.Sub(e.told[remote]) < tellEvery {
 		return
 	}
-	for _, s := range e.all() {
-		if s.state == stateUp && s.rekeyed == nil && s.path.Remote.Addr() == remote && s.path.VRF == ev.Path.VRF {
+	for _, s := range e.with(ev.Path.VRF, remote) {
+		if s.state == stateUp && s.rekeyed == nil {
 			if len(e.told) >= maxTold {
 				clear(e.told)
 			}
@@ -267,38 +275,3 @@ const (
 	tellEvery = 10 * time.Second
 	maxTold   = 4096
 )
-
-// Deadline implements ike.Engine.
-func (e *Engine) Deadline() time.Time {
-	if !e.stale {
-		return e.deadline
-	}
-	e.stale, e.deadline = false, time.Time{}
-	for _, s := range e.sas {
-		e.deadline = earlier(e.deadline, s.deadline())
-	}
-	for _, c := range e.children {
-		e.deadline = earlier(e.deadline, c.deadline())
-	}
-	return e.deadline
-}
-
-// earlier is the earlier of two times, of which the zero Time is none.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
-
-// tick does what is due.
-func (e *Engine) tick() {
-	for _, c := range e.childList() {
-		c.tick()
-	}
-	for _, s := range e.all() {
-		s.tick()
-	}
-}

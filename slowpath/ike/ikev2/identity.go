@@ -1,6 +1,7 @@
 package ikev2
 
 import (
+	"bytes"
 	"crypto/sha1" //nolint:gosec // RFC 7296 section 3.7 names authorities by SHA-1
 	"crypto/x509"
 	"net/netip"
@@ -20,20 +21,33 @@ func (e *Engine) profile(name string) *ike.V2Profile {
 	return &e.cfg.V2.Profiles[k]
 }
 
-// profileFor is the profile that a peer's identity chooses, of those that count where its packets arrive.
-func (e *Engine) profileFor(path ike.Path, id ike.Identity) *ike.V2Profile {
+// profileFor is the profile that a peer's identity chooses, of those that count where its packets arrive: the first one whose own identity is whom
+// the peer asks for (IDr), or else the first one.
+func (e *Engine) profileFor(path ike.Path, id ike.Identity, list []ikemsg.Payload) (found *ike.V2Profile) {
+	var asked ike.Identity
+	if body, ok := ikev2msg.Find(list, ikev2msg.PayloadIDr); ok {
+		if x, err := ikev2msg.ParseID(body); err == nil {
+			asked = identityOf(x)
+		}
+	}
 	for i := range e.cfg.V2.Profiles {
 		p := &e.cfg.V2.Profiles[i]
 		if p.VRF != ike.AnyVRF && p.VRF != path.VRF || len(p.Local) > 0 && !slices.Contains(p.Local, path.Local.Addr()) {
 			continue
 		}
 		for k := range p.Match {
-			if p.Match[k].Matches(id, path.Remote.Addr(), path.VRF) && len(e.protections(path, p.Name)) > 0 {
+			if !p.Match[k].Matches(id, path.Remote.Addr(), path.VRF) || len(e.protections(path, p.Name)) == 0 {
+				continue
+			}
+			if e.selfIdentity(p, path) == asked {
 				return p
+			}
+			if found == nil {
+				found = p
 			}
 		}
 	}
-	return nil
+	return found
 }
 
 // protections are those that a peer may ask for: of this address, VRF and profile ("": of any).
@@ -71,22 +85,64 @@ func (e *Engine) selfIdentity(p *ike.V2Profile, path ike.Path) ike.Identity {
 	return ike.Identity{Kind: ike.IDIPv4, Value: path.Local.Addr().String()}
 }
 
-// signer is the trustpoint that we sign by.
-func (e *Engine) signer(p *ike.V2Profile) *ike.Trustpoint {
+// signers are the trustpoints that we may sign by: those of the profile, or all.
+func (e *Engine) signers(p *ike.V2Profile) []*ike.Trustpoint {
+	var list []*ike.Trustpoint
 	for _, name := range p.Sign {
 		if t := e.cfg.Trustpoint(name); t != nil && t.Leaf() != nil {
-			return t
+			list = append(list, t)
 		}
-	}
-	if len(p.Sign) > 0 {
-		return nil
 	}
 	for i := range e.cfg.Trustpoints {
-		if t := &e.cfg.Trustpoints[i]; t.Leaf() != nil {
-			return t
+		if t := &e.cfg.Trustpoints[i]; len(p.Sign) == 0 && t.Leaf() != nil {
+			list = append(list, t)
 		}
 	}
-	return nil
+	return list
+}
+
+// signer is the trustpoint whose certificate says who we are.
+func (e *Engine) signer(p *ike.V2Profile) *ike.Trustpoint {
+	return e.signerFor(p, p.AuthLocal, nil)
+}
+
+// signerFor is the trustpoint that we sign by: one that has a key of the kind wanted, and of those the first that is under an authority which the peer has
+// asked for.
+func (e *Engine) signerFor(p *ike.V2Profile, method ike.AuthMethod, authorities [][]byte) (found *ike.Trustpoint) {
+	for _, t := range e.signers(p) {
+		if method != ike.AuthPSK && method != 0 && !keyIs(t, method) {
+			continue
+		}
+		if under(t, authorities) {
+			return t
+		}
+		if found == nil {
+			found = t
+		}
+	}
+	return found
+}
+
+// keyIs tells whether a trustpoint's certificate has a key for a method.
+func keyIs(t *ike.Trustpoint, method ike.AuthMethod) bool {
+	kind := x509.RSA
+	if method == ike.AuthECDSA {
+		kind = x509.ECDSA
+	}
+	return t.Leaf().PublicKeyAlgorithm == kind
+}
+
+// under tells whether one of the authorities, named by the hash of its key, stands above a trustpoint's certificate.
+func under(t *ike.Trustpoint, authorities [][]byte) bool {
+	for _, list := range [][]*x509.Certificate{t.Chain, t.Roots} {
+		for _, c := range list {
+			h := sha1.Sum(c.RawSubjectPublicKeyInfo)
+			if slices.ContainsFunc(authorities, func(a []byte) bool { return bytes.Equal(a, h[:]) }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // verifiers are the trustpoints that a peer may be signed by: those of the profile, or all.

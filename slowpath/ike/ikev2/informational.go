@@ -2,6 +2,7 @@ package ikev2
 
 import (
 	"encoding/binary"
+	"time"
 
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/ikemsg"
@@ -12,6 +13,7 @@ import (
 type deleteTask struct {
 	protocol uint8
 	spi      uint32
+	out      uint32 // the peer's, by which it may still want to rekey the child
 }
 
 func (t *deleteTask) build(*sa) (uint8, []ikev2msg.Out, bool) {
@@ -38,7 +40,9 @@ func (t *closeTask) process(s *sa, _ []ikemsg.Payload) {
 }
 
 // dpdTask asks the peer whether it lives.
-type dpdTask struct{}
+type dpdTask struct {
+	every time.Duration // between questions; 0: as other requests are repeated
+}
 
 func (t *dpdTask) build(s *sa) (uint8, []ikev2msg.Out, bool) {
 	return ikev2msg.ExchangeInformational, nil, true
@@ -56,7 +60,7 @@ func (t *informTask) build(*sa) (uint8, []ikev2msg.Out, bool) {
 func (t *informTask) process(*sa, []ikemsg.Payload) {}
 
 // informational is INFORMATIONAL, as responder.
-func (s *sa) informational(list []ikemsg.Payload) (out []ikev2msg.Out) {
+func (s *sa) informational(path ike.Path, list []ikemsg.Payload) (out []ikev2msg.Out) {
 	notifies, err := ikev2msg.Notifies(list)
 	if err != nil {
 		return []ikev2msg.Out{notify(ikev2msg.InvalidSyntax, nil)}
@@ -70,12 +74,21 @@ func (s *sa) informational(list []ikemsg.Payload) (out []ikev2msg.Out) {
 			s.endAfter = ike.WhyAuthentication
 		case ikev2msg.Cookie2: // RFC 4555 section 4.2.5
 			out = append(out, notify(ikev2msg.Cookie2, n.Data))
+		case ikev2msg.UpdateSAAddresses:
+			if s.state == stateUp && s.rekeyed == nil {
+				out = append(out, s.relocated(path, list)...)
+			}
 		case ikev2msg.InvalidSPI:
 			if len(n.Data) == 4 {
 				s.lostChild(binary.BigEndian.Uint32(n.Data))
 			}
 		}
 	}
+	return append(out, s.deletions(list)...)
+}
+
+// deletions takes in what the peer has taken away, and names the other halves of it.
+func (s *sa) deletions(list []ikemsg.Payload) (out []ikev2msg.Out) {
 	gone := make(map[uint8][]uint32)
 	for _, p := range list {
 		if p.Type != ikev2msg.PayloadDelete {

@@ -199,14 +199,6 @@ func firstAfterInit(s *sa) task {
 	return &authTask{}
 }
 
-// float goes on from and to port 4500 (RFC 7296 section 2.23).
-func (s *sa) float() {
-	s.path.Local = netip.AddrPortFrom(s.path.Local.Addr(), portNATT)
-	if s.path.Remote.Port() == portIKE {
-		s.path.Remote = netip.AddrPortFrom(s.path.Remote.Addr(), portNATT)
-	}
-}
-
 // restart sends the first message again with what the peer asked for, a few times at most.
 func (t *initTask) restart(s *sa) {
 	if s.handshake.restarts >= 4 {
@@ -281,7 +273,8 @@ func (s *sa) derive(seed, ni, nr []byte) error {
 // respondInit answers a peer's first message.
 func (e *Engine) respondInit(path ike.Path, m *ikev2msg.Message, raw []byte, unsupported *ikev2msg.UnsupportedError) {
 	if s := e.half[halfKey{m.Initiator, path.Remote}]; s != nil {
-		s.again(m, raw)
+		e.touch(s)
+		s.again(path, m, raw)
 		return
 	}
 	refuse := func(why ike.Why, out ikev2msg.Out) {
@@ -393,7 +386,7 @@ func (e *Engine) acceptInit(path ike.Path, m *ikev2msg.Message, raw []byte, firs
 	s.nextRecv = 1
 	s.answered = answer{request: sum(raw), packets: [][]byte{packet}, valid: true, resent: e.now.Add(-time.Hour)}
 	e.half[halfKey{m.Initiator, path.Remote}] = s
-	s.transmit(s.answered.packets)
+	s.transmit(path, s.answered.packets)
 }
 
 // process is not used: the answer to a first message is in clear, and answered takes it.

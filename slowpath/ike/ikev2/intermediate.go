@@ -27,6 +27,9 @@ func (t *intermediateTask) build(s *sa) (uint8, []ikev2msg.Out, bool) {
 	}, true
 }
 
+// abandon clears what the exchange has: no answer will come.
+func (t *intermediateTask) abandon(*sa) { t.kex.Clear() }
+
 func (t *intermediateTask) process(s *sa, list []ikemsg.Payload) {
 	defer t.kex.Clear()
 	h := s.handshake
@@ -120,10 +123,16 @@ func (t *followTask) build(s *sa) (uint8, []ikev2msg.Out, bool) {
 	}, true
 }
 
+// abandon clears what the exchange has: no answer will come.
+func (t *followTask) abandon(*sa) { t.kex.Clear() }
+
 func (t *followTask) process(s *sa, list []ikemsg.Payload) {
 	defer t.kex.Clear()
 	f := s.follow
 	s.follow, s.rekeying = nil, false
+	if f == nil {
+		return
+	}
 	fail := func(why ike.Why, code uint16) {
 		f.clear()
 		s.log(ike.Log{Kind: ike.LogFailed, Why: why, Code: code, Text: "rekey of the IKE SA"})

@@ -15,11 +15,12 @@ import (
 
 // childTask is CREATE_CHILD_SA for a child, new or in the place of another.
 type childTask struct {
-	p     *ike.Protection
-	old   *child
-	nonce []byte
-	kex   suite.KeyExchange
-	offer childOffer
+	p       *ike.Protection
+	old     *child
+	nonce   []byte
+	kex     suite.KeyExchange
+	offer   childOffer
+	unasked bool // whoever wanted the child does not any more
 }
 
 func newChildTask(s *sa, p *ike.Protection, old *child) *childTask {
@@ -36,6 +37,26 @@ func (s *sa) rekeyChild(c *child) {
 	}
 	c.rekeying = true
 	s.enqueue(newChildTask(s, p, c))
+}
+
+// abandon gives back what the exchange has reserved: no answer will come.
+func (t *childTask) abandon(s *sa) {
+	t.offer.giveUp(s)
+	if t.kex != nil {
+		t.kex.Clear()
+	}
+}
+
+// unaskChild has a child that is asked for, but not there yet, taken away as soon as it is.
+func (s *sa) unaskChild(protection uint32) {
+	is := func(t task) bool {
+		c, ok := t.(*childTask)
+		return ok && c.old == nil && c.p.ID == protection
+	}
+	s.queue = slices.DeleteFunc(s.queue, is)
+	if s.pending != nil && is(s.pending.task) {
+		s.pending.task.(*childTask).unasked = true
+	}
 }
 
 func (t *childTask) build(s *sa) (uint8, []ikev2msg.Out, bool) {
@@ -75,11 +96,8 @@ func (t *childTask) fail(s *sa, why ike.Why) {
 	if t.old != nil {
 		t.old.rekeying = false
 	}
-	w := want{t.p.ID, s.path.Remote.Addr()}
-	if s.e.wants[w] == s {
-		delete(s.e.wants, w)
-		s.e.emit(ike.Failed{Protection: t.p.ID, Remote: s.path.Remote, Why: why})
-	}
+	home := s.heir()
+	home.e.missed(want{t.p.ID, home.path.Remote.Addr()}, home, why)
 }
 
 func (t *childTask) process(s *sa, list []ikemsg.Payload) {
@@ -90,37 +108,30 @@ func (t *childTask) process(s *sa, list []ikemsg.Payload) {
 	if old != nil {
 		old.rekeying = false
 	}
-	if n, bad := errorOf(list); bad && old != nil {
+	if s.state != stateUp { // it ends, and all that was made on it
+		t.offer.giveUp(s)
+		return
+	}
+	n, bad := errorOf(list)
+	if bad && old != nil {
 		t.offer.giveUp(s)
 		t.refused(s, n)
 		return
 	}
 	nonce, _ := ikev2msg.Find(list, ikev2msg.PayloadNonce)
 	shared, ok := t.shared(list)
-	if _, err := ikev2msg.ParseNonce(nonce); err != nil || !ok {
-		if _, bad := errorOf(list); !bad {
-			t.offer.giveUp(s)
-			t.fail(s, ike.WhyMalformed)
-			return
-		}
+	if _, err := ikev2msg.ParseNonce(nonce); (err != nil || !ok) && !bad {
+		t.offer.giveUp(s)
+		t.fail(s, ike.WhyMalformed)
+		return
 	}
 	for _, x := range shared {
 		defer clear(x)
 	}
-	nonce = slices.Clone(nonce)
-	if old != nil && old.rival != nil && bytes.Compare(lower(t.nonce, nonce), old.rivalMin) < 0 {
-		// Both sides replaced it at once: whoever made the child with the lowest nonce takes that away (RFC 7296 section 2.8.1).
-		if choice, ok := t.offer.chosen(list); ok {
-			spi := t.offer.esp
-			if choice.protocol == ikev2msg.ProtoAH {
-				spi = t.offer.ah
-			}
-			s.enqueue(&deleteTask{protocol: choice.protocol, spi: spi})
-		}
-		t.offer.giveUp(s)
+	if t.superfluous(s, list, nonce) {
 		return
 	}
-	c := t.offer.accept(s, list, t.nonce, nonce, shared)
+	c := t.offer.accept(s, list, t.nonce, slices.Clone(nonce), shared)
 	if c == nil {
 		return
 	}
@@ -133,10 +144,29 @@ func (t *childTask) process(s *sa, list []ikemsg.Payload) {
 	}
 	c.activate()
 	if old != nil && old.state != childGone {
-		protocol, in, _ := old.spi()
+		protocol, in, out := old.spi()
 		old.deleted = true
-		s.enqueue(&deleteTask{protocol: protocol, spi: in})
+		old.sa.enqueue(&deleteTask{protocol: protocol, spi: in, out: out})
 	}
+}
+
+// superfluous takes the child of an answer away again where it is not to be: nobody wants it any more, or the peer replaced the old child too and whoever
+// made the new one with the lowest nonce takes that away (RFC 7296 section 2.8.1).
+func (t *childTask) superfluous(s *sa, list []ikemsg.Payload, nonce []byte) bool {
+	lost := t.old != nil && t.old.rival != nil && bytes.Compare(lower(t.nonce, nonce), t.old.rivalMin) < 0
+	if !lost && !t.unasked {
+		return false
+	}
+	if lost && t.old.rival.state == childInstalled {
+		t.old.rival.activateAt = s.e.now.Add(activateAfter)
+		s.e.touch(t.old.rival.sa)
+	}
+	if choice, ok := t.offer.chosen(list); ok {
+		s.heir().enqueue(t.offer.deletion(&choice))
+	}
+	t.offer.giveUp(s)
+	s.heir().leaveIfEmpty(ike.WhyReleased)
+	return true
 }
 
 // shared is the secret of the child's own key exchange, if there is to be one.
@@ -204,7 +234,11 @@ func (s *sa) createChild(list []ikemsg.Payload) []ikev2msg.Out {
 	}
 	var old *child
 	if n, rekeys := has(list, ikev2msg.RekeySA); rekeys {
-		if old = s.byOutSPI(n.Protocol, n.SPI); old == nil || old.state == childDying && old.deleted && !s.closing(old) {
+		old = s.byOutSPI(n.Protocol, n.SPI)
+		if old == nil || old.state == childDying && old.deleted {
+			if s.deleting(n.Protocol, n.SPI) {
+				return []ikev2msg.Out{notify(ikev2msg.TemporaryFailure, nil)}
+			}
 			missing := ikev2msg.Notify{Protocol: n.Protocol, SPI: n.SPI, Type: ikev2msg.ChildSANotFound}
 			return []ikev2msg.Out{{Type: ikev2msg.PayloadNotify, Body: missing.Append(nil)}}
 		}
@@ -217,18 +251,28 @@ func (s *sa) createChild(list []ikemsg.Payload) []ikev2msg.Out {
 	out, c := s.respondChild(list, slices.Clone(nonce), nr, old, false)
 	if c != nil && old != nil {
 		old.rival, old.rivalMin = c, lower(nonce, nr)
-		if !old.rekeying {
-			c.activateAt = s.e.now.Add(activateAfter)
-		}
+		c.activateAt = s.e.now.Add(activateAfter)
 	}
 	return out
 }
 
-// closing tells whether we are about to tell the peer of the child's end.
-func (s *sa) closing(c *child) bool {
-	_, in, _ := c.spi()
-	is := func(t task) bool { d, ok := t.(*deleteTask); return ok && d.spi == in }
+// deleting tells whether the peer is about to hear, and may not have heard yet, of the end of the child that it sends by this SPI.
+func (s *sa) deleting(protocol uint8, spi []byte) bool {
+	is := func(t task) bool {
+		d, ok := t.(*deleteTask)
+		return ok && d.protocol == protocol && len(spi) == ikev2msg.SPILenChild && d.out == be32(spi)
+	}
 	return s.pending != nil && is(s.pending.task) || slices.ContainsFunc(s.queue, is)
+}
+
+// hasChild tells whether a child of a protection is in use.
+func (s *sa) hasChild(protection uint32) bool {
+	for _, c := range s.children {
+		if c.Protection == protection && c.state == childUp && c.replacedBy == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *sa) byOutSPI(protocol uint8, spi []byte) *child {
@@ -258,7 +302,8 @@ func (s *sa) respondChild(list []ikemsg.Payload, ni, nr []byte, old *child, inAu
 	if err != nil {
 		return refuse(ikev2msg.InvalidSyntax, nil, ike.WhyMalformed, err.Error())
 	}
-	tsi, tsr, claimed, ok := s.selectors(list)
+	_, transport := has(list, ikev2msg.UseTransportMode)
+	tsi, tsr, claimed, ok := s.selectors(list, transport)
 	if !ok {
 		return refuse(ikev2msg.TSUnacceptable, nil, ike.WhySelectors, "the selectors are not GRE between the two outer addresses")
 	}
@@ -266,7 +311,6 @@ func (s *sa) respondChild(list []ikemsg.Payload, ni, nr []byte, old *child, inAu
 	if old != nil {
 		allowed = slices.DeleteFunc(allowed, func(p *ike.Protection) bool { return p.ID != old.Protection })
 	}
-	_, transport := has(list, ikev2msg.UseTransportMode)
 	choice, ok := s.choose(allowed, proposals, transport, inAuth)
 	if !ok {
 		return refuse(ikev2msg.NoProposalChosen, nil, ike.WhyNoProposal, "no transform set fits what the peer offers for the child")
@@ -355,23 +399,30 @@ func (s *sa) childAnswer(c *child, choice *childChoice, nr []byte, ke *ikev2msg.
 }
 
 // selectors narrows what a peer asks for to GRE between the two of us. Behind NAT a side knows its own address and not the one that the other
-// sees (RFC 7296 section 2.23.1).
-func (s *sa) selectors(list []ikemsg.Payload) (tsi, tsr ikev2msg.Selector, claimed netip.Addr, ok bool) {
+// sees: in transport mode what is answered has the addresses as they are seen here (RFC 7296 section 2.23.1).
+func (s *sa) selectors(list []ikemsg.Payload, transport bool) (tsi, tsr ikev2msg.Selector, claimed netip.Addr, ok bool) {
 	offeredI, offeredR := selectorsOf(list)
 	tsi, ok1 := narrow(offeredI, s.path.Remote.Addr(), s.nat.Peer)
 	tsr, ok2 := narrow(offeredR, s.path.Local.Addr(), s.nat.Self)
-	return tsi, tsr, tsi.Start, ok1 && ok2
+	claimed = tsi.Start
+	if transport && ok1 && ok2 {
+		tsi, tsr = ikev2msg.Host(s.path.Remote.Addr(), protoGRE), ikev2msg.Host(s.path.Local.Addr(), protoGRE)
+	}
+	return tsi, tsr, claimed, ok1 && ok2
 }
 
+// narrow finds GRE of an address of ours or the peer's in what is offered.
 func narrow(list []ikev2msg.Selector, want netip.Addr, translated bool) (ikev2msg.Selector, bool) {
-	for _, x := range list {
-		if x.Covers(want, protoGRE) {
-			return ikev2msg.Host(want, protoGRE), true
+	if translated { // the side's own idea of its address comes first: it is what Claimed is for
+		for _, x := range list {
+			if x.Start == x.End && x.Covers(x.Start, protoGRE) {
+				return ikev2msg.Host(x.Start, protoGRE), true
+			}
 		}
 	}
 	for _, x := range list {
-		if translated && x.Start == x.End && x.Covers(x.Start, protoGRE) {
-			return ikev2msg.Host(x.Start, protoGRE), true
+		if x.Covers(want, protoGRE) {
+			return ikev2msg.Host(want, protoGRE), true
 		}
 	}
 	return ikev2msg.Selector{}, false

@@ -23,6 +23,7 @@ type rekeyTask struct {
 
 // rekey starts to replace the SA, if nobody does yet.
 func (s *sa) rekey() {
+	s.forgetStale()
 	if s.rekeying || s.state != stateUp || s.rekeyed != nil || s.follow != nil {
 		return
 	}
@@ -32,9 +33,21 @@ func (s *sa) rekey() {
 	s.enqueue(t)
 }
 
+// abandon clears what the exchange has: no answer will come.
+func (t *rekeyTask) abandon(*sa) {
+	if t.kex != nil {
+		t.kex.Clear()
+	}
+}
+
 func (t *rekeyTask) build(s *sa) (uint8, []ikev2msg.Out, bool) {
 	if s.rekeyed != nil || s.follow != nil {
 		s.rekeying = false
+		return 0, nil, false
+	}
+	if s.rival != nil { // the peer was first, and knows nothing of this attempt
+		s.rekeying = false
+		s.rivalWins()
 		return 0, nil, false
 	}
 	t.offered = offerIKE(s.e.proposals(s.path), t.spi[:])
@@ -58,6 +71,9 @@ func (t *rekeyTask) build(s *sa) (uint8, []ikev2msg.Out, bool) {
 func (t *rekeyTask) process(s *sa, list []ikemsg.Payload) {
 	s.rekeying = false
 	defer t.kex.Clear()
+	if s.state != stateUp {
+		return
+	}
 	if n, bad := errorOf(list); bad {
 		t.refused(s, n)
 		return
@@ -152,7 +168,7 @@ func (s *sa) successor(f *follow) *sa {
 	}
 	n.startLife()
 	e.env.Admission.SAs++ // it is nobody new
-	e.sas[n.own()] = n
+	e.add(n)
 	return n
 }
 
@@ -165,6 +181,7 @@ func (s *sa) rekeyDone(n *sa, min []byte) {
 	}
 	if r := s.rival; r != nil {
 		r.closeWhy, r.deleteAfter = ike.WhyReplaced, s.e.now.Add(graceTime)
+		s.e.touch(r)
 		s.rival = nil
 	}
 	s.takenOver(n)
@@ -186,33 +203,53 @@ func (s *sa) takenOver(n *sa) {
 		n.children[id] = c
 		delete(s.children, id)
 	}
-	for w, by := range s.e.wants {
-		if by == s {
-			s.e.wants[w] = n
-		}
+	for _, w := range s.waiting() {
+		s.e.satisfied(w)
+		s.e.await(w, n)
 	}
 	queue := s.queue
 	s.queue = nil
+	s.e.touch(s)
+	s.e.touch(n)
 	s.e.stats.Rekeyed++
 	n.log(ike.Log{Kind: ike.LogRekeyed})
 	for _, t := range queue {
-		n.enqueue(t)
+		switch t.(type) {
+		case *rekeyTask, *followTask, *dpdTask: // of the old SA only
+		default:
+			n.enqueue(t)
+		}
+	}
+}
+
+// heir is the SA that has what was the SA's: itself, until it is rekeyed.
+func (s *sa) heir() *sa {
+	for s.rekeyed != nil {
+		s = s.rekeyed
+	}
+	return s
+}
+
+// forgetStale gives up on a rekey that the peer began and does not go on with.
+func (s *sa) forgetStale() {
+	if f := s.follow; f != nil && !f.initiator && f.until.Before(s.e.now) {
+		f.clear()
+		s.follow = nil
 	}
 }
 
 // respondRekey answers a peer that replaces the SA.
 func (s *sa) respondRekey(list []ikemsg.Payload, proposals []ikev2msg.Proposal, ni []byte) []ikev2msg.Out {
-	if s.pending != nil {
-		if _, busy := s.pending.task.(*childTask); busy {
-			return []ikev2msg.Out{notify(ikev2msg.TemporaryFailure, nil)}
-		}
-	}
-	if s.rival != nil || s.follow != nil {
+	s.forgetStale()
+	if s.rival != nil || s.follow != nil || s.busyWithChild() {
 		return []ikev2msg.Out{notify(ikev2msg.TemporaryFailure, nil)}
 	}
 	choice, number, ok := chooseIKE(s.e.proposals(s.path), proposals)
 	if !ok {
 		return []ikev2msg.Out{notify(ikev2msg.NoProposalChosen, nil)}
+	}
+	if len(choice.Additional) > 0 && s.rekeying {
+		return []ikev2msg.Out{notify(ikev2msg.TemporaryFailure, nil)} // one of the two rekeys at a time; both sides try again
 	}
 	k := slices.IndexFunc(proposals, func(p ikev2msg.Proposal) bool { return p.Number == number })
 	ke, shared, code := s.childKE(list, choice.Group)
@@ -242,6 +279,18 @@ func (s *sa) respondRekey(list []ikemsg.Payload, proposals []ikev2msg.Proposal, 
 		return []ikev2msg.Out{notify(ikev2msg.NoProposalChosen, nil)}
 	}
 	return out
+}
+
+// busyWithChild tells whether a child is being made or taken away by us: the SA is not to be replaced meanwhile (RFC 7296 section 2.25.2).
+func (s *sa) busyWithChild() bool {
+	if s.pending == nil {
+		return false
+	}
+	switch s.pending.task.(type) {
+	case *childTask, *deleteTask:
+		return true
+	}
+	return false
 }
 
 // replacedByPeer makes the peer's new SA, and lets it take over unless ours is under way too.

@@ -51,13 +51,16 @@ type sa struct {
 	natt        bool // both sides do NAT traversal
 	frag        bool // both sides do RFC 7383
 	peerHashes  []suite.Hash
-	digital     bool // both sides do RFC 7427
-	reassembly  reassembly
+	digital     bool              // both sides do RFC 7427
+	reassembly  [2]reassembly     // of a request, of an answer
+	firstPiece  [sha256.Size]byte // hash of the first fragment of the request that is being gathered
 	lastSent    time.Time
 	lastHeard   time.Time
 	rekeyAt     time.Time
 	expires     time.Time
 	deleteAfter time.Time // a rekeyed or half-open SA goes then at the latest
+	askAt       time.Time // when a peer is asked for a sign of life whether there was one or not
+	pruneAt     time.Time // when to look whether two SAs with the peer are one too many
 
 	nextSend   uint32
 	nextRecv   uint32
@@ -71,9 +74,12 @@ type sa struct {
 	rekeying   bool
 	rekeyNonce []byte // the responder's, of the exchange that made the SA
 	closeWhy   ike.Why
-	toActivate *child  // once the answer is out
-	endAfter   ike.Why // the SA ends once the answer is out
-	follow     *follow // a rekey of the SA that waits for additional key exchanges
+	toActivate *child            // once the answer is out
+	endAfter   ike.Why           // the SA ends once the answer is out
+	follow     *follow           // a rekey of the SA that waits for additional key exchanges
+	wants      map[want]struct{} // who waits for children of it
+	timer      timer
+	touched    bool
 }
 
 // request is a request of ours that waits for its answer. There is one at a time.
@@ -110,7 +116,7 @@ func (e *Engine) newSA(path ike.Path, initiator bool) *sa {
 		s.spiR, s.state = own, stateAuth
 		s.deleteAfter = e.now.Add(halfOpenLife)
 	}
-	e.sas[own] = s
+	e.add(s)
 	return s
 }
 
@@ -140,6 +146,7 @@ const (
 func (s *sa) setState(to state) {
 	from := s.state
 	s.state = to
+	s.e.touch(s)
 	negotiating := func(x state) bool { return x == stateInit || x == stateAuth }
 	switch {
 	case negotiating(from) && to == stateUp:
@@ -163,6 +170,9 @@ func (s *sa) up() {
 		s.e.stats.Responded++
 	}
 	s.log(ike.Log{Kind: ike.LogSAUp})
+	if s.twin() != nil {
+		s.pruneAt = s.e.now.Add(pruneAfter)
+	}
 }
 
 // startLife sets the times of rekeying and of the end. Whoever started it rekeys a little earlier than the other would.
@@ -248,22 +258,20 @@ func (s *sa) end(why ike.Why) {
 		s.log(ike.Log{Kind: ike.LogSADown, Why: why})
 	}
 	s.unwant(why)
-	delete(s.e.sas, s.own())
+	s.e.forget(s)
 	s.e.forgetHalf(s)
 	s.keys.Clear()
 	s.handshake.clear()
-	s.handshake, s.pending, s.queue, s.answered = nil, nil, nil, answer{}
-	s.reassembly = reassembly{}
-}
-
-// unwant tells those who wait for children of this SA that they wait in vain.
-func (s *sa) unwant(why ike.Why) {
-	for w, by := range s.e.wants {
-		if by == s {
-			delete(s.e.wants, w)
-			s.e.emit(ike.Failed{Protection: w.protection, Remote: s.path.Remote, Why: why})
+	if s.pending != nil {
+		if a, ok := s.pending.task.(abandoner); ok {
+			a.abandon(s)
 		}
 	}
+	if s.follow != nil {
+		s.follow.clear()
+	}
+	s.handshake, s.pending, s.queue, s.answered, s.follow = nil, nil, nil, answer{}, nil
+	s.reassembly = [2]reassembly{}
 }
 
 func (e *Engine) forgetHalf(s *sa) {
@@ -287,12 +295,9 @@ func (s *sa) leaveIfEmpty(why ike.Why) {
 	if s.state != stateUp || len(s.children) > 0 || s.rekeyed != nil {
 		return
 	}
-	for _, by := range s.e.wants {
-		if by == s {
-			return
-		}
+	if len(s.wants) == 0 {
+		s.close(why)
 	}
-	s.close(why)
 }
 
 // deadline is when tick is wanted.
@@ -308,8 +313,9 @@ func (s *sa) deadline() (d time.Time) {
 	if s.nat.Self {
 		d = earlier(d, s.lastSent.Add(s.keepaliveEvery()))
 	}
+	d = earlier(d, s.pruneAt)
 	if k := s.dpd(); k.Interval > 0 && s.pending == nil {
-		d = earlier(d, s.lastHeard.Add(k.Interval))
+		d = earlier(d, s.questionAt(k))
 	}
 	return d
 }
@@ -319,6 +325,17 @@ func (s *sa) keepaliveEvery() time.Duration {
 		return s.e.cfg.NATKeepalive
 	}
 	return ike.DefaultNATKeepalive
+}
+
+// questionAt is when the peer is asked for a sign of life.
+func (s *sa) questionAt(k ike.Keepalive) time.Time {
+	if !k.Periodic {
+		return s.lastHeard.Add(k.Interval)
+	}
+	if s.askAt.IsZero() {
+		return s.created.Add(k.Interval)
+	}
+	return s.askAt
 }
 
 func (s *sa) dpd() ike.Keepalive {
@@ -360,7 +377,14 @@ func (s *sa) tick() {
 		s.lastSent = now
 		s.e.emit(ike.NATKeepalive{Path: s.path})
 	}
-	if k := s.dpd(); k.Interval > 0 && s.pending == nil && due(s.lastHeard.Add(k.Interval), now) {
+	if due(s.pruneAt, now) {
+		s.pruneAt = time.Time{}
+		if s.prune(); s.state != stateUp {
+			return
+		}
+	}
+	if k := s.dpd(); k.Interval > 0 && s.pending == nil && due(s.questionAt(k), now) {
+		s.askAt = now.Add(k.Interval)
 		s.enqueue(&dpdTask{})
 	}
 }
@@ -373,7 +397,7 @@ func (s *sa) move(to ike.Path) {
 	if s.path == to {
 		return
 	}
-	s.path = to
+	s.e.place(s, to)
 	for _, c := range s.list() {
 		if c.Encap && c.Path.Remote != to.Remote {
 			c.Path = to

@@ -178,9 +178,7 @@ func match(ours, theirs []ikev2msg.Transform) (chosen []ikev2msg.Transform, ok b
 			if !slices.ContainsFunc(other, isNone) {
 				return nil, false
 			}
-			if t == ikev2msg.TransformInt || t == ikev2msg.TransformESN {
-				chosen = append(chosen, ikev2msg.Transform{Type: t})
-			}
+			chosen = append(chosen, ikev2msg.Transform{Type: t})
 		default:
 			k := slices.IndexFunc(mine, func(m ikev2msg.Transform) bool { return slices.Contains(other, m) })
 			if k < 0 {

@@ -58,18 +58,19 @@ type wire struct {
 
 // node is one engine and what it has said.
 type node struct {
-	w        *wire
-	name     string
-	addr     netip.Addr
-	e        *Engine
-	cfg      ike.Config
-	children map[ike.ChildID]*ike.Child
-	active   ike.ChildID
-	logs     []ike.Log
-	failed   []ike.Failed
-	removed  map[ike.ChildID]ike.Why
-	stopped  bool
-	keepaliv int
+	w         *wire
+	name      string
+	addr      netip.Addr
+	e         *Engine
+	cfg       ike.Config
+	children  map[ike.ChildID]*ike.Child
+	active    ike.ChildID
+	logs      []ike.Log
+	failed    []ike.Failed
+	removed   map[ike.ChildID]ike.Why
+	activated map[ike.ChildID]bool
+	stopped   bool
+	keepaliv  int
 }
 
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
@@ -108,7 +109,7 @@ func join(t *testing.T, seed uint64, change func(a, b *ike.Config)) *wire {
 }
 
 func (w *wire) node(name, a string, seed uint64) *node {
-	n := &node{w: w, name: name, addr: addr(a), children: make(map[ike.ChildID]*ike.Child), removed: make(map[ike.ChildID]ike.Why)}
+	n := &node{w: w, name: name, addr: addr(a), children: make(map[ike.ChildID]*ike.Child), removed: make(map[ike.ChildID]ike.Why), activated: make(map[ike.ChildID]bool)}
 	n.e = New(ike.NewEnv(newChaos(seed), seed))
 	n.cfg = config(n.addr)
 	return n
@@ -136,12 +137,17 @@ func (n *node) do(effects []ike.Effect) {
 			if n.children[f.Child] == nil {
 				n.w.t.Errorf("%s: a child is activated that is not installed", n.name)
 			}
-			n.active = f.Child
+			n.active, n.activated[f.Child] = f.Child, true
 		case ike.Remove:
 			delete(n.children, f.Child)
 			n.removed[f.Child] = f.Why
-			if n.active == f.Child {
+			if n.active == f.Child { // as sessions do: the newest of the others that was sent by takes over
 				n.active = 0
+				for id := range n.children {
+					if n.activated[id] && id > n.active {
+						n.active = id
+					}
+				}
 			}
 		case ike.Rehomed:
 			if c := n.children[f.Child]; c != nil {
@@ -155,7 +161,21 @@ func (n *node) do(effects []ike.Effect) {
 	}
 }
 
-func (n *node) event(ev ike.Event) { n.do(n.e.Handle(n.w.now, ev)) }
+func (n *node) event(ev ike.Event) {
+	n.do(n.e.Handle(n.w.now, ev))
+	n.checkTimers()
+}
+
+// checkTimers compares the heap with what every SA would say now.
+func (n *node) checkTimers() {
+	var want time.Time
+	for _, s := range n.e.sas {
+		want = earlier(want, s.wake())
+	}
+	if got := n.e.Deadline(); !got.Equal(want) {
+		n.w.t.Fatalf("%s wakes at %v, and is to wake at %v", n.name, got, want)
+	}
+}
 
 func (n *node) initiate() {
 	n.event(ike.Initiate{Protection: 1, Remote: netip.AddrPortFrom(n.w.other(n).addr, 0)})

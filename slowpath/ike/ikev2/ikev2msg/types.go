@@ -154,6 +154,7 @@ const (
 	TSUnacceptable             = 38
 	InvalidSelectors           = 39
 	UnacceptableAddresses      = 40
+	UnexpectedNATDetected      = 41
 	TemporaryFailure           = 43
 	ChildSANotFound            = 44
 	StateNotFound              = 47
