@@ -60,10 +60,8 @@ func (e *Engine) checkSA(f *fib.SA) error {
 		return fmt.Errorf("AH in UDP does not exist")
 	case f.Encap && (f.LocalPort == 0 || f.RemotePort == 0):
 		return fmt.Errorf("ESP in UDP from port %d to port %d: want both", f.LocalPort, f.RemotePort)
-	case !f.Encap && (f.LocalPort != 0 || f.RemotePort != 0):
-		return fmt.Errorf("ports %d and %d, and Encap is not set", f.LocalPort, f.RemotePort)
-	case f.Window != 0 && (!f.Inbound || f.Window < minWindow || f.Window > maxWindow || f.Window%minWindow != 0):
-		return fmt.Errorf("anti-replay window of %d packets: want %d to %d in steps of %d, of an inbound association", f.Window, minWindow, maxWindow, minWindow)
+	case f.Inbound && f.Window != 0 && (f.Window < minWindow || f.Window > maxWindow || f.Window%minWindow != 0):
+		return fmt.Errorf("anti-replay window of %d packets: want %d to %d in steps of %d, or 0 for none", f.Window, minWindow, maxWindow, minWindow)
 	case f.Under != 0 && (!f.Inbound || f.AH || f.Under == f.ID):
 		return fmt.Errorf("under association %d: want inbound ESP under inbound AH", f.Under)
 	}
@@ -94,7 +92,7 @@ func (e *Engine) installSA(f *fib.SA) error {
 	}
 	shape := t.Shape()
 	window := f.Window
-	if !t.Authenticates() {
+	if !f.Inbound || !t.Authenticates() {
 		window = 0 // anybody could move it (RFC 4303 section 3.4.3)
 	}
 	s, err := e.tables.SetSA(f, table.SAShape{

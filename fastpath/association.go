@@ -168,17 +168,19 @@ func (w *Worker) takeNumber(p *pkt, s *table.SA, n int) (uint64, Reason) {
 
 // puntOnce tells the slow path about an association, once. What finds no room in the ring is tried again with the next packet.
 func (w *Worker) puntOnce(p *pkt, r Reason, s *table.SA, mark uint32) {
-	if s.Marks.Load()&mark == 0 && s.Mark(mark) && !w.puntSA(p, r, s) {
+	if s.Marks.Load()&mark != 0 || !s.Mark(mark) {
+		return
+	}
+	if addr, port := s.Remote(); !w.puntSA(p, r, s, addr, port) {
 		s.Unmark(mark)
 	}
 }
 
-// puntSA tells the slow path about an association, without a packet. False: there was no room.
-func (w *Worker) puntSA(p *pkt, r Reason, s *table.SA) bool {
+// puntSA tells the slow path about an association whose peer is at an address and port, without a packet. False: there was no room.
+func (w *Worker) puntSA(p *pkt, r Reason, s *table.SA, addr uint32, port uint16) bool {
 	was := *p
 	p.tunnel, p.vrf, p.sa, p.spi = nil, s.VRF, s.ID, s.SPI
-	p.outerDst = s.Local
-	p.outerSrc, p.outerPort = s.Remote()
+	p.outerSrc, p.outerDst, p.outerPort = addr, s.Local, port
 	before := w.c.words[cntReasons+int(r)]
 	w.puntAdj(p, r, nil, 0, 0, 0)
 	*p = was

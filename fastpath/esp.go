@@ -89,9 +89,8 @@ func (w *Worker) espOpen(p *pkt, off int, encap bool) verdict {
 	}
 	p.sa = s.ID
 	w.opened(p, s, n)
-	if moved && newest {
-		s.Move(src, p.outerPort)
-		w.puntSA(p, SAMoved, s)
+	if moved && newest && w.puntSA(p, SAMoved, s, src, p.outerPort) {
+		s.Move(src, p.outerPort) // and if the slow path could not be told, the next packet tries again
 	}
 	return w.espInner(p, s, at+t.Front(), n, next)
 }

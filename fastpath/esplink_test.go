@@ -20,8 +20,12 @@ func TestSealedMTU(t *testing.T) {
 			if s.encap && s.ah != 0 {
 				continue
 			}
+			var b *fib.Batch
+			p := &pair{t: t, spoke: newRig(t, s.spoke, func(_ *Config, all *fib.Batch) { b = all })}
 			for _, link := range []uint16{576, 999, 1000, 1001} {
-				p := newPair(t, s, func(_ *Config, b *fib.Batch) { b.Adjacencies[1].MTU, b.Adjacencies[1].LinkMTU = 1500, link })
+				a := b.Adjacencies[1]
+				a.MTU, a.LinkMTU = 1500, link
+				p.spoke.apply(&fib.Batch{Adjacencies: []fib.Adjacency{a}})
 				limit := int(p.spoke.e.tables.Adj(uint32(adjSpoke1)).Limit)
 				for _, n := range []int{limit, limit + 1} {
 					frames := p.sealed(ipv4(behind1, hostIP, pattern(n-packet.IPv4Len)))

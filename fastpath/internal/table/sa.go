@@ -225,7 +225,11 @@ func (t *Tables) changeSA(s *SA, f *fib.SA) {
 		}
 		return n
 	}
-	if asked := uint64(addrWord(f.Remote))<<16 | uint64(f.RemotePort); s.asked != asked {
+	asked := uint64(addrWord(f.Remote)) << 16
+	if f.Encap {
+		asked |= uint64(f.RemotePort) // without UDP packets come from no port
+	}
+	if s.asked != asked {
 		s.asked = asked
 		s.remote.Store(asked) // and not when it is applied again as it was: the peer may have moved
 	}
