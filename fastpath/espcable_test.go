@@ -50,8 +50,11 @@ func TestOverCable(t *testing.T) {
 // TestHairpinSealed: from one spoke's association to the other's, slow to fast and back.
 func TestHairpinSealed(t *testing.T) {
 	p := laneRig(t)
-	frames := p.sealed(ipv4(behind1, behind2, pattern(900)))
-	p.deliver(frames...)
+	if err := p.spoke.e.Inject(Inject{Kind: InjectAdjacent, Adj: adjSpoke1, Packet: ipv4(behind1, behind2, pattern(900))}); err != nil {
+		t.Fatal(err)
+	}
+	p.spoke.settle()
+	p.deliver(toHub(p.spoke.wan.take())...)
 	out := p.one(p.hub.wan.take())
 	ip := p.hub.mustIP(out[packet.EthernetLen:])
 	if ip.Proto() != packet.ProtoESP || ip.Dst() != 0xc000020c || bytes.Contains(out, pattern(32)) {
@@ -60,7 +63,6 @@ func TestHairpinSealed(t *testing.T) {
 	if u := p.hub.of(Redirect); len(u) != 1 || u[0].SA != saIn || u[0].OuterSrc != addr(spoke1NBMA) {
 		t.Errorf("redirect %+v", u)
 	}
-	// What comes in sealed goes back to the LAN's spoke behind the slow cipher too.
 	p.hub.fromLAN(toLAN(ipv4(hostIP, behind1, pattern(900))))
 	p.hub.settle()
 	back := toHub(p.hub.wan.take())
