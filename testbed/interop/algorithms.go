@@ -33,6 +33,7 @@ type cipher struct {
 	v1   string // of an ISAKMP policy
 	v2   string // of an IKEv2 proposal
 	esp  string // of a transform set
+	show string // of its status, where that is another word
 	aead bool
 }
 
@@ -53,12 +54,21 @@ var ciphers = func() map[string]cipher {
 		"chacha20poly1305": {swan: "CHACHA20_POLY1305", v2: "chacha20-poly1305", esp: "esp-chacha20-poly1305", aead: true},
 	}
 	for _, bits := range []string{"128", "192", "256"} {
-		m["aes"+bits] = cipher{swan: "AES_CBC-" + bits, v1: "aes " + bits, v2: "aes-cbc-" + bits, esp: "esp-aes " + bits}
+		m["aes"+bits] = cipher{swan: "AES_CBC-" + bits, v1: "aes " + bits, v2: "aes-cbc-" + bits, esp: "esp-aes " + bits, show: "esp-" + bits + "-aes"}
 		m["aes"+bits+"ctr"] = cipher{swan: "AES_CTR-" + bits, esp: "esp-ctr " + bits}
 		for _, icv := range []string{"8", "12", "16"} {
 			m["aes"+bits+"gcm"+icv] = cipher{swan: "AES_GCM_" + icv + "-" + bits, v2: "aes-gcm-" + bits, esp: "esp-gcm " + bits + " icv " + icv, aead: true}
 		}
 		m["aes"+bits+"gmac"] = cipher{swan: "NULL_AES_GMAC-" + bits, esp: "esp-gmac " + bits, aead: true}
+	}
+	for name, c := range m { // what is the default is left out
+		if c.show == "" {
+			c.show = strings.TrimSuffix(c.esp, " icv 16")
+		}
+		if c.show = strings.Replace(c.show, " 128", "", 1); c.show == "esp-128-aes" {
+			c.show = "esp-aes"
+		}
+		m[name] = c
 	}
 	return m
 }()

@@ -103,7 +103,7 @@ func certificates(dir string) error {
 	if err != nil {
 		return err
 	}
-	var last crypto.Signer
+	keys := make(map[string]crypto.Signer) // the guests'
 	for kind, curve := range map[string]elliptic.Curve{"rsa": nil, "ecdsa": elliptic.P256(), "p384": elliptic.P384(), "p521": elliptic.P521()} {
 		for _, owner := range []string{"nave", "guest"} {
 			var key crypto.Signer
@@ -118,13 +118,16 @@ func certificates(dir string) error {
 			if err := a.issue(owner+"-"+kind, owner+".lab", "192.0.2.250", key, 24*time.Hour); err != nil {
 				return err
 			}
-			last = key
+			keys[kind] = key
 		}
 	}
-	if err := a.issue("guest-expired", "guest.lab", "192.0.2.250", last, -time.Hour); err != nil {
+	if err := a.issue("guest-expired", "guest.lab", "192.0.2.250", keys["ecdsa"], -time.Hour); err != nil {
 		return err
 	}
-	if err := a.issue("guest-revoked", "guest.lab", "192.0.2.250", last, time.Hour); err != nil {
+	if err := a.issue("guest-expired-rsa", "guest.lab", "192.0.2.250", keys["rsa"], -time.Hour); err != nil {
+		return err
+	}
+	if err := a.issue("guest-revoked", "guest.lab", "192.0.2.250", keys["ecdsa"], time.Hour); err != nil {
 		return err
 	}
 	a.revoke()

@@ -97,12 +97,14 @@ func (w *Wire) Sealed(since time.Time, a, b string, proto uint8) error {
 	return nil
 }
 
-// InClear lists the GRE packets in clear, and packets with an inner address (10.0.0.0/8) outside, since a moment. ARP and the like do not count.
+// InClear lists the GRE packets in clear, and packets with an inner address (10.0.0.0/8 but for that behind NAT) outside, since a moment.
+// ARP and the like do not count.
 func (w *Wire) InClear(since time.Time) (out []string) {
-	inner := netip.MustParsePrefix("10.0.0.0/8")
+	all, behind := netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("10.99.0.0/24")
+	inner := func(a netip.Addr) bool { return all.Contains(a) && !behind.Contains(a) }
 	for _, f := range w.snapshot() {
 		p, ok := outer(f.data)
-		if ok && !f.info.Timestamp.Before(since) && (p.Proto == protoGRE || inner.Contains(p.From) || inner.Contains(p.To)) {
+		if ok && !f.info.Timestamp.Before(since) && (p.Proto == protoGRE || inner(p.From) || inner(p.To)) {
 			out = append(out, fmt.Sprintf("%s %s > %s protocol %d: %x", f.info.Timestamp.Format(time.StampMilli), p.From, p.To, p.Proto, p.Payload))
 		}
 	}
