@@ -27,8 +27,8 @@ func TestRoundTrip(t *testing.T) {
 func roundTrip(t *testing.T, s suite) {
 	p := newPair(t, s)
 	for _, n := range []int{0, 1, 2, 3, 5, 8, 13, 15, 16, 17, 100, 1300} {
-		clear := ipv4(behind1, hostIP, pattern(n), tos(0x28))
-		frame := p.one(p.sealed(clear))
+		plain := ipv4(behind1, hostIP, pattern(n), tos(0x28))
+		frame := p.one(p.sealed(plain))
 		outer := p.spoke.mustIP(frame[packet.EthernetLen:])
 		if bytes.Contains(frame, pattern(n)[:min(n, 16)]) && n >= 16 && s.cipher != fib.CipherNull && s.cipher != fib.CipherAESGMAC {
 			t.Fatalf("%d bytes leave in clear: %x", n, frame)

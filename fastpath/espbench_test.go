@@ -58,8 +58,8 @@ const sealedBurst = 64
 
 func benchPair(b *testing.B, s suite) *pair {
 	if s.name == "clear" {
-		clear := func(_ *Config, f *fib.Batch) { f.Tunnels[0].Protected, f.SAs, f.Adjacencies[1].SA = false, nil, 0 }
-		return newPair(b, s, clear)
+		open := func(_ *Config, f *fib.Batch) { f.Tunnels[0].Protected, f.SAs, f.Adjacencies[1].SA = false, nil, 0 }
+		return newPair(b, s, open)
 	}
 	return newPair(b, s)
 }

@@ -68,10 +68,10 @@ func TestLimits(t *testing.T) {
 		}
 		r.apply(&fib.Batch{SAs: list})
 	}
-	clear := ipv4(behind1, hostIP, pattern(72)) // 92 bytes, 100 with GRE
+	plain := ipv4(behind1, hostIP, pattern(72)) // 92 bytes, 100 with GRE
 	set(p.hub, hubNBMA, spoke1NBMA, spiToSpoke, spiToHub, 500, 1000)
 	for range 20 {
-		p.deliver(p.sealed(clear)...)
+		p.deliver(p.sealed(plain)...)
 	}
 	n, _ := p.hub.e.SACount(saIn)
 	if n.Packets != 10 || n.Bytes != 1000 || n.Errors != 10 || p.hub.count(SAExpired) != 10 {
@@ -85,7 +85,7 @@ func TestLimits(t *testing.T) {
 	set(p.spoke, spoke1NBMA, hubNBMA, spiToHub, spiToSpoke, 2500, 3000)
 	sent := 0
 	for range 20 {
-		sent += len(p.sealed(clear))
+		sent += len(p.sealed(plain))
 	}
 	if n, _ := p.spoke.e.SACount(saOut); sent != 10 || n.Packets != 30 || n.Bytes != 3000 || n.Errors != 10 || n.LastSeq != 30 {
 		t.Errorf("the spoke sent %d more: %+v", sent, n)
@@ -94,7 +94,7 @@ func TestLimits(t *testing.T) {
 		t.Errorf("%d soft, %d hard", a, b)
 	}
 	set(p.spoke, spoke1NBMA, hubNBMA, spiToHub, spiToSpoke, 3100, 0)
-	if n := len(p.sealed(clear, clear)); n != 2 || len(p.spoke.of(SASoft)) != 2 {
+	if n := len(p.sealed(plain, plain)); n != 2 || len(p.spoke.of(SASoft)) != 2 {
 		t.Errorf("%d sent with a new limit, soft %d", n, len(p.spoke.of(SASoft)))
 	}
 }

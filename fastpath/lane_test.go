@@ -30,7 +30,7 @@ func TestSlowLane(t *testing.T) {
 		in = append(in, p.sealed(ipv4(behind1, hostIP, body))...)
 	}
 	hub.w.burst = 64
-	slow, fast, polls := 0, 0, 400
+	slow, polls := 0, 400
 	for i := range polls {
 		for range 64 {
 			hub.lan.in = append(hub.lan.in, toLAN(ipv4(hostIP, behind2, body)))
@@ -45,7 +45,7 @@ func TestSlowLane(t *testing.T) {
 		slow += len(hub.lan.take())
 		hub.wan.take()
 	}
-	fast = int(hub.e.AdjacencyCount(adjSpoke2).Packets)
+	fast := int(hub.e.AdjacencyCount(adjSpoke2).Packets)
 	slow += int(hub.e.AdjacencyCount(adjSpoke1).Packets)
 	share := float64(slow) * 1350 * cost3DESPerByte / (float64(fast)*packetCost + float64(slow)*1350*cost3DESPerByte)
 	if share < 0.8/laneShare || share > 1.2/laneShare {
@@ -77,11 +77,11 @@ const cost3DESPerByte = 22
 // TestLaneOrder: packets of one slow association leave in the order they came, and their numbers are in that order.
 func TestLaneOrder(t *testing.T) {
 	p := laneRig(t)
-	var clear [][]byte
+	var plain [][]byte
 	for i := range 50 {
-		clear = append(clear, ipv4(behind1, hostIP, []byte{byte(i)}))
+		plain = append(plain, ipv4(behind1, hostIP, []byte{byte(i)}))
 	}
-	frames := p.sealed(clear...)
+	frames := p.sealed(plain...)
 	out := p.deliver(frames...)
 	if len(frames) != 50 || len(out) != 50 {
 		t.Fatalf("%d sealed, %d opened: %v", len(frames), len(out), p.hub.nonZero())

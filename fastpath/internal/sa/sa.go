@@ -95,7 +95,8 @@ func Check(f *fib.SA) error {
 }
 
 func checkCipher(f *fib.SA) error {
-	combined, lengths := false, []int{}
+	var combined bool
+	var lengths []int
 	switch f.Cipher {
 	case fib.CipherNull:
 		lengths = []int{0}
