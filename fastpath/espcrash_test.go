@@ -241,7 +241,7 @@ func TestSealWhileRekeying(t *testing.T) {
 		}()
 	}
 	for i := 0; i < 300 || total.Load() < 4000; i++ {
-		list := gcm128.associations(hubNBMA, spoke1NBMA, spiToSpoke+uint32(i/3)*8, spiToHub+uint32(i/3)*8)
+		list := gcm128.associations(hubNBMA, spoke1NBMA, spiToSpoke+uint32(i/3+1)*8, spiToHub+uint32(i/3+1)*8) // never the same key twice
 		if i%3 == 2 {
 			r.apply(&fib.Batch{DelSAs: []fib.SAID{saOut, saIn}})
 			continue
