@@ -197,30 +197,3 @@ func TestCovers(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	f.Add(sample())
-	f.Add(append(Prefix(ikemsg.Header{}, PayloadIDi, &Fragment{1, 2}, 4), 1, 2, 3, 4))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		m, err := Parse(b)
-		if err != nil {
-			return
-		}
-		if _, err := decode(m.Payloads); err != nil {
-			return
-		}
-		for _, p := range m.Payloads {
-			if p.Type != PayloadSA {
-				continue
-			}
-			list, _ := ParseSA(p.Body)
-			again, err := ParseSA(AppendSA(nil, list))
-			if err != nil || len(again) != len(list) {
-				t.Fatalf("%+v does not read back: %v", list, err)
-			}
-		}
-		if m.Encrypted != nil {
-			_, _ = ParseInner(m.First, m.Encrypted)
-		}
-	})
-}
