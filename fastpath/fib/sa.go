@@ -76,7 +76,7 @@ type SA struct {
 	ICV       uint8 // bytes, of a combined cipher: 8, 12 or 16; 0: the algorithm's own
 
 	ESN    bool   // 64-bit sequence numbers (RFC 4303 section 2.2.1)
-	Window uint16 // anti-replay window of an inbound SA, packets: 64 to 1024 in steps of 64; 0: no replay check
+	Window uint16 // anti-replay window of an inbound SA, packets: 64 to 1024 in steps of 64; 0: no replay check, as always without integrity
 	// Protection is what an inbound SA's packets are let into.
 	Protection ProtectionID
 	// Under is the inbound AH association that a packet must have come out of before: AH over ESP. 0: none.
