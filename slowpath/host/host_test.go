@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"strings"
 	"testing"
 	"time"
 
@@ -182,6 +183,18 @@ func TestTwin(t *testing.T) {
 	must(t, twin.Close())
 	if _, err := h.Link("Tunnel0"); err == nil {
 		t.Error("the twin is still there")
+	}
+	// of a naved that was killed: what the box sends to the tunnel must not go elsewhere, and the next naved takes it over
+	must(t, router.Do(func() (err error) { twin, err = h.OpenTwin("Tunnel0", 1400); return err }))
+	must(t, h.SetAddresses("Tunnel0", []netip.Prefix{netip.MustParsePrefix("10.255.0.1/24")}))
+	must(t, twin.file.Close())
+	if out, err := router.Run("ip", "route", "get", "10.255.0.2"); err != nil || !strings.Contains(out, "dev Tunnel0") {
+		t.Errorf("with its owner dead the tunnel's network is reached by %s (%v)", out, err)
+	}
+	must(t, router.Do(func() (err error) { twin, err = h.OpenTwin("Tunnel0", 1400); return err }))
+	must(t, twin.Close())
+	if _, err := h.Link("Tunnel0"); err == nil {
+		t.Error("the twin is still there after its second owner closed it")
 	}
 	if err := router.Do(func() error { _, err := h.OpenTwin("Tunnel12345678901", 1400); return err }); err == nil {
 		t.Error("a name too long for Linux: no error")

@@ -9,7 +9,8 @@ import (
 )
 
 // Twin is the TUN device of a tunnel interface, by which the programs of the box reach the tunnel with ordinary
-// sockets. Packets are IPv4, without any header in front. It goes away with the process.
+// sockets. Packets are IPv4, without any header in front. It goes away with Close. A process that is killed leaves it, with
+// its addresses and routes: what the box itself sends to the tunnel is dropped there, and does not take the default route in clear.
 type Twin struct {
 	file *os.File
 	name string
@@ -38,6 +39,10 @@ func (h *Host) OpenTwin(name string, mtu int) (*Twin, error) {
 		return nil, fmt.Errorf("host: twin %s: %w", name, err)
 	}
 	t := &Twin{file: os.NewFile(uintptr(fd), name), name: name}
+	if err := t.persist(true); err != nil {
+		t.file.Close()
+		return nil, err
+	}
 	if err := h.SetUp(name, true, mtu); err != nil {
 		t.Close()
 		return nil, err
@@ -66,10 +71,31 @@ func (t *Twin) Write(b []byte) error {
 	return nil
 }
 
-// Close takes the device away.
-func (t *Twin) Close() error {
-	if err := t.file.Close(); err != nil {
+// persist says whether the device outlives the process.
+func (t *Twin) persist(on bool) error {
+	arg := 0
+	if on {
+		arg = 1
+	}
+	raw, err := t.file.SyscallConn()
+	if err != nil {
 		return fmt.Errorf("host: twin %s: %w", t.name, err)
 	}
+	var failed error
+	if err := raw.Control(func(fd uintptr) { failed = unix.IoctlSetInt(int(fd), unix.TUNSETPERSIST, arg) }); err != nil {
+		return fmt.Errorf("host: twin %s: %w", t.name, err)
+	}
+	if failed != nil {
+		return fmt.Errorf("host: twin %s: keep it: %w", t.name, failed)
+	}
 	return nil
+}
+
+// Close takes the device away.
+func (t *Twin) Close() error {
+	err := t.persist(false)
+	if e := t.file.Close(); e != nil {
+		err = errors.Join(err, fmt.Errorf("host: twin %s: %w", t.name, e))
+	}
+	return err
 }
