@@ -85,6 +85,7 @@ func (l *lane) lossless(t *testing.T, what string, f func()) {
 func life(t *testing.T, l *lane, s Suite) {
 	dpd := map[int]string{1: "crypto isakmp keepalive 10 2 periodic\n", 2: "crypto ikev2 dpd 10 2 periodic\n"}[s.Version]
 	l.up(t, s, []string{"set security-association lifetime kilobytes 2560"}, []string{"DPD=2s"}, dpd)
+	t.Run("swan dies", func(t *testing.T) { dies(t, l) })
 	t.Run("swan rekeys the child", func(t *testing.T) {
 		before := l.active(t)
 		l.lossless(t, "a child rekeyed by strongSwan", func() { l.swanctl(t, "--rekey --child gre") })
@@ -132,7 +133,6 @@ func life(t *testing.T, l *lane, s Suite) {
 			}
 		}
 	})
-	t.Run("swan dies", func(t *testing.T) { dies(t, l) })
 	if err := l.down(); err != nil {
 		t.Error(err)
 	}

@@ -38,7 +38,7 @@ type Table struct {
 }
 
 // All lists the labs.
-func All() []Lab { return []Lab{phase3(), phase2(), dualHub(), dhcp()} }
+func All() []Lab { return []Lab{protected(), guide(), phase3(), phase2(), dualHub(), dhcp()} }
 
 // Find finds a lab by name.
 func Find(name string) (Lab, error) {
@@ -110,6 +110,35 @@ func phase3() Lab {
 	}
 }
 
+func protected() Lab {
+	return Lab{
+		Name: "protected", Summary: "phase3 under IKEv2 and ESP with AES-GCM: what crosses the internet is sealed",
+		Topology: star("protected", "hub"),
+		Checks: []Check{
+			Registered("hub", "10.255.0.11", "10.255.0.12"),
+			Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"), Direct("host2", "10.1.0.7"),
+			Ping("spoke1", "10.255.0.1", ""), Ping("spoke1", "10.2.0.1", "10.1.0.1"),
+		},
+		Tables: append(dmvpnTables("hub", "spoke1", "spoke2"), Table{"spoke1", "show crypto session detail"}, Table{"spoke1", "show crypto ikev2 sa"}),
+		Try:    []string{"spoke1: nave show crypto ipsec sa", "spoke1: nave clear crypto session", "hub: nave show dmvpn detail"},
+	}
+}
+
+func guide() Lab {
+	l := Lab{
+		Name: "guide", Summary: "the protected cloud of the guide, command by command: IKE and ESP with DES, a key for everybody",
+		Topology: star("guide", "hub"),
+		Checks: []Check{
+			Registered("hub", "10.255.0.11", "10.255.0.12"),
+			Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"), Direct("host2", "10.1.0.7"),
+		},
+		Tables: append(dmvpnTables("hub", "spoke1", "spoke2"), Table{"hub", "show crypto isakmp sa"}, Table{"hub", "show crypto ipsec sa"}, Table{"hub", "show crypto session"}),
+		Try:    []string{"hub: nave show crypto isakmp policy", "hub: nave show crypto map"},
+	}
+	l.Topology.Nodes[0].Setup = []string{dhcpServer}
+	return l
+}
+
 func phase2() Lab {
 	return Lab{
 		Name: "phase2", Summary: "a hub and two spokes; routes name the far spoke, and its address is resolved",
@@ -145,12 +174,13 @@ func dhcp() Lab {
 		},
 		Tables: dmvpnTables("hub", "spoke1"),
 	}
-	l.Topology.Nodes[0].Setup = []string{
-		"dnsmasq --conf-file=/dev/null --port=0 --interface=spoke1 --bind-interfaces --dhcp-authoritative --no-ping --user=root --pid-file= " +
-			"--dhcp-leasefile=/dev/null --dhcp-range=198.51.100.50,198.51.100.60,255.255.255.0,5m --dhcp-option=3,198.51.100.254",
-	}
+	l.Topology.Nodes[0].Setup = []string{dhcpServer}
 	return l
 }
+
+// dhcpServer gives spoke 1 an address.
+const dhcpServer = "dnsmasq --conf-file=/dev/null --port=0 --interface=spoke1 --bind-interfaces --dhcp-authoritative --no-ping --user=root --pid-file= " +
+	"--dhcp-leasefile=/dev/null --dhcp-range=198.51.100.50,198.51.100.60,255.255.255.0,5m --dhcp-option=3,198.51.100.254"
 
 func dmvpnTables(routers ...string) (out []Table) {
 	for _, r := range routers {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,13 +13,13 @@ import (
 	"nave/testbed/topo"
 )
 
-// demo is the main job, explained: a DMVPN from IOS configuration, on real packets.
+// demo is the main job, explained: a protected DMVPN from IOS configuration, on real packets.
 func demo(ctx context.Context, keep bool) (err error) {
 	o, err := options("demo")
 	if err != nil {
 		return err
 	}
-	lab, err := labs.Find("phase3")
+	lab, err := labs.Find("protected")
 	if err != nil {
 		return err
 	}
@@ -27,7 +28,7 @@ func demo(ctx context.Context, keep bool) (err error) {
 			return err
 		}
 	}
-	step("A lab: a hub, two spokes, a host behind each spoke, and an internet between them")
+	step("A lab: a hub, two spokes, a host behind each spoke, and an internet between them. The tunnels are protected")
 	t, err := topo.Up(lab.Topology, o)
 	if err != nil {
 		return err
@@ -42,7 +43,13 @@ func demo(ctx context.Context, keep bool) (err error) {
 			fmt.Println("\nThe lab is down; nothing is left of it.")
 		}
 	}()
-	for _, s := range []func(*topo.Lab) error{registering, throughTheHub, directly, tables, throughput} {
+	w, err := labs.StartWatch(t)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	sealed := func(t *topo.Lab) error { return outside(w) }
+	for _, s := range []func(*topo.Lab) error{protection, registering, throughTheHub, directly, tables, throughput, sealed} {
 		if err := ctx.Err(); err != nil {
 			return errors.New("interrupted")
 		}
@@ -59,6 +66,74 @@ var steps int
 func step(format string, args ...any) {
 	steps++
 	fmt.Printf("\n== %d. %s\n", steps, fmt.Sprintf(format, args...))
+}
+
+// protection says what the tunnels are protected with, from what naved negotiated.
+func protection(t *topo.Lab) error {
+	step("The routers prove who they are, and agree on keys: IKEv2. Every packet of the tunnel goes into ESP")
+	err := topo.Eventually(20*time.Second, func() error {
+		out, err := t.Nave("hub", "show", "crypto", "session")
+		if err == nil && strings.Count(out, "UP-ACTIVE") < 2 {
+			err = fmt.Errorf("the hub has no protected session with both spokes:\n%s", out)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := show(t, "spoke1", "show crypto ikev2 sa"); err != nil {
+		return err
+	}
+	with, err := protectedWith(t, "spoke1")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("-> protected: %s\n", with)
+	return nil
+}
+
+// protectedWith is what `show crypto session` of a router says of its first peer.
+func protectedWith(t *topo.Lab, router string) (string, error) {
+	out, err := t.Nave(router, "show", "crypto", "session", "--json")
+	if err != nil {
+		return "", err
+	}
+	var sessions []struct {
+		Children []struct {
+			Transform string `json:"transform"`
+			Mode      string `json:"mode"`
+		} `json:"children"`
+		IKE []struct {
+			Version    int    `json:"version"`
+			Encryption string `json:"encryption"`
+			KeyBits    int    `json:"key_bits"`
+			PRF        string `json:"prf"`
+			Group      int    `json:"group"`
+			Auth       string `json:"remote_authentication"`
+		} `json:"ike_sas"`
+	}
+	if err := json.Unmarshal([]byte(out), &sessions); err != nil {
+		return "", fmt.Errorf("show crypto session of %s: %w", router, err)
+	}
+	for _, s := range sessions {
+		if len(s.IKE) > 0 && len(s.Children) > 0 {
+			i, c := s.IKE[0], s.Children[0]
+			return fmt.Sprintf("IKEv%d with %s-%d, %s, group %d, %s; packets with %s in %s mode", i.Version, i.Encryption, i.KeyBits, i.PRF, i.Group, i.Auth,
+				c.Transform, c.Mode), nil
+		}
+	}
+	return "", fmt.Errorf("%s has no protected session", router)
+}
+
+// outside tells what the internet saw of all this.
+func outside(w *labs.Watch) error {
+	step("What crossed the internet meanwhile")
+	seen := w.Seen()
+	fmt.Printf("-> %d packets of ESP, %d of IKE, %d of the tunnel in clear\n", seen.ESP, seen.IKE, seen.Clear)
+	if seen.Clear > 0 {
+		return fmt.Errorf("%d packets in clear; the first: %s", seen.Clear, seen.First)
+	}
+	return nil
 }
 
 // registering shows that the spokes told the hub where they are.
@@ -146,6 +221,9 @@ func throughput(t *topo.Lab) error {
 		if strings.Contains(l, "sender") || strings.Contains(l, "receiver") {
 			fmt.Println(l)
 		}
+	}
+	if err := show(t, "spoke1", "show crypto session"); err != nil {
+		return err
 	}
 	return show(t, "spoke1", "show fastpath")
 }

@@ -29,7 +29,7 @@ func main() {
 	}
 	var keep bool
 	demo := &cobra.Command{
-		Use: "demo", Short: "a DMVPN of a hub and two spokes, explained step by step", Args: cobra.NoArgs,
+		Use: "demo", Short: "a protected DMVPN of a hub and two spokes, explained step by step", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return demo(ctx, keep) },
 	}
 	demo.Flags().BoolVar(&keep, "keep", false, "leave the lab up at the end, and say what to try")
@@ -148,7 +148,7 @@ func hints(t *topo.Lab, lab labs.Lab) {
 	fmt.Printf("\nThe lab %s is up. In it:\n", lab.Name)
 	fmt.Printf("  %s --socket %s show dmvpn\n", filepath.Join(t.Bin, "nave"), t.Socket(router))
 	fmt.Printf("  ip netns exec %s ping 10.2.0.7\n", t.NS("host1").Name)
-	fmt.Printf("  ip netns exec %s tcpdump -ni any proto gre\n", t.NS("internet").Name)
+	fmt.Printf("  ip netns exec %s tcpdump -ni any esp or udp port 500 or udp port 4500 or proto gre\n", t.NS("internet").Name)
 	for _, s := range lab.Try {
 		fmt.Println("  on", s)
 	}
