@@ -189,6 +189,7 @@ func (t *childTask) shared(list []ikemsg.Payload) (out [][]byte, ok bool) {
 // refused is for a rekey that the peer does not do.
 func (t *childTask) refused(s *sa, n ikev2msg.Notify) {
 	old := t.old
+	s.e.touch(old.sa)
 	switch n.Type {
 	case ikev2msg.TemporaryFailure:
 		old.rekeyAt = s.e.now.Add(time.Duration(2+3*s.e.env.Jitter.Float64()) * time.Second)

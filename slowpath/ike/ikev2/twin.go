@@ -37,22 +37,34 @@ func (s *sa) prune() {
 	if !lesser.initiator || lesser.pending != nil || len(lesser.queue) > 0 {
 		return
 	}
-	for _, c := range lesser.list() {
+	if lesser.yield(keep) {
+		lesser.close(ike.WhyReplaced)
+	}
+}
+
+// yield hands the children of an SA over to another with the same peer that has one in the place of each. They take what is on its way, and no more.
+// Without such a one for each it does nothing, and returns false.
+func (s *sa) yield(keep *sa) bool {
+	for _, c := range s.children {
 		if c.state == childUp && !keep.hasChild(c.Protection) {
-			return
+			return false
 		}
 	}
-	for _, c := range lesser.list() {
+	for _, c := range s.list() {
+		if c.state == childInstalled { // half a rekey
+			c.remove(ike.WhyReplaced)
+			continue
+		}
 		for _, k := range keep.list() {
-			if k.Protection == c.Protection && k.state == childUp && c.state == childUp {
+			if c.state == childUp && k.state == childUp && k.Protection == c.Protection {
 				s.e.emit(ike.Activate{Child: k.ID})
 				c.replaced(k)
 			}
 		}
 		c.sa, c.SA, c.deleted = keep, keep.id, true
 		keep.children[c.ID] = c
-		delete(lesser.children, c.ID)
+		delete(s.children, c.ID)
 	}
 	s.e.touch(keep)
-	lesser.close(ike.WhyReplaced)
+	return true
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,26 +35,30 @@ type flight struct {
 	at     time.Time
 	to     *node
 	path   ike.Path
-	packet []byte
+	packet []byte // nil: one of the traffic that is protected, by spi
+	spi    uint32
 	seq    int
 }
 
 // wire joins two nodes in virtual time.
 type wire struct {
-	t        *testing.T
-	now      time.Time
-	a, b     *node
-	flights  []flight
-	delay    time.Duration
-	loss     float64
-	dup      float64
-	jitter   time.Duration
-	rand     *rand.Rand
-	ladder   []string
-	seq      int
-	tap      func(from *node, p ike.Path, packet []byte) bool // false: lost
-	natA     netip.AddrPort                                   // what b sees of a; zero: a itself
-	natPorts map[uint16]uint16
+	t       *testing.T
+	now     time.Time
+	a, b    *node
+	flights []flight
+	delay   time.Duration
+	loss    float64
+	dup     float64
+	jitter  time.Duration
+	rand    *rand.Rand
+	ladder  []string
+	seq     int
+	tap     func(from *node, p ike.Path, packet []byte) bool // false: lost
+	natA    netip.AddrPort                                   // what b sees of a; zero: a itself
+	traffic bool                                             // packets are sent by the children whenever something about them changes
+	changed bool
+	carried int
+	lost    int
 }
 
 // node is one engine and what it has said.
@@ -68,6 +73,7 @@ type node struct {
 	logs      []ike.Log
 	failed    []ike.Failed
 	removed   map[ike.ChildID]ike.Why
+	heard     map[ike.ChildID]bool
 	activated map[ike.ChildID]bool
 	stopped   bool
 	keepaliv  int
@@ -109,7 +115,7 @@ func join(t *testing.T, seed uint64, change func(a, b *ike.Config)) *wire {
 }
 
 func (w *wire) node(name, a string, seed uint64) *node {
-	n := &node{w: w, name: name, addr: addr(a), children: make(map[ike.ChildID]*ike.Child), removed: make(map[ike.ChildID]ike.Why), activated: make(map[ike.ChildID]bool)}
+	n := &node{w: w, name: name, addr: addr(a), children: make(map[ike.ChildID]*ike.Child), removed: make(map[ike.ChildID]ike.Why), activated: make(map[ike.ChildID]bool), heard: make(map[ike.ChildID]bool)}
 	n.e = New(ike.NewEnv(newChaos(seed), seed))
 	n.cfg = config(n.addr)
 	return n
@@ -131,14 +137,17 @@ func (n *node) do(effects []ike.Effect) {
 		case ike.NATKeepalive:
 			n.keepaliv++
 		case ike.Install:
+			n.w.changed = true
 			c := f.Child
 			n.children[c.ID] = &c
 		case ike.Activate:
 			if n.children[f.Child] == nil {
 				n.w.t.Errorf("%s: a child is activated that is not installed", n.name)
 			}
+			n.w.changed = true
 			n.active, n.activated[f.Child] = f.Child, true
 		case ike.Remove:
+			n.w.changed = true
 			delete(n.children, f.Child)
 			n.removed[f.Child] = f.Why
 			if n.active == f.Child { // as sessions do: the newest of the others that was sent by takes over
@@ -218,7 +227,7 @@ func (w *wire) send(from *node, f ike.Send) {
 			at = at.Add(time.Duration(w.rand.Int64N(int64(w.jitter))))
 		}
 		w.seq++
-		w.flights = append(w.flights, flight{at, to, path, f.Packet, w.seq})
+		w.flights = append(w.flights, flight{at: at, to: to, path: path, packet: f.Packet, seq: w.seq})
 	}
 }
 
@@ -244,14 +253,53 @@ func (w *wire) step(limit time.Time) bool {
 		tick.event(ike.Tick{})
 	case k >= 0:
 		f := w.flights[k]
-		w.flights = append(w.flights[:k:k], w.flights[k+1:]...)
-		if !f.to.stopped {
+		w.flights = slices.Delete(w.flights, k, k+1)
+		if f.packet == nil {
+			w.arrived(f)
+		} else if !f.to.stopped {
 			f.to.event(ike.Received{Path: f.path, Packet: f.packet})
 		}
 	default:
 		return false
 	}
+	w.carry()
 	return true
+}
+
+// carry sends a quick and a slow packet in each direction, if anything about the children has changed.
+func (w *wire) carry() {
+	if !w.changed || !w.traffic {
+		return
+	}
+	w.changed = false
+	for _, n := range []*node{w.a, w.b} {
+		c := n.children[n.active]
+		if c == nil {
+			w.t.Errorf("%s has nothing to send by after %v", n.name, w.now.Sub(start))
+			w.lost++
+			continue
+		}
+		for _, d := range []time.Duration{w.delay, graceTime / 2} {
+			w.seq++
+			w.carried++
+			w.flights = append(w.flights, flight{at: w.now.Add(d), to: w.other(n), spi: c.ESP.OutSPI, seq: w.seq})
+		}
+	}
+}
+
+// arrived is a packet of the traffic at the other end. The first one of a child is heard at once.
+func (w *wire) arrived(f flight) {
+	for id, c := range f.to.children {
+		if c.ESP.InSPI == f.spi {
+			if !f.to.heard[id] {
+				f.to.heard[id] = true
+				f.to.event(ike.Heard{Child: id})
+			}
+			return
+		}
+	}
+	w.lost++
+	w.t.Errorf("a packet by SPI %08x finds no SA at %s after %v\n%v", f.spi, f.to.name, w.now.Sub(start), w.ladder[max(0, len(w.ladder)-20):])
 }
 
 func (w *wire) run(d time.Duration) {
