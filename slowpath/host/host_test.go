@@ -7,8 +7,8 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"sync"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 

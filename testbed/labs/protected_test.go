@@ -134,7 +134,7 @@ func hubKilled(t *testing.T, l *topo.Lab) {
 	recovered(t, l)
 }
 
-// seesClear: with a naved dead, the steering taken off and the kernel forwarding, the watch sees what it is there for.
+// seesClear: with a naved dead, the kernel forwarding, and steering and twin taken off, the watch sees what it is there for.
 func seesClear(t *testing.T, l *topo.Lab, w *Watch) {
 	must(t, l.NS("spoke1").Sysctl("ipv4/ip_forward", "1"))
 	must(t, l.StopRouter("spoke1", unix.SIGKILL))
@@ -143,6 +143,9 @@ func seesClear(t *testing.T, l *topo.Lab, w *Watch) {
 		t.Errorf("with naved dead and the kernel ready to forward %d packets crossed in clear; the first: %s", seen.Clear, seen.First)
 	}
 	must(t, bpf.RemovePins(l.RunDir("spoke1")))
+	if _, err := l.Run("spoke1", "ip", "link", "del", "Tunnel0"); err != nil {
+		t.Fatal(err)
+	}
 	tries(l)
 	if w.Seen().Clear == 0 {
 		t.Error("with the steering taken off no packet is seen in clear: this test sees nothing")
