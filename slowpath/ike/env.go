@@ -45,6 +45,9 @@ func (e *Env) TakeSPI() uint32 {
 // GiveSPI gives an inbound SPI back.
 func (e *Env) GiveSPI(spi uint32) { delete(e.inSPIs, spi) }
 
+// ReservedSPIs is how many inbound SPIs are reserved.
+func (e *Env) ReservedSPIs() int { return len(e.inSPIs) }
+
 // Random fills b.
 func (e *Env) Random(b []byte) {
 	if _, err := io.ReadFull(e.Rand, b); err != nil {

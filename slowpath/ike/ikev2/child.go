@@ -365,9 +365,11 @@ func (c *child) tick() {
 	case c.state == childInstalled && due(c.activateAt, now):
 		c.activate()
 	case c.state == childUp && !c.Created.Add(c.Lifetime).After(now):
-		s, p, remote := c.sa, c.Protection, c.Path.Remote
+		s, p, remote := c.sa, c.sa.e.cfg.Protection(c.Protection), c.Path.Remote
 		s.dropChild(c, ike.WhyExpired)
-		s.e.initiate(ike.Initiate{Protection: p, Remote: remote})
+		if p != nil && !p.ResponderOnly {
+			s.e.initiate(ike.Initiate{Protection: p.ID, Remote: remote})
+		}
 	case c.state == childUp && due(c.rekeyAt, now):
 		c.rekeyAt = now.Add(retryRekey)
 		c.sa.rekeyChild(c)

@@ -125,12 +125,25 @@ func (e *Engine) Handle(now time.Time, ev ike.Event) []ike.Effect {
 
 // initiate asks for a child with a peer.
 func (e *Engine) initiate(ev ike.Initiate) {
+	ev.Remote = netip.AddrPortFrom(ev.Remote.Addr().Unmap(), ev.Remote.Port())
 	p := e.cfg.Protection(ev.Protection)
-	fail := func(why ike.Why) {
+	fail := func(why ike.Why, text string) {
+		e.stats.FailedBy[why]++
+		e.emit(ike.Log{Kind: ike.LogFailed, Version: 2, Path: ike.Path{Remote: ev.Remote}, Protection: ev.Protection, Why: why, Text: text})
 		e.emit(ike.Failed{Protection: ev.Protection, Remote: ev.Remote, Why: why})
 	}
-	if p == nil || p.Version != 2 || e.profile(p.IKEv2Profile) == nil {
-		fail(ike.WhyPolicy)
+	switch {
+	case p == nil || p.Version != 2:
+		fail(ike.WhyPolicy, "no such protection of IKEv2")
+		return
+	case p.ResponderOnly:
+		fail(ike.WhyPolicy, "the profile only responds")
+		return
+	case e.profile(p.IKEv2Profile) == nil:
+		fail(ike.WhyPolicy, "the IPsec profile names no IKEv2 profile that there is: set ikev2-profile")
+		return
+	case !ev.Remote.Addr().Is4() || !p.Local.Is4() || p.Remote.IsValid() && p.Remote != ev.Remote.Addr():
+		fail(ike.WhyPolicy, "not a peer of the tunnel")
 		return
 	}
 	w := want{ev.Protection, ev.Remote.Addr()}
@@ -153,7 +166,7 @@ func (e *Engine) initiate(ev ike.Initiate) {
 	}
 	if !e.env.Admission.Admit(false) {
 		e.emit(ike.Log{Kind: ike.LogLimit, Version: 2, Protection: p.ID, Path: e.pathTo(p, ev.Remote), Why: ike.WhyLimit})
-		fail(ike.WhyLimit)
+		e.emit(ike.Failed{Protection: ev.Protection, Remote: ev.Remote, Why: ike.WhyLimit})
 		return
 	}
 	s := e.newSA(e.pathTo(p, ev.Remote), true)
@@ -231,7 +244,7 @@ func (e *Engine) volume(ev ike.Volume) {
 	}
 	s, p, remote := c.sa, e.cfg.Protection(c.Protection), c.Path.Remote
 	s.dropChild(c, ike.WhyExpired)
-	if p != nil && c.replacedBy == 0 {
+	if p != nil && !p.ResponderOnly && c.replacedBy == 0 {
 		e.initiate(ike.Initiate{Protection: p.ID, Remote: remote})
 	}
 }

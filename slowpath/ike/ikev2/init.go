@@ -2,6 +2,7 @@ package ikev2
 
 import (
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"slices"
 	"time"
@@ -58,7 +59,10 @@ func (h *handshake) sentFirst(packet []byte, initiator bool) {
 	}
 }
 
-const nonceLen = 32
+const (
+	nonceLen = 32
+	maxFirst = 8192 // bytes of a first message, which is kept until the peer has authenticated
+)
 
 // initTask is IKE_SA_INIT, as initiator.
 type initTask struct{}
@@ -285,6 +289,10 @@ func (e *Engine) respondInit(path ike.Path, m *ikev2msg.Message, raw []byte, uns
 			e.stats.FailedBy[why]++
 			e.reject(path, why, "first message of a peer")
 		}
+	}
+	if len(raw) > maxFirst {
+		e.malformed(path, errors.New("a first message that is too long"))
+		return
 	}
 	if unsupported != nil {
 		refuse(ike.WhyMalformed, notify(ikev2msg.UnsupportedCriticalPayload, []byte{unsupported.Type}))

@@ -32,7 +32,7 @@ func newChildTask(s *sa, p *ike.Protection, old *child) *childTask {
 // rekeyChild starts to replace a child, if nobody does yet.
 func (s *sa) rekeyChild(c *child) {
 	p := s.e.cfg.Protection(c.Protection)
-	if c.state != childUp || c.rekeying || c.rival != nil || p == nil || s.state != stateUp || s.rekeyed != nil {
+	if c.state != childUp || c.rekeying || c.rival != nil || p == nil || p.ResponderOnly || s.state != stateUp || s.rekeyed != nil {
 		return
 	}
 	c.rekeying = true

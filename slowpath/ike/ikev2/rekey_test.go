@@ -36,6 +36,9 @@ func (w *wire) wantOne() {
 		if a := n.e.env.Admission; a.InNegotiation != 0 || a.SAs != len(n.e.sas) {
 			w.t.Errorf("%s: admission counts %d and %d of %d SAs", n.name, a.SAs, a.InNegotiation, len(n.e.sas))
 		}
+		if got := n.e.env.ReservedSPIs(); got != 1 {
+			w.t.Errorf("%s: %d SPIs are reserved", n.name, got)
+		}
 		if len(n.e.wants) != 0 || len(n.e.half) != 0 {
 			w.t.Errorf("%s: %d wait, %d half-open", n.name, len(n.e.wants), len(n.e.half))
 		}
