@@ -18,6 +18,7 @@ type child struct {
 	spec      ike.Child // without keys
 	sas       []fib.SA  // inbound before outbound, AH before the ESP over it; with keys of our own
 	activated bool
+	replaced  bool // another was activated in its place: the peer takes nothing by it any more
 	refused   bool
 	heard     time.Time
 	used      time.Time
@@ -195,6 +196,9 @@ func authOf(h suite.Hash) (fib.Auth, error) {
 // activate has a child sent by, in the place of the one before.
 func (m *Machine) activate(c *child) {
 	c.activated = true
+	if old := m.children[c.spec.Replaces]; old != nil {
+		old.replaced = true
+	}
 	s := c.session
 	m.replaceOld(c)
 	m.use(s, c)
@@ -204,7 +208,8 @@ func (m *Machine) activate(c *child) {
 	m.settle(s)
 }
 
-// removed takes a child away. The newest of the others takes over, one that was sent by before if there is such.
+// removed takes a child away. The newest of the others takes over, one that was sent by before if there is such; one that stays for its late
+// packets only does not.
 func (m *Machine) removed(c *child, why ike.Why) {
 	s := c.session
 	s.children = slices.DeleteFunc(s.children, func(o *child) bool { return o == c })
@@ -226,7 +231,7 @@ func (m *Machine) removed(c *child, why ike.Why) {
 func (s *session) fallback() *child {
 	var best *child
 	for _, c := range s.children {
-		if !c.refused && (best == nil || c.activated || !best.activated) {
+		if !c.refused && !c.replaced && (best == nil || c.activated || !best.activated) {
 			best = c
 		}
 	}

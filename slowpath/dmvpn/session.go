@@ -218,7 +218,7 @@ func (m *Machine) secure(s *session) {
 }
 
 // down ends a session that was up: nothing leaves to the peer any more. What NHRP wants is begun again soon, or with back-off where the
-// session did not last.
+// session did not last and no operator ended it.
 func (m *Machine) down(s *session, why ike.Why) {
 	for _, addr := range s.names {
 		for _, name := range s.protection.Ifaces {
@@ -237,7 +237,7 @@ func (m *Machine) down(s *session, why ike.Why) {
 	if len(s.wanted) == 0 {
 		return
 	}
-	if lasted >= stableAfter {
+	if lasted >= stableAfter || why == ike.WhyCleared {
 		s.tries = 0
 	}
 	wait := m.jitter(retrySoon)
