@@ -48,42 +48,6 @@ func TestBadWire(t *testing.T) {
 	}
 }
 
-func TestNAT(t *testing.T) {
-	w := join(t, 700, nil)
-	w.natA = netip.MustParseAddrPort("198.51.100.7:10000")
-	w.a.initiate()
-	w.run(time.Second)
-	w.wantUp()
-	cb := w.b.children[w.b.active]
-	if !cb.Encap || cb.Path.Remote != netip.MustParseAddrPort("198.51.100.7:14500") || cb.Claimed != w.a.addr {
-		t.Errorf("b's child %+v", cb.Path)
-	}
-	if ca := w.a.children[w.a.active]; !ca.Encap || ca.Path.Local.Port() != portNATT {
-		t.Errorf("a's child %+v", ca.Path)
-	}
-	w.run(70 * time.Second)
-	if w.a.keepaliv != 3 || w.b.keepaliv != 0 {
-		t.Errorf("%d keepalives of the side behind NAT, %d of the other", w.a.keepaliv, w.b.keepaliv)
-	}
-	// The NAT box starts over: a packet that the fast path vouches for comes from another port.
-	w.natA = netip.MustParseAddrPort("198.51.100.7:20000")
-	w.b.event(ike.Moved{Child: w.b.active, Remote: netip.MustParseAddrPort("198.51.100.7:24500")})
-	w.a.event(ike.Volume{Child: w.a.active})
-	w.run(time.Second)
-	w.wantUp()
-	if got := w.b.children[w.b.active].Path.Remote.Port(); got != 24500 {
-		t.Errorf("b sends to port %d", got)
-	}
-	// And once more, seen only in IKE.
-	w.natA = netip.MustParseAddrPort("198.51.100.7:30000")
-	w.a.event(ike.Volume{Child: w.a.active})
-	w.run(time.Second)
-	w.wantUp()
-	if got := w.b.children[w.b.active].Path.Remote.Port(); got != 34500 {
-		t.Errorf("b sends to port %d after an authentic message from another", got)
-	}
-}
-
 // A peer that starts afresh has its old SAs forgotten, and nobody else's.
 func TestInitialContact(t *testing.T) {
 	w := join(t, 800, nil)
