@@ -170,7 +170,7 @@ func (t *authTask) build(s *sa) (uint8, []ikev2msg.Out, bool) {
 	}
 	var ok bool
 	if t.offer, ok = s.offer(p, nil, nil); !ok {
-		s.failed(ike.WhyPolicy, 0, "no transform set that IKEv2 can make one child of (AH over ESP can't be)")
+		s.failed(ike.WhyPolicy, 0, "no transform set that IKEv2 can make one child of: AH over ESP can't be, nor AH through NAT")
 		return 0, nil, false
 	}
 	return ikev2msg.ExchangeAuth, append(list, t.offer.payloads()...), true

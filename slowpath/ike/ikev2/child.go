@@ -58,12 +58,13 @@ type childOffer struct {
 	offered  []ikev2msg.Proposal
 	tsi, tsr ikev2msg.Selector
 	tunnel   bool
+	nat      bool
 }
 
 // offer reserves SPIs and makes proposals. old is what it is to replace; ke is groups of a key exchange of its own.
 func (s *sa) offer(p *ike.Protection, old *child, ke []suite.Group) (o childOffer, ok bool) {
-	o = childOffer{p: p, old: old, esp: s.e.env.TakeSPI(), ah: s.e.env.TakeSPI()}
-	if o.offered = offerChild(p, o.esp, o.ah, ke); len(o.offered) == 0 {
+	o = childOffer{p: p, old: old, nat: s.translated(), esp: s.e.env.TakeSPI(), ah: s.e.env.TakeSPI()}
+	if o.offered = offerChild(p, o.esp, o.ah, ke, s.translated()); len(o.offered) == 0 {
 		o.giveUp(s)
 		return o, false
 	}
@@ -110,7 +111,7 @@ func (o *childOffer) chosen(list []ikemsg.Payload) (c childChoice, ok bool) {
 	n := 0
 	for i := range o.p.Transforms {
 		set := &o.p.Transforms[i]
-		if set.Tunnel != o.tunnel || bundle(set) {
+		if set.Tunnel != o.tunnel || !possible(set, o.nat) {
 			continue
 		}
 		if n++; n != int(offer.Number) {
@@ -210,7 +211,7 @@ func (s *sa) makeChild(choice *childChoice, o *childOffer, ni, nr []byte, shared
 		life = ike.DefaultChildLifetime
 	}
 	c := &child{sa: s, Child: ike.Child{
-		ID: s.e.env.NextChild(), SA: s.id, Version: 2, Initiator: initiator, Protection: p.ID, Path: s.path, Encap: s.nat.Self || s.nat.Peer,
+		ID: s.e.env.NextChild(), SA: s.id, Version: 2, Initiator: initiator, Protection: p.ID, Path: s.path, Encap: s.translated(),
 		Transform: choice.Transform, Window: p.Window, PFS: choice.group, Lifetime: life, Created: s.e.now,
 		Peer: s.peer, Self: s.self, Claimed: claimed,
 	}}

@@ -12,21 +12,23 @@ import (
 
 // Engine is IKEv2 as an ike.Engine.
 type Engine struct {
-	env      *ike.Env
-	cfg      ike.Config
-	now      time.Time
-	out      []ike.Effect
-	sas      map[ikemsg.SPI]*sa // by the SPI that we gave them
-	half     map[halfKey]*sa    // SAs that peers started, until the peer has authenticated
-	children map[ike.ChildID]*child
-	peers    map[peerKey][]*sa // by where the peer is
-	wants    map[want]*sa      // what Initiate asked for and is not there yet
-	timers   timers
-	touched  []*sa // whose timers are to be set
-	cookies  cookies
-	stats    ike.Stats
-	told     map[netip.Addr]time.Time // when a peer was last told of an unknown SPI
-	rejected time.Time                // when a rejected message was last logged
+	env       *ike.Env
+	cfg       ike.Config
+	now       time.Time
+	out       []ike.Effect
+	sas       map[ikemsg.SPI]*sa // by the SPI that we gave them
+	half      map[halfKey]*sa    // SAs that peers started, until the peer has authenticated
+	children  map[ike.ChildID]*child
+	peers     map[peerKey][]*sa // by where the peer is
+	wants     map[want]*sa      // what Initiate asked for and is not there yet
+	timers    timers
+	touched   []*sa // whose timers are to be set
+	cookies   cookies
+	stats     ike.Stats
+	lastWords []lastWords // a ring
+	nextWords int
+	told      map[netip.Addr]time.Time // when a peer was last told of an unknown SPI
+	rejected  time.Time                // when a rejected message was last logged
 }
 
 // halfKey finds the SA that a repeated first message belongs to.

@@ -36,7 +36,7 @@ func TestBadWire(t *testing.T) {
 			w.run(90 * time.Second)
 		}
 		w.loss, w.dup, w.jitter = 0, 0, 0
-		w.run(2 * time.Minute)
+		w.run(4 * time.Minute)
 		if w.a.active == 0 {
 			w.a.initiate()
 			w.run(time.Second)

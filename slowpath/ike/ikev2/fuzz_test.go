@@ -85,7 +85,7 @@ func (s *script) payload(n *node) ikev2msg.Out {
 		o.Body = ikev2msg.Notify{Type: uint16(s.byte()) | uint16(s.byte())<<8, Data: s.bytes(32)}.Append(nil)
 	case 4:
 		o.Type = ikev2msg.PayloadSA
-		p := offerChild(&n.cfg.Protections[0], spi, spi+1, []suite.Group{suite.Group(s.byte() % 40)})
+		p := offerChild(&n.cfg.Protections[0], spi, spi+1, []suite.Group{suite.Group(s.byte() % 40)}, false)
 		o.Body = ikev2msg.AppendSA(nil, p)
 	case 5:
 		o.Type = ikev2msg.PayloadSA

@@ -10,6 +10,7 @@ import (
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/ikemsg"
 	"nave/slowpath/ike/ikev2/ikev2msg"
+	"nave/slowpath/ike/suite"
 )
 
 // A peer that is silent is asked five times, at the interval that is configured for it, and then taken for dead.
@@ -251,5 +252,59 @@ func TestHalfOpenBounds(t *testing.T) {
 	list = append(list, ikev2msg.Out{Type: ikev2msg.PayloadVendor, Body: make([]byte, 60000)})
 	if out := send(1, ikev2msg.Clear(m.Header, list)); len(w.b.e.sas) != 0 {
 		t.Errorf("a first message of 60 kB is kept: %d effects", len(out))
+	}
+}
+
+// A refusal, or the answer to a delete, that is lost is given again when the peer asks again.
+func TestLastWords(t *testing.T) {
+	w := join(t, 45, func(a, b *ike.Config) { b.Keyrings[0].Keys[0].Remote = ike.Secret("other") })
+	lost := 0
+	w.tap = func(from *node, _ ike.Path, p []byte) bool {
+		if from == w.b && p[18] == ikev2msg.ExchangeAuth {
+			lost++
+			return lost > 2
+		}
+		return true
+	}
+	w.a.initiate()
+	w.run(20 * time.Second)
+	if len(w.a.failed) != 1 || w.a.failed[0].Why != ike.WhyAuthentication || lost != 3 {
+		t.Errorf("failed %+v after %d answers", w.a.failed, lost)
+	}
+	w = join(t, 46, nil)
+	w.a.initiate()
+	w.run(time.Second)
+	lost = 0
+	w.tap = func(from *node, _ ike.Path, p []byte) bool {
+		if from == w.b {
+			lost++
+			return lost > 1
+		}
+		return true
+	}
+	w.a.event(ike.Clear{})
+	w.run(3 * time.Second)
+	if len(w.a.e.sas)+len(w.b.e.sas) != 0 || lost != 2 {
+		t.Errorf("%d and %d SAs stay, after %d answers", len(w.a.e.sas), len(w.b.e.sas), lost)
+	}
+}
+
+// AH authenticates addresses, so it is not offered, and not taken, where they are translated.
+func TestAHThroughNAT(t *testing.T) {
+	ah := ike.Transform{AH: suite.HashSHA1}
+	gcm := ike.Transform{Cipher: suite.CipherAESGCM, KeyBits: 128, ICV: 16}
+	for _, sets := range [][]ike.Transform{{ah, gcm}, {ah}} {
+		w := join(t, 47, func(a, b *ike.Config) { a.Protections[0].Transforms, b.Protections[0].Transforms = sets, sets })
+		w.natA = netip.MustParseAddrPort("198.51.100.7:10000")
+		w.a.initiate()
+		w.run(time.Second)
+		if len(sets) == 2 {
+			w.wantUp()
+			if got := w.a.children[w.a.active].Transform; got != gcm {
+				t.Errorf("%+v", got)
+			}
+		} else if len(w.a.failed) != 1 || w.a.failed[0].Why != ike.WhyPolicy || len(w.a.children) != 0 {
+			t.Errorf("failed %+v", w.a.failed)
+		}
 	}
 }

@@ -20,6 +20,9 @@ func natHash(spiI, spiR ikemsg.SPI, a netip.AddrPort) []byte {
 	return h.Sum(nil)
 }
 
+// translated tells whether NAT stands between us and the peer.
+func (s *sa) translated() bool { return s.nat.Self || s.nat.Peer }
+
 // natPayloads tell the peer where we are and where we believe it to be.
 func natPayloads(spiI, spiR ikemsg.SPI, path ike.Path) []ikev2msg.Out {
 	return []ikev2msg.Out{

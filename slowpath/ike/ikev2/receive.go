@@ -69,6 +69,9 @@ func (e *Engine) receive(path ike.Path, b []byte) {
 		own = m.Responder
 	}
 	s := e.sas[own]
+	if s == nil && request && e.repeat(path, own, b[:m.Length]) {
+		return
+	}
 	if s == nil || s.initiator == fromInitiator || s.state == stateGone {
 		e.stats.Ignored++
 		return
@@ -175,8 +178,10 @@ func (s *sa) afterAnswer() {
 	switch {
 	case s.handshake != nil && s.handshake.failure != nil:
 		f := s.handshake.failure
+		s.e.remember(s)
 		s.failed(f.why, f.code, f.text)
 	case s.endAfter != ike.WhyNone:
+		s.e.remember(s)
 		s.end(s.endAfter)
 	default:
 		s.next()

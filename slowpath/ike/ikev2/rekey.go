@@ -353,9 +353,9 @@ func (s *sa) choose(allowed []*ike.Protection, proposals []ikev2msg.Proposal, tr
 		q.Transforms = slices.DeleteFunc(slices.Clone(p.Transforms), func(t ike.Transform) bool { return t.Tunnel == transport })
 		same = append(same, &q)
 	}
-	c, ok := chooseChild(same, proposals, groups, transport)
+	c, ok := chooseChild(same, proposals, groups, transport, s.translated())
 	if !ok {
-		c, ok = chooseChild(allowed, proposals, groups, transport)
+		c, ok = chooseChild(allowed, proposals, groups, transport, s.translated())
 	}
 	return c, ok
 }

@@ -273,11 +273,11 @@ func agreed(offered, answer []ikev2msg.Proposal) (*ikev2msg.Proposal, []ikev2msg
 }
 
 // offerChild is the transform sets of a protection as they stand in a message: those of the mode that the first one has, that IKEv2 can make.
-func offerChild(p *ike.Protection, esp, ah uint32, ke []suite.Group) []ikev2msg.Proposal {
+func offerChild(p *ike.Protection, esp, ah uint32, ke []suite.Group, nat bool) []ikev2msg.Proposal {
 	var out []ikev2msg.Proposal
 	for i := range p.Transforms {
 		t := &p.Transforms[i]
-		if t.Tunnel != p.Transforms[0].Tunnel || bundle(t) {
+		if t.Tunnel != p.Transforms[0].Tunnel || !possible(t, nat) {
 			continue
 		}
 		o := childProposal(t, ke)
@@ -292,8 +292,11 @@ func offerChild(p *ike.Protection, esp, ah uint32, ke []suite.Group) []ikev2msg.
 	return out
 }
 
-// bundle tells whether a set is AH over ESP, which one child of IKEv2 can't be (RFC 7296 section 3.3).
-func bundle(t *ike.Transform) bool { return t.AH != suite.HashNone && t.Cipher != suite.CipherNone }
+// possible tells whether a child can be made of a set: not of AH over ESP, which would be two (RFC 7296 section 3.3), and not of AH where an address is
+// translated, which AH authenticates.
+func possible(t *ike.Transform, nat bool) bool {
+	return t.AH == suite.HashNone || t.Cipher == suite.CipherNone && !nat
+}
 
 // childProposal is one transform set. ke is the groups of a key exchange of its own; GroupNone among them: it can do without.
 func childProposal(t *ike.Transform, ke []suite.Group) ikev2msg.Proposal {
@@ -343,11 +346,11 @@ func (c *childChoice) read(set *ike.Transform, list []ikev2msg.Transform) {
 }
 
 // chooseChild takes the first set of the first protection that one of the peer's proposals fits. ke is what a key exchange may be by protection.
-func chooseChild(list []*ike.Protection, theirs []ikev2msg.Proposal, ke func(*ike.Protection) []suite.Group, transport bool) (c childChoice, ok bool) {
+func chooseChild(list []*ike.Protection, theirs []ikev2msg.Proposal, ke func(*ike.Protection) []suite.Group, transport, nat bool) (c childChoice, ok bool) {
 	for _, p := range list {
 		for i := range p.Transforms {
 			set := &p.Transforms[i]
-			if bundle(set) || set.Require && !transport {
+			if !possible(set, nat) || set.Require && !transport {
 				continue
 			}
 			o := childProposal(set, ke(p))
