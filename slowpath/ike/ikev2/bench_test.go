@@ -14,7 +14,6 @@ import (
 // pair is two engines that hand each other messages at once, and how long each of them took.
 type pair struct {
 	e     [2]*Engine
-	path  [2]ike.Path
 	spent [2]time.Duration
 	up    [2]int
 	now   time.Time

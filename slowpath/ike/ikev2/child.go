@@ -288,7 +288,7 @@ func (c *child) activate() {
 	_, in, out := c.spi()
 	e.emit(ike.Activate{Child: c.ID})
 	c.sa.log(ike.Log{Kind: ike.LogChildUp, Protection: c.Protection, Child: c.ID, InSPI: in, OutSPI: out})
-	c.Child.Clear() // whoever needs the keys has them
+	c.Clear() // whoever needs the keys has them
 	e.satisfied(want{c.Protection, c.Path.Remote.Addr()})
 	if old := e.children[c.Replaces]; old != nil {
 		old.replaced(c)
@@ -323,7 +323,7 @@ func (c *child) remove(why ike.Why) {
 	e.env.GiveSPI(in)
 	delete(e.children, c.ID)
 	delete(c.sa.children, c.ID)
-	c.Child.Clear()
+	c.Clear()
 }
 
 // dropChild removes a child and tells the peer.

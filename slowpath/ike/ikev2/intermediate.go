@@ -164,9 +164,9 @@ func (t *followTask) process(s *sa, list []ikemsg.Payload) {
 		s.enqueue(&followTask{})
 		return
 	}
-	min := slices.Clone(lower(f.ni, f.nr))
+	least := slices.Clone(lower(f.ni, f.nr))
 	if n := s.successor(f); n != nil {
-		s.rekeyDone(n, min)
+		s.rekeyDone(n, least)
 	}
 }
 

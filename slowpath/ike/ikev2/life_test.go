@@ -197,7 +197,7 @@ func TestLaterVersion(t *testing.T) {
 // Call admission refuses peers silently, and says why to whoever wants a child.
 func TestAdmission(t *testing.T) {
 	w := join(t, 38, nil)
-	w.b.e.env.Admission.Limits.Load, w.b.e.env.Admission.LoadNow = 80, 90
+	w.b.e.env.Admission.Load, w.b.e.env.Admission.LoadNow = 80, 90
 	w.a.initiate()
 	w.run(3 * time.Second)
 	if st := w.b.e.env.Admission.Stats; st.In != 2 || st.InRejected != 2 || st.RejectedResources != 2 || !w.b.logged(ike.LogLimit, ike.WhyLimit) {

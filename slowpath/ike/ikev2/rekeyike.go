@@ -173,8 +173,8 @@ func (s *sa) successor(f *follow) *sa {
 }
 
 // rekeyDone is the end of our own attempt. Where the peer made one too, whoever made the SA with the lowest nonce takes that away.
-func (s *sa) rekeyDone(n *sa, min []byte) {
-	if s.rival != nil && bytes.Compare(min, s.rivalMin) < 0 {
+func (s *sa) rekeyDone(n *sa, least []byte) {
+	if s.rival != nil && bytes.Compare(least, s.rivalMin) < 0 {
 		n.close(ike.WhyReplaced)
 		s.rivalWins()
 		return
@@ -294,13 +294,13 @@ func (s *sa) busyWithChild() bool {
 }
 
 // replacedByPeer makes the peer's new SA, and lets it take over unless ours is under way too.
-func (s *sa) replacedByPeer(f *follow, min []byte) bool {
+func (s *sa) replacedByPeer(f *follow, least []byte) bool {
 	n := s.successor(f)
 	if n == nil {
 		return false
 	}
 	if s.rekeying {
-		s.rival, s.rivalMin = n, slices.Clone(min)
+		s.rival, s.rivalMin = n, slices.Clone(least)
 		return true
 	}
 	s.takenOver(n)
