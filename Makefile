@@ -5,12 +5,12 @@ export CGO_ENABLED ?= 0
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 
-.PHONY: build demo test unit fuzz bench lint vuln generate install clean
+.PHONY: build demo test table unit fuzz bench lint vuln generate install clean
 
 build: ## static binaries in bin/
 	$(GO) build -trimpath -o bin/ ./ctl/cmd/... ./testbed/cmd/...
 
-demo: ## a DMVPN of a hub and two spokes on real packets, explained; DEMO=--keep leaves it up
+demo: ## a protected DMVPN of a hub and two spokes on real packets, explained; DEMO=--keep leaves it up
 	@./testbed/deps.sh demo
 	@$(MAKE) --no-print-directory build
 	@./bin/navelab demo $(DEMO)
@@ -20,6 +20,11 @@ test: ## everything, as root: unit and simulated tests with the race detector, n
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
 	$(GO) vet ./...
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
+
+TABLE ?= interop.md
+table: ## what nave agrees on with strongSwan, tried now, into TABLE; as root
+	@./testbed/deps.sh test
+	NAVE_REQUIRE=1 NAVE_INTEROP_TABLE=$(abspath $(TABLE)) $(GO) test -count=1 -run '^TestStrongSwan$$/^up$$/^suites$$' ./testbed/interop
 
 unit: ## what needs neither root nor packages
 	$(GO) test ./...

@@ -167,6 +167,7 @@ func TestStrongSwan(t *testing.T) {
 			t.Parallel()
 			lifetimes(t, l[2], old, 60)
 			badCertificates(t, l[2])
+			details(t, l[2])
 			scanned(t, l[2])
 		})
 	})

@@ -82,6 +82,7 @@ swan_start() {
 		  load = random nonce aes sha1 sha2 md5 mgf1 hmac kdf xcbc cmac gcm ctr gmp gcrypt openssl curve25519 chapoly drbg pem pkcs1 pkcs8 pubkey x509 revocation constraints kernel-netlink socket-default vici
 		  retransmit_timeout = 1.0
 		  retransmit_tries = 4
+		  i_dont_care_about_security_and_use_aggressive_mode_psk = yes
 		  filelog {
 		    f {
 		      path = /var/log/charon.log
