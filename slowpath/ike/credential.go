@@ -186,8 +186,12 @@ func (t *Trustpoint) parseCRLs(text []byte) ([]*x509.RevocationList, error) {
 // checkIssued sees whether our certificate is by the trustpoint's authority, whatever the date.
 func (t *Trustpoint) checkIssued(now time.Time) error {
 	leaf := t.Chain[0]
-	switch leaf.PublicKey.(type) {
-	case *rsa.PublicKey, *ecdsa.PublicKey:
+	switch key := leaf.PublicKey.(type) {
+	case *rsa.PublicKey:
+		if n := key.N.BitLen(); n < 1024 || n > maxRSA {
+			return fmt.Errorf("%s has an RSA key of %d bits: take 2048 or 3072", subject(leaf), n)
+		}
+	case *ecdsa.PublicKey:
 	default:
 		return fmt.Errorf("%s has a %s key: IKE here signs by RSA or ECDSA", subject(leaf), leaf.PublicKeyAlgorithm)
 	}

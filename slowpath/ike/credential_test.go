@@ -145,6 +145,8 @@ func FuzzLoadTrustpoint(f *testing.F) {
 	ca := newCA(f, "CA")
 	leaf := issue(f, ca, ecKey(f, elliptic.P256()), "hub", nil)
 	f.Add(ca.pem(), leaf.pem(), leaf.keyPEM(f), pemOf("X509 CRL", ca.crl(f, nil).Raw))
+	f.Add(ca.pem(), []byte{}, []byte{}, []byte{})
+	f.Add(ca.pem(), leaf.pem(), leaf.keyPEM(f)[:60], []byte{})
 	f.Fuzz(func(t *testing.T, ca, cert, key, crl []byte) {
 		tp, err := LoadTrustpoint("T", ca, cert, key, crl, true, noon)
 		if err == nil {

@@ -2,9 +2,11 @@ package ike
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -28,8 +30,18 @@ const (
 	rankRevoked
 )
 
-// maxBetween is how many certificates of a peer are looked at on the way to the authority.
-const maxBetween = 8
+// What a peer can have us compute before it is known: how many of its certificates are looked at on the way to the authority, and how large its RSA
+// keys may be, in bits.
+const (
+	maxBetween = 8
+	maxRSA     = 8192
+)
+
+// tooLarge tells whether checking a signature by the certificate's key would take too long.
+func tooLarge(c *x509.Certificate) bool {
+	key, ok := c.PublicKey.(*rsa.PublicKey)
+	return ok && key.N.BitLen() > maxRSA
+}
 
 // VerifyPeer checks a peer's certificate: that one of the trustpoints leads to it by those in between, all within their dates, that it is not revoked,
 // that it may sign, and that it is for who the peer says it is. The error is a VerifyError.
@@ -41,8 +53,10 @@ func VerifyPeer(points []*Trustpoint, leaf *x509.Certificate, between []*x509.Ce
 		return VerifyError{Text: "no trustpoint to check certificates by: configure one for the profile"}
 	case leaf.KeyUsage != 0 && leaf.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) == 0:
 		return VerifyError{Text: "certificate not for signatures (key usage, RFC 4945 section 5.1.3.2)"}
+	case tooLarge(leaf):
+		return VerifyError{Text: fmt.Sprintf("certificate with an RSA key of more than %d bits", maxRSA)}
 	}
-	between = between[:min(len(between), maxBetween)]
+	between = slices.DeleteFunc(slices.Clone(between[:min(len(between), maxBetween)]), tooLarge)
 	best := VerifyError{rank: -1}
 	for _, t := range points {
 		err := t.verify(leaf, between, now)

@@ -2,10 +2,12 @@ package ike
 
 import (
 	"crypto/elliptic"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
+	"math/big"
 	"strings"
 	"testing"
 )
@@ -54,6 +56,9 @@ func TestVerifyPeer(t *testing.T) {
 		named(c)
 		c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Critical: true, Value: []byte{5, 0}}}
 	}), nil, id, "unhandled critical extension")
+	huge := *good.cert
+	huge.PublicKey = &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), maxRSA), E: 3}
+	check(t, "a huge key", points, &authority{cert: &huge}, nil, id, "RSA key of more than 8192 bits")
 	if err := VerifyPeer(points, nil, nil, id, noon); err == nil {
 		t.Error("no certificate is taken")
 	}
@@ -78,6 +83,10 @@ func TestVerifyChain(t *testing.T) {
 	check(t, "without", points, leaf, nil, id, "issuer not trusted: cn=Sub")
 	check(t, "intermediate one configured", []*Trustpoint{{Roots: []*x509.Certificate{sub.cert}}}, leaf, nil, id, "")
 	check(t, "issued by who is no authority", points, issue(t, leaf, key, "spoke2", named), []*authority{leaf, sub}, id, "issuer not trusted")
+	huge := *sub.cert
+	huge.PublicKey = &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), maxRSA), E: 3}
+	check(t, "with a huge key beside it", points, leaf, []*authority{{cert: &huge}, sub}, id, "")
+	check(t, "with a huge key on the way", points, leaf, []*authority{{cert: &huge}}, id, "issuer not trusted")
 	many := make([]*authority, maxBetween+1)
 	for i := range many {
 		many[i] = newCA(t, "noise")
