@@ -6,6 +6,8 @@ import (
 
 	"nave/fastpath/fib"
 	"nave/fastpath/packet"
+	"nave/slowpath/dmvpn"
+	"nave/slowpath/ike"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/rib"
 )
@@ -16,6 +18,8 @@ type Config struct {
 	Interfaces []Interface
 	Statics    map[fib.VRF][]rib.StaticRoute
 	NHRP       nhrp.Config
+	Sessions   dmvpn.Config // tunnel protection
+	IKE        ike.Config
 }
 
 // Interface is a port, loopback or tunnel.
@@ -57,6 +61,8 @@ func (r *Router) Configure(c Config) error {
 			r.rib.SetStatics(vrf, s)
 		}
 		r.dropClear(c)
+		r.carryOutSessions(r.sessions.Configure(r.now, c.Sessions))
+		r.carryOutIKE(r.ike.Configure(r.now, c.IKE))
 		r.carryOut(r.nhrp.Configure(r.now, c.NHRP))
 	})
 }

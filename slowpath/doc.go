@@ -5,6 +5,7 @@
 //	config.go   what it is told: interfaces, static routes, NHRP
 //	punts.go    packets that the fast path sent up, by reason
 //	nhrp.go     carries out what NHRP wants; sends its packets
+//	crypto.go   carries out what IKE and the sessions of protected tunnels want
 //	hold.go     packets that wait for a next hop
 //	sweep.go    what is looked at now and then: peers in use, learned path MTUs
 //	status.go   copies of its state, for show output

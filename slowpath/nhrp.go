@@ -6,6 +6,7 @@ import (
 
 	"nave/fastpath"
 	"nave/fastpath/packet"
+	"nave/slowpath/dmvpn"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/rib"
 )
@@ -37,19 +38,25 @@ func (r *Router) carryOut(effects []nhrp.Effect) {
 			r.rib.Multicast(e.Iface, e.NBMA, e.Add)
 		case nhrp.Log:
 			r.linux.Log(e)
-		case nhrp.PeerWanted, nhrp.PeerReleased, nhrp.NHSChanged:
-			// A protected tunnel's peers become ready when there are security associations: none are made yet, so
-			// its peers never are, and nothing leaves in clear. NHS changes come as Log too.
+		case nhrp.PeerWanted:
+			r.tell(dmvpn.Wanted(e))
+		case nhrp.PeerReleased:
+			r.tell(dmvpn.Released(e))
+		case nhrp.NHSChanged: // comes as Log too
 		}
 	}
 }
 
 // sendNHRP wraps an NHRP packet in GRE and IPv4 and routes it where GRE packets of the tunnel go. It needs no
-// adjacency of the peer's own, so answering a stranger installs nothing.
+// adjacency of the peer's own, so answering a stranger installs nothing. Of a protected tunnel it leaves through the session with the peer.
 func (r *Router) sendNHRP(s nhrp.Send) {
 	i, ok := r.tunnel(s.Iface)
-	if !ok || !i.Up || i.Tunnel.Protected || !i.Tunnel.Local.Is4() || !s.To.Is4() {
+	if !ok || !i.Up || !i.Tunnel.Local.Is4() || !s.To.Is4() {
 		r.stats.NHRPLost++
+		return
+	}
+	if i.Tunnel.Protected {
+		r.outbox.nhrp = append(r.outbox.nhrp, s)
 		return
 	}
 	r.ident++

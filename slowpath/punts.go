@@ -21,7 +21,9 @@ func (r *Router) Punt(p *fastpath.Punt) {
 func (r *Router) handlePunt(p *fastpath.Punt) {
 	switch p.Reason {
 	case fastpath.NHRP:
-		r.carryOut(r.nhrp.Handle(r.now, nhrp.Received{Iface: r.tunnels[p.Tunnel], From: p.OuterSrc, Payload: p.Packet}))
+		r.carryOut(r.nhrp.Handle(r.now, nhrp.Received{
+			Iface: r.tunnels[p.Tunnel], From: p.OuterSrc, Identity: r.sessions.IdentityOf(p.SA), Payload: p.Packet,
+		}))
 	case fastpath.Local:
 		if name := r.tunnels[p.Tunnel]; name != "" {
 			r.stats.Delivered++
@@ -44,6 +46,8 @@ func (r *Router) handlePunt(p *fastpath.Punt) {
 		if whole, port, ok := r.fragments.Add(r.now, uint32(p.VRF), uint16(p.Port), p.Packet); ok {
 			r.inject(fastpath.Inject{Kind: fastpath.InjectInput, Port: fib.PortID(port), Packet: whole})
 		}
+	case fastpath.SAHeard, fastpath.SAMoved, fastpath.SASoft, fastpath.SAHard, fastpath.SAUnknown:
+		r.associationPunt(p)
 	case fastpath.TTLExpired:
 		r.icmpError(icmp.TTLExceeded, p)
 	case fastpath.Unroutable:

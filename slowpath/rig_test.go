@@ -28,6 +28,8 @@ type engine struct {
 	routes      map[netip.Prefix][]fib.AdjID
 	tunnels     map[fib.TunnelID]fib.Tunnel
 	injected    []fastpath.Inject
+	sas         map[fib.SAID]fib.SA
+	saCounts    map[fib.SAID]fastpath.SACount
 	counts      map[fib.AdjID]uint64
 	full        bool
 	applies     int
@@ -36,12 +38,17 @@ type engine struct {
 func newEngine() *engine {
 	return &engine{
 		adjacencies: make(map[fib.AdjID]fib.Adjacency), routes: make(map[netip.Prefix][]fib.AdjID),
+		sas: make(map[fib.SAID]fib.SA), saCounts: make(map[fib.SAID]fastpath.SACount),
 		tunnels: make(map[fib.TunnelID]fib.Tunnel), counts: make(map[fib.AdjID]uint64),
 	}
 }
 
 func (e *engine) Apply(b *fib.Batch) ([]fib.Refusal, error) {
 	e.applies++
+	for _, sa := range b.SAs {
+		sa.CipherKey, sa.AuthKey = slices.Clone(sa.CipherKey), slices.Clone(sa.AuthKey)
+		e.sas[sa.ID] = sa
+	}
 	for _, a := range b.Adjacencies {
 		e.adjacencies[a.ID] = a
 	}
@@ -60,6 +67,9 @@ func (e *engine) Apply(b *fib.Batch) ([]fib.Refusal, error) {
 	for _, id := range b.DelTunnels {
 		delete(e.tunnels, id)
 	}
+	for _, id := range b.DelSAs {
+		delete(e.sas, id)
+	}
 	return nil, nil
 }
 
@@ -74,6 +84,11 @@ func (e *engine) Inject(in fastpath.Inject) error {
 
 func (e *engine) AdjacencyCount(id fib.AdjID) fastpath.Count {
 	return fastpath.Count{Packets: e.counts[id]}
+}
+
+func (e *engine) SACount(id fib.SAID) (fastpath.SACount, bool) {
+	c, ok := e.saCounts[id]
+	return c, ok
 }
 
 // take returns what was injected since the last call.

@@ -1,12 +1,16 @@
 package slowpath
 
 import (
+	crand "crypto/rand"
+	"encoding/binary"
+	"io"
 	"math/rand/v2"
 	"net/netip"
 	"time"
 
 	"nave/fastpath"
 	"nave/fastpath/fib"
+	"nave/slowpath/dmvpn"
 	"nave/slowpath/ike"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/punt"
@@ -19,6 +23,7 @@ type Engine interface {
 	Apply(*fib.Batch) ([]fib.Refusal, error)
 	Inject(fastpath.Inject) error
 	AdjacencyCount(fib.AdjID) fastpath.Count
+	SACount(fib.SAID) (fastpath.SACount, bool)
 }
 
 // Linux is the box that a Router runs on. Calls return at once; what they lead to comes back by Neighbour.
@@ -50,6 +55,10 @@ type Router struct {
 	linux      Linux
 	rib        *rib.RIB
 	nhrp       *nhrp.Machine
+	ike        *ike.Machine
+	sessions   *dmvpn.Machine
+	todo       []any // events for the protocols
+	outbox     outbox
 	police     *punt.Police
 	fragments  *reassembly.Buffer
 	held       held
@@ -62,6 +71,7 @@ type Router struct {
 	lastGroups time.Time
 	lastTooBig time.Time
 	used       map[fib.AdjID]uint64 // packets, at the last sweep
+	counted    counted
 	pathMTU    map[pathKey]pathMTU
 	ident      uint16
 	stats      Stats
@@ -84,16 +94,27 @@ type Stats struct {
 // of peers may register at once.
 const groupsEvery = 50 * time.Millisecond
 
-// New makes a Router without interfaces.
-func New(e Engine, l Linux) *Router { return NewSeeded(e, l, rand.Uint64()) }
+// maxRefusals is how often a step looks at what the fast path refused: what takes the place of one session may be refused too.
+const maxRefusals = 4
 
-// NewSeeded is New with jitter that a test can repeat.
+// New makes a Router without interfaces.
+func New(e Engine, l Linux) *Router { return newRouter(e, l, crand.Reader, rand.Uint64()) }
+
+// NewSeeded is New with jitter, nonces and keys that a test can repeat: never for use outside of one.
 func NewSeeded(e Engine, l Linux, seed uint64) *Router {
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], seed)
+	return newRouter(e, l, rand.NewChaCha8(key), seed)
+}
+
+func newRouter(e Engine, l Linux, random io.Reader, seed uint64) *Router {
 	r := &Router{
 		engine: e, linux: l, police: punt.NewPolice(), fragments: reassembly.New(), held: newHeld(),
 		ports: make(map[fib.PortID]string), tunnels: make(map[fib.TunnelID]string), quiet: make(map[string]bool),
-		used: make(map[fib.AdjID]uint64), pathMTU: make(map[pathKey]pathMTU),
+		used: make(map[fib.AdjID]uint64), pathMTU: make(map[pathKey]pathMTU), counted: make(counted),
 	}
+	r.ike = newIKE(ike.NewEnv(random, seed))
+	r.sessions = dmvpn.New(seed)
 	r.rib = rib.New(e.Apply, l)
 	r.nhrp = nhrp.NewSeeded(routes{r}, seed)
 	return r
@@ -105,9 +126,10 @@ func (r *Router) At(now time.Time) *Router {
 	return r
 }
 
-// step runs f, then brings the fast path, NHRP and Linux up to date with what f changed.
+// step runs f, then brings the protocols, the fast path and Linux up to date with what f changed.
 func (r *Router) step(f func()) error {
 	f()
+	r.work()
 	if r.rib.GroupsWait() && r.now.Sub(r.lastGroups) >= groupsEvery {
 		r.lastGroups = r.now
 		r.rib.FlushGroups()
@@ -115,7 +137,8 @@ func (r *Router) step(f func()) error {
 	err := r.rib.Flush()
 	if m := r.rib.Moves(); m != r.moves {
 		r.moves = m
-		r.carryOut(r.nhrp.Handle(r.now, nhrp.RoutesChanged{}))
+		r.tell(nhrp.RoutesChanged{})
+		r.work()
 		if e := r.rib.Flush(); err == nil {
 			err = e
 		}
@@ -123,6 +146,12 @@ func (r *Router) step(f func()) error {
 			r.linux.Routes(vrf, r.rib.Routes(vrf))
 		}
 	}
+	for again := 0; again < maxRefusals && r.refuse(); again++ {
+		if e := r.rib.Flush(); err == nil {
+			err = e
+		}
+	}
+	r.sendOutbox()
 	r.releaseHeld()
 	if err != nil {
 		r.stepFailed = err
@@ -136,6 +165,12 @@ func (r *Router) Tick(now time.Time) {
 	_ = r.step(func() {
 		if d := r.nhrp.Deadline(); !d.IsZero() && !d.After(now) {
 			r.carryOut(r.nhrp.Handle(now, nhrp.Tick{}))
+		}
+		if d := r.sessions.Deadline(); !d.IsZero() && !d.After(now) {
+			r.tell(dmvpn.Tick{})
+		}
+		if d := r.ike.Deadline(); !d.IsZero() && !d.After(now) {
+			r.tell(ike.Tick{})
 		}
 		r.fragments.Tick(now)
 		r.expireHeld()
@@ -152,7 +187,7 @@ func (r *Router) Deadline() time.Time {
 	if g := r.lastGroups.Add(groupsEvery); r.rib.GroupsWait() && (d.IsZero() || g.Before(d)) {
 		d = g
 	}
-	for _, t := range []time.Time{r.nhrp.Deadline(), r.fragments.Deadline(), r.held.deadline()} {
+	for _, t := range []time.Time{r.nhrp.Deadline(), r.ike.Deadline(), r.sessions.Deadline(), r.fragments.Deadline(), r.held.deadline()} {
 		if !t.IsZero() && (d.IsZero() || t.Before(d)) {
 			d = t
 		}
@@ -170,19 +205,15 @@ func (r *Router) Neighbour(iface string, addr netip.Addr, mac [6]byte, ok bool) 
 	})
 }
 
-// Clear takes down NHRP entries and the sessions that stand on them.
+// Clear takes down NHRP entries and the sessions that stand on them. With Static it takes down the sessions of static entries too, which then
+// begin again.
 func (r *Router) Clear(c nhrp.Clear) {
-	_ = r.step(func() { r.carryOut(r.nhrp.Handle(r.now, c)) })
-}
-
-// ClearIKE takes down IKE SAs and their children; what is still wanted begins again.
-func (r *Router) ClearIKE(c ike.Clear) {
-	_ = r.step(func() {})
-}
-
-// IKE takes a message that came by UDP port 500, or by 4500 without the four zero bytes in front. The Router keeps no part of b.
-func (r *Router) IKE(p ike.Path, b []byte) {
-	_ = r.step(func() {})
+	_ = r.step(func() {
+		r.tell(c)
+		if c.Static && !c.Protocol.IsValid() {
+			r.tell(dmvpn.Reset{Iface: c.Iface, NBMA: c.NBMA})
+		}
+	})
 }
 
 // ClearStatistics zeroes NHRP counters.

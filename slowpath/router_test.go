@@ -177,7 +177,7 @@ func TestPathMTU(t *testing.T) {
 		{"nothing quoted", true, "192.0.2.1", "192.0.2.9", 1300, nil, 1400},
 	} {
 		r := newRig(t, func(cfg *Config) { cfg.Interfaces[2].Tunnel.PathMTU = c.discovery })
-		r.At(r.now).TooBig(ip(c.local), ip(c.remote), c.mtu, c.quoted)
+		r.At(r.now).TooBig(TooBig{Local: ip(c.local), Remote: ip(c.remote), Protocol: protoGRE, MTU: c.mtu, Quoted: c.quoted})
 		if got := r.engine.to("10.0.0.1").MTU; got != c.want {
 			t.Errorf("%s: MTU %d, want %d", c.name, got, c.want)
 		}
@@ -190,7 +190,7 @@ func TestPathMTU(t *testing.T) {
 func TestPathMTUAges(t *testing.T) {
 	r := newRig(t, func(cfg *Config) { cfg.Interfaces[2].Tunnel.PathMTU = true })
 	gre := []byte{0x20, 0, 8, 0, 0, 0, key >> 8, key & 255}
-	tooBig := func(mtu uint16) { r.At(r.now).TooBig(ip("192.0.2.1"), ip("192.0.2.9"), mtu, gre) }
+	tooBig := func(mtu uint16) { r.At(r.now).TooBig(TooBig{ip("192.0.2.1"), ip("192.0.2.9"), protoGRE, mtu, gre}) }
 	tooBig(1000)
 	tooBig(1300) // only age makes it larger
 	if got := r.engine.to("10.0.0.1").MTU; got != 972 {
@@ -271,7 +271,7 @@ func TestNHRPLost(t *testing.T) {
 		}
 		r.engine.take()
 		before := r.Status().Packets
-		r.sendNHRP(nhrp.Send{Iface: "Tunnel0", To: ip("192.0.2.9"), Payload: []byte{1}})
+		_ = r.step(func() { r.sendNHRP(nhrp.Send{Iface: "Tunnel0", To: ip("192.0.2.9"), Payload: []byte{1}}) })
 		if after := r.Status().Packets; after.NHRPLost != before.NHRPLost+1 || after.NHRPSent != before.NHRPSent || len(r.engine.take()) != 0 {
 			t.Errorf("%s: %+v, then %+v", name, before, after)
 		}

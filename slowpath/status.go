@@ -27,7 +27,7 @@ type Status struct {
 // Status copies the state.
 func (r *Router) Status() Status {
 	s := Status{
-		NHRP: r.nhrp.Status(r.now), Routes: make(map[fib.VRF][]rib.Route),
+		NHRP: r.nhrp.Status(r.now), IKE: r.ike.Status(r.now), Sessions: r.sessions.Status(r.now), Routes: make(map[fib.VRF][]rib.Route),
 		Policed: r.police.Refused, Reassembly: r.fragments.Stats, Packets: r.stats,
 	}
 	for _, f := range r.rib.Refused() {

@@ -28,7 +28,8 @@ func (r *Router) sweep() {
 	for _, u := range r.rib.TunnelAdjacencies() {
 		n := r.engine.AdjacencyCount(u.Adjacency).Packets
 		next[u.Adjacency] = true
-		if last, ok := r.used[u.Adjacency]; ok && n != last || !ok && n > 0 {
+		own := !u.NextHop.IsValid() && r.isProtected(u.Iface) // that is NHRP's own packets, and multicast
+		if last, ok := r.used[u.Adjacency]; !own && (ok && n != last || !ok && n > 0) {
 			seen[nextHop{u.Iface, u.NBMA}] = true
 		}
 		r.used[u.Adjacency] = n
@@ -41,12 +42,18 @@ func (r *Router) sweep() {
 	for n := range seen {
 		r.carryOut(r.nhrp.Handle(r.now, nhrp.Used{Iface: n.iface, NBMA: n.addr}))
 	}
+	r.countSAs()
 	for k, learned := range r.pathMTU {
 		if r.now.Sub(learned.at) >= pathMTUAge {
 			r.rib.PathMTU(k.iface, k.nbma, 0)
 			delete(r.pathMTU, k)
 		}
 	}
+}
+
+func (r *Router) isProtected(iface string) bool {
+	i, ok := r.tunnel(iface)
+	return ok && i.Tunnel.Protected
 }
 
 // pathKey is a path whose MTU was learned.
@@ -61,27 +68,40 @@ type pathMTU struct {
 	at  time.Time
 }
 
-// TooBig takes a router's word that a GRE packet from local to remote did not fit through a link of this MTU. quoted
-// is the start of the packet's GRE header: it must be one that the tunnel sends, and remote somebody it sends to. Only
+// TooBig is a router's word that a packet of a tunnel of ours did not fit through a link.
+type TooBig struct {
+	Local, Remote netip.Addr // of the packet
+	Protocol      uint8      // GRE, ESP, AH, or UDP for ESP in UDP
+	MTU           uint16     // of the link
+	Quoted        []byte     // what followed the packet's IP header: 8 bytes at least
+}
+
+// TooBig learns the MTU of a path. What is quoted must be of a packet that the tunnel sends, and its receiver somebody it sends to. Only
 // age makes a path MTU larger (RFC 1191 section 6).
-func (r *Router) TooBig(local, remote netip.Addr, mtu uint16, quoted []byte) {
-	if mtu < minPathMTU || r.now.Sub(r.lastTooBig) < tooBigEvery {
+func (r *Router) TooBig(t TooBig) {
+	if t.MTU < minPathMTU || r.now.Sub(r.lastTooBig) < tooBigEvery {
 		return
 	}
 	r.lastTooBig = r.now
 	_ = r.step(func() {
+		if t.Protocol != protoGRE {
+			r.tooBigSealed(t)
+			return
+		}
 		for _, name := range r.tunnels {
 			i, ok := r.tunnel(name)
-			if !ok || !i.Tunnel.PathMTU || i.Tunnel.Local != local || !isOwnGRE(quoted, i.Tunnel.HasKey, i.Tunnel.Key) {
-				continue
+			if ok && i.Tunnel.PathMTU && !i.Tunnel.Protected && i.Tunnel.Local == t.Local && isOwnGRE(t.Quoted, i.Tunnel.HasKey, i.Tunnel.Key) {
+				r.learnPathMTU(pathKey{name, t.Remote}, t.MTU)
 			}
-			k := pathKey{name, remote}
-			if known, ok := r.pathMTU[k]; ok && known.mtu < mtu || !r.rib.PathMTU(name, remote, mtu) && known.mtu != mtu {
-				continue
-			}
-			r.pathMTU[k] = pathMTU{mtu, r.now}
 		}
 	})
+}
+
+func (r *Router) learnPathMTU(k pathKey, mtu uint16) {
+	if known, ok := r.pathMTU[k]; ok && known.mtu < mtu || !r.rib.PathMTU(k.iface, k.nbma, mtu) && known.mtu != mtu {
+		return
+	}
+	r.pathMTU[k] = pathMTU{mtu, r.now}
 }
 
 func isOwnGRE(b []byte, hasKey bool, key uint32) bool {

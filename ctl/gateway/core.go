@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"nave/ctl/config"
 	"nave/ctl/show"
 	"nave/slowpath"
+	"nave/slowpath/ike"
 )
 
 // Core is a configuration, the facts of a box, and the Router that runs by them. It has no goroutine and no clock.
@@ -19,7 +21,11 @@ type Core struct {
 	router   *slowpath.Router
 	problems []show.Problem
 	current  slowpath.Config
+	load     TrustLoader
 }
+
+// TrustLoader reads the files of a trustpoint. Its error names the file and says what to do.
+type TrustLoader func(now time.Time, p *config.Trustpoint) (ike.Trustpoint, error)
 
 // NewCore makes a Core without configuration.
 func NewCore(e slowpath.Engine, l slowpath.Linux) *Core { return NewSeededCore(e, l, rand.Uint64()) }
@@ -28,9 +34,15 @@ func NewCore(e slowpath.Engine, l slowpath.Linux) *Core { return NewSeededCore(e
 func NewSeededCore(e slowpath.Engine, l slowpath.Linux, seed uint64) *Core {
 	return &Core{
 		tree: &config.Config{}, numbers: newNumbers(), router: slowpath.NewSeeded(e, l, seed),
-		facts: Facts{Links: make(map[string]Link), Leases: make(map[string]Lease)},
+		facts: Facts{Links: make(map[string]Link), Leases: make(map[string]Lease), Trust: make(map[string]Trust)},
+		load: func(_ time.Time, p *config.Trustpoint) (ike.Trustpoint, error) {
+			return ike.Trustpoint{}, fmt.Errorf("the files of trustpoint %s can't be read here", p.Name)
+		},
 	}
 }
+
+// SetTrustLoader has the files of trustpoints read by f, with the next Configure.
+func (c *Core) SetTrustLoader(f TrustLoader) { c.load = f }
 
 // Router is the control plane.
 func (c *Core) Router() *slowpath.Router { return c.router }
@@ -43,7 +55,7 @@ func (c *Core) Problems() []show.Problem { return slices.Clone(c.problems) }
 
 // Facts are the links and leases that the Core knows of.
 func (c *Core) Facts() Facts {
-	return Facts{Links: maps.Clone(c.facts.Links), Leases: maps.Clone(c.facts.Leases)}
+	return Facts{Links: maps.Clone(c.facts.Links), Leases: maps.Clone(c.facts.Leases), Trust: maps.Clone(c.facts.Trust)}
 }
 
 // Current is what the control plane was last told.
@@ -52,7 +64,28 @@ func (c *Core) Current() slowpath.Config { return c.current }
 // Configure runs by another configuration. What it has in common with the one before stays as it is.
 func (c *Core) Configure(now time.Time, tree *config.Config) error {
 	c.tree = tree
+	c.loadTrust(now)
 	return c.apply(now)
+}
+
+// Reload reads the files of trustpoints again: certificates and revocation lists are renewed while the configuration stays.
+func (c *Core) Reload(now time.Time) error {
+	c.loadTrust(now)
+	return c.apply(now)
+}
+
+// loadTrust reads the files of all trustpoints. What can't be read stays as it was, and is a problem.
+func (c *Core) loadTrust(now time.Time) {
+	old := c.facts.Trust
+	c.facts.Trust = make(map[string]Trust)
+	for _, p := range c.tree.PKI.Trustpoints {
+		point, err := c.load(now, p)
+		t := Trust{Point: point}
+		if err != nil {
+			t = Trust{Point: old[p.Name].Point, Problem: err.Error()}
+		}
+		c.facts.Trust[p.Name] = t
+	}
 }
 
 // SetLink says that a port is there, or has changed.

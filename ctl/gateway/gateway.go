@@ -14,6 +14,7 @@ import (
 	"nave/bpf"
 	"nave/ctl/config"
 	"nave/fastpath"
+	"nave/fastpath/fib"
 	"nave/slowpath"
 	"nave/slowpath/host"
 	"nave/slowpath/loop"
@@ -46,6 +47,8 @@ type Gateway struct {
 	ports    map[string]*port // by interface name; fixed once started
 	twins    map[string]*twin
 	leases   map[string]context.CancelFunc
+	sockets  map[uint16]*host.UDP // of IKE, by port
+	byLink   map[int]fib.PortID   // ports by the index of their netdevs
 	workers  []*worker
 	ctx      context.Context
 	cancel   context.CancelFunc
@@ -65,7 +68,7 @@ var ErrPartly = errors.New("the configuration runs, but for what the box refused
 func Start(ctx context.Context, tree *config.Config, opt Options) (*Gateway, error) {
 	g := &Gateway{
 		opt: opt, loop: loop.New(4096), started: time.Now(), ports: make(map[string]*port), twins: make(map[string]*twin),
-		leases: make(map[string]context.CancelFunc), failed: make(chan error, 1),
+		leases: make(map[string]context.CancelFunc), sockets: make(map[uint16]*host.UDP), byLink: make(map[int]fib.PortID), failed: make(chan error, 1),
 	}
 	g.ctx, g.cancel = context.WithCancel(ctx)
 	if err := g.start(tree); err != nil {
@@ -108,6 +111,7 @@ func (g *Gateway) start(tree *config.Config) (err error) {
 	}
 	g.linux = newLinux(g)
 	g.core = NewCore(g.engine, g.linux)
+	g.core.SetTrustLoader(loadTrust)
 	if err := g.openPorts(tree, plan); err != nil {
 		return err
 	}
@@ -145,6 +149,8 @@ func (g *Gateway) run() {
 		})
 	}
 	g.running.Go(g.linux.run)
+	g.running.Go(g.watchTrust)
+	g.running.Go(g.watchLoad)
 }
 
 // punted hands a punted packet to the control plane, if its kind has not come too often: a flood of one must not fill
@@ -163,9 +169,7 @@ func (g *Gateway) punted(police *punt.Police, p *fastpath.Punt) {
 
 // tooBig hands a path MTU to the control plane.
 func (g *Gateway) tooBig(t host.TooBig) {
-	if t.Protocol == 47 {
-		g.loop.Try(func(now time.Time) { g.core.Router().At(now).TooBig(t.Local, t.Remote, t.MTU, t.Quoted) })
-	}
+	g.loop.Try(func(now time.Time) { g.core.Router().At(now).TooBig(slowpath.TooBig(t)) })
 }
 
 func (g *Gateway) fail(err error) {
@@ -210,7 +214,7 @@ func (g *Gateway) configure(now time.Time, tree *config.Config) error {
 
 // follow makes Linux agree with the configuration: addresses, twins, DHCP clients, what is steered.
 func (g *Gateway) follow() error {
-	return errors.Join(g.setLinks(), g.setTwins(), g.setLeases(), g.setLocals())
+	return errors.Join(g.setLinks(), g.setTwins(), g.setLeases(), g.setLocals(), g.setIKE())
 }
 
 // Do runs f in the control plane's goroutine and waits. It returns false once the Gateway has stopped.
@@ -225,6 +229,9 @@ func (g *Gateway) Stop(release bool) {
 	g.running.Wait()
 	for _, t := range g.twins {
 		t.Close()
+	}
+	for _, u := range g.sockets {
+		u.Close()
 	}
 	g.readers.Wait()
 	g.closePorts(release)

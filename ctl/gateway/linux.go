@@ -11,7 +11,6 @@ import (
 	"nave/fastpath/fib"
 	"nave/slowpath"
 	"nave/slowpath/host"
-	"nave/slowpath/ike"
 	"nave/slowpath/rib"
 )
 
@@ -106,12 +105,6 @@ func (l *linux) Routes(_ fib.VRF, routes []rib.Route) {
 		}
 	})
 }
-
-// SendIKE implements slowpath.Linux.
-func (l *linux) SendIKE(ike.Path, []byte) {}
-
-// SendNATKeepalive implements slowpath.Linux.
-func (l *linux) SendNATKeepalive(ike.Path) {}
 
 // Log passes on what the protocols report.
 func (l *linux) Log(e slowpath.Event) {

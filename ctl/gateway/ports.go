@@ -138,7 +138,7 @@ func (g *Gateway) openPort(name string, l host.Link, tree *config.Config) error 
 		return err
 	}
 	pt := &port{name: name, netdev: l.Name, id: number(g.core.numbers.ports, name), link: l}
-	g.ports[name] = pt
+	g.ports[name], g.byLink[l.Index] = pt, pt.id
 	for q := range l.Queues {
 		w := g.workers[q]
 		s, err := afxdp.Open(w.umem, afxdp.Config{Ifindex: l.Index, Queue: q, Ring: tree.Fastpath.QueueDepth, Copy: g.opt.Copy})
@@ -250,7 +250,11 @@ func (g *Gateway) setLocals() error {
 	}
 	for _, i := range g.core.current.Interfaces {
 		if i.Tunnel != nil && i.Tunnel.Local.IsValid() {
-			locals = append(locals, bpf.Local{Addr: i.Tunnel.Local, Flags: bpf.LocalHost | bpf.LocalTunnel})
+			flags := bpf.LocalHost | bpf.LocalTunnel
+			if i.Tunnel.Protected {
+				flags |= bpf.LocalNATT
+			}
+			locals = append(locals, bpf.Local{Addr: i.Tunnel.Local, Flags: flags})
 		}
 	}
 	return g.steering.SetLocals(locals)

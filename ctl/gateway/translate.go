@@ -10,6 +10,7 @@ import (
 	"nave/ctl/show"
 	"nave/fastpath/fib"
 	"nave/slowpath"
+	"nave/slowpath/ike"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/rib"
 )
@@ -18,6 +19,13 @@ import (
 type Facts struct {
 	Links  map[string]Link  // ports that there are, by interface name
 	Leases map[string]Lease // what DHCP gave, by interface name
+	Trust  map[string]Trust // what the files of trustpoints hold, by name
+}
+
+// Trust is a trustpoint as its files are, or were when they could be read last.
+type Trust struct {
+	Point   ike.Trustpoint
+	Problem string // why it is not what its files hold now, with the file's name; "" where it is
 }
 
 // Link is a port as it is found.
@@ -35,15 +43,16 @@ type Lease struct {
 
 // numbers gives interfaces the numbers by which the fast path knows them. A name keeps its number.
 type numbers struct {
-	ports   map[string]fib.PortID
-	tunnels map[string]fib.TunnelID
+	ports       map[string]fib.PortID
+	tunnels     map[string]fib.TunnelID
+	protections map[string]uint32
 }
 
 func newNumbers() *numbers {
-	return &numbers{ports: make(map[string]fib.PortID), tunnels: make(map[string]fib.TunnelID)}
+	return &numbers{ports: make(map[string]fib.PortID), tunnels: make(map[string]fib.TunnelID), protections: make(map[string]uint32)}
 }
 
-func number[T ~uint16](m map[string]T, name string) T {
+func number[T ~uint16 | ~uint32](m map[string]T, name string) T {
 	if id, ok := m[name]; ok {
 		return id
 	}
@@ -66,11 +75,13 @@ type translation struct {
 	numbers  *numbers
 	out      slowpath.Config
 	problems []show.Problem
+
+	protections map[string]*protection
 }
 
 // translate is pure but for the numbers, which it may extend.
 func translate(tree *config.Config, facts Facts, n *numbers) (slowpath.Config, []show.Problem) {
-	t := &translation{tree: tree, facts: facts, numbers: n}
+	t := &translation{tree: tree, facts: facts, numbers: n, protections: make(map[string]*protection)}
 	t.out.Statics = make(map[fib.VRF][]rib.StaticRoute)
 	for _, i := range tree.Interfaces {
 		if why := notCarriedOut(i); why != "" {
@@ -92,6 +103,8 @@ func translate(tree *config.Config, facts Facts, n *numbers) (slowpath.Config, [
 		t.static(&tree.StaticRoutes[k])
 	}
 	t.dhcpRoutes()
+	t.protected()
+	t.ike()
 	t.later()
 	return t.out, t.problems
 }
@@ -233,18 +246,8 @@ func (t *translation) tunnel(i *config.Interface) {
 	if tun.Mode == config.GREPointToPoint && !dest.IsValid() {
 		up = false
 	}
-	mtu := i.IPMTU
-	if mtu == 0 {
-		overhead := greOverhead
-		if tun.HasKey {
-			overhead += greKeyOverhead
-		}
-		mtu = max(68, cmp.Or(linkMTU, 1500)-overhead) // RFC 791: every link takes 68
-	}
+	mtu := cmp.Or(i.IPMTU, t.tunnelMTU(tun, cmp.Or(linkMTU, 1500)))
 	protected := tun.Protection.Profile != ""
-	if protected {
-		t.problem("interface "+i.Name, "`tunnel protection` is read and not carried out by this version: nothing leaves or enters by the tunnel, in clear or otherwise")
-	}
 	in := slowpath.Interface{NoUnreachables: i.NoUnreachables, Interface: rib.Interface{
 		Name: i.Name, Addrs: t.addresses(i), Up: up && !i.Shutdown, MSS: uint16(i.AdjustMSS), MTU: uint16(mtu),
 		Tunnel: &rib.Tunnel{
@@ -255,6 +258,9 @@ func (t *translation) tunnel(i *config.Interface) {
 	}}
 	if tun.Mode == config.GREPointToPoint {
 		in.Tunnel.Remote = dest
+	}
+	if protected {
+		in.Tunnel.Protection = t.ipsec(i, &in.Interface, i.Shutdown)
 	}
 	if tun.TOS != 0 {
 		t.problem("interface "+i.Name, "`tunnel tos` is read and not carried out by this version: the outer header has the TOS of the packet inside")
@@ -272,6 +278,18 @@ func (t *translation) tunnel(i *config.Interface) {
 	if i.NHRP.Enabled() && len(in.Addrs) > 0 {
 		t.nhrp(i, &in.Interface)
 	}
+}
+
+// tunnelMTU is the largest packet that a tunnel takes where `ip mtu` says nothing.
+func (t *translation) tunnelMTU(tun *config.Tunnel, link int) int {
+	mtu := link - greOverhead
+	if tun.HasKey {
+		mtu -= greKeyOverhead
+	}
+	if sealed := t.sealedMTU(tun, link); sealed != 0 {
+		mtu = sealed
+	}
+	return max(68, mtu) // RFC 791: every link takes 68
 }
 
 // destination is `tunnel destination`, through `ip host` where it is a name.

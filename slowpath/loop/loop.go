@@ -4,6 +4,7 @@ package loop
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +20,7 @@ type Machine interface {
 type Loop struct {
 	inbox chan func(now time.Time)
 	done  chan struct{}
+	busy  atomic.Int64 // nanoseconds
 }
 
 // New makes a loop whose inbox holds n steps.
@@ -65,6 +67,9 @@ func (l *Loop) Call(f func(now time.Time)) bool {
 	}
 }
 
+// Busy is how long steps and ticks have taken in all.
+func (l *Loop) Busy() time.Duration { return time.Duration(l.busy.Load()) }
+
 // Run takes steps and ticks until ctx ends. It may be called once.
 func (l *Loop) Run(ctx context.Context, m Machine) {
 	defer close(l.done)
@@ -80,9 +85,12 @@ func (l *Loop) Run(ctx context.Context, m Machine) {
 		case <-ctx.Done():
 			return
 		case f := <-l.inbox:
-			f(time.Now())
+			now := time.Now()
+			f(now)
+			l.busy.Add(int64(time.Since(now)))
 		case now := <-due:
 			m.Tick(now)
+			l.busy.Add(int64(time.Since(now)))
 		}
 	}
 }

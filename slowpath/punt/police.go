@@ -25,6 +25,11 @@ var rates = map[fastpath.Reason]Rate{
 	fastpath.TTLExpired: {200, 100}, // each is answered with an ICMP error (RFC 1812 section 4.3.2.8)
 	fastpath.FragNeeded: {1000, 500},
 	fastpath.Unroutable: {200, 100},
+	fastpath.SAHeard:    {10000, 20000}, // once an association
+	fastpath.SASoft:     {10000, 20000},
+	fastpath.SAHard:     {10000, 20000},
+	fastpath.SAMoved:    {1000, 500},
+	fastpath.SAUnknown:  {100, 100}, // anybody can send them
 }
 
 // Police holds the buckets. It belongs to one goroutine.

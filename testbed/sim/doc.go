@@ -9,6 +9,7 @@
 //	link.go      cables
 //	router.go    a gateway: start, stop, configure
 //	linux.go     its box: neighbours, kernel routes, steering
+//	ike.go       its UDP sockets for IKE
 //	node.go      hosts and the internet: IPv4 with forwarding, fragments and ICMP errors
 //	stack.go     a host stack: echo replies, reassembly, a record of what came
 //	probe.go     Ping and Trace, and the way that packets take

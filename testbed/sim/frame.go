@@ -10,7 +10,10 @@ import (
 // Protocols and sizes that packets of a simulation have.
 const (
 	protoICMP  = 1
+	protoUDP   = 17
 	protoGRE   = 47
+	protoESP   = 50
+	protoAH    = 51
 	defaultTTL = 64
 )
 

@@ -12,7 +12,6 @@ import (
 	"nave/fastpath/packet"
 	"nave/fastpath/port"
 	"nave/slowpath"
-	"nave/slowpath/ike"
 	"nave/slowpath/rib"
 )
 
@@ -41,7 +40,7 @@ type neighbour struct {
 
 func newLinux(r *Router) *linux {
 	l := &linux{r: r, wanted: make(map[neighbour]bool), asking: make(map[neighbour]bool)}
-	l.stack = stack{net: r.net, owns: l.owns, send: l.send, tooBig: l.tooBig}
+	l.stack = stack{net: r.net, owns: l.owns, send: l.send, tooBig: l.tooBig, udp: l.udp}
 	return l
 }
 
@@ -105,15 +104,7 @@ func (l *linux) Routes(_ fib.VRF, routes []rib.Route) {
 // Log implements slowpath.Linux.
 func (l *linux) Log(e slowpath.Event) { l.logs = append(l.logs, e) }
 
-// SendIKE implements slowpath.Linux.
-func (l *linux) SendIKE(ike.Path, []byte) {}
-
-// SendNATKeepalive implements slowpath.Linux.
-func (l *linux) SendNATKeepalive(ike.Path) {}
-
-func (l *linux) tooBig(local, remote netip.Addr, mtu uint16, quoted []byte) {
-	l.r.core.Router().At(l.r.net.Now()).TooBig(local, remote, mtu, quoted)
-}
+func (l *linux) tooBig(t slowpath.TooBig) { l.r.core.Router().At(l.r.net.Now()).TooBig(t) }
 
 // owns tells whether an address is the box's.
 func (l *linux) owns(a netip.Addr) bool {
@@ -277,7 +268,7 @@ func (l *linux) forNave(p *routerPort, b []byte) bool {
 	case dst.IsMulticast() || ip.Dst() == 0xffffffff:
 		return false
 	case l.owns(dst):
-		return ip.Proto() == protoGRE && l.isSource(dst)
+		return isIPsec(ip) && l.isSource(dst)
 	}
 	return true
 }

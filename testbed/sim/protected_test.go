@@ -72,11 +72,6 @@ func TestProtectedTunnelLeaksNothing(t *testing.T) {
 	if *count != 0 {
 		t.Errorf("%d packets left in clear", *count)
 	}
-	for _, s := range []string{"hub", "spoke1", "spoke2"} {
-		if !strings.Contains(n.Show(s, "show interfaces"), "tunnel protection") {
-			t.Errorf("%s does not say that protection is not carried out", s)
-		}
-	}
 }
 
 // Protection that is configured on sessions that are up: from then on nothing leaves.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"nave/fastpath/packet"
+	"nave/slowpath"
 )
 
 // Received is a packet that a host stack got.
@@ -22,7 +23,8 @@ type stack struct {
 	net      *Net
 	owns     func(netip.Addr) bool
 	send     func(ip []byte)
-	tooBig   func(local, remote netip.Addr, mtu uint16, quoted []byte) // of GRE packets; nil for none
+	tooBig   func(slowpath.TooBig) // of packets of tunnels; nil for none
+	udp      func(via string, ip packet.IPv4)
 	received []Received
 	pieces   map[pieceKey][]Received
 	id       uint16
@@ -51,6 +53,9 @@ func (s *stack) receive(via string, b []byte) {
 	}
 	if len(s.received) < keepReceived {
 		s.received = append(s.received, got)
+	}
+	if ip.Proto() == protoUDP && s.udp != nil {
+		s.udp(via, ip)
 	}
 	if ip.Proto() != protoICMP {
 		return
@@ -93,8 +98,11 @@ func (s *stack) error(ip packet.IPv4, m packet.ICMP) {
 	switch {
 	case quoted.Proto() == protoICMP && q[hl] == packet.ICMPEchoRequest:
 		s.net.answered(s, ip, binary.BigEndian.Uint16(q[hl+6:]), m)
-	case quoted.Proto() == protoGRE && s.tooBig != nil && m.Type() == packet.ICMPUnreachable && m.Code() == packet.CodeFragNeeded:
-		s.tooBig(addr4(quoted.Src()), addr4(quoted.Dst()), m.MTU(), q[hl:])
+	case s.tooBig != nil && m.Type() == packet.ICMPUnreachable && m.Code() == packet.CodeFragNeeded:
+		switch quoted.Proto() {
+		case protoGRE, protoESP, protoAH, protoUDP:
+			s.tooBig(slowpath.TooBig{Local: addr4(quoted.Src()), Remote: addr4(quoted.Dst()), Protocol: quoted.Proto(), MTU: m.MTU(), Quoted: q[hl:]})
+		}
 	}
 }
 

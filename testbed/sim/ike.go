@@ -1,0 +1,89 @@
+package sim
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"slices"
+
+	"nave/fastpath"
+	"nave/fastpath/packet"
+	"nave/slowpath/ike"
+)
+
+// Ports of IKE, and what tells its messages from ESP on the second (RFC 3948).
+const (
+	portIKE  = 500
+	portNATT = 4500
+)
+
+var nonESP = []byte{0, 0, 0, 0}
+
+// SendIKE implements slowpath.Linux: the kernel makes a UDP packet of the message, and routes it.
+func (l *linux) SendIKE(p ike.Path, b []byte) {
+	if p.Local.Port() == portNATT {
+		b = append(slices.Clone(nonESP), b...)
+	}
+	l.sendUDP(p, b)
+}
+
+// SendNATKeepalive implements slowpath.Linux.
+func (l *linux) SendNATKeepalive(p ike.Path) { l.sendUDP(p, []byte{0xff}) }
+
+func (l *linux) sendUDP(p ike.Path, b []byte) {
+	l.stack.id++
+	l.send(IP(p.Local.Addr(), p.Remote.Addr(), protoUDP, defaultTTL, false, l.stack.id, UDP(p.Local.Port(), p.Remote.Port(), b)))
+}
+
+// UDP puts a UDP header without checksum in front of a payload.
+func UDP(src, dst uint16, payload []byte) []byte {
+	b := binary.BigEndian.AppendUint16(nil, src)
+	b = binary.BigEndian.AppendUint16(b, dst)
+	b = binary.BigEndian.AppendUint16(b, uint16(8+len(payload)))
+	return append(append(b, 0, 0), payload...)
+}
+
+// udp takes a UDP packet for the box: IKE, and what steering gave to the kernel because it came in fragments.
+func (l *linux) udp(via string, ip packet.IPv4) {
+	u := ip.Payload()
+	if len(u) < packet.UDPLen || !l.r.running || !l.isSource(addr4(ip.Dst())) {
+		return
+	}
+	src, dst, data := binary.BigEndian.Uint16(u), binary.BigEndian.Uint16(u[2:]), u[packet.UDPLen:]
+	if dst != portIKE && dst != portNATT || len(data) < 4 {
+		return // keepalives too
+	}
+	if dst == portNATT {
+		if !slices.Equal(data[:4], nonESP) {
+			l.espInUDP(via, ip)
+			return
+		}
+		data = data[4:]
+	}
+	p := ike.Path{Local: netip.AddrPortFrom(addr4(ip.Dst()), dst), Remote: netip.AddrPortFrom(addr4(ip.Src()), src)}
+	life := l.r.life
+	l.r.net.After(0, func() {
+		if l.r.running && l.r.life == life {
+			l.r.core.Router().At(l.r.net.Now()).IKE(p, data)
+			l.r.step(timer)
+		}
+	})
+}
+
+// espInUDP gives reassembled ESP back to the fast path, as the daemon does with what turns up on its socket.
+func (l *linux) espInUDP(via string, ip packet.IPv4) {
+	if p := l.r.port(via); p != nil && p.id != 0 {
+		_ = l.r.engine.Inject(fastpath.Inject{Kind: fastpath.InjectInput, Port: p.id, Packet: ip}) // a full ring loses packets
+	}
+}
+
+// isIPsec is the rule of the XDP program for packets to a tunnel source: GRE, ESP and AH, and ESP in UDP that is no fragment.
+func isIPsec(ip packet.IPv4) bool {
+	switch ip.Proto() {
+	case protoGRE, protoESP, protoAH:
+		return true
+	case protoUDP:
+		u := ip.Payload()
+		return !ip.IsFragment() && len(u) >= packet.UDPLen+4 && binary.BigEndian.Uint16(u[2:]) == portNATT && !slices.Equal(u[8:12], nonESP)
+	}
+	return false
+}
