@@ -60,6 +60,16 @@ func (e *Engine) protections(path ike.Path, profile string) []*ike.Protection {
 			list = append(list, p)
 		}
 	}
+	// Those of this peer alone come first.
+	slices.SortStableFunc(list, func(a, b *ike.Protection) int {
+		switch {
+		case a.Remote.IsValid() == b.Remote.IsValid():
+			return 0
+		case a.Remote.IsValid():
+			return -1
+		}
+		return 1
+	})
 	return list
 }
 

@@ -213,6 +213,9 @@ func lower(a, b []byte) []byte {
 	return b
 }
 
+// maxChildren bounds what a peer can have on one SA, children that are on their way out included.
+const maxChildren = 64
+
 // createChild is CREATE_CHILD_SA, as responder.
 func (s *sa) createChild(list []ikemsg.Payload) []ikev2msg.Out {
 	if s.rekeyed != nil || s.state != stateUp {
@@ -232,6 +235,9 @@ func (s *sa) createChild(list []ikemsg.Payload) []ikev2msg.Out {
 	}
 	if s.rekeying {
 		return []ikev2msg.Out{notify(ikev2msg.TemporaryFailure, nil)}
+	}
+	if len(s.children) >= maxChildren {
+		return []ikev2msg.Out{notify(ikev2msg.NoAdditionalSAs, nil)}
 	}
 	var old *child
 	if n, rekeys := has(list, ikev2msg.RekeySA); rekeys {

@@ -47,7 +47,7 @@ func (e *Engine) proposals(path ike.Path) []ike.V2Proposal {
 	}
 	var list []ike.V2Proposal
 	for _, name := range exact {
-		if k := slices.IndexFunc(e.cfg.V2.Proposals, func(p ike.V2Proposal) bool { return p.Name == name }); k >= 0 {
+		if k := slices.IndexFunc(e.cfg.V2.Proposals, func(p ike.V2Proposal) bool { return p.Name == name && complete(&p) }); k >= 0 {
 			list = append(list, e.cfg.V2.Proposals[k])
 		}
 	}
@@ -55,6 +55,12 @@ func (e *Engine) proposals(path ike.Path) []ike.V2Proposal {
 		return []ike.V2Proposal{defaultProposal}
 	}
 	return list
+}
+
+// complete tells whether an SA can be made by a proposal; one that lacks something is passed over.
+func complete(p *ike.V2Proposal) bool {
+	integrity := len(p.Integrity) > 0 || !slices.ContainsFunc(p.Ciphers, func(c ike.V2Cipher) bool { return !c.Cipher.Combined() })
+	return len(p.Ciphers) > 0 && len(p.Groups) > 0 && integrity
 }
 
 var encrNumbers = map[suite.Cipher]uint16{
