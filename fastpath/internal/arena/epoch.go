@@ -21,10 +21,16 @@ func (a *Arena) Reader(i int) (*Reader, error) {
 
 // Enter announces that the reader looks at the tables from now on, as they are or newer. To enter again announces anew,
 // and gives up what was found before.
-func (r *Reader) Enter() { r.slot.Store(r.epoch.Load()) }
+func (r *Reader) Enter() {
+	left()
+	r.slot.Store(r.epoch.Load())
+}
 
 // Exit goes offline: nothing found before may be used any more.
-func (r *Reader) Exit() { r.slot.Store(0) }
+func (r *Reader) Exit() {
+	left()
+	r.slot.Store(0)
+}
 
 // Online tells whether the reader holds anything up.
 func (r *Reader) Online() bool { return r.slot.Load() != 0 }
@@ -53,6 +59,7 @@ func (a *Arena) oldest() uint64 {
 			oldest = e
 		}
 	}
+	seen()
 	return oldest
 }
 
