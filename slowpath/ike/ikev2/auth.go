@@ -268,7 +268,7 @@ func (s *sa) authenticate(list []ikemsg.Payload) []ikev2msg.Out {
 		return s.refuse(ikev2msg.AuthenticationFailed, &failure{ike.WhyNoKey, 0, err.Error()})
 	}
 	if _, fresh := has(list, ikev2msg.InitialContact); fresh {
-		s.e.initialContact(s)
+		s.fresh = true
 	}
 	out := append([]ikev2msg.Out{{Type: ikev2msg.PayloadIDr, Body: idR}}, proof...)
 	if _, asks := has(list, ikev2msg.MOBIKESupported); asks && s.natt {

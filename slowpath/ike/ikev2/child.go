@@ -133,7 +133,7 @@ func (o *childOffer) accept(s *sa, list []ikemsg.Payload, ni, nr []byte, shared 
 		o.giveUp(s)
 		home.log(ike.Log{Kind: ike.LogFailed, Protection: o.p.ID, Why: why, Code: code, Text: text})
 		s.e.stats.FailedBy[why]++
-		home.e.missed(want{o.p.ID, home.path.Remote.Addr()}, home, why)
+		home.missed(o.p.ID, why)
 		if o.old == nil {
 			home.leaveIfEmpty(why)
 		}
@@ -289,7 +289,7 @@ func (c *child) activate() {
 	e.emit(ike.Activate{Child: c.ID})
 	c.sa.log(ike.Log{Kind: ike.LogChildUp, Protection: c.Protection, Child: c.ID, InSPI: in, OutSPI: out})
 	c.Clear() // whoever needs the keys has them
-	e.satisfied(want{c.Protection, c.Path.Remote.Addr()})
+	c.brought()
 	if old := e.children[c.Replaces]; old != nil {
 		old.replaced(c)
 	}

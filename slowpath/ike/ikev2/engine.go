@@ -73,7 +73,7 @@ func (e *Engine) Configure(now time.Time, c *ike.Config) []ike.Effect {
 		s.profile = p
 		for _, w := range s.waiting() {
 			if e.cfg.Protection(w.protection) == nil {
-				e.missed(w, s, ike.WhyCleared)
+				s.missed(w.protection, ike.WhyCleared)
 			}
 		}
 		dropped := false
@@ -237,11 +237,13 @@ func (e *Engine) childList() []*child {
 
 func (e *Engine) volume(ev ike.Volume) {
 	c := e.children[ev.Child]
-	if c == nil || c.state != childUp {
+	if c == nil || c.state != childUp && c.state != childInstalled {
 		return
 	}
 	if !ev.Hard {
-		c.sa.rekeyChild(c)
+		c.rekeyAt = e.now // once it is in use
+		e.touch(c.sa)
+		c.tick()
 		return
 	}
 	s, p, remote := c.sa, e.cfg.Protection(c.Protection), c.Path.Remote

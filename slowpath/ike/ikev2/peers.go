@@ -78,7 +78,7 @@ func (e *Engine) await(w want, s *sa) {
 	s.wants[w] = struct{}{}
 }
 
-// satisfied forgets that somebody waits: it is there, or will never be. It tells whether anybody did.
+// satisfied forgets that somebody waits, and tells whether anybody did.
 func (e *Engine) satisfied(w want) bool {
 	s := e.wants[w]
 	if s == nil {
@@ -89,11 +89,34 @@ func (e *Engine) satisfied(w want) bool {
 	return true
 }
 
-// missed tells who waits for a child that there will be none.
-func (e *Engine) missed(w want, s *sa, why ike.Why) {
-	if e.wants[w] == s && e.satisfied(w) {
-		e.emit(ike.Failed{Protection: w.protection, Remote: s.path.Remote, Why: why})
+// brought notes that a child of a protection is there: nobody waits for it any more, at its SA or at another with the same peer.
+func (c *child) brought() {
+	e := c.sa.e
+	e.satisfied(want{c.Protection, c.Path.Remote.Addr()})
+	for _, w := range c.sa.waiting() { // by an address that the peer has left meanwhile
+		if w.protection == c.Protection {
+			e.satisfied(w)
+		}
 	}
+}
+
+// missed tells who waits for a child of a protection that the SA brings none.
+func (s *sa) missed(protection uint32, why ike.Why) {
+	for _, w := range s.waiting() {
+		if w.protection == protection && s.e.satisfied(w) {
+			s.e.emit(ike.Failed{Protection: w.protection, Remote: netip.AddrPortFrom(w.remote, s.path.Remote.Port()), Why: why})
+		}
+	}
+}
+
+// wanted tells whether somebody waits for a child of a protection.
+func (s *sa) wanted(protection uint32) bool {
+	for w := range s.wants {
+		if w.protection == protection {
+			return true
+		}
+	}
+	return false
 }
 
 // waiting lists what is waited for from an SA, in an order that can be repeated.
@@ -114,6 +137,6 @@ func (s *sa) waiting() []want {
 // unwant tells those who wait for children of this SA that they wait in vain.
 func (s *sa) unwant(why ike.Why) {
 	for _, w := range s.waiting() {
-		s.e.missed(w, s, why)
+		s.missed(w.protection, why)
 	}
 }

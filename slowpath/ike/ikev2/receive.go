@@ -167,6 +167,10 @@ func (s *sa) afterAnswer() {
 		s.toActivate = nil
 		c.activate()
 	}
+	if s.fresh { // after the new child is in use, so that the session does not go down in between
+		s.fresh = false
+		s.e.initialContact(s)
+	}
 	if h := s.handshake; h != nil && h.nextSeed != nil {
 		seed := h.nextSeed
 		h.nextSeed = nil

@@ -64,6 +64,9 @@ func (t *childTask) build(s *sa) (uint8, []ikev2msg.Out, bool) {
 		t.old.rekeying = false
 		return 0, nil, false
 	}
+	if t.old == nil && !s.wanted(t.p.ID) { // it has come by another way
+		return 0, nil, false
+	}
 	groups := pfsGroups(t.p, false)
 	var list []ikev2msg.Out
 	if t.old != nil {
@@ -96,8 +99,7 @@ func (t *childTask) fail(s *sa, why ike.Why) {
 	if t.old != nil {
 		t.old.rekeying = false
 	}
-	home := s.heir()
-	home.e.missed(want{t.p.ID, home.path.Remote.Addr()}, home, why)
+	s.heir().missed(t.p.ID, why)
 }
 
 func (t *childTask) process(s *sa, list []ikemsg.Payload) {

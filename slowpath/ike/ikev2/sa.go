@@ -74,6 +74,7 @@ type sa struct {
 	rekeying   bool
 	rekeyNonce []byte // the responder's, of the exchange that made the SA
 	closeWhy   ike.Why
+	fresh      bool              // the peer starts afresh: what it left goes once the answer is out
 	toActivate *child            // once the answer is out
 	endAfter   ike.Why           // the SA ends once the answer is out
 	follow     *follow           // a rekey of the SA that waits for additional key exchanges
