@@ -17,6 +17,7 @@ import (
 	"nave/fastpath/port"
 	"nave/fastpath/port/mem"
 	"nave/slowpath"
+	"nave/slowpath/ike"
 	"nave/slowpath/nhrp"
 )
 
@@ -290,9 +291,22 @@ func (r *Router) Status() (*show.Status, error) { return r.net.Status(r.name), n
 // Clear implements cli.Daemon.
 func (r *Router) Clear(c api.Clear) error {
 	router := r.core.Router().At(r.net.Now())
-	if c.What == api.ClearStatistics {
+	crypto := ike.Clear{SA: ike.SAID(c.SA), Remote: c.NBMA}
+	switch c.What {
+	case api.ClearStatistics:
 		router.ClearStatistics(nhrp.ClearStatistics{Iface: c.Iface, NBMA: c.NBMA, Tunnel: c.Tunnel})
-	} else {
+	case api.ClearIPsec:
+		crypto.Children = true
+		router.ClearIKE(crypto)
+	case api.ClearISAKMP, api.ClearIKEv2:
+		crypto.Version = 1
+		if c.What == api.ClearIKEv2 {
+			crypto.Version = 2
+		}
+		router.ClearIKE(crypto)
+	case api.ClearCrypto:
+		router.ClearIKE(crypto)
+	default:
 		what := nhrp.Clear{Iface: c.Iface, NBMA: c.NBMA, Static: c.Static}
 		if c.Tunnel.IsValid() {
 			what.Protocol = netip.PrefixFrom(c.Tunnel, 32)
