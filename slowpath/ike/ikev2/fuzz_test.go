@@ -161,22 +161,32 @@ func (s *script) step() {
 // FuzzEngine does things to two engines and what they say to each other. Nothing may panic, and when it is over they come up again, and nothing is left of
 // what was before.
 func FuzzEngine(f *testing.F) {
-	f.Add([]byte{0, 0, 0, 9, 200, 200})
-	f.Add([]byte{0, 0, 0, 9, 200, 20, 0, 1, 0, 1, 1, 1, 0, 1, 0, 9, 10, 4, 0, 2, 1, 2, 0, 9, 100, 100})
-	f.Add([]byte{0, 0, 1, 0, 0, 9, 200, 20, 0, 13, 3, 3, 9, 9, 9, 1, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5})
+	f.Add([]byte{0, 0, 0, 0, 9, 200, 200})
+	f.Add([]byte{1, 0, 0, 0, 9, 200, 20, 0, 1, 0, 1, 1, 1, 0, 1, 0, 9, 10, 4, 0, 2, 1, 2, 0, 9, 100, 100})
+	f.Add([]byte{2, 0, 0, 1, 0, 0, 9, 200, 20, 0, 13, 3, 3, 9, 9, 9, 1, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5})
 	for seed := range uint64(40) {
 		b := make([]byte, 200)
 		_, _ = newChaos(seed).Read(b)
-		f.Add(append([]byte{0, 0, 0, 9, 200, 20}, b...))
+		f.Add(append([]byte{byte(seed), 0, 0, 0, 9, 200, 20}, b...))
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
+	f.Fuzz(func(t *testing.T, what []byte) {
+		mode := byte(0)
+		if len(what) > 0 {
+			mode, what = what[0], what[1:]
+		}
 		w := join(t, 1, func(a, b *ike.Config) { // what one side forgets the other is to find out
 			for _, c := range []*ike.Config{a, b} {
 				c.V2.DPD = ike.Keepalive{Interval: 30 * time.Second}
 				c.InvalidSPIRecovery = true
 			}
+			if mode&1 != 0 {
+				hybrid(a, b)
+			}
+			if mode&2 != 0 {
+				b.V2.Cookies = 1
+			}
 		})
-		s := &script{b: b, w: w}
+		s := &script{b: what, w: w}
 		w.tap = func(_ *node, _ ike.Path, p []byte) bool {
 			if len(s.seen) < 64 {
 				s.seen = append(s.seen, p)

@@ -80,8 +80,12 @@ func TestTenThousandRekeys(t *testing.T) {
 // The same on a wire that loses, doubles and reorders what IKE says, with rekeys that both sides begin at times of their own.
 func TestRekeysOnBadWire(t *testing.T) {
 	n := uint64(0)
-	for seed := range uint64(30) {
-		w := join(t, 700+seed, nil)
+	for seed := range uint64(40) {
+		var set func(a, b *ike.Config)
+		if seed >= 30 {
+			set = hybrid
+		}
+		w := join(t, 700+seed, set)
 		w.a.initiate()
 		w.run(time.Second)
 		w.traffic, w.changed = true, true
@@ -269,14 +273,19 @@ func TestRekeyRefused(t *testing.T) {
 	}
 }
 
-// Both sides rekey a hybrid SA at once: one of the attempts at a time succeeds.
-func TestHybridRekeyAtOnce(t *testing.T) {
-	set := only(ike.V2Proposal{
+// hybrid has both sides do two additional key exchanges, and one of each child's own.
+func hybrid(a, b *ike.Config) {
+	only(ike.V2Proposal{
 		Ciphers: []ike.V2Cipher{{Cipher: suite.CipherAESGCM, KeyBits: 256, ICV: 16}}, PRFs: []suite.Hash{suite.HashSHA256},
 		Groups: []suite.Group{suite.GroupX25519}, Additional: map[int][]suite.Group{1: {suite.GroupMLKEM768}, 2: {suite.GroupMLKEM1024, suite.GroupNone}},
-	})
+	})(a, b)
+	a.Protections[0].PFS, b.Protections[0].PFS = suite.GroupX25519, suite.GroupX25519
+}
+
+// Both sides rekey a hybrid SA at once: one of the attempts at a time succeeds.
+func TestHybridRekeyAtOnce(t *testing.T) {
 	for seed := range uint64(10) {
-		w := join(t, 470+seed, set)
+		w := join(t, 470+seed, hybrid)
 		w.a.initiate()
 		w.run(time.Second)
 		w.wantUp()
