@@ -42,6 +42,7 @@ ip link set lan0 up
 # FRR itself sets no key where it sets the tunnel's source: the kernel's tool does both. The address must be a /32.
 remote= bits=32
 [ "$ROLE" = gre ] && remote="remote $GATEWAY" bits=24
+[ -n "$IPSEC" ] && swan_modules && swan_closed # before the tunnel is there
 ip tunnel add gre1 mode gre key "$KEY" local "$NBMA" $remote ttl 64
 ethtool -K gre1 tx off >/dev/null 2>&1
 ip addr add "$TUNNEL/$bits" dev gre1

@@ -10,7 +10,7 @@ export STRONGSWAN_CONF=/run/strongswan.conf SWANCTL_DIR=/run/swanctl
 
 swan_modules() { # before the first SA: what the kernel asks for later comes too late for it
 	/run/modprobe -a -q esp4 ah4 xfrm_user af_key xfrm4_tunnel xt_policy seqiv echainiv authenc authencesn hmac md5 sha1_generic \
-		sha256_generic sha512_generic des_generic aes_generic cbc ctr gcm ghash-generic crypto_null chacha20poly1305 chacha_generic poly1305_generic
+		sha256_generic sha512_generic des_generic aes_generic cbc ctr gcm ghash-generic crypto_null chacha20poly1305 chacha_generic poly1305_generic || :
 }
 
 swan_write() {
@@ -119,9 +119,8 @@ swan_closed() {
 	done
 }
 
+# swan_up comes after swan_modules and swan_closed.
 swan_up() {
-	swan_modules
-	swan_closed
 	swan_write
 	swan_start
 	swan_load
