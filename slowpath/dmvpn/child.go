@@ -118,6 +118,9 @@ func (m *Machine) associate(c *child, k *ike.Child) error {
 	if t.Cipher != suite.CipherNone {
 		both(false, &k.ESP, cipher, auth)
 	}
+	if len(c.sas) == 0 {
+		return fmt.Errorf("dmvpn: child %d protects nothing", k.ID)
+	}
 	if len(c.sas) == 4 {
 		c.sas[2].Under = c.sas[0].ID
 		c.sas[1], c.sas[2] = c.sas[2], c.sas[1] // inbound first

@@ -89,7 +89,7 @@ func (m *Machine) released(w want) {
 // unname forgets an address that the peer has left, once NHRP does not use it any more.
 func (m *Machine) unname(s *session, addr netip.Addr) {
 	k := slices.Index(s.names, addr)
-	if len(s.names) == 1 || s.active != nil && s.active.spec.Path.Remote.Addr() == addr {
+	if k < 0 || len(s.names) == 1 || s.active != nil && s.active.spec.Path.Remote.Addr() == addr {
 		return
 	}
 	for w := range s.wanted {
