@@ -32,6 +32,7 @@ type engine struct {
 	saCounts    map[fib.SAID]fastpath.SACount
 	counts      map[fib.AdjID]uint64
 	full        bool
+	refuseSAs   bool
 	applies     int
 }
 
@@ -45,7 +46,12 @@ func newEngine() *engine {
 
 func (e *engine) Apply(b *fib.Batch) ([]fib.Refusal, error) {
 	e.applies++
+	var refused []fib.Refusal
 	for _, sa := range b.SAs {
+		if e.refuseSAs {
+			refused = append(refused, fib.Refusal{What: "association", Err: errBroken, SA: sa.ID})
+			continue
+		}
 		sa.CipherKey, sa.AuthKey = slices.Clone(sa.CipherKey), slices.Clone(sa.AuthKey)
 		e.sas[sa.ID] = sa
 	}
@@ -70,7 +76,7 @@ func (e *engine) Apply(b *fib.Batch) ([]fib.Refusal, error) {
 	for _, id := range b.DelSAs {
 		delete(e.sas, id)
 	}
-	return nil, nil
+	return refused, nil
 }
 
 func (e *engine) Inject(in fastpath.Inject) error {
