@@ -5,9 +5,13 @@ import (
 	"encoding/binary"
 )
 
+// AHSize is how long an authentication header with an ICV of so many bytes is, as it is sent. RFC 4302 section 2.6 asks for whole words of 4 bytes
+// in IPv4; Linux sends and takes whole words of 8, which only the SHA-2 algorithms tell apart, and what others take by the length that it says.
+func AHSize(icv int) int { return (AHLen + icv + 7) &^ 7 }
+
 // PutAH writes an authentication header with an empty ICV (RFC 4302 section 2).
 func (t *Transform) PutAH(b []byte, next uint8, seq uint64) {
-	n := AHLen + t.shape.ICV
+	n := AHSize(t.shape.ICV)
 	b[0], b[1], b[2], b[3] = next, byte(n/4-2), 0, 0
 	binary.BigEndian.PutUint32(b[4:], t.spi)
 	binary.BigEndian.PutUint32(b[8:], uint32(seq))
