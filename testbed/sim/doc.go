@@ -11,6 +11,7 @@
 //	linux.go     its box: neighbours, kernel routes, steering
 //	ike.go       its UDP sockets for IKE
 //	node.go      hosts and the internet: IPv4 with forwarding, fragments and ICMP errors
+//	nat.go       a NAT box
 //	stack.go     a host stack: echo replies, reassembly, a record of what came
 //	probe.go     Ping and Trace, and the way that packets take
 //	frame.go     packets as values

@@ -20,6 +20,7 @@ type Node struct {
 	own      map[netip.Addr]bool
 	onLink   map[netip.Addr][]int // ports whose segment has the address
 	stack    stack
+	nat      *nat // of one that hides what is behind it
 }
 
 // segment is what a node has an address on: a link, or several links with a switch between.
@@ -180,6 +181,12 @@ func (nd *Node) switchFrame(at int, b []byte) {
 func (nd *Node) input(seg *segment, b []byte) {
 	ip, fault := packet.ParseIPv4(b)
 	if fault != packet.OK {
+		return
+	}
+	if nd.nat != nil {
+		if nd.nat.translate(seg, ip) && ip.TTL() > 1 {
+			nd.route(seg, ip)
+		}
 		return
 	}
 	dst := addr4(ip.Dst())
