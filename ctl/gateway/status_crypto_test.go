@@ -34,10 +34,10 @@ crypto ipsec profile B
 	if len(c.Policies) != 1 || len(c.TransformSets) != 2 || len(c.Profiles) != 2 {
 		t.Fatalf("%+v", c)
 	}
-	if x := c.TransformSets[0]; x.Name != "old" || x.Transform != (ike.Transform{Cipher: suite.CipherDES, Auth: suite.HashMD5, Require: true}) {
+	if x := c.TransformSets[1]; x.Name != "old" || x.Transform != (ike.Transform{Cipher: suite.CipherDES, Auth: suite.HashMD5, Require: true}) {
 		t.Errorf("%+v", x)
 	}
-	if x := c.TransformSets[1]; x.Transform != (ike.Transform{Cipher: suite.CipherAESGCM, KeyBits: 256, ICV: 16, Tunnel: true, ESN: true}) {
+	if x := c.TransformSets[0]; x.Transform != (ike.Transform{Cipher: suite.CipherAESGCM, KeyBits: 256, ICV: 16, Tunnel: true, ESN: true}) {
 		t.Errorf("%+v", x)
 	}
 	if p := c.Profiles[0]; p.Name != "A" || p.Lifetime != 2*time.Hour || p.Kilobytes != 0 || p.PFS != suite.GroupNone || len(p.TransformSets) != 2 {

@@ -18,7 +18,7 @@ import (
 // Crypto is what the configuration says of IKE and IPsec, as far as commands show it. It holds no secret.
 type Crypto struct {
 	Policies      []ike.V1Policy // by priority
-	TransformSets []TransformSet // in the order of the configuration
+	TransformSets []TransformSet // by name
 	Profiles      []IPsecProfile
 }
 
