@@ -66,6 +66,7 @@ func (k *checker) crypto() {
 	}
 	k.isakmp()
 	k.ikev2()
+	k.contradictions()
 }
 
 func (k *checker) protection(i *Interface) {
@@ -116,9 +117,9 @@ func (k *checker) ipsecProfile(p *IPsecProfile) {
 }
 
 func (k *checker) transformSet(t *TransformSet) {
-	if t.Cipher != "" && t.Cipher != "esp-null" && !t.Authenticated() {
+	if t.Cipher != "" && t.Cipher != "esp-null" && t.Cipher != "esp-ctr" && !t.Authenticated() {
 		k.add(t.Pos, Warning, "esp-no-auth", "add esp-sha256-hmac, or use esp-gcm, on all routers",
-			"transform set %s encrypts with %s and authenticates nothing: packets can be changed unseen", t.Name, t.Cipher)
+			"transform set %s encrypts with %s and AUTHENTICATES NOTHING: whoever is on the way can change packets unseen", t.Name, t.Cipher)
 	}
 	switch {
 	case t.Cipher == "esp-des" || t.Cipher == "esp-3des":
@@ -258,6 +259,7 @@ func (k *checker) ikev2() {
 		}
 	}
 	for _, r := range v.Keyrings {
+		k.ikev2Keys(r)
 		for _, p := range r.Peers {
 			if p.Prefix.IsValid() && p.Prefix.Bits() == 0 {
 				k.add(p.Lines.at(p.Pos, "address"), Warning, "wildcard-key", "use certificates, or a key a peer where spokes do not talk directly",
@@ -300,6 +302,9 @@ func (k *checker) ikev2Proposal(p *IKEv2Proposal) {
 	if aead && plain {
 		k.add(p.Pos, Error, "proposal-mixed", "make two proposals", "IKEv2 proposal %s mixes ciphers that authenticate with others that do not", p.Name)
 	}
+	if slices.Contains(p.Integrity, "md5") || slices.Contains(p.PRF, "md5") {
+		k.add(p.Lines.at(p.Pos, "integrity", "prf"), Warning, "weak-hash", "use sha256", "IKEv2 proposal %s hashes with MD5", p.Name)
+	}
 	for _, g := range p.Groups {
 		if g <= 5 {
 			k.add(p.Lines.at(p.Pos, "group"), Warning, "weak-group", "use 19 or 31", "Diffie-Hellman group %d of IKEv2 proposal %s is weak", g, p.Name)
@@ -331,6 +336,7 @@ func (k *checker) ikev2Profile(p *IKEv2Profile) {
 	if p.Keyring != "" && find(k.c.IKEv2.Keyrings, func(r *IKEv2Keyring) bool { return r.Name == p.Keyring }) == nil {
 		k.undefined(p.Lines.at(p.Pos, "keyring local"), "IKEv2 keyring", p.Keyring, "crypto ikev2 keyring")
 	}
+	k.ikev2Certificates(p)
 	for _, t := range p.Trustpoints {
 		k.needTrustpoint(p.Lines.at(p.Pos, "pki trustpoint"), t.Name)
 	}

@@ -24,6 +24,8 @@ const (
 	protect = "crypto isakmp policy 1\n encryption aes\n authentication pre-share\n group 14\ncrypto isakmp key k address 192.0.2.0 255.255.255.0\n" +
 		"crypto ipsec transform-set t esp-gcm\n mode transport\ncrypto ipsec profile p\n set transform-set t\n"
 	tail = " ip mtu 1400\n ip nhrp network-id 1\n ip nhrp holdtime 400\n tunnel source Ethernet0\n tunnel mode gre multipoint\n tunnel protection ipsec profile p\n"
+	// v2 is an IKEv2 profile without a finding.
+	v2 = "crypto ikev2 keyring k\n peer a\n  address 192.0.2.0 255.255.255.0\n  pre-shared-key x\ncrypto ikev2 profile f\n match identity remote any\n authentication local pre-share\n authentication remote pre-share\n keyring local k\n"
 	// tunnel is a multipoint tunnel without a finding; more lines may follow.
 	tunnel = "interface Tunnel0\n ip address 10.0.0.1 255.255.255.0\n" + tail
 	second = "interface Tunnel1\n ip address 10.0.1.1 255.255.255.0\n ip mtu 1400\n ip nhrp network-id 2\n ip nhrp holdtime 400\n tunnel mode gre multipoint\n"
@@ -110,6 +112,31 @@ var checkCases = []checkCase{
 	{name: "IKEv2", text: "crypto ikev2 proposal a\n encryption aes-gcm-256\n prf sha256\n group 19\ncrypto ikev2 proposal b\n encryption aes-cbc-128\n group 14\ncrypto ikev2 proposal c\n encryption aes-gcm-128 3des\n integrity sha1\n group 2\n" +
 		"crypto ikev2 policy p\n proposal a\n proposal nope\ncrypto ikev2 keyring k\n peer all\n  address 0.0.0.0\n  pre-shared-key x\ncrypto ikev2 profile f\n keyring local nok\n authentication local pre-share\ncrypto ikev2 profile g\n match identity remote any\n authentication local rsa-sig\n authentication remote rsa-sig\n",
 		want: []string{"r1:5 error proposal-incomplete", "r1:8 error proposal-mixed", "r1:9 warning weak-cipher", "r1:11 warning weak-group", "r1:14 error undefined", "r1:17 warning wildcard-key", "r1:19 error profile-incomplete", "r1:20 error undefined", "r1:22 error profile-incomplete"}},
+	{name: "IKEv1 switched off", text: protect + "no crypto isakmp enable\n" + ports + tunnel, want: []string{"r1:0 error isakmp-disabled"}},
+	{name: "IKEv1 algorithms", text: strings.Replace(protect, "esp-gcm\n", "esp-chacha20-poly1305\n esn\n", 1) + ports + tunnel, want: []string{"r1:6 error ikev1-cipher", "r1:7 warning ikev1-esn"}},
+	{name: "AH and ESP with IKEv2", text: v2 + "crypto ipsec transform-set t ah-sha256-hmac esp-aes 256\n mode transport\ncrypto ipsec profile p\n set transform-set t\n set ikev2-profile f\n" + ports + tunnel, want: []string{"r1:10 error ikev2-bundle"}},
+	{name: "AH and ESP with IKEv1", text: strings.Replace(protect, "esp-gcm", "ah-sha256-hmac esp-aes", 1) + ports + tunnel},
+	{name: "CTR without authentication", text: "crypto ipsec transform-set t esp-ctr\n", want: []string{"r1:1 error esp-ctr-no-auth"}},
+	{name: "two IKE profiles", text: v2 + "crypto isakmp profile i\n match identity address 0.0.0.0\ncrypto ipsec transform-set t esp-gcm\ncrypto ipsec profile p\n set transform-set t\n set isakmp-profile i\n set ikev2-profile f\n set security-association replay disable\n",
+		want: []string{"r1:15 warning two-ike-profiles", "r1:17 warning replay-off"}},
+	{name: "shared, but not the IKE profile", text: v2 + protect + ports + strings.Replace(tunnel, "profile p\n", "profile p shared\n", 1) + " tunnel key 1\n" + second + " tunnel source Ethernet0\n tunnel key 2\n tunnel protection ipsec profile p shared ikev2-profile f\n", want: []string{"r1:38 error protection-shared"}},
+	{name: "aggressive mode", text: "crypto isakmp policy 1\n encryption aes\n authentication pre-share\n group 14\ncrypto isakmp policy 2\n encryption aes\n group 19\ncrypto isakmp aggressive-mode disable\ncrypto isakmp profile a\n match identity address 0.0.0.0\n initiate mode aggressive\n",
+		want: []string{"r1:11 warning aggressive-disabled", "r1:11 warning aggressive-psk", "r1:11 warning aggressive-rsa", "r1:11 warning aggressive-group"}},
+	{name: "one of two policies without its key or certificate", text: strings.Replace(protect, "crypto isakmp key", "crypto isakmp policy 2\n encryption aes\n group 14\ncrypto isakmp key", 1) + ports + tunnel, want: []string{"r1:5 warning no-certificate"}},
+	{name: "no certificate of ours", text: "crypto pki trustpoint t\n ca-file c.pem\n" + strings.Replace(protect, " authentication pre-share\n", " authentication rsa-sig\n", 1) + "crypto isakmp profile i\n match identity address 0.0.0.0\n ca trust-point t\n" + ports + tunnel,
+		want: []string{"r1:5 error no-certificate", "r1:14 error no-certificate"}},
+	{name: "certificates and no key", text: "crypto pki trustpoint t\n ca-file c.pem\n certificate-file c.pem\n key-file k.pem\n" + strings.Replace(protect, "crypto isakmp key k address 192.0.2.0 255.255.255.0\n", "crypto isakmp policy 2\n encryption aes\n group 14\n", 1) + ports + tunnel,
+		want: []string{"r1:7 warning no-key"}},
+	{name: "a name of a certificate without certificates", text: "crypto isakmp identity dn\ncrypto isakmp policy 1\n encryption aes\n authentication pre-share\n group 14\n", want: []string{"r1:1 warning identity-dn"}},
+	{name: "keys of host names", text: "ip host a.example 192.0.2.9\ncrypto isakmp key k hostname a.example\ncrypto isakmp key k hostname b.example\n", want: []string{"r1:3 warning hostname-key"}},
+	{name: "a spoke that never begins", text: strings.Replace(protect, " set transform-set t\n", " set transform-set t\n responder-only\n", 1) + ports + tunnel + " ip nhrp nhs 10.0.0.9 nbma 192.0.2.9\n", want: []string{"r1:20 warning responder-only"}},
+	{name: "a hub that never begins", text: strings.Replace(protect, " set transform-set t\n", " set transform-set t\n responder-only\n", 1) + ports + tunnel},
+	{name: "IKEv2 keys of nobody", text: "crypto ikev2 keyring k\n peer a\n  address 192.0.2.9\n peer b\n  pre-shared-key x\n", want: []string{"r1:2 error peer-no-key", "r1:4 error peer-nobody"}},
+	{name: "IKEv2 without a certificate of ours", text: "crypto pki trustpoint t\n ca-file c.pem\ncrypto pki trustpoint u\n ca-file c.pem\n certificate-file c.pem\n key-file k.pem\ncrypto ikev2 profile f\n match identity remote any\n authentication local ecdsa-sig\n authentication remote rsa-sig\n pki trustpoint t\n pki trustpoint u verify\n" +
+		"crypto ikev2 profile g\n match identity remote any\n authentication local rsa-sig\n authentication remote rsa-sig\n pki trustpoint u sign\n pki trustpoint t verify\n", want: []string{"r1:9 error no-certificate"}},
+	{name: "IKEv2 with MD5", text: "crypto ikev2 proposal a\n encryption aes-cbc-256\n integrity md5\n group 19\n", want: []string{"r1:3 warning weak-hash"}},
+	{name: "refused of IKE", text: "crypto isakmp policy 1\n authentication rsa-encr\n authentication ecdsa-sig\ncrypto isakmp peer address 192.0.2.9\n set aggressive-mode password x\ncrypto ikev2 http-url cert\nno crypto ikev2 http-url cert\ncrypto key generate rsa modulus 2048\ncrypto map m 10 ipsec-manual\n set session-key inbound esp 256 cipher ab\nno crypto isakmp default policy\ncrypto ipsec transform-set t esp-aes comp-lzs\ncrypto isakmp client configuration group g\n key x\n",
+		want: []string{"r1:2 error refused", "r1:3 error refused", "r1:4 error refused", "r1:6 error refused", "r1:8 error refused", "r1:9 error refused", "r1:12 error refused", "r1:13 error refused"}},
 	{name: "key encrypted elsewhere", text: "crypto isakmp key 6 abc address 10.0.0.1\nkey chain k\n key 1\n  key-string 7 0822\n", want: []string{"r1:1 error encrypted-key", "r1:4 error encrypted-key"}},
 
 	{name: "EIGRP over a slow tunnel", text: protect + ports + tunnel + " ip nhrp map multicast dynamic\n no ip split-horizon eigrp 1\nrouter eigrp 1\n network 10.0.0.0 0.0.0.255\n", want: []string{"r1:12 warning eigrp-bandwidth"}},

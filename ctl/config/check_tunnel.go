@@ -139,6 +139,8 @@ func (k *checker) sharedProtection(a, b *Interface) {
 	case pa.Profile != pb.Profile:
 		k.add(pos, Error, "protection-shared", "use one profile, with `shared`, on both",
 			"%s and %s share their source, but not their IPsec profile", a.Name, b.Name)
+	case k.c.IKEv2ProfileOf(&a.Tunnel) != k.c.IKEv2ProfileOf(&b.Tunnel) || pa.ISAKMPProfile != pb.ISAKMPProfile:
+		k.add(pos, Error, "protection-shared", "name the same IKE profile on both", "%s and %s share their source and IPsec profile, but not their IKE profile", a.Name, b.Name)
 	case !pa.Shared || !pb.Shared:
 		k.add(pos, Error, "protection-shared", "write `tunnel protection ipsec profile "+pb.Profile+" shared` on both",
 			"%s and %s share their source and IPsec profile without `shared`", a.Name, b.Name)

@@ -21,7 +21,12 @@ func cryptoCommands() []*spec {
 		}),
 		not("crypto pki certificate chain <name>", "Certificates in the configuration", "certificates are read from PEM files",
 			"name them under `crypto pki trustpoint`: ca-file, certificate-file, key-file").enters(swallow),
-		not("crypto map <text:line>", "Crypto map", "what is encrypted is chosen by tunnel, not by access list",
+		not("crypto isakmp peer <text:line>", "Aggressive mode with one peer", "it stands for one address, and DMVPN peers come and go",
+			"use `crypto isakmp profile` with `initiate mode aggressive`").enters(swallow),
+		not("crypto isakmp client <text:line>", "Remote access", "nave serves no remote-access clients", "remove the line").enters(swallow),
+		not("crypto ikev2 http-url cert", "Certificates by hash and URL", "nave fetches nothing that a peer names", "certificates are sent whole; remove the line"),
+		not("crypto key <text:line>", "Key pairs", "keys are made outside, and read from PEM files", "make one with openssl, and name it under `crypto pki trustpoint`: key-file"),
+		not("crypto map <text:line>", "Crypto map", "what is encrypted is chosen by tunnel, not by access list, and keys come from IKE, not by hand",
 			"use `crypto ipsec profile` and `tunnel protection ipsec profile` on a tunnel").enters(swallow),
 		not("crypto dynamic-map <text:line>", "Crypto map template", "what is encrypted is chosen by tunnel, not by access list",
 			"use `crypto ipsec profile` and `tunnel protection ipsec profile` on a tunnel").enters(swallow),
@@ -151,9 +156,13 @@ func isakmpPolicyCommands() []*spec {
 				p.Hash = x.OneOf("sha", "md5", "sha256", "sha384", "sha512")
 			}
 		}).def("sha"),
-		on("authentication ~ {pre-share|rsa-sig|rsa-encr}", "How peers prove who they are", func(x *ctx, p *ISAKMPPolicy) {
+		on("authentication ~ {pre-share|rsa-sig|rsa-encr|ecdsa-sig}", "How peers prove who they are", func(x *ctx, p *ISAKMPPolicy) {
 			if x.has("rsa-encr") {
 				x.report(Error, "refused", "authentication by RSA encryption is not supported", "use pre-share or rsa-sig")
+				return
+			}
+			if x.has("ecdsa-sig") {
+				x.report(Error, "refused", "ECDSA signatures are not supported with IKEv1", "use rsa-sig here, or IKEv2")
 				return
 			}
 			p.Authentication = ""

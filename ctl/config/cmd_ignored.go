@@ -68,6 +68,8 @@ func softwareCommands() []*spec {
 		nop("multilink bundle-name ~ <text:line>", "Multilink"),
 		nop("mmi {polling-interval|auto-configure|pvc|snmp-timeout} ~ [<value:0-65535>]", "Modem management"),
 		nop("crypto isakmp invalid-spi", "Reaction to an unknown SPI"),
+		nop("crypto isakmp default policy", "Policies that are there without being configured; nave has none"),
+		nop("crypto ipsec default transform-set", "Transform set that is there without being configured; nave has none"),
 		nop("crypto isakmp xauth timeout ~ <seconds:5-90>", "Extended authentication"),
 		nop("crypto isakmp diagnose error ~ [<count:1-65535>]", "Diagnosis of errors"),
 		nop("crypto logging {session|ikev2|ezvpn}", "Messages about sessions; nave logs them anyway"),
