@@ -223,6 +223,23 @@ type strange struct{}
 
 func (strange) About() string { return "strange" }
 
+// The phase of IKEv1 that failed is told by how far the peer came.
+func TestModeFailure(t *testing.T) {
+	id := ike.Identity{Kind: ike.IDIPv4, Value: "198.51.100.1"}
+	for _, c := range []struct {
+		l    ike.Log
+		want string
+	}{
+		{ike.Log{Why: ike.WhyNoProposal}, "Main"}, {ike.Log{Why: ike.WhyNoProposal, SA: 1}, "Main"}, {ike.Log{Why: ike.WhyNoProposal, SA: 1, Peer: id}, "Quick"},
+		{ike.Log{Why: ike.WhyTimeout, SA: 1}, "Main"}, {ike.Log{Why: ike.WhyIdentity, SA: 1, Peer: id}, "Main"}, {ike.Log{Why: ike.WhySelectors}, "Quick"}, {ike.Log{Why: ike.WhyTimeout, Child: 1}, "Quick"},
+	} {
+		c.l.Kind, c.l.Version, c.l.Path = ike.LogFailed, 1, path("192.0.2.7:500", "198.51.100.1:500")
+		if text, _ := Log(c.l); !strings.HasPrefix(text, "%CRYPTO-6-IKMP_MODE_FAILURE: Processing of "+c.want+" mode failed with peer at 198.51.100.1: ") {
+			t.Errorf("%+v: %s, want %s mode", c.l, text, c.want)
+		}
+	}
+}
+
 // The guide's own lines for crypto sockets.
 func TestSocketLog(t *testing.T) {
 	for kind, want := range map[dmvpn.LogKind]string{

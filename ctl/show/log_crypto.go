@@ -175,7 +175,9 @@ func logFailed(l *ike.Log) (string, int) {
 		return message("CRYPTO", severityNotice, "IKMP_INVAL_CERT", "Certificate received from %s is bad: %s", peer.Addr(), why)
 	}
 	phase := "Main"
-	if l.Child != 0 || l.SA != 0 && l.Peer.Kind != ike.IDNone {
+	switch {
+	case l.Why == ike.WhyIdentity || l.Why == ike.WhyNoKey: // the peer has only just said who it is
+	case l.Why == ike.WhySelectors || l.Child != 0 || l.SA != 0 && l.Peer.Kind != ike.IDNone:
 		phase = "Quick" // the peer has shown who it is: phase 1 is over
 	}
 	return message("CRYPTO", severityInfo, "IKMP_MODE_FAILURE", "Processing of %s mode failed with peer at %s: %s", phase, peer.Addr(), why)
@@ -188,6 +190,8 @@ func logRejected(l *ike.Log) (string, int) {
 		return message(facility(l), severityWarning, "IKMP_BAD_MESSAGE", "IKE message from %s failed its sanity check or is malformed: %s", peer.Addr(), why)
 	case l.Version == 2:
 		return message("IKEV2", severityWarning, "MSG_REJECTED", "A message from %s was rejected: %s", peer, why)
+	case l.SA == 0 && l.Why != ike.WhyNone: // an offer that nobody takes
+		return message("CRYPTO", severityInfo, "IKMP_MODE_FAILURE", "Processing of Main mode failed with peer at %s: %s", peer.Addr(), why)
 	case l.SA == 0:
 		return message("CRYPTO", severityWarning, "IKMP_NO_SA", "IKE message from %s has no SA and is not an initialization offer: %s", peer.Addr(), why)
 	}

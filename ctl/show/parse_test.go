@@ -142,6 +142,11 @@ func asJSON[T any](t *testing.T, s *Status, what string) (v T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return decoded[T](t, what, b)
+}
+
+func decoded[T any](t *testing.T, what string, b []byte) (v T) {
+	t.Helper()
 	if err := json.Unmarshal(b, &v); err != nil {
 		t.Fatalf("show %s --json: %v\n%s", what, err, b)
 	}
