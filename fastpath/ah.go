@@ -19,7 +19,7 @@ func (w *Worker) ahOpen(p *pkt) verdict {
 	if s == nil {
 		return v
 	}
-	// To 4 bytes or to 8: see sa.AHSize.
+	// Some align the header to 8 bytes in IPv4 too.
 	n, least := (int(ah[1])+2)*4, sa.AHLen+t.Shape().ICV
 	addr, _ := s.Remote()
 	switch {

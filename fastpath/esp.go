@@ -181,9 +181,8 @@ func (w *Worker) espSeal(p *pkt, q *queue, a *table.Adj, id uint32, n int, tos u
 		next = packet.ProtoESP
 	}
 	if ta != nil {
-		n := sa.AHSize(ta.Shape().ICV)
-		s -= n
-		size += n
+		s -= sa.AHLen + ta.Shape().ICV
+		size += sa.AHLen + ta.Shape().ICV
 		ta.PutAH(p.chunk[s:], next, seqAH)
 	}
 	return w.pushOuter(p, q, a, s, size, tos, df, ta, seqAH)

@@ -115,7 +115,7 @@ func TestAHFaults(t *testing.T) {
 		{"source", SAWrongPeer, func(b []byte) []byte { b[packet.EthernetLen+15]++; return fix(b) }},
 		{"reserved", SAAuth, func(b []byte) []byte { b[at+3]++; return b }},
 		{"next header", SAAuth, func(b []byte) []byte { b[at]++; return b }},
-		{"length", AHLength, func(b []byte) []byte { b[at+1] -= 2; return b }},
+		{"length", AHLength, func(b []byte) []byte { b[at+1]--; return b }},
 		{"SPI", SAUnknownSPI, func(b []byte) []byte { b[at+7] ^= 0x80; return b }},
 		{"short", AHShort, func(b []byte) []byte {
 			b = b[:at+11]

@@ -5,13 +5,10 @@ import (
 	"encoding/binary"
 )
 
-// AHSize is how long an authentication header with an ICV of so many bytes is, as it is sent. RFC 4302 section 2.6 asks for whole words of 4 bytes
-// in IPv4; Linux sends and takes whole words of 8, which only the SHA-2 algorithms tell apart, and what others take by the length that it says.
-func AHSize(icv int) int { return (AHLen + icv + 7) &^ 7 }
-
-// PutAH writes an authentication header with an empty ICV (RFC 4302 section 2).
+// PutAH writes an authentication header with an empty ICV (RFC 4302 section 2). It is in whole words of 4 bytes, as section 2.6 has it for IPv4:
+// strongSwan has Linux take those of IPv4 so (XFRM_STATE_ALIGN4), and with SHA-2 drop one in words of 8.
 func (t *Transform) PutAH(b []byte, next uint8, seq uint64) {
-	n := AHSize(t.shape.ICV)
+	n := AHLen + t.shape.ICV
 	b[0], b[1], b[2], b[3] = next, byte(n/4-2), 0, 0
 	binary.BigEndian.PutUint32(b[4:], t.spi)
 	binary.BigEndian.PutUint32(b[8:], uint32(seq))

@@ -121,7 +121,7 @@ func (s *SA) Unmark(m uint32) { s.Marks.And(^m) }
 func (s *SA) Extra() int {
 	n := 8 + int(s.IV) + int(s.ICV)
 	if s.Is(SAAH) {
-		n = (12 + int(s.ICV) + 7) &^ 7 // aligned as it is sent
+		n = 12 + int(s.ICV)
 	}
 	if s.Is(SATunnel) {
 		n += 20
