@@ -19,6 +19,8 @@ import (
 type linux struct {
 	g    *Gateway
 	lost atomic.Uint64 // punts and packets of the host that found their queue full
+	// routes counts what Routes was told, so that an older wish is not tried again.
+	routes atomic.Uint64
 
 	mu    sync.Mutex
 	queue []func() // none is lost: what is wanted of neighbours and routes is said once
@@ -99,11 +101,30 @@ func (l *linux) Routes(_ fib.VRF, routes []rib.Route) {
 		}
 		want = append(want, k)
 	}
-	l.do(func() {
-		if err := l.g.host.SetRoutes(want); err != nil {
-			l.g.opt.Log.Warn("routes for the box's own programs", "error", err)
-		}
-	})
+	n := l.routes.Add(1)
+	l.do(func() { l.setRoutes(n, want, routeTries) })
+}
+
+// A gateway may be on a link that the kernel has no address of yet: what it refuses is tried again, so many times.
+const (
+	routeTries = 10
+	routeRetry = time.Second
+)
+
+// setRoutes writes the routes of the n-th change, unless another followed.
+func (l *linux) setRoutes(n uint64, want []host.Route, tries int) {
+	if l.routes.Load() != n {
+		return
+	}
+	err := l.g.host.SetRoutes(want)
+	switch {
+	case err == nil:
+	case tries > 1:
+		l.g.opt.Log.Debug("routes for the box's own programs, tried again", "error", err)
+		time.AfterFunc(routeRetry, func() { l.do(func() { l.setRoutes(n, want, tries-1) }) })
+	default:
+		l.g.opt.Log.Warn("routes for the box's own programs", "error", err)
+	}
 }
 
 // Log passes on what the protocols report.
