@@ -33,6 +33,7 @@ type child struct {
 	activated time.Time
 	oldSince  time.Time
 	heard     time.Time
+	start     timer
 	age       timer
 	burial    timer
 	dpd       timer
@@ -85,6 +86,7 @@ func (c *child) activate() {
 		return
 	}
 	e := c.e
+	e.timers.stop(&c.start)
 	c.state, c.activated = childActive, e.now
 	e.emit(ike.Activate{Child: c.ID})
 	e.stats.ChildrenMade++
@@ -179,7 +181,7 @@ func (c *child) end(why ike.Why) {
 		return
 	}
 	delete(e.children, c.ID)
-	for _, t := range []*timer{&c.age, &c.burial, &c.dpd, &c.keepalive} {
+	for _, t := range []*timer{&c.start, &c.age, &c.burial, &c.dpd, &c.keepalive} {
 		e.timers.stop(t)
 	}
 	e.emit(ike.Remove{Child: c.ID, Why: why})

@@ -2,6 +2,7 @@ package ikev1
 
 import (
 	"bytes"
+	"time"
 
 	"nave/slowpath/ike"
 )
@@ -42,17 +43,27 @@ func (c *child) retire(tie bool) {
 	if w := c.peer.want(c.Protection, c.Path.Remote, c); w != nil && w.quick == nil {
 		w.drop()
 	}
-	e.after(&c.burial, grace, c.bury)
+	e.after(&c.burial, c.least(), c.bury)
 }
+
+// least is how long an old child stays in any case. Of two made at once both sides know which goes, so who made that one does not wait:
+// a peer of another make may go on by it.
+func (c *child) least() time.Duration {
+	switch {
+	case c.lostTie && c.Initiator:
+		return tieGrace
+	case c.Initiator:
+		return grace
+	}
+	return graceMost
+}
+
+const tieGrace = 3 * time.Second
 
 // bury takes an old child away once nothing comes by it any more. Who made it does so first, and tells the peer.
 func (c *child) bury() {
 	e := c.e
-	least := grace
-	if !c.Initiator {
-		least = graceMost
-	}
-	since := e.now.Sub(c.oldSince)
+	least, since := c.least(), e.now.Sub(c.oldSince)
 	if since < least {
 		e.after(&c.burial, least-since, c.bury)
 		return

@@ -77,7 +77,7 @@ func (h *half) child(p *ike.Protection, g *suggestion, m terms, gxy []byte) ike.
 	if t.Cipher != suite.CipherNone {
 		cipher, auth := 0, 0
 		if t.Cipher != suite.CipherNull {
-			cipher, _ = suite.KeyLen(t.Cipher, t.KeyBits) // what was agreed is possible
+			cipher, _ = suite.KeyLen(t.Cipher, t.KeyBits) // what was agreed is a transform set of ours
 		}
 		if t.Auth != suite.HashNone {
 			auth = t.Auth.KeyLen()
@@ -148,6 +148,11 @@ type quickInitiator struct {
 func (s *sa) startQuick(w *want, p *ike.Protection) {
 	t := &quickInitiator{half: half{s: s, ni: s.e.nonce(), born: s.e.now}, w: w, p: p, terms: termsOf(p)}
 	t.sets = slices.DeleteFunc(slices.Clone(p.Transforms), func(t ike.Transform) bool { return !possible(t) })
+	for i := range t.sets {
+		if set := &t.sets[i]; keyed(set.Cipher) && set.KeyBits == 0 {
+			set.KeyBits = 128
+		}
+	}
 	if len(t.sets) == 0 {
 		w.fail(ike.WhyPolicy, 0, "no transform set that IKEv1 can negotiate")
 		return
@@ -209,9 +214,12 @@ func (t *quickInitiator) process(x *exchange, m *message) *fault {
 	x.sendSealed([]ikemsg.Payload{{Type: ikev1msg.PayloadHash, Body: s.keys.hash3(x.id, t.ni, t.nr)}})
 	x.finish()
 	t.w.done()
-	c.activate()
+	s.e.after(&c.start, startAfter, c.activate)
 	return nil
 }
+
+// startAfter is how long the third message, by which the peer puts its SAs in place, is given before packets follow it.
+const startAfter = 100 * time.Millisecond
 
 // answer reads what the peer has chosen.
 func (t *quickInitiator) answer(m *message) (*suggestion, []byte, *fault) {

@@ -59,10 +59,10 @@ func (e *Engine) initiate(ev ike.Initiate) {
 	w.pursue()
 }
 
-// child is one of a protection with a peer that is not on its way out; nil: there is none.
+// child is one of a protection with a peer that is in use, or about to be, and not on its way out; nil: there is none.
 func (p *peer) child(protection uint32, remote netip.AddrPort) *child {
 	for _, c := range p.children {
-		if c.Protection == protection && sameRemote(c.Path.Remote, remote) && c.state == childActive && !c.old {
+		if c.Protection == protection && sameRemote(c.Path.Remote, remote) && (c.state == childActive || c.Initiator) && !c.old {
 			return c
 		}
 	}
