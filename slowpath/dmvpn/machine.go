@@ -260,15 +260,6 @@ func (m *Machine) IdentityOf(id fib.SAID) string {
 	return ""
 }
 
-// ChildOf is the child that an association belongs to.
-func (m *Machine) ChildOf(id fib.SAID) (ike.ChildID, bool) {
-	c := m.bySA[id]
-	if c == nil {
-		return 0, false
-	}
-	return c.id, true
-}
-
 // Quoted is what an ICMP error says of a packet that we sent.
 type Quoted struct {
 	VRF           uint16

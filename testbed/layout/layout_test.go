@@ -161,7 +161,7 @@ func TestUnsafe(t *testing.T) {
 
 // The protocols have no clock, no socket and no goroutine: time is an argument.
 func TestStepFunctions(t *testing.T) {
-	for _, path := range []string{"slowpath", "slowpath/nhrp", "slowpath/nhrp/nhrpmsg", "slowpath/rib", "slowpath/reassembly", "slowpath/icmp", "slowpath/punt"} {
+	for _, path := range []string{"slowpath", "slowpath/dmvpn", "slowpath/ike", "slowpath/ike/ikev1", "slowpath/ike/ikev2", "slowpath/nhrp", "slowpath/nhrp/nhrpmsg", "slowpath/rib", "slowpath/reassembly", "slowpath/icmp", "slowpath/punt"} {
 		p := list(t)[path]
 		for _, bad := range []string{"net", "os", "sync", "context"} {
 			if slices.Contains(p.Imports, bad) {
