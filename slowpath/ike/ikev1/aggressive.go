@@ -60,8 +60,8 @@ func (t *aggressiveInitiator) process(x *exchange, m *message) *fault {
 	x.accept(m)
 	s.named(m.head.Responder)
 	x.iv = s.keys.firstIV(p.gxi, p.gxr)
-	detections := s.detections()
 	s.float()
+	detections := s.detections() // of the ports that the message goes by
 	s.state = agAuth
 	x.sendSealed(slices.Concat(proof, detections, s.contact()))
 	s.keys.iv = x.iv
@@ -172,7 +172,9 @@ func (t *aggressiveResponder) process(x *exchange, m *message) *fault {
 		iv = m.next
 	}
 	s.detect(m)
-	s.noteContact(m)
+	if m.encrypted { // in clear no hash covers it
+		s.noteContact(m)
+	}
 	s.follow(m.path)
 	x.sent = nil // nothing follows the third message
 	s.keys.iv = iv

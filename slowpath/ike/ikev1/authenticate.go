@@ -224,6 +224,7 @@ func (s *sa) prove(m *message, id ike.Identity, hash []byte) *fault {
 	if len(chain) == 0 {
 		return faultf(ike.WhyCertificate, ikev1msg.NotifyAuthenticationFailed, "%s sent no certificate", id)
 	}
+	s.p1.chain = chain
 	if err := ike.VerifyV1(chain[0], hash, sig); err != nil {
 		return faultf(ike.WhyAuthentication, ikev1msg.NotifyAuthenticationFailed, "the signature of %s: %v", id, err)
 	}
@@ -250,6 +251,9 @@ func (s *sa) welcome(id ike.Identity) *fault {
 		p := &s.e.cfg.V1.Profiles[i]
 		if p.LocalAddr.IsValid() && p.LocalAddr != s.path.Local.Addr() || !s.matches(p, id) {
 			continue
+		}
+		if s.policy.RSA && p.Trustpoint != "" && ike.VerifyPeer(s.e.trustpoints(p.Name), s.p1.chain[0], s.p1.chain[1:], id, s.e.now) != nil {
+			continue // whom this profile trusts has not vouched for the peer
 		}
 		if s.policy.RSA || len(p.Keyrings) == 0 || slices.Contains(p.Keyrings, s.p1.keyring) {
 			s.profile = p.Name

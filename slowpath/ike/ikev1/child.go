@@ -130,7 +130,7 @@ func (c *child) aged() {
 // rekey wants another child in the place of this one.
 func (c *child) rekey() {
 	p := c.e.cfg.Protection(c.Protection)
-	if c.state != childActive || c.old || p == nil || c.peer.want(c.Protection, c.Path.Remote, c) != nil {
+	if c.state != childActive || c.old || p == nil || p.ResponderOnly || c.peer.want(c.Protection, c.Path.Remote, c) != nil {
 		return
 	}
 	w := &want{

@@ -15,7 +15,7 @@ func (e *Engine) Configure(now time.Time, c *ike.Config) []ike.Effect {
 	cfg := *c
 	e.cfg = &cfg
 	for _, c := range e.childList() {
-		if e.cfg.V1.Disabled || e.cfg.Protection(c.Protection) == nil {
+		if e.cfg.V1.Disabled || !e.permits(c) {
 			e.letGo(c, ike.WhyCleared)
 		}
 	}
@@ -36,6 +36,19 @@ func (e *Engine) Configure(now time.Time, c *ike.Config) []ike.Effect {
 		}
 	}
 	return e.end()
+}
+
+// permits tells whether a child is still one that its protection would make. What authenticated the peer is not looked at again before the
+// IKE SA is made anew.
+func (e *Engine) permits(c *child) bool {
+	p := e.cfg.Protection(c.Protection)
+	return p != nil && p.Version != 2 && p.VRF == c.Path.VRF && p.Local == c.Path.Local.Addr() && (!p.Remote.IsValid() || p.Remote == c.Path.Remote.Addr()) &&
+		permitted(p, c.Peer, c.Path)
+}
+
+// permitted tells whether a protection is for a peer (`set identity`).
+func permitted(p *ike.Protection, id ike.Identity, path ike.Path) bool {
+	return len(p.Peers) == 0 || slices.ContainsFunc(p.Peers, func(m ike.Match) bool { return m.Matches(id, path.Remote.Addr(), path.VRF) })
 }
 
 // serves tells whether any tunnel has the address that an SA is with.

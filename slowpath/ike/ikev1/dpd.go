@@ -65,6 +65,9 @@ func (s *sa) watch() {
 // look asks the peer if nothing was heard for too long, or always where that is configured.
 func (s *sa) look() {
 	k := s.e.keepalive(s.profile)
+	if k.Interval <= 0 {
+		return // not configured any more
+	}
 	if !k.Periodic && s.e.now.Sub(s.dpd.heard) < k.Interval {
 		s.watch()
 		return
@@ -174,7 +177,11 @@ func (c *child) watchOrphan() {
 			return
 		}
 		e.after(&c.dpd, orphanWait, func() {
-			if c.sa == nil && !c.heard.After(last) {
+			switch {
+			case c.sa != nil:
+			case c.heard.After(last):
+				c.watchOrphan()
+			default:
 				e.stats.DeadPeers++
 				c.end(ike.WhyDeadPeer)
 			}

@@ -192,36 +192,20 @@ func (s *sa) open(kind uint8, id uint32, t task) *exchange {
 	return x
 }
 
-// usedIDs are the message ids that were used last, the eldest being overwritten.
-type usedIDs struct {
-	ids  []uint32
-	next int
-}
-
-const (
-	usedQuick = 1024 // of quick modes; a rekey takes one or two
-	usedOther = 256  // of other exchanges: those that have an effect when they are replayed have sequence numbers beside
-)
-
-func (u *usedIDs) add(id uint32, most int) {
-	if len(u.ids) < most {
-		u.ids = append(u.ids, id)
-		return
-	}
-	u.ids[u.next] = id
-	u.next = (u.next + 1) % most
-}
+// usedMost is how many message ids an SA may use. All are remembered, as a message that is heard twice might have an effect twice; then
+// another SA takes its place.
+const usedMost = 16384
 
 // used tells whether a message id was used on the SA.
 func (s *sa) used(id uint32) bool {
-	return slices.Contains(s.usedQuick.ids, id) || slices.Contains(s.usedOther.ids, id)
+	_, used := s.ids[id]
+	return used
 }
 
 // use notes that a message id is used.
-func (s *sa) use(kind uint8, id uint32) {
-	if kind == ikev1msg.QuickMode {
-		s.usedQuick.add(id, usedQuick)
-		return
+func (s *sa) use(id uint32) {
+	s.ids[id] = struct{}{}
+	if len(s.ids) == usedMost && s.state == established && !s.retired {
+		s.e.after(&s.life, 0, s.aged)
 	}
-	s.usedOther.add(id, usedOther)
 }

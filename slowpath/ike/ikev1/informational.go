@@ -16,7 +16,7 @@ func (s *sa) inform(list []ikemsg.Payload) {
 		return
 	}
 	x := s.begin(ikev1msg.Informational, nil)
-	s.use(ikev1msg.Informational, x.id)
+	s.use(x.id)
 	x.sendHashed(nil, list)
 	x.forget()
 }
@@ -44,6 +44,9 @@ func (s *sa) sayFarewell() {
 
 // informational takes an authentic informational message in.
 func (e *Engine) informational(s *sa, m *message) *fault {
+	if s.nat.Peer {
+		s.moveTo(m.path)
+	}
 	for _, body := range m.all(ikev1msg.PayloadNotify) {
 		n, err := ikev1msg.ParseNotify(body)
 		if err != nil {
@@ -61,7 +64,6 @@ func (e *Engine) informational(s *sa, m *message) *fault {
 		}
 		deletes = append(deletes, d)
 	}
-	s.moveTo(m.path)
 	// Children first: their end is said on the SA that may end behind them.
 	for _, d := range deletes {
 		if d.Protocol != ikev1msg.ProtoISAKMP && d.Size == 4 {

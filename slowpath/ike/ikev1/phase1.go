@@ -2,6 +2,7 @@ package ikev1
 
 import (
 	"crypto/sha256"
+	"crypto/x509"
 
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/ikemsg"
@@ -19,8 +20,9 @@ type phase1 struct {
 	idi, idr []byte // IDii_b, IDir_b
 	psk      ike.Secret
 	keyring  string
-	point    *ike.Trustpoint // that we sign by
-	contact  bool            // the peer says that this is its first SA with us
+	point    *ike.Trustpoint     // that we sign by
+	chain    []*x509.Certificate // the peer's
+	contact  bool                // the peer says that this is its first SA with us
 	// why it will have failed when its time is over, and whether that was logged.
 	why    ike.Why
 	code   uint16

@@ -119,9 +119,12 @@ func termsOf(p *ike.Protection) terms {
 func (t *terms) shorten(seconds, kilobytes uint64) {
 	t.life = shorter(t.life, seconds)
 	if kilobytes != 0 && (t.kilobytes == 0 || kilobytes < t.kilobytes) {
-		t.kilobytes = kilobytes
+		t.kilobytes = max(kilobytes, fewestKilobytes)
 	}
 }
+
+// fewestKilobytes is what a peer can talk us down to: less would be rekeyed without end.
+const fewestKilobytes = 1000
 
 // attrs are the attributes of a transform.
 func (s *sa) attrs(t ike.Transform, m terms, esp bool) []ikev1msg.Attr {

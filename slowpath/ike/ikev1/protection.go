@@ -18,7 +18,7 @@ func (s *sa) protections() []*ike.Protection {
 		case p.Version == 2 || p.VRF != s.path.VRF || p.Local != s.path.Local.Addr():
 		case p.Remote.IsValid() && p.Remote != s.path.Remote.Addr():
 		case p.ISAKMPProfile != "" && p.ISAKMPProfile != s.profile:
-		case len(p.Peers) > 0 && !slices.ContainsFunc(p.Peers, func(m ike.Match) bool { return m.Matches(s.other, s.path.Remote.Addr(), s.path.VRF) }):
+		case !permitted(p, s.other, s.path):
 		default:
 			list = append(list, p)
 		}

@@ -175,7 +175,7 @@ func (s *sa) startQuick(w *want, p *ike.Protection) {
 	}
 	list = append(list, ikemsg.Payload{Type: ikev1msg.PayloadID, Body: t.idi}, ikemsg.Payload{Type: ikev1msg.PayloadID, Body: t.idr})
 	x := s.begin(ikev1msg.QuickMode, t)
-	s.use(ikev1msg.QuickMode, x.id)
+	s.use(x.id)
 	w.quick, w.sa = x, s
 	x.sendHashed(nil, append(list, s.originals(true)...))
 	x.expect()
@@ -281,7 +281,13 @@ func sameHost(a, b []byte) bool {
 // timeout ends the SA: it may be that the peer has lost it. What waits for the child tries again on another one.
 func (t *quickInitiator) timeout(*exchange) { t.s.end(ike.WhyTimeout, false) }
 
-func (t *quickInitiator) abort(*exchange, ike.Why) { t.give() }
+// abort has the want try again: it may not be with the SA's peer any more, where that looks for those who wait.
+func (t *quickInitiator) abort(x *exchange, why ike.Why) {
+	t.give()
+	if t.w.quick == x {
+		t.w.lost(why)
+	}
+}
 
 // refused takes in that the peer does not want the child.
 func (t *quickInitiator) refused(x *exchange, code uint16) {

@@ -18,6 +18,9 @@ type quickResponder struct {
 
 // answerQuick takes the first message of a peer's quick mode in, which is authentic.
 func (e *Engine) answerQuick(s *sa, m *message) *fault {
+	if s.nat.Peer {
+		s.moveTo(m.path)
+	}
 	open := 0
 	for _, x := range s.exchanges {
 		if x.kind == ikev1msg.QuickMode && x.task != nil {
@@ -132,7 +135,6 @@ func (t *quickResponder) respond(m *message, a asking) *fault {
 	x := s.open(ikev1msg.QuickMode, m.head.MessageID, t)
 	x.accept(m)
 	t.c = &child{born: t.born, tie: t.tie(), exchange: x}
-	s.follow(m.path)
 	e.install(s, t.c, made)
 	x.sendHashed(t.ni, list)
 	x.expect() // the third message may be lost: its sender hears of that by the second one only

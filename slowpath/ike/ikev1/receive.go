@@ -172,7 +172,7 @@ func (e *Engine) phase2Message(s *sa, m *message) *fault {
 
 // opened takes the first message of an exchange of phase 2 in, which is authentic and new.
 func (e *Engine) opened(s *sa, m *message) *fault {
-	s.use(m.head.Exchange, m.head.MessageID)
+	s.use(m.head.MessageID)
 	s.alive()
 	switch m.head.Exchange {
 	case ikev1msg.Informational:

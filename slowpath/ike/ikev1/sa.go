@@ -57,8 +57,7 @@ type sa struct {
 	p1        *phase1 // nil once it is established
 	first     *exchange
 	exchanges map[uint32]*exchange // of phase 2
-	usedQuick usedIDs
-	usedOther usedIDs
+	ids       map[uint32]struct{}  // of phase 2, that were used
 	fragments *fragments
 	firstKey  firstKey
 
@@ -79,7 +78,7 @@ type sa struct {
 func (e *Engine) newSA(path ike.Path, initiator bool) *sa {
 	s := &sa{
 		e: e, id: e.env.NextSA(), path: path, initiator: initiator, created: e.now,
-		p1: &phase1{}, exchanges: make(map[uint32]*exchange),
+		p1: &phase1{}, exchanges: make(map[uint32]*exchange), ids: make(map[uint32]struct{}),
 	}
 	s.first = &exchange{e: e, sa: s}
 	e.sas[s.id] = s
@@ -271,6 +270,8 @@ func (s *sa) establish(x *exchange) {
 	})
 	s.p1.clear()
 	s.p1 = nil
+	s.keys.skeyid.Clear() // what phase 2 needs was made of them
+	s.keys.e.Clear()
 	s.state, s.since = established, e.now
 	e.env.Admission.Established()
 	if s.initiator {
@@ -316,7 +317,7 @@ func (s *sa) initialContact() {
 // the higher cookie of its initiator stays, so that both sides choose the same.
 func (s *sa) settle() {
 	for _, o := range slices.Clone(s.peer.sas) {
-		if o == s || o.state != established || o.retired || o.other != s.other || o.path.Remote != s.path.Remote || o.path.Local.Addr() != s.path.Local.Addr() {
+		if o == s || o.state != established || o.retired || o.other != s.other || o.profile != s.profile || o.path.Remote != s.path.Remote || o.path.Local.Addr() != s.path.Local.Addr() {
 			continue
 		}
 		if o.initiator != s.initiator && o.since.After(s.created) && bytes.Compare(o.ci[:], s.ci[:]) > 0 {
@@ -451,7 +452,8 @@ func (s *sa) alive() { s.dpd.heard = s.e.now }
 // remoteIs tells whether the SA leads to a peer; port 0 is any.
 func (s *sa) remoteIs(remote netip.AddrPort) bool { return sameRemote(s.path.Remote, remote) }
 
-// sameRemote tells whether path leads to a peer as it is asked for: port 0 stands for any.
+// sameRemote tells whether path leads to a peer as it is asked for: port 0 stands for any, and 500 for 4500 too, where NAT takes it.
 func sameRemote(path, asked netip.AddrPort) bool {
-	return path.Addr() == asked.Addr() && (asked.Port() == 0 || asked.Port() == path.Port())
+	floated := asked.Port() == port && path.Port() == natPort
+	return path.Addr() == asked.Addr() && (asked.Port() == 0 || asked.Port() == path.Port() || floated)
 }

@@ -9,6 +9,9 @@ import (
 // transaction answers mode config and XAUTH: nave has nothing to give and takes nothing, and says so by an answer without attributes, so that the peer does
 // not wait.
 func (e *Engine) transaction(s *sa, m *message) *fault {
+	if len(s.exchanges) >= 2*quickPerSA {
+		return faultf(ike.WhyLimit, 0, "%d exchanges are remembered", len(s.exchanges))
+	}
 	body, f := m.payload(ikev1msg.PayloadConfig)
 	if f != nil {
 		return f

@@ -118,6 +118,9 @@ func (w *want) pursue() {
 		w.drop()
 		return
 	}
+	if w.replaces == nil {
+		w.local = p.Local
+	}
 	if w.peer.answering(w.protection, w.remote) {
 		e.after(&w.pause, wantPause, w.pursue)
 		return
@@ -127,9 +130,15 @@ func (w *want) pursue() {
 		s.startQuick(w, p)
 		return
 	}
-	if w.sa != nil {
+	switch {
+	case w.sa == nil:
+	case w.sa.state < established:
 		return // it will come
+	case w.sa.state == established:
+		w.fail(ike.WhyIdentity, 0, "the IKE SA that came up does not fit")
+		return
 	}
+	w.sa = nil
 	for _, s := range w.peer.sas {
 		if s.initiator && s.state != established && w.suitsPath(s, p) {
 			w.sa = s
