@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"fmt"
 	"math/big"
 	"net"
 	"net/netip"
@@ -90,42 +91,69 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
+// revoke has a trustpoint look at a list of its authority on which a certificate is.
+func revoke(t *testing.T, tp *ike.Trustpoint, c *x509.Certificate) {
+	t.Helper()
+	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
+		Number: big.NewInt(1), ThisUpdate: start.AddDate(0, 0, -1), NextUpdate: start.AddDate(0, 0, 1),
+		RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: c.SerialNumber, RevocationTime: start.AddDate(0, 0, -1)}},
+	}, tp.Roots[0], rsaKeys[0]())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := x509.ParseRevocationList(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tp.CRLs, tp.CheckCRL = []*x509.RevocationList{l}, true
+}
+
 // Certificates that must not pass: the log says why, and nothing comes up.
 func TestBadCertificates(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
 		why        ike.Why
-		change     func(t *testing.T, a *ike.Config)
+		change     func(t *testing.T, a, b *ike.Config)
 	}{
-		{"expired", "expired", ike.WhyCertificate, func(t *testing.T, a *ike.Config) {
+		{"expired", "expired", ike.WhyCertificate, func(t *testing.T, a, _ *ike.Config) {
 			tp := &a.Trustpoints[0]
 			tp.Chain = []*x509.Certificate{certify(t, rsaKeys[1](), "hosta", a.Protections[0].Local, tp.Roots[0], rsaKeys[0](), start.AddDate(0, 0, -1))}
 		}},
-		{"another authority", "trust", ike.WhyCertificate, func(t *testing.T, a *ike.Config) {
+		{"another authority", "trust", ike.WhyCertificate, func(t *testing.T, a, _ *ike.Config) {
 			other := certify(t, rsaKeys[3](), "other", netip.Addr{}, nil, nil, start.AddDate(0, 0, 5))
 			a.Trustpoints[0].Chain = []*x509.Certificate{certify(t, rsaKeys[1](), "hosta", a.Protections[0].Local, other, rsaKeys[3](), start.AddDate(0, 0, 5))}
 		}},
-		{"another address", "192.0.2.1", ike.WhyCertificate, func(t *testing.T, a *ike.Config) {
+		{"another address", "192.0.2.1", ike.WhyCertificate, func(t *testing.T, a, _ *ike.Config) {
 			tp := &a.Trustpoints[0]
 			tp.Chain = []*x509.Certificate{certify(t, rsaKeys[1](), "hosta", addr("192.0.2.77"), tp.Roots[0], rsaKeys[0](), start.AddDate(0, 0, 5))}
 		}},
-		{"another key", "", ike.WhyAuthentication, func(_ *testing.T, a *ike.Config) { a.Trustpoints[0].Key = rsaKeys[3]() }},
+		{"revoked", "revoked", ike.WhyCertificate, func(t *testing.T, a, b *ike.Config) { revoke(t, &b.Trustpoints[0], a.Trustpoints[0].Chain[0]) }},
+		{"no revocation list", "CRL", ike.WhyCertificate, func(_ *testing.T, _, b *ike.Config) { b.Trustpoints[0].CheckCRL = true }},
+		{"another key", "", ike.WhyAuthentication, func(_ *testing.T, a, _ *ike.Config) { a.Trustpoints[0].Key = rsaKeys[3]() }},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			w := join(t, 3100, withCertificates(t, func(a, _ *ike.Config) { c.change(t, a) }))
-			w.a.initiate()
-			w.run(3 * time.Minute)
-			if len(w.a.children)+len(w.b.children) != 0 {
-				t.Error("a child came up")
-			}
-			found := false
-			for _, l := range w.b.logs {
-				found = found || l.Kind == ike.LogFailed && l.Why == c.why && strings.Contains(l.Text, c.text)
-			}
-			if !found {
-				t.Errorf("b does not say why: %+v", w.b.logs)
-			}
-		})
+		for _, aggressive := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, aggressive %v", c.name, aggressive), func(t *testing.T) {
+				w := join(t, 3100, withCertificates(t, func(a, b *ike.Config) {
+					c.change(t, a, b)
+					if aggressive {
+						a.V1.Profiles = []ike.V1Profile{{Name: "ag", Aggressive: true, Match: []ike.Match{{VRF: ike.AnyVRF}}}}
+						a.Protections[0].ISAKMPProfile = "ag"
+					}
+				}))
+				w.a.initiate()
+				w.run(3 * time.Minute)
+				if len(w.a.children)+len(w.b.children) != 0 {
+					t.Error("a child came up")
+				}
+				found := false
+				for _, l := range w.b.logs {
+					found = found || l.Kind == ike.LogFailed && l.Why == c.why && strings.Contains(l.Text, c.text)
+				}
+				if !found {
+					t.Errorf("b does not say why: %+v", w.b.logs)
+				}
+			})
+		}
 	}
 }
 

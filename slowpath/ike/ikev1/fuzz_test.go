@@ -172,3 +172,62 @@ func FuzzHandle(f *testing.F) {
 		}
 	})
 }
+
+// FuzzOutsider has somebody without keys throw anything at two engines between which an SA is up: what they say now and said before, changed, cut or reflected,
+// and what was made up. Whatever it is, the SA and its child stay, and still can be rekeyed.
+func FuzzOutsider(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 0, 0, 1, 1, 0, 0, 0})
+	f.Add([]byte{0, 3, 0, 18, 7, 1, 6, 0, 30, 255, 2, 4, 40, 0, 0})
+	f.Add([]byte{3, 0, 5, 1, 2, 3, 4, 5, 4, 0, 5, 12, 0, 0, 0, 1, 1, 16})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > 400 {
+			b = b[:400]
+		}
+		w := join(t, 1, func(a, b *ike.Config) { b.InvalidSPIRecovery = true })
+		s := &script{b: b, w: w}
+		w.tap = func(_ *node, _ ike.Path, p []byte) bool { s.seen = append(s.seen, slices.Clone(p)); return true }
+		w.a.initiate()
+		w.run(time.Second)
+		up := [2]ike.ChildID{w.a.active, w.b.active}
+		x := w.a.e.saList()[0]
+		for len(s.b) > 0 {
+			n := w.a
+			kind := s.byte()
+			if kind&1 != 0 {
+				n = w.b
+			}
+			p := slices.Clone(s.seen[int(s.byte())%len(s.seen)])
+			switch kind / 2 % 4 {
+			case 0: // changed in some places
+				for k := s.byte() % 4; k > 0; k-- {
+					p[int(s.byte())%len(p)] ^= s.byte()
+				}
+			case 1:
+				p = p[:int(s.byte())%len(p)]
+			case 2: // made up, by the cookies of the SA
+				h := ikemsg.Header{Initiator: x.ci, Responder: x.cr, Version: ikemsg.Version1, Exchange: s.byte() % 40, MessageID: uint32(s.byte()), Flags: s.byte() &^ ikev1msg.FlagEncrypted}
+				p = assemble(h, []ikemsg.Payload{{Type: s.byte(), Body: s.bytes()}, {Type: s.byte(), Body: s.bytes()}})
+			case 3:
+				p = s.bytes()
+			}
+			from := netip.AddrPortFrom(w.other(n).addr, port)
+			if kind&64 != 0 {
+				from = netip.AddrPortFrom(addr("203.0.113.9"), natPort)
+			}
+			n.event(ike.Received{Path: ike.Path{Local: netip.AddrPortFrom(n.addr, port), Remote: from}, Packet: p})
+			if len(s.seen) > 512 {
+				s.seen = s.seen[:512]
+			}
+		}
+		w.run(5 * time.Minute)
+		if got := [2]ike.ChildID{w.a.active, w.b.active}; got != up || x.state != established {
+			t.Fatalf("children %v, before %v; the SA is %v", got, up, x.state)
+		}
+		w.a.event(ike.Volume{Child: w.a.active})
+		w.run(10 * time.Second)
+		if w.a.active == up[0] {
+			t.Fatal("the child is not rekeyed any more")
+		}
+		w.wantUp()
+	})
+}

@@ -199,3 +199,40 @@ func TestTrustpointOfProfile(t *testing.T) {
 		}
 	}
 }
+
+// The newest authentic packet of a child comes from elsewhere: the child, those beside it, and the IKE SA follow; without NAT nothing does.
+func TestMoved(t *testing.T) {
+	to := netip.MustParseAddrPort("198.51.100.9:31000")
+	w := join(t, 6900, nil)
+	w.natA = netip.MustParseAddrPort("198.51.100.7:10000")
+	w.a.initiate()
+	w.run(time.Second)
+	w.a.event(ike.Volume{Child: w.a.active})
+	w.run(time.Second)
+	if len(w.b.children) != 2 {
+		t.Fatalf("%d children", len(w.b.children))
+	}
+	w.natA = netip.MustParseAddrPort("198.51.100.9:26500")
+	w.b.event(ike.Moved{Child: w.b.active, Remote: to})
+	for id, c := range w.b.children {
+		if c.Path.Remote != to {
+			t.Errorf("child %d stays at %v", id, c.Path.Remote)
+		}
+	}
+	if got := w.b.e.saList()[0].path.Remote; got != to || len(w.b.e.peers) != 1 {
+		t.Errorf("the SA leads to %v, %d peers", got, len(w.b.e.peers))
+	}
+	w.b.event(ike.Volume{Child: w.b.active}) // which only arrives by the new mapping
+	w.run(time.Second)
+	w.wantUp()
+
+	w = join(t, 6950, nil)
+	w.a.initiate()
+	w.run(time.Second)
+	path := w.b.children[w.b.active].Path
+	w.b.event(ike.Moved{Child: w.b.active, Remote: to})
+	if got := w.b.children[w.b.active].Path; got != path {
+		t.Errorf("a child without NAT moved to %v", got)
+	}
+	w.wantUp()
+}
