@@ -53,6 +53,9 @@ func (w *Worker) ahOpen(p *pkt) verdict {
 	inside := len(ah) - n
 	p.ah, p.sa = s.ID, s.ID
 	w.opened(p, s, inside)
+	if s.Is(table.SAOver) && ah[0] != packet.ProtoESP {
+		return w.refuse(p, s, AHNextHeader)
+	}
 	if ah[0] == packet.ProtoESP {
 		return w.espOpen(p, hl+n, false)
 	}

@@ -139,7 +139,7 @@ func (w *Worker) espSeal(p *pkt, q *queue, a *table.Adj, id uint32, n int, tos u
 		return p.drop(NoSA)
 	}
 	if te != nil && te.Slow() && !w.lane.turn {
-		return w.lane.parkSeal(p, id, n, tos, df)
+		return w.lane.parkSeal(p, a, id, n, tos, df)
 	}
 	start, size := p.start-int(a.InnerLen), n+int(a.InnerLen) // of GRE
 	inside := esp

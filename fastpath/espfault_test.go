@@ -145,6 +145,25 @@ func TestAHFaults(t *testing.T) {
 	}
 }
 
+// TestAHWithoutESP: where AH goes over ESP, what AH alone protects is refused, though authentic.
+func TestAHWithoutESP(t *testing.T) {
+	s := suite{cipher: fib.Cipher3DES, key: 24, ah: fib.AuthHMACMD5, ahKey: 16}
+	p := newPair(t, s)
+	f := p.forger(s, ahOut)
+	inner := gre(packet.TypeIPv4, ipv4(behind1, hostIP, pattern(20)))
+	ah := make([]byte, 24, 24+len(inner))
+	f.tr.PutAH(ah, packet.ProtoGRE, 1)
+	ah = append(ah, inner...)
+	ip := ipv4(spoke1NBMA, hubNBMA, nil, proto(packet.ProtoAH))
+	binary.BigEndian.PutUint16(ip[2:], uint16(len(ip)+len(ah)))
+	f.tr.SealAH(f.x, ip, ah, 1)
+	packet.IPv4(ip).SetSum()
+	if out := p.deliver(toWAN(append(ip, ah...))); len(out) != 0 {
+		t.Fatalf("%x came out", out)
+	}
+	p.hub.only(AHNextHeader, 1)
+}
+
 // TestAHOptions: AH covers the options of the outer header that nobody changes, and no others.
 func TestAHOptions(t *testing.T) {
 	s := suite{ahOnly: true, ah: fib.AuthHMACMD5, ahKey: 16}

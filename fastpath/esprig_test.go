@@ -107,6 +107,7 @@ func (s suite) associations(local, remote [4]byte, out, in uint32) (list []fib.S
 			f := base
 			f.ID, f.AH, f.Auth, f.AuthKey = d.ah, true, s.ah, testKey(s.ahKey, d.spi+9)
 			f.TunnelMode = mode && s.ahOnly
+			f.Over = d.inbound && !s.ahOnly
 			list = append(list, f)
 		}
 	}

@@ -33,6 +33,8 @@ type waiting struct {
 	off   int // of ESP in p.ip, if it came in
 	n     int // bytes to send, if it leaves
 	id    uint32
+	to    uint32 // what adjacency id was when it was chosen: its outer destination, and its tunnel
+	by    uint16
 	in    bool
 	encap bool
 	tos   uint8
@@ -66,12 +68,12 @@ func (l *lane) parkOpen(p *pkt, off int, encap bool) verdict {
 }
 
 // parkSeal lets a packet wait to be sealed: what has been decided about it, but for the adjacency's record.
-func (l *lane) parkSeal(p *pkt, id uint32, n int, tos uint8, df bool) verdict {
+func (l *lane) parkSeal(p *pkt, a *table.Adj, id uint32, n int, tos uint8, df bool) verdict {
 	e := l.next()
 	if e == nil {
 		return p.drop(SlowLaneFull)
 	}
-	*e = waiting{p: *p, id: id, n: n, tos: tos, df: df}
+	*e = waiting{p: *p, id: id, to: a.OuterDst(), by: a.Tunnel, n: n, tos: tos, df: df}
 	e.p.tunnel = nil
 	return waits
 }
@@ -113,8 +115,8 @@ func (w *Worker) resume(e *waiting) {
 		v = w.espOpen(p, e.off, e.encap)
 	} else if a := w.t.Adj(e.id); a == nil {
 		v = p.drop(NoAdjacency)
-	} else if a.Flags&table.AdjMustSeal != 0 {
-		v = p.drop(NoSA)
+	} else if a.SA|a.AH == 0 || a.Tunnel != e.by || a.OuterDst() != e.to {
+		v = p.drop(NoSA) // the number leads elsewhere by now, or in clear: nothing that was to be sealed goes there
 	} else {
 		v = w.encapsulate(p, a, e.id, e.n, e.tos, e.df)
 	}

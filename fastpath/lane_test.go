@@ -103,6 +103,8 @@ func TestLaneChanges(t *testing.T) {
 	}{
 		{"adjacency", fib.Batch{DelAdjacencies: []fib.AdjID{adjSpoke1}}, NoAdjacency},
 		{"association", fib.Batch{DelSAs: []fib.SAID{saOut}}, NoSA},
+		// The number leads to a link by now: what was to be sealed must not leave there in clear.
+		{"another adjacency of the number", fib.Batch{Adjacencies: []fib.Adjacency{linkAdj(adjSpoke1, lan, lanMAC, hostMAC)}}, NoSA},
 	} {
 		p := laneRig(t)
 		w := p.hub.w
@@ -115,11 +117,11 @@ func TestLaneChanges(t *testing.T) {
 		q := &pkt{frame: f, chunk: w.pool.Chunk(f), start: int(f.Start)}
 		copy(q.chunk[q.start:], ipv4(hostIP, behind1, pattern(80)))
 		part, _ := w.newFrame(100)
-		if w.lane.parkSeal(q, uint32(adjSpoke1), 100, 0, false) != waits {
+		if w.lane.parkSeal(q, w.t.Adj(uint32(adjSpoke1)), uint32(adjSpoke1), 100, 0, false) != waits {
 			t.Fatal("no room in the lane")
 		}
 		q = &pkt{frame: part, chunk: w.pool.Chunk(part), start: int(part.Start), part: true}
-		if w.lane.parkSeal(q, uint32(adjSpoke1), 100, 0, false) != waits {
+		if w.lane.parkSeal(q, w.t.Adj(uint32(adjSpoke1)), uint32(adjSpoke1), 100, 0, false) != waits {
 			t.Fatal("no room in the lane")
 		}
 		w.c.words[cntPackets]++ // as though it had been received

@@ -81,6 +81,8 @@ type SA struct {
 	Protection ProtectionID
 	// Under is the inbound AH association that a packet must have come out of before: AH over ESP. 0: none.
 	Under SAID
+	// Over is of an inbound AH association: what comes out of it must be ESP (AH over ESP, RFC 4301 section 5.2).
+	Over bool
 	// SoftBytes punts SASoft once, HardBytes ends the SA: its packets are dropped. 0: no limit.
 	// An outbound SA also punts SASoft when nine tenths of its sequence numbers are used.
 	SoftBytes, HardBytes uint64

@@ -19,6 +19,7 @@ const (
 	SAEncap // ESP in UDP
 	SATunnel
 	SAESN
+	SAOver // AH that has to have ESP inside
 )
 
 // Marks of an association: what the slow path was told once.
@@ -209,7 +210,7 @@ func saFlags(f *fib.SA) (flags uint16) {
 	for _, b := range []struct {
 		on   bool
 		flag uint16
-	}{{f.Inbound, SAInbound}, {f.AH, SAAH}, {f.Encap, SAEncap}, {f.TunnelMode, SATunnel}, {f.ESN, SAESN}} {
+	}{{f.Inbound, SAInbound}, {f.AH, SAAH}, {f.Encap, SAEncap}, {f.TunnelMode, SATunnel}, {f.ESN, SAESN}, {f.Over, SAOver}} {
 		if b.on {
 			flags |= b.flag
 		}
@@ -265,7 +266,7 @@ func (t *Tables) SAEntry(s *SA) fib.SA {
 	return fib.SA{
 		ID: fib.SAID(s.ID), Inbound: s.Is(SAInbound), AH: s.Is(SAAH), SPI: s.SPI, OuterVRF: fib.VRF(s.VRF),
 		Local: wordAddr(s.Local), Remote: wordAddr(addr), Encap: s.Is(SAEncap), LocalPort: s.LocalPort, RemotePort: port, TunnelMode: s.Is(SATunnel),
-		Cipher: s.Cipher, CipherKey: c, Auth: s.Auth, AuthKey: a, ICV: s.ICVAsked, ESN: s.Is(SAESN), Window: s.Window,
+		Cipher: s.Cipher, CipherKey: c, Auth: s.Auth, AuthKey: a, ICV: s.ICVAsked, ESN: s.Is(SAESN), Over: s.Is(SAOver), Window: s.Window,
 		Protection: fib.ProtectionID(s.Protection.Load()), Under: fib.SAID(s.Under),
 	}
 }
