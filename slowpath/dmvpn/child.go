@@ -36,11 +36,21 @@ type freed struct {
 	at time.Time
 }
 
+// take is the lowest number that has rested, or a new one: low numbers are sure to be among those that the fast path has.
 func (p *idPool) take(now time.Time) fib.SAID {
 	const rest = 30 * time.Second
-	if len(p.free) > 0 && now.Sub(p.free[0].at) >= rest {
-		v := p.free[0].id
-		p.free = p.free[1:]
+	lowest := -1
+	for i, f := range p.free {
+		if now.Sub(f.at) < rest {
+			break
+		}
+		if lowest < 0 || f.id < p.free[lowest].id {
+			lowest = i
+		}
+	}
+	if lowest >= 0 {
+		v := p.free[lowest].id
+		p.free = slices.Delete(p.free, lowest, lowest+1)
 		return v
 	}
 	p.next++
@@ -91,6 +101,9 @@ func withOwnKeys(sa *fib.SA) fib.SA {
 // associate makes the fast path's associations of a child.
 func (m *Machine) associate(c *child, k *ike.Child) error {
 	t := &k.Transform
+	if k.Encap && (t.AH != suite.HashNone || k.Path.Remote.Port() == 0 || k.Path.Local.Port() == 0) {
+		return fmt.Errorf("dmvpn: child %d: no UDP around AH, and none without ports", k.ID)
+	}
 	both := func(ah bool, pair *ike.Pair, cipher fib.Cipher, auth fib.Auth) {
 		in, out := m.association(k, ah, pair.InSPI, &pair.In), m.association(k, ah, pair.OutSPI, &pair.Out)
 		in.Inbound = true
@@ -122,7 +135,7 @@ func (m *Machine) associate(c *child, k *ike.Child) error {
 		return fmt.Errorf("dmvpn: child %d protects nothing", k.ID)
 	}
 	if len(c.sas) == 4 {
-		c.sas[2].Under = c.sas[0].ID
+		c.sas[2].Under, c.sas[0].Over = c.sas[0].ID, true
 		c.sas[1], c.sas[2] = c.sas[2], c.sas[1] // inbound first
 	}
 	return nil
@@ -256,6 +269,9 @@ func (m *Machine) discard(c *child) {
 
 // rehomed follows a peer to another address or port. NHRP may go on naming it by the old one.
 func (m *Machine) rehomed(c *child, path ike.Path) {
+	if c.spec.Encap && path.Remote.Port() == 0 {
+		return // nobody is there
+	}
 	was := c.spec.Path.Remote
 	now := netip.AddrPortFrom(path.Remote.Addr().Unmap(), path.Remote.Port())
 	if was == now {

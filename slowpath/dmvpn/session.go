@@ -280,6 +280,9 @@ func (m *Machine) drop(s *session) {
 func (m *Machine) reshape(s *session, p *Protection) {
 	old := s.protection
 	s.protection = p
+	if old.ResponderOnly && !p.ResponderOnly && s.active == nil && !s.asked && s.retryAt.IsZero() && len(s.wanted) > 0 {
+		s.retryAt = m.now
+	}
 	for _, w := range s.wishes() {
 		if !p.has(w.iface) {
 			delete(s.wanted, w)

@@ -344,6 +344,24 @@ func TestAlways(t *testing.T) {
 	}
 }
 
+// Once it may start, it does.
+func TestResponderOnlyNoMore(t *testing.T) {
+	r := newRig(t)
+	c := two()
+	c.Protections[0].ResponderOnly = true
+	r.configure(c)
+	r.event(Wanted{"Tunnel0", ip(peerA)})
+	if r.asked(peerA) {
+		t.Error("a responder asked")
+	}
+	c.Protections[0].ResponderOnly = false
+	r.configure(c)
+	r.wait(time.Second)
+	if !r.asked(peerA) {
+		t.Error("it does not ask, though it may now")
+	}
+}
+
 func TestResponderOnly(t *testing.T) {
 	r := newRig(t)
 	c := two()

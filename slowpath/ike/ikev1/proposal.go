@@ -100,6 +100,11 @@ func possible(t ike.Transform) bool {
 	return t.Cipher == suite.CipherNone || espNumber(t) != 0
 }
 
+// possible leaves out AH where there is NAT, too: it covers the addresses that NAT changes.
+func (s *sa) possible(t ike.Transform) bool {
+	return possible(t) && (t.AH == suite.HashNone || !s.natted())
+}
+
 // terms are what goes for all transforms of a quick mode.
 type terms struct {
 	life      time.Duration

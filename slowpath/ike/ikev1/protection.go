@@ -44,7 +44,7 @@ func (s *sa) chooseQuick(o ikev1msg.SA) (*ike.Protection, *suggestion, *fault) {
 				if p.PFS != suite.GroupNone && p.PFS != g.terms.group {
 					continue
 				}
-				if slices.ContainsFunc(p.Transforms, func(t ike.Transform) bool { return possible(t) && g.is(t) && modeFits(t, g, strict) }) {
+				if slices.ContainsFunc(p.Transforms, func(t ike.Transform) bool { return s.possible(t) && g.is(t) && modeFits(t, g, strict) }) {
 					return p, g, nil
 				}
 			}

@@ -147,7 +147,7 @@ type quickInitiator struct {
 // startQuick starts quick mode for a want.
 func (s *sa) startQuick(w *want, p *ike.Protection) {
 	t := &quickInitiator{half: half{s: s, ni: s.e.nonce(), born: s.e.now}, w: w, p: p, terms: termsOf(p)}
-	t.sets = slices.DeleteFunc(slices.Clone(p.Transforms), func(t ike.Transform) bool { return !possible(t) })
+	t.sets = slices.DeleteFunc(slices.Clone(p.Transforms), func(t ike.Transform) bool { return !s.possible(t) })
 	for i := range t.sets {
 		if set := &t.sets[i]; keyed(set.Cipher) && set.KeyBits == 0 {
 			set.KeyBits = 128
