@@ -160,7 +160,7 @@ func (w *Worker) takeNumber(p *pkt, s *table.SA, n int) (uint64, Reason) {
 		s.Errors.Add(1)
 		return 0, SASequence
 	}
-	if s.Bytes.Add(uint64(n)) >= s.Soft.Load() || seq >= s.SeqSoft {
+	if s.Bytes.Add(uint64(n)) >= s.Soft.Load() || seq >= s.SeqSoft() {
 		w.puntOnce(p, SASoft, s, table.MarkSoft)
 	}
 	return seq, Unknown

@@ -51,7 +51,7 @@ func (k Key) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(k.String())) }
 // MarshalText hides the key from encoders.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// SA is one direction of a security association. Applied again under its ID it may have other Remote, RemotePort, Protection and limits, and keeps
+// SA is one direction of a security association. Applied again under its ID it may have other Remote, RemotePort, Protection, Expires and limits, and keeps
 // its sequence number, replay window and counts; everything else is fixed, and a batch that changes it is malformed: no key is ever installed
 // twice, so no sequence number is used twice with it. An ID that was taken away may be given to another SA.
 type SA struct {
@@ -86,4 +86,6 @@ type SA struct {
 	// SoftBytes punts SASoft once, HardBytes ends the SA: its packets are dropped. 0: no limit.
 	// An outbound SA also punts SASoft when nine tenths of its sequence numbers are used.
 	SoftBytes, HardBytes uint64
+	// Expires is when its lifetime ends, Unix seconds, for who finds it installed and does not know where it came from. The engine does nothing about it. 0: not known.
+	Expires int64
 }

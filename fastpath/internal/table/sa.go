@@ -32,48 +32,51 @@ const (
 // noLimit is a limit of bytes that is never reached.
 const noLimit = 1<<64 - 1
 
-// SA is one direction of a security association: what it is in the first cache line, its limits in the second, and what changes with every packet in the third. It
-// stays where it is as long as it exists, and the window's slots follow it.
+// SA is one direction of a security association: what finds it and what sealing and opening need in the first cache line, its limits in the second, and what changes
+// with every packet in the third, where a window of up to 128 packets has its slots, too. It stays where it is as long as it exists. The keys are in a block of
+// their own, behind what a cipher kernel made of them.
 //
 // All that changes is a word of its own, changed by atomic operations, so any worker of any process may seal or open with it at any
 // time. A sequence number is used by whoever took it from Seq, and by nobody else: it is gone when its taker dies.
 type SA struct {
 	next       uint32 // the next association of the same hash; the writer may change it under readers
-	ID         uint32
-	Generation uint32 // of no other association, before or after
 	SPI        uint32
 	Local      uint32
 	VRF        uint16
 	Flags      uint16
+	ID         uint32
 	Under      uint32
+	keys       uint32
+	Salt       uint32 // of a cipher with a kernel, as its bytes stand in memory
+	Kernel     uint8  // of the cipher, which needs no object of the process; 0: none
+	IV         uint8  // bytes, of the transform: IV, ICV, and what the payload is padded to
+	ICV        uint8
+	Align      uint8
+	slots      uint16
 	Window     uint16
+	Protection atomic.Uint32
+	_          uint32
+	remote     atomic.Uint64 // where the peer is now: address<<16 | port
+	SeqLimit   uint64        // last sequence number there is
+
+	asked      uint64        // what was installed as remote; the writer's
+	Soft       atomic.Uint64 // bytes; and of an outbound association SeqSoft packets
+	Hard       atomic.Uint64
+	Marks      atomic.Uint32
+	Generation uint32 // of no other association, before or after
 	LocalPort  uint16
 	Cipher     fib.Cipher
 	Auth       fib.Auth
 	ICVAsked   uint8
-	IV         uint8 // bytes, of the transform: IV, ICV, and what the payload is padded to
-	ICV        uint8
-	Align      uint8
-	slots      uint16
-	keys       uint32
-	Protection atomic.Uint32
-	remote     atomic.Uint64 // where the peer is now: address<<16 | port
-	SeqLimit   uint64        // last sequence number there is
-
-	asked    uint64        // what was installed as remote; the writer's
-	Soft     atomic.Uint64 // bytes; and of an outbound association SeqSoft packets
-	Hard     atomic.Uint64
-	SeqSoft  uint64
-	Marks    atomic.Uint32
-	_        uint32
-	AuthBad  atomic.Uint64 // packets dropped: wrong ICV, replayed or too old, anything else
-	Replayed atomic.Uint64
-	Errors   atomic.Uint64
+	_          [3]byte
+	AuthBad    atomic.Uint64 // packets dropped: wrong ICV, replayed or too old, anything else
+	Replayed   atomic.Uint64
+	Errors     atomic.Uint64
 
 	Seq     atomic.Uint64 // outbound: last one taken. Inbound: highest received
 	Bytes   atomic.Uint64
 	Packets atomic.Uint64 // inbound
-	_       [40]byte
+	Expires atomic.Int64  // when its lifetime ends, Unix seconds; 0 is not known
 }
 
 const (
@@ -87,13 +90,23 @@ const (
 	maxAuthKey   = 64
 )
 
-const _ = uint(192 - saSize)
+// KernelSize is how many bytes a cipher kernel keeps of a key.
+const KernelSize = 512
 
-// SAShape is what a transform adds to a packet, and how many slots its window has.
+// Two cache lines, and half of a third.
+const _, _ = uint(160 - saSize), uint(saSize - 160)
+
+// SAShape is what a transform adds to a packet, how many slots its window has, and what its kernel made of the key.
 type SAShape struct {
 	IV, ICV, Align uint8 // bytes
 	Slots          int
+	Kernel         uint8  // which kernel; 0: none
+	Key            []byte // KernelSize bytes where there is one; copied
+	Salt           uint32
 }
+
+// SeqSoft is the sequence number from which on the slow path is told that there are few left.
+func (s *SA) SeqSoft() uint64 { return s.SeqLimit / 10 * 9 }
 
 // Is tells whether flag is set.
 func (s *SA) Is(flag uint16) bool { return s.Flags&flag != 0 }
@@ -177,12 +190,14 @@ func (t *Tables) SetSA(f *fib.SA, shape SAShape) (*SA, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := t.alloc(keySize)
+	blockSize := keyBlock(shape.Kernel)
+	keys, err := t.alloc(blockSize)
 	if err != nil {
 		t.a.Free(r, saSize+8*shape.Slots)
 		return nil, err
 	}
-	k := t.a.Bytes(keys, keySize)
+	copy(t.a.Bytes(keys, blockSize), shape.Key)
+	k := t.a.Bytes(keys, blockSize)[blockSize-keySize:]
 	k[0], k[1] = uint8(len(f.CipherKey)), uint8(len(f.AuthKey))
 	copy(k[2:], f.CipherKey)
 	copy(k[2+maxCipherKey:], f.AuthKey)
@@ -191,11 +206,11 @@ func (t *Tables) SetSA(f *fib.SA, shape SAShape) (*SA, error) {
 	s.ID, s.Generation, s.SPI, s.Local, s.VRF = uint32(f.ID), t.root.saGeneration, f.SPI, addrWord(f.Local), uint16(f.OuterVRF)
 	s.Flags, s.Under, s.Window, s.LocalPort, s.Cipher, s.Auth, s.ICVAsked = flags, uint32(f.Under), f.Window, f.LocalPort, f.Cipher, f.Auth, f.ICV
 	s.IV, s.ICV, s.Align, s.slots, s.keys = shape.IV, shape.ICV, shape.Align, uint16(shape.Slots), uint32(keys)
+	s.Kernel, s.Salt = shape.Kernel, shape.Salt
 	s.SeqLimit = 1<<32 - 1
 	if f.ESN {
 		s.SeqLimit = 1<<64 - 2 // the counter itself never wraps
 	}
-	s.SeqSoft = s.SeqLimit / 10 * 9
 	t.changeSA(s, f)
 	if flags&SAInbound != 0 {
 		b := &t.spis[spiHash(s.VRF, s.Local, s.SPI, flags)&uint32(len(t.spis)-1)]
@@ -243,7 +258,19 @@ func (t *Tables) changeSA(s *SA, f *fib.SA) {
 		s.Unmark(MarkHard)
 	}
 	s.Protection.Store(uint32(f.Protection))
+	s.Expires.Store(f.Expires)
 }
+
+// keyBlock is how long the block of keys is: the kernel's first, where there is one.
+func keyBlock(kernel uint8) int {
+	if kernel != 0 {
+		return KernelSize + keySize
+	}
+	return keySize
+}
+
+// Key is what the kernel made of the key: KernelSize bytes in the arena, not to be kept. Only where s.Kernel is not 0.
+func (t *Tables) Key(s *SA) unsafe.Pointer { return t.at(s.keys) }
 
 // SameSA tells whether f is installed association s as far as that may not change.
 func (t *Tables) SameSA(s *SA, f *fib.SA) bool {
@@ -255,7 +282,8 @@ func (t *Tables) SameSA(s *SA, f *fib.SA) bool {
 
 // SAKeys is the keys of an association, in the arena: not to be kept.
 func (t *Tables) SAKeys(s *SA) (cipher, auth []byte) {
-	k := unsafe.Slice((*byte)(t.at(s.keys)), keySize)
+	n := keyBlock(s.Kernel)
+	k := unsafe.Slice((*byte)(t.at(s.keys)), n)[n-keySize:]
 	return k[2 : 2+min(int(k[0]), maxCipherKey)], k[2+maxCipherKey : 2+maxCipherKey+min(int(k[1]), maxAuthKey)]
 }
 
@@ -267,7 +295,7 @@ func (t *Tables) SAEntry(s *SA) fib.SA {
 		ID: fib.SAID(s.ID), Inbound: s.Is(SAInbound), AH: s.Is(SAAH), SPI: s.SPI, OuterVRF: fib.VRF(s.VRF),
 		Local: wordAddr(s.Local), Remote: wordAddr(addr), Encap: s.Is(SAEncap), LocalPort: s.LocalPort, RemotePort: port, TunnelMode: s.Is(SATunnel),
 		Cipher: s.Cipher, CipherKey: c, Auth: s.Auth, AuthKey: a, ICV: s.ICVAsked, ESN: s.Is(SAESN), Over: s.Is(SAOver), Window: s.Window,
-		Protection: fib.ProtectionID(s.Protection.Load()), Under: fib.SAID(s.Under),
+		Protection: fib.ProtectionID(s.Protection.Load()), Under: fib.SAID(s.Under), Expires: s.Expires.Load(),
 	}
 }
 
@@ -285,7 +313,7 @@ func (t *Tables) DelSA(id uint32) {
 		}
 		atomic.StoreUint32(p, s.next)
 	}
-	t.a.RetireSecret(arena.Ref(s.keys), keySize)
+	t.a.RetireSecret(arena.Ref(s.keys), keyBlock(s.Kernel))
 	t.replace(t.sas, id, 0, saSize+8*int(s.slots))
 }
 
