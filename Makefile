@@ -8,7 +8,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 .PHONY: build demo test table unit fuzz bench lint vuln generate install clean
 
 build: ## static binaries in bin/
-	$(GO) build -trimpath -o bin/ ./ctl/cmd/... ./testbed/cmd/...
+	$(GO) build -trimpath -o bin/ ./ctl/cmd/... ./perf/cmd/... ./testbed/cmd/...
 
 demo: ## a protected DMVPN of a hub and two spokes on real packets, explained; DEMO=--keep leaves it up
 	@./testbed/deps.sh demo
