@@ -1,6 +1,7 @@
 package fastpath
 
 import (
+	"errors"
 	"fmt"
 
 	"nave/fastpath/fib"
@@ -65,6 +66,12 @@ func (e *Engine) checkSA(f *fib.SA) error {
 	case f.Under != 0 && (!f.Inbound || f.AH || f.Under == f.ID):
 		return fmt.Errorf("under association %d: want inbound ESP under inbound AH", f.Under)
 	}
+	if s := e.tables.SA(uint32(f.ID)); s != nil && len(f.CipherKey)+len(f.AuthKey) == 0 {
+		if !e.tables.SameSA(s, f) {
+			return errSAChanged
+		}
+		return nil
+	}
 	if err := sa.Check(f); err != nil {
 		return err
 	}
@@ -72,10 +79,12 @@ func (e *Engine) checkSA(f *fib.SA) error {
 		return fmt.Errorf("neither encrypted nor authenticated: anybody's packets would come in")
 	}
 	if s := e.tables.SA(uint32(f.ID)); s != nil && !e.tables.SameSA(s, f) {
-		return fmt.Errorf("another one of that number is installed: take it away first, so that no sequence number is used twice with a key")
+		return errSAChanged
 	}
 	return nil
 }
+
+var errSAChanged = errors.New("another one of that number is installed: take it away first, so that no sequence number is used twice with a key")
 
 // installSA installs a checked association, or changes what may change of it.
 func (e *Engine) installSA(f *fib.SA) error {

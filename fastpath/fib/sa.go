@@ -53,7 +53,8 @@ func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // SA is one direction of a security association. Applied again under its ID it may have other Remote, RemotePort, Protection, Expires and limits, and keeps
 // its sequence number, replay window and counts; everything else is fixed, and a batch that changes it is malformed: no key is ever installed
-// twice, so no sequence number is used twice with it. An ID that was taken away may be given to another SA.
+// twice, so no sequence number is used twice with it. Without either key it is the one that is installed, whose keys stay. An ID that was taken away may be given to
+// another SA.
 type SA struct {
 	ID       SAID
 	Inbound  bool

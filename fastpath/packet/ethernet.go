@@ -36,6 +36,11 @@ func MACWord(m [6]byte) uint64 {
 	return uint64(m[0])<<40 | uint64(m[1])<<32 | uint64(m[2])<<24 | uint64(m[3])<<16 | uint64(m[4])<<8 | uint64(m[5])
 }
 
+// WordMAC is the address that MACWord made w of.
+func WordMAC(w uint64) [6]byte {
+	return [6]byte{byte(w >> 40), byte(w >> 32), byte(w >> 24), byte(w >> 16), byte(w >> 8), byte(w)}
+}
+
 // PutEthernet writes a header into b, which has room for EthernetLen bytes.
 func PutEthernet(b []byte, dst, src [6]byte, typ uint16) {
 	_ = b[EthernetLen-1]

@@ -276,6 +276,9 @@ func (t *Tables) Key(s *SA) unsafe.Pointer { return t.at(s.keys) }
 func (t *Tables) SameSA(s *SA, f *fib.SA) bool {
 	same := s.SPI == f.SPI && s.Local == addrWord(f.Local) && s.VRF == uint16(f.OuterVRF) && s.Flags == saFlags(f) &&
 		s.Under == uint32(f.Under) && s.LocalPort == f.LocalPort && s.Cipher == f.Cipher && s.Auth == f.Auth && s.ICVAsked == f.ICV && s.Window == f.Window
+	if len(f.CipherKey)+len(f.AuthKey) == 0 {
+		return same // the keys are left out
+	}
 	c, a := t.SAKeys(s)
 	return same && subtle.ConstantTimeCompare(c, f.CipherKey) == 1 && subtle.ConstantTimeCompare(a, f.AuthKey) == 1
 }
@@ -291,11 +294,18 @@ func (t *Tables) SAKeys(s *SA) (cipher, auth []byte) {
 func (t *Tables) SAEntry(s *SA) fib.SA {
 	c, a := t.SAKeys(s)
 	addr, port := s.Remote()
+	bytes := func(n uint64) uint64 {
+		if n == noLimit {
+			return 0
+		}
+		return n
+	}
 	return fib.SA{
 		ID: fib.SAID(s.ID), Inbound: s.Is(SAInbound), AH: s.Is(SAAH), SPI: s.SPI, OuterVRF: fib.VRF(s.VRF),
 		Local: wordAddr(s.Local), Remote: wordAddr(addr), Encap: s.Is(SAEncap), LocalPort: s.LocalPort, RemotePort: port, TunnelMode: s.Is(SATunnel),
 		Cipher: s.Cipher, CipherKey: c, Auth: s.Auth, AuthKey: a, ICV: s.ICVAsked, ESN: s.Is(SAESN), Over: s.Is(SAOver), Window: s.Window,
 		Protection: fib.ProtectionID(s.Protection.Load()), Under: fib.SAID(s.Under), Expires: s.Expires.Load(),
+		SoftBytes: bytes(s.Soft.Load()), HardBytes: bytes(s.Hard.Load()),
 	}
 }
 
