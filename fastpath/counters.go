@@ -17,6 +17,8 @@ const (
 	cntForwarded
 	cntTicks
 	cntLinkTicks
+	cntHanded // given to other workers
+	cntTaken  // taken over from them
 	cntHistogram
 	cntReasons = cntHistogram + HistogramBuckets
 	cntLost    = cntReasons + NumReasons
@@ -104,11 +106,13 @@ func (c *LinkCount) add(words []uint64) {
 type WorkerCount struct {
 	Polls      uint64 `json:"polls"`
 	EmptyPolls uint64 `json:"empty_polls"`
-	Packets    uint64 `json:"packets"`    // taken from ports and from the inject ring
-	Injected   uint64 `json:"injected"`   // those from the inject ring
-	Forwarded  uint64 `json:"forwarded"`  // sent on, as a whole, in fragments or in copies
-	Ticks      uint64 `json:"ticks"`      // of the CPU's time stamp counter, in polls that were not empty, without LinkTicks
-	LinkTicks  uint64 `json:"link_ticks"` // of those polls, in which links sent what was queued: on veth all of the kernel's way to the other end
+	Packets    uint64 `json:"packets"`     // taken from ports and from the inject ring
+	Injected   uint64 `json:"injected"`    // those from the inject ring
+	TakenOver  uint64 `json:"taken_over"`  // those that other workers received and handed over
+	HandedOver uint64 `json:"handed_over"` // received, and handed over to another worker, which counts them again
+	Forwarded  uint64 `json:"forwarded"`   // sent on, as a whole, in fragments or in copies
+	Ticks      uint64 `json:"ticks"`       // of the CPU's time stamp counter, in polls that were not empty, without LinkTicks
+	LinkTicks  uint64 `json:"link_ticks"`  // of those polls, in which links sent what was queued: on veth all of the kernel's way to the other end
 	// Histogram counts polls by packets: 0, 1, 2 to 3, 4 to 7, and so on, the last 256 and more.
 	Histogram [HistogramBuckets]uint64 `json:"histogram"`
 	Reasons   [NumReasons]uint64       `json:"-"` // packets by reason
@@ -187,6 +191,7 @@ func (e *Engine) AdjacencyCount(id fib.AdjID) Count {
 func (c *counters) read() (n WorkerCount) {
 	load := func(i int) uint64 { return atomic.LoadUint64(&c.words[i]) }
 	n.Polls, n.EmptyPolls, n.Packets = load(cntPolls), load(cntEmpty), load(cntPackets)
+	n.TakenOver, n.HandedOver = load(cntTaken), load(cntHanded)
 	n.Injected, n.Forwarded, n.Ticks, n.LinkTicks = load(cntInjected), load(cntForwarded), load(cntTicks), load(cntLinkTicks)
 	for i := range n.Histogram {
 		n.Histogram[i] = load(cntHistogram + i)

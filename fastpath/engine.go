@@ -105,6 +105,11 @@ type Engine struct {
 	start  time.Time
 	ivs    *sa.IVs
 
+	// What the workers share to hand packets over (handover.go): a block of the arena, and how to wake each, of those that this process can.
+	handRef arena.Ref
+	hand    []uint32
+	wakes   []atomic.Pointer[wake]
+
 	// transforms is what the keys of the associations became, by number: what cannot be in the arena. A worker takes one only for the association of the same
 	// generation. Written under mu.
 	transforms []atomic.Pointer[sa.Transform]
@@ -146,9 +151,13 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("fastpath: %w", err), a.Close())
 	}
-	return &Engine{
+	e := &Engine{
 		cfg: cfg, arena: a, tables: t, start: time.Now(), base: newBases(), ivs: ivs, transforms: make([]atomic.Pointer[sa.Transform], cfg.MaxSAs),
-	}, nil
+	}
+	if err := e.newHand(); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return e, nil
 }
 
 // Close unmaps the tables. No worker may be polled any more, and nothing of the engine used.
@@ -213,6 +222,7 @@ func (e *Engine) NewWorker(pool *port.Pool) (*Worker, error) {
 	}
 	w.wake.init()
 	w.puntWake.init()
+	w.initHand()
 	e.workers = append(e.workers, w)
 	return w, nil
 }

@@ -26,6 +26,7 @@ const (
 	EthernetOther
 	EthernetGroup
 	PortUnknown
+	HandOverFull
 
 	// IPv4, outer and inner.
 	IPShort
@@ -114,6 +115,7 @@ const (
 	// Frames that did not leave.
 	TxFull
 	CopyLost
+	RelayLost
 
 	NumReasons = iota
 )
@@ -132,6 +134,8 @@ var reasons = [NumReasons]reasonInfo{
 	EthernetOther: {ClassDrop, "ethernet-other", "the frame is for another station's MAC address"},
 	EthernetGroup: {ClassDrop, "ethernet-group", "a unicast packet in a broadcast or multicast frame"},
 	PortUnknown:   {ClassDrop, "port-unknown", "the port is attached and not configured"},
+
+	HandOverFull: {ClassDrop, "hand-over-full", "the worker that the flow belongs to did not keep up: the ring to it was full"},
 
 	IPShort:            {ClassDrop, "ip-short", "the packet is shorter than an IPv4 header"},
 	IPVersion:          {ClassDrop, "ip-version", "the packet is not IPv4"},
@@ -211,8 +215,9 @@ var reasons = [NumReasons]reasonInfo{
 	SASoft:    {ClassCopy, "sa-soft", "a security association comes to the end of its bytes or sequence numbers: time to rekey"},
 	SAHard:    {ClassCopy, "sa-hard", "a security association has ended: its packets are dropped"},
 
-	TxFull:   {ClassLink, "tx-full", "the port took no more frames"},
-	CopyLost: {ClassLink, "copy-lost", "one copy of a multicast packet could not be sent"},
+	TxFull:    {ClassLink, "tx-full", "the port took no more frames"},
+	CopyLost:  {ClassLink, "copy-lost", "one copy of a multicast packet could not be sent"},
+	RelayLost: {ClassLink, "relay-lost", "a frame of another worker for a port that is gone"},
 }
 
 // String is the reason's short name: stable, in lower case, with hyphens.

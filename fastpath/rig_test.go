@@ -252,7 +252,7 @@ func (r *rig) conserved() {
 		r.t.Errorf("%d frames in the pool, want %d", free, r.frames)
 	}
 	c := r.e.Counters().Workers[0]
-	ended := c.Forwarded
+	ended := c.Forwarded + c.HandedOver
 	for i := range c.Reasons {
 		if cl := Reason(i).Class(); cl == ClassDrop || cl == ClassPunt {
 			ended += c.Reasons[i]

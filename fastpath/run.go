@@ -69,8 +69,16 @@ func (w *Worker) sleep() error {
 		w.mu.Unlock()
 		return nil
 	}
+	if !w.armHanded() {
+		w.down.Disarm()
+		w.mu.Unlock()
+		return nil
+	}
 	fds := append(w.pollFDs[:0], unix.PollFd{})
 	for _, q := range w.queues {
+		if q.relayed {
+			continue
+		}
 		if fd := q.p.FD(); fd >= 0 {
 			fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
 		} else {
@@ -86,6 +94,7 @@ func (w *Worker) sleep() error {
 	w.mu.Lock()
 	if !w.closed.Load() {
 		w.down.Disarm()
+		w.disarmHanded()
 	}
 	w.mu.Unlock()
 	return err

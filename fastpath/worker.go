@@ -53,6 +53,7 @@ type Worker struct {
 
 	scratch *sa.Scratch
 	lane    lane
+	hand    hand
 
 	redirectEvery, resolveEvery int64 // nanoseconds
 
@@ -70,13 +71,15 @@ type Worker struct {
 
 // queue is a port of a worker, and the frames that wait to leave by it until the burst is done.
 type queue struct {
-	p     port.Port
-	pend  port.Pender // the same, nil if it never has frames pending
-	id    fib.PortID
-	rec   *table.Port // as of this poll
-	n     int
-	bytes uint64
-	out   [maxBurst]port.Frame
+	p    port.Port
+	pend port.Pender // the same, nil if it never has frames pending
+	id   fib.PortID
+	rec  *table.Port // as of this poll
+	// spread: what comes in is handed over to the workers that it belongs to. relayed: another worker has the port.
+	spread, relayed bool
+	n               int
+	bytes           uint64
+	out             [maxBurst]port.Frame
 }
 
 // verdict is what became of a packet.
@@ -141,6 +144,7 @@ func (w *Worker) Attach(id fib.PortID, p port.Port) error {
 	q.pend, _ = p.(port.Pender)
 	w.byID[id] = q
 	w.queues = append(w.queues, q)
+	w.hand.stale = true
 	w.wake.kick()
 	return nil
 }
@@ -177,12 +181,14 @@ func (w *Worker) Poll(now int64) int {
 	w.now = now
 	w.reader.Enter()
 	w.lastHere, w.lastTunnel, w.lastSA = 0, nil, nil
+	w.checkHand()
 	n := 0
 	for _, q := range w.queues {
 		n += w.receive(q)
 	}
-	n += w.drainInjects()
-	late := w.drainLane(n)
+	taken, relayed := w.takeHanded()
+	n += taken + w.drainInjects()
+	late := w.drainLane(n) + relayed
 	for _, q := range w.queues {
 		if q.n > 0 {
 			w.send(q)
@@ -212,17 +218,26 @@ func (w *Worker) receive(q *queue) int {
 		return 0
 	}
 	q.rec = w.t.Port(uint32(q.id))
-	var bytes uint64
-	p := &w.pkt
-	for _, f := range w.rx[:n] {
-		bytes += uint64(f.Len)
-		p.frame, p.chunk, p.part = f, w.pool.Chunk(f), false
-		w.finish(p, w.input(p, q.rec))
+	mine := n
+	if q.spread {
+		mine = w.spread(q, n)
 	}
+	bytes := w.handle(q.rec, w.rx[:mine])
 	words := w.c.ports[linkWords*int(q.id):]
-	words[rxPackets] += uint64(n)
+	words[rxPackets] += uint64(mine)
 	words[rxBytes] += bytes
 	return n
+}
+
+// handle forwards frames that a port received, by this worker or another, and returns how many bytes they have.
+func (w *Worker) handle(in *table.Port, fs []port.Frame) (bytes uint64) {
+	p := &w.pkt
+	for _, f := range fs {
+		bytes += uint64(f.Len)
+		p.frame, p.chunk, p.part = f, w.pool.Chunk(f), false
+		w.finish(p, w.input(p, in))
+	}
+	return bytes
 }
 
 // finish ends a packet's way: the one place where it is counted as forwarded or dropped.
@@ -262,9 +277,11 @@ func (w *Worker) send(q *queue) {
 		w.c.words[cntReasons+int(TxFull)]++
 		w.release(f)
 	}
-	words := w.c.ports[linkWords*int(q.id):]
-	words[txPackets] += uint64(n)
-	words[txBytes] += q.bytes
+	if !q.relayed { // else the worker that has the port counts them
+		words := w.c.ports[linkWords*int(q.id):]
+		words[txPackets] += uint64(n)
+		words[txBytes] += q.bytes
+	}
 	q.n, q.bytes = 0, 0
 }
 

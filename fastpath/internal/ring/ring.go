@@ -102,6 +102,12 @@ func (r *Ring) Reserve() []byte {
 	return r.slot(r.head)
 }
 
+// Advance goes on to the next slot without publishing the one that Reserve gave: Publish shows all of a burst at once. Writer only.
+func (r *Ring) Advance() { r.head++ }
+
+// Publish shows the reader every slot that Advance left behind. Writer only.
+func (r *Ring) Publish() { r.h.head.Store(r.head) }
+
 // Commit publishes the slot that Reserve gave. Writer only.
 func (r *Ring) Commit() {
 	r.head++
@@ -117,6 +123,12 @@ func (r *Ring) Peek() []byte {
 	}
 	return r.slot(r.tail)
 }
+
+// Skip goes on to the next slot without giving back the one that Peek gave: Return gives back all of a burst at once. Reader only.
+func (r *Ring) Skip() { r.tail++ }
+
+// Return gives back every slot that Skip left behind. Reader only.
+func (r *Ring) Return() { r.h.tail.Store(r.tail) }
 
 // Release gives the slot back that Peek gave. Reader only.
 func (r *Ring) Release() {

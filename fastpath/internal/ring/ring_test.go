@@ -79,6 +79,34 @@ func TestConcurrent(t *testing.T) {
 	wg.Wait()
 }
 
+// TestBursts: what is staged is not seen before it is published, and what is skipped makes no room before it is given back.
+func TestBursts(t *testing.T) {
+	w, r := pair(t, 4, 64)
+	for round := range 5 {
+		for i := range 4 {
+			w.Reserve()[0] = byte(4*round + i)
+			w.Advance()
+		}
+		if r.Peek() != nil || w.Reserve() != nil {
+			t.Fatal("slots are seen before they are published, or a full ring takes more")
+		}
+		w.Publish()
+		for i := range 4 {
+			if s := r.Peek(); s == nil || s[0] != byte(4*round+i) {
+				t.Fatalf("slot %d: %v", i, s)
+			}
+			r.Skip()
+			if w.Reserve() != nil {
+				t.Fatal("room before the slots were given back")
+			}
+		}
+		if r.Peek() != nil {
+			t.Fatal("an empty ring has something")
+		}
+		r.Return()
+	}
+}
+
 func TestWake(t *testing.T) {
 	w, r := pair(t, 4, 64)
 	put := func() { w.Reserve(); w.Commit() }
