@@ -51,6 +51,7 @@ type Port struct {
 	MSS  uint16     // `ip tcp adjust-mss`: clamp TCP SYNs in both directions; 0 leaves them
 	// Group replicates multicast that a host or a protocol of this box sends out of the port. Zero for most ports.
 	Group GroupID
+	MPLS  bool // `mpls ip`: takes labelled packets
 }
 
 // Tunnel is a GRE tunnel interface as the receiving side needs it. A packet belongs to the tunnel whose
@@ -73,6 +74,7 @@ type Tunnel struct {
 	// Protected tunnels take only packets that came out of an SA of this Protection (fail closed).
 	Protected  bool
 	Protection ProtectionID
+	MPLS       bool // `mpls ip`: takes labelled packets
 }
 
 // AdjKind says what an adjacency does with a packet.
@@ -107,7 +109,12 @@ type Adjacency struct {
 	// Outer is the Ethernet header, then for a tunnel the outer IPv4 header (TTL set, DF clear, length and checksum zero; its protocol is GRE's,
 	// and becomes ESP's, AH's or UDP's with the SA), then for ESP in UDP the UDP header (length and checksum zero).
 	Outer []byte
-	// MTU is the largest IP packet taken before Inner, bytes: `ip mtu` of the tunnel, or the link's MTU.
+	// Labels are pushed in front of the packet before Inner, outermost first: at most MaxLabels, whatever the packet is, with its EXP and TTL (RFC 3032).
+	// Inner's and Outer's protocol fields become MPLS's by that.
+	Labels []uint32
+	// Pipe gives the labels that are new to the packet a TTL of 255 (`no mpls ip propagate-ttl`, RFC 3443 section 3.2). Otherwise it is the packet's.
+	Pipe bool
+	// MTU is the largest packet taken before Inner, Labels counted, bytes: `ip mtu` of the tunnel, or the link's MTU.
 	MTU uint16
 	// LinkMTU is the largest outer IP packet that Port takes; what is larger is fragmented after encapsulation.
 	LinkMTU uint16
@@ -144,7 +151,7 @@ type Group struct {
 	Members []AdjID
 }
 
-// Batch is entries to install and to remove, applied together. SAs come first and go last. Removals come after installs, so that a batch
+// Batch is entries to install and to remove, applied together. SAs come first and go last; labels and routes come last and go first. Removals come after installs, so that a batch
 // can point routes elsewhere and then take away the adjacency they used. Removing what does not exist is no error.
 type Batch struct {
 	SAs         []SA
@@ -153,8 +160,10 @@ type Batch struct {
 	Adjacencies []Adjacency
 	Groups      []Group
 	Routes      []Route
+	Labels      []Label
 
 	DelRoutes      []RouteKey
+	DelLabels      []uint32
 	DelGroups      []GroupID
 	DelAdjacencies []AdjID
 	DelTunnels     []TunnelID
@@ -164,8 +173,8 @@ type Batch struct {
 
 // Empty tells whether the batch says nothing.
 func (b *Batch) Empty() bool {
-	return len(b.SAs)+len(b.DelSAs)+len(b.Ports)+len(b.Tunnels)+len(b.Adjacencies)+len(b.Groups)+len(b.Routes)+
-		len(b.DelRoutes)+len(b.DelGroups)+len(b.DelAdjacencies)+len(b.DelTunnels)+len(b.DelPorts) == 0
+	return len(b.SAs)+len(b.DelSAs)+len(b.Ports)+len(b.Tunnels)+len(b.Adjacencies)+len(b.Groups)+len(b.Routes)+len(b.Labels)+
+		len(b.DelRoutes)+len(b.DelLabels)+len(b.DelGroups)+len(b.DelAdjacencies)+len(b.DelTunnels)+len(b.DelPorts) == 0
 }
 
 // Refusal is one entry of a batch that the engine did not install, and why (often ErrFull). The rest of the batch stands.
@@ -180,4 +189,5 @@ type Refusal struct {
 	Group  GroupID
 	Route  RouteKey
 	SA     SAID
+	Label  uint32
 }

@@ -38,5 +38,6 @@ const (
 	TypeIPv4 = 0x0800
 	TypeARP  = 0x0806
 	TypeVLAN = 0x8100
+	TypeMPLS = 0x8847 // RFC 5332, RFC 4023: unicast in Ethernet, and in GRE
 	TypeNHRP = 0x2001 // RFC 2332 section 5.1, as a GRE protocol type
 )
