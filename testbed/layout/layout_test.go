@@ -149,7 +149,7 @@ func TestImports(t *testing.T) {
 }
 
 // Only these may be unsafe: rings and memory shared with the kernel or between processes.
-var unsafePackages = []string{"fastpath/port/afxdp", "fastpath/internal/arena", "fastpath/internal/table", "fastpath/internal/ring", "fastpath/internal/pin"}
+var unsafePackages = []string{"fastpath/port/afxdp", "fastpath/internal/arena", "fastpath/internal/table", "fastpath/internal/ring", "fastpath/internal/pin", "fastpath/internal/aesgcm"}
 
 func TestUnsafe(t *testing.T) {
 	for path, p := range list(t) {

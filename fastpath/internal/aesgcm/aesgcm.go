@@ -1,0 +1,110 @@
+// Package aesgcm is AES-GCM for bursts of ESP packets (RFC 4106, RFC 4543's AAD aside): sealing and opening in place, with assembly for CPUs that
+// have AES and carry-less multiplication on wide registers (VAES, VPCLMULQDQ), and in one pass for each packet.
+//
+// The assembly is written by the program in gen. What it reads and writes is exactly the packet: text, ICV, and the Packet and Key themselves.
+// Nothing that it does, nor the time that it takes, depends on a key, on text or on a tag's value; only on lengths.
+//
+// On a CPU without these instructions Kernel is empty. Seal and Open work there, too, but allocate and are slow: the standard library with a cipher
+// made once for each key is the better choice then.
+package aesgcm
+
+import (
+	"encoding/binary"
+	"errors"
+	"unsafe"
+)
+
+//go:generate sh -c "cd gen && go run . -pkg aesgcm -out ../kernel_amd64.s -stubs ../kernel_amd64.go"
+
+// Size is that of a Key in bytes.
+const Size = 512
+
+// MaxLen is the largest payload of a Packet in bytes.
+const MaxLen = 65535
+
+// A Key is what a key expands to: all that Seal and Open need of it. It has no pointers and may live in memory that processes of one machine share,
+// best at a multiple of 64 bytes. The zero Key is not usable: it opens nothing, and what is sealed by it is zeros.
+type Key struct {
+	rounds uint32 // 10, 12 or 14
+	_      [12]byte
+	round  [15][16]byte // round keys; the first of them are the key itself
+	power  [16][16]byte // H^16 to H^1, times x, as the kernels take them
+}
+
+// A Packet is one of a burst.
+type Packet struct {
+	Key    *Key
+	Text   unsafe.Pointer // the payload, encrypted or decrypted in place; the ICV stands right behind its Len bytes
+	Len    uint32         // bytes of payload, 0 to MaxLen
+	ICV    uint8          // bytes of the ICV: 8, 12 or 16
+	AADLen uint8          // bytes of the AAD: 8 or 12 (any up to 16 work)
+	OK     bool           // set by Open: the ICV is right
+	_      uint8
+	Nonce  [16]byte // salt and IV, 12 bytes (RFC 4106, section 4); the last four bytes are not looked at
+	AAD    [16]byte // AADLen of it (RFC 4106, section 5)
+	_      [8]byte  // a Packet fills a cache line
+}
+
+// The kernels know where things are.
+const (
+	_ = -uint(unsafe.Sizeof(Key{}) ^ Size)
+	_ = -uint(unsafe.Sizeof(Packet{}) ^ 64)
+	_ = -uint(unsafe.Offsetof(Key{}.round) ^ 16)
+	_ = -uint(unsafe.Offsetof(Key{}.power) ^ 256)
+	_ = -uint(unsafe.Offsetof(Packet{}.Len)<<24 ^ unsafe.Offsetof(Packet{}.ICV)<<16 ^ unsafe.Offsetof(Packet{}.AADLen)<<8 ^ unsafe.Offsetof(Packet{}.OK) ^ 0x10141516)
+	_ = -uint(unsafe.Offsetof(Packet{}.Nonce)<<8 ^ unsafe.Offsetof(Packet{}.AAD) ^ 0x1828)
+)
+
+// ErrKeySize says that a key is none of AES: give 16, 24 or 32 bytes.
+var ErrKeySize = errors.New("aesgcm: an AES key has 16, 24 or 32 bytes")
+
+// Expand makes k of key, which has 16, 24 or 32 bytes. The time it takes does not depend on the key's value.
+func (k *Key) Expand(key []byte) error {
+	n := len(key)
+	if n != 16 && n != 24 && n != 32 {
+		return ErrKeySize
+	}
+	*k = Key{rounds: uint32(6 + n/4)}
+	copy(unsafe.Slice(&k.round[0][0], n), key)
+	if kernel != none {
+		k.expand(n / 4)
+	}
+	return nil
+}
+
+// Clear forgets the key.
+func (k *Key) Clear() { *k = Key{} }
+
+// schedule makes the round keys out of the words of the key, the first ones (FIPS 197, section 5.2).
+func (k *Key) schedule(words int) {
+	round := unsafe.Slice(&k.round[0][0], len(k.round)*16)
+	w := func(i int) []byte { return round[4*i : 4*i+4] }
+	rcon := uint32(1)
+	for i := words; i < 4*(int(k.rounds)+1); i++ {
+		t := binary.LittleEndian.Uint32(w(i - 1))
+		switch {
+		case i%words == 0:
+			t = subWord(t>>8|t<<24) ^ rcon
+			rcon = rcon<<1 ^ rcon>>7*0x11b
+		case words == 8 && i%8 == 4:
+			t = subWord(t)
+		}
+		binary.LittleEndian.PutUint32(w(i), t^binary.LittleEndian.Uint32(w(i-words)))
+	}
+}
+
+// Kernel names the assembly that is used, or is empty when this CPU has not what it needs.
+func Kernel() string { return kernel.String() }
+
+// A which is one of the kernels.
+type which uint8
+
+const (
+	none which = iota
+	avx2
+	avx512
+)
+
+func (w which) String() string {
+	return [...]string{none: "", avx2: "VAES, AVX2", avx512: "VAES, AVX-512"}[w]
+}

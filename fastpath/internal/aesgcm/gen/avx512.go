@@ -1,0 +1,430 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Registers of the AVX-512 kernel. A packet is a row of blocks in fours: first one that stands for the tag's mask in what is encrypted and for the
+// AAD in what is hashed, then the text's, then the one with the lengths, which is hashed only. So tag mask, AAD and lengths cost no pass of their own,
+// and all blocks of a short packet are hashed with one reduction.
+var (
+	zD    = []reg.VecPhysical{reg.Z0, reg.Z1, reg.Z2, reg.Z3}     // counters, key stream, text
+	zP    = []reg.VecPhysical{reg.Z29, reg.Z30, reg.Z31, reg.Z13} // text to be hashed
+	zPow  = reg.Z4                                                // powers
+	zT0   = reg.Z5                                                // of GHASH
+	zT1   = reg.Z6                                                // of GHASH
+	zRK   = reg.Z7                                                // a round key that has no register
+	zAcc  = reg.Z8                                                // the hash, in the first lane
+	zSwap = reg.Z9                                                // byteSwap
+	zPoly = reg.Z10                                               // poly
+	zCtr  = reg.Z11                                               // counters to come
+	zFour = reg.Z12                                               // fourCtr
+	xMask = reg.X14                                               // the tag's mask
+	zLo   = reg.Z15                                               // products: low,
+	zMi   = reg.Z27                                               // middle,
+	zHi   = reg.Z28                                               // high
+	zRKs  = []reg.VecPhysical{reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20, reg.Z21, reg.Z22, reg.Z23, reg.Z24, reg.Z25, reg.Z26}
+)
+
+// wide is the state of emitting one AVX-512 function.
+type wide struct {
+	rounds int
+	open   bool
+	ps     reg.Register // the packet
+	left   reg.Register // packets left
+	key    reg.Register // its key
+	cached reg.Register // the key whose round keys are in registers
+	text   reg.Register // 16 bytes in front of the text of the next blocks
+	rem    reg.Register // bytes left, with the 16 of the first block
+	pow    reg.Register // powers of the last blocks
+	ones   reg.Register // all ones
+	m, c   reg.GPVirtual
+}
+
+func avx512(rounds int, open bool) {
+	name := "seal"
+	if open {
+		name = "open"
+	}
+	TEXT(label("%sAVX512x%d", name, rounds), NOSPLIT, "func(ps *byte, n int) int")
+	Doc(label("%sAVX512x%d does packets of keys with %d rounds, up to the first of another kind, and returns how many are left.", name, rounds, rounds))
+	w := &wide{rounds: rounds, open: open, key: GP64(), cached: GP64(), text: GP64(), rem: GP64(), pow: GP64(), ones: GP64(), m: GP64(), c: GP64()}
+	w.ps = Load(Param("ps"), GP64())
+	w.left = Load(Param("n"), GP64())
+	VMOVDQU64(byteSwap, zSwap)
+	VMOVDQU64(poly, zPoly)
+	VMOVDQU64(fourCtr, zFour)
+	MOVQ(I32(-1), w.ones)
+	XORL(w.cached.(reg.GPVirtual).As32(), w.cached.(reg.GPVirtual).As32())
+	Label("packet")
+	MOVQ(Mem{Base: w.ps, Disp: pktKey}, w.key)
+	CMPL(Mem{Base: w.key, Disp: keyRounds}, Imm(uint64(rounds)))
+	JNE(LabelRef("done"))
+	w.begin()
+	CMPQ(w.rem, I32(256))
+	JG(LabelRef("long"))
+	w.last("short", true)
+	Label("long")
+	w.long()
+	w.last("end", false)
+	Label("lengths")
+	w.lengths()
+	Label("tag")
+	w.tag()
+	ADDQ(I32(pktSize), w.ps)
+	DECQ(w.left)
+	JNZ(LabelRef("packet"))
+	Label("done")
+	// Nothing of a key stays in registers.
+	VZEROALL()
+	for _, z := range append(append([]reg.VecPhysical{}, zRKs...), zMi, zHi, reg.Z29, reg.Z30, reg.Z31) {
+		VPXORD(z, z, z)
+	}
+	Store(w.left, ReturnIndex(0))
+	RET()
+}
+
+// begin loads the key and makes the first counters.
+func (w *wide) begin() {
+	VBROADCASTI32X4(Mem{Base: w.ps, Disp: pktNonce}, zCtr)
+	MOVL(Mem{Base: w.ps, Disp: pktLen}, w.rem.(reg.GPVirtual).As32())
+	ADDQ(Imm(16), w.rem)
+	MOVQ(Mem{Base: w.ps, Disp: pktText}, w.text)
+	SUBQ(Imm(16), w.text)
+	VPSHUFB(nonceSwap, zCtr, zCtr)
+	VPXORQ(zAcc, zAcc, zAcc)
+	VPADDD(firstCtr, zCtr, zCtr)
+	CMPQ(w.key, w.cached)
+	JEQ(LabelRef("cached"))
+	MOVQ(w.key, w.cached)
+	for i := range zRKs {
+		VBROADCASTI32X4(Mem{Base: w.key, Disp: keyRound + 16*i}, zRKs[i])
+	}
+	Label("cached")
+}
+
+// cipher is the stream that makes n times four blocks of key stream.
+func (w *wide) cipher(n int) (s stream) {
+	for i := range n {
+		s.add(func() { VPSHUFB(zSwap, zCtr, zD[i]) })
+		s.add(func() { VPADDD(zFour, zCtr, zCtr) })
+		s.add(func() { VPXORQ(zRKs[0], zD[i], zD[i]) })
+	}
+	for r := 1; r <= w.rounds; r++ {
+		rk := zRK
+		if r < len(zRKs) {
+			rk = zRKs[r]
+		} else {
+			s.add(func() { VBROADCASTI32X4(Mem{Base: w.key, Disp: keyRound + 16*r}, zRK) })
+		}
+		for i := range n {
+			if r == w.rounds {
+				s.add(func() { VAESENCLAST(rk, zD[i], zD[i]) })
+			} else {
+				s.add(func() { VAESENC(rk, zD[i], zD[i]) })
+			}
+		}
+	}
+	return s
+}
+
+// hash is the stream that hashes n times four blocks with the powers at pow; the hash so far joins the first one.
+func (w *wide) hash(n int, pow Mem) (s stream) {
+	s.add(func() { VPXORQ(zAcc, zP[0], zP[0]) })
+	// The hash so far comes last of all, so the first blocks are multiplied last.
+	for j := n - 1; j >= 0; j-- {
+		p := pow
+		p.Disp += 64 * j
+		s.add(func() { VMOVDQU64(p, zPow) })
+		if j == n-1 {
+			s.add(func() { VPCLMULQDQ(Imm(0x00), zPow, zP[j], zLo) })
+			s.add(func() { VPCLMULQDQ(Imm(0x01), zPow, zP[j], zMi) })
+			s.add(func() { VPCLMULQDQ(Imm(0x10), zPow, zP[j], zT0) })
+			s.add(func() { VPCLMULQDQ(Imm(0x11), zPow, zP[j], zHi) })
+			s.add(func() { VPXORQ(zT0, zMi, zMi) })
+			continue
+		}
+		s.add(func() { VPCLMULQDQ(Imm(0x00), zPow, zP[j], zT0) })
+		s.add(func() { VPCLMULQDQ(Imm(0x01), zPow, zP[j], zT1) })
+		s.add(func() { VPXORQ(zT0, zLo, zLo) })
+		s.add(func() { VPCLMULQDQ(Imm(0x10), zPow, zP[j], zT0) })
+		s.add(func() { VPTERNLOGD(Imm(0x96), zT0, zT1, zMi) })
+		s.add(func() { VPCLMULQDQ(Imm(0x11), zPow, zP[j], zT0) })
+		s.add(func() { VPXORQ(zT0, zHi, zHi) })
+	}
+	s.add(func() { VPCLMULQDQ(Imm(0x01), zLo, zPoly, zT0) })
+	s.add(func() { VPSHUFD(Imm(0x4e), zLo, zLo) })
+	s.add(func() { VPTERNLOGD(Imm(0x96), zT0, zLo, zMi) })
+	s.add(func() { VPCLMULQDQ(Imm(0x01), zMi, zPoly, zT0) })
+	s.add(func() { VPSHUFD(Imm(0x4e), zMi, zMi) })
+	s.add(func() { VPTERNLOGD(Imm(0x96), zT0, zMi, zHi) })
+	s.add(func() { VEXTRACTI64X4(Imm(1), zHi, zT0.AsY()) })
+	s.add(func() { VPXORQ(zT0.AsY(), zHi.AsY(), zT0.AsY()) })
+	s.add(func() { VEXTRACTI128(Imm(1), zT0.AsY(), zT1.AsX()) })
+	s.add(func() { VPXOR(zT0.AsX(), zT1.AsX(), zAcc.AsX()) })
+	return s
+}
+
+// aad puts the AAD in the place of the tag's mask, in what is hashed.
+func (w *wide) aad() {
+	MOVBLZX(Mem{Base: w.ps, Disp: pktAADLen}, w.m.As32())
+	BZHIQ(w.m, w.ones, w.m)
+	KMOVQ(w.m, reg.K4)
+	VMOVDQU8_Z(Mem{Base: w.ps, Disp: pktAAD}, reg.K4, zT0.AsX())
+}
+
+// long does all blocks but the last sixteen or fewer.
+func (w *wide) long() {
+	at := func(i int) Mem { return Mem{Base: w.text, Disp: 64 * i} }
+	MOVQ(I32(-65536), w.m)
+	KMOVQ(w.m, reg.K1)
+	w.aad()
+	if w.open {
+		// What is hashed is in memory as it came: both can run side by side.
+		VMOVDQU8_Z(at(0), reg.K1, zP[0])
+		VPORQ(zT0, zP[0], zP[0])
+		VPSHUFB(zSwap, zP[0], zP[0])
+		body := func(first bool) {
+			for i := range 4 {
+				if i > 0 || !first {
+					VMOVDQU64(at(i), zP[i])
+					VPSHUFB(zSwap, zP[i], zP[i])
+				}
+			}
+			weave(w.cipher(4), w.hash(4, Mem{Base: w.key, Disp: keyPower}))
+			if first {
+				VMOVDQA64(zD[0].AsX(), xMask)
+				VMOVDQU8_Z(at(0), reg.K1, zT0)
+				VPXORQ(zT0, zD[0], zD[0])
+				VMOVDQU8(zD[0], reg.K1, at(0))
+			}
+			for i := range 4 {
+				if i > 0 || !first {
+					VPXORQ(at(i), zD[i], zD[i])
+					VMOVDQU64(zD[i], at(i))
+				}
+			}
+			ADDQ(I32(256), w.text)
+			SUBQ(I32(256), w.rem)
+		}
+		body(true)
+		CMPQ(w.rem, I32(256))
+		JLE(LabelRef("endstart"))
+		Label("loop")
+		body(false)
+		CMPQ(w.rem, I32(256))
+		JG(LabelRef("loop"))
+		Label("endstart")
+		return
+	}
+	VMOVDQA64(zT0, zT1)
+	for _, f := range w.cipher(4) {
+		f()
+	}
+	VMOVDQA64(zD[0].AsX(), xMask)
+	VMOVDQU8_Z(at(0), reg.K1, zT0)
+	VPXORQ(zT0, zD[0], zD[0])
+	VMOVDQU8(zD[0], reg.K1, at(0))
+	VMOVDQU8_Z(zD[0], reg.K1, zD[0])
+	VPORQ(zT1, zD[0], zD[0])
+	VPSHUFB(zSwap, zD[0], zP[0])
+	for i := 1; i < 4; i++ {
+		VPXORQ(at(i), zD[i], zD[i])
+		VMOVDQU64(zD[i], at(i))
+		VPSHUFB(zSwap, zD[i], zP[i])
+	}
+	ADDQ(I32(256), w.text)
+	SUBQ(I32(256), w.rem)
+	CMPQ(w.rem, I32(256))
+	JLE(LabelRef("endstart"))
+	Label("loop")
+	weave(w.cipher(4), w.hash(4, Mem{Base: w.key, Disp: keyPower}))
+	for i := range 4 {
+		VPXORQ(at(i), zD[i], zD[i])
+		VMOVDQU64(zD[i], at(i))
+		VPSHUFB(zSwap, zD[i], zP[i])
+	}
+	ADDQ(I32(256), w.text)
+	SUBQ(I32(256), w.rem)
+	CMPQ(w.rem, I32(256))
+	JG(LabelRef("loop"))
+	Label("endstart")
+}
+
+// last does the last sixteen text blocks or fewer: with the block of lengths they are one to four registers of four, or four and the lengths after them.
+func (w *wide) last(name string, first bool) {
+	// The powers of T blocks begin at H^T, T being the text's and one for the lengths.
+	LEAQ(Mem{Base: w.rem, Disp: 15}, w.pow)
+	ANDQ(I32(-16), w.pow)
+	NEGQ(w.pow)
+	ADDQ(w.key, w.pow)
+	ADDQ(I32(keyPower+15*16), w.pow)
+	for n, limit := range []int{48, 112, 176, 240} {
+		CMPQ(w.rem, I32(int32(limit)))
+		JLE(LabelRef(label("%s%d", name, n+1)))
+	}
+	w.fours(4, first, false)
+	JMP(LabelRef("lengths"))
+	for n := 1; n <= 4; n++ {
+		Label(label("%s%d", name, n))
+		w.fours(n, first, true)
+		JMP(LabelRef("tag"))
+	}
+}
+
+// masks makes the byte masks of the last registers of n: all others are whole.
+func (w *wide) masks(n int, first, lengths bool) []reg.Register {
+	ks := make([]reg.Register, n)
+	mask := func(i int, k reg.Register, clamp bool) {
+		LEAQ(Mem{Base: w.rem, Disp: -64 * i}, w.m)
+		if clamp {
+			XORL(w.c.As32(), w.c.As32())
+			TESTQ(w.m, w.m)
+			CMOVQLT(w.c, w.m)
+		}
+		BZHIQ(w.m, w.ones, w.m)
+		if i == 0 && first {
+			ANDQ(I32(-65536), w.m)
+		}
+		KMOVQ(w.m, k)
+		ks[i] = k
+	}
+	if first {
+		// The first four blocks' mask always lacks the first one.
+		if n > 2 {
+			MOVQ(I32(-65536), w.m)
+			KMOVQ(w.m, reg.K1)
+			ks[0] = reg.K1
+		} else {
+			mask(0, reg.K1, false)
+		}
+	}
+	if n >= 2 && lengths && ks[n-2] == nil {
+		mask(n-2, reg.K2, false)
+	}
+	if ks[n-1] == nil {
+		mask(n-1, reg.K3, lengths)
+	}
+	return ks
+}
+
+// fours does n registers of four blocks, the last of them with the lengths if told so.
+func (w *wide) fours(n int, first, lengths bool) {
+	at := func(i int) Mem { return Mem{Base: w.text, Disp: 64 * i} }
+	ks := w.masks(n, first, lengths)
+	if !w.open {
+		if first {
+			for _, f := range w.cipher(n) {
+				f()
+			}
+			VMOVDQA64(zD[0].AsX(), xMask)
+		} else {
+			weave(w.cipher(n), w.hash(4, Mem{Base: w.key, Disp: keyPower}))
+		}
+	}
+	if first {
+		w.aad()
+		VMOVDQA64(zT0, zT1)
+	}
+	for i := range n {
+		if w.open {
+			if ks[i] != nil {
+				VMOVDQU8_Z(at(i), ks[i], zP[i])
+			} else {
+				VMOVDQU64(at(i), zP[i])
+			}
+		} else if ks[i] != nil {
+			VMOVDQU8_Z(at(i), ks[i], zT0)
+			VPXORQ(zT0, zD[i], zD[i])
+			VMOVDQU8(zD[i], ks[i], at(i))
+			VMOVDQU8_Z(zD[i], ks[i], zP[i])
+		} else {
+			VPXORQ(at(i), zD[i], zP[i])
+			VMOVDQU64(zP[i], at(i))
+		}
+		if first && i == 0 {
+			VPORQ(zT1, zP[i], zP[i])
+		}
+		VPSHUFB(zSwap, zP[i], zP[i])
+	}
+	if lengths {
+		w.lengthBlock(zT0.AsX())
+		VSHUFI32X4(Imm(0), zT0, zT0, zT0)
+		// Its place is behind the text's blocks: two bits of a mask of quadwords a block.
+		LEAQ(Mem{Base: w.rem, Disp: 15 - 64*(n-1)}, w.m)
+		SARQ(Imm(4), w.m)
+		ADDQ(w.m, w.m)
+		MOVQ(U32(3), w.c)
+		SHLXQ(w.m, w.c, w.c)
+		KMOVQ(w.c, reg.K5)
+		VMOVDQA64(zT0, reg.K5, zP[n-1])
+	}
+	pow := Mem{Base: w.pow}
+	if !lengths {
+		pow = Mem{Base: w.key, Disp: keyPower}
+	}
+	if w.open {
+		weave(w.cipher(n), w.hash(n, pow))
+		if first {
+			VMOVDQA64(zD[0].AsX(), xMask)
+		}
+		for i := range n {
+			if ks[i] != nil {
+				VMOVDQU8_Z(at(i), ks[i], zT0)
+				VPXORQ(zT0, zD[i], zD[i])
+				VMOVDQU8(zD[i], ks[i], at(i))
+			} else {
+				VPXORQ(at(i), zD[i], zD[i])
+				VMOVDQU64(zD[i], at(i))
+			}
+		}
+		return
+	}
+	for _, f := range w.hash(n, pow) {
+		f()
+	}
+}
+
+// lengthBlock makes the block of lengths, in bits, in a lane.
+func (w *wide) lengthBlock(x reg.Register) {
+	MOVL(Mem{Base: w.ps, Disp: pktLen}, w.m.As32())
+	SHLQ(Imm(3), w.m)
+	VMOVQ(w.m, x)
+	MOVBLZX(Mem{Base: w.ps, Disp: pktAADLen}, w.m.As32())
+	SHLQ(Imm(3), w.m)
+	VPINSRQ(Imm(1), w.m, x, x)
+}
+
+// lengths hashes the block of lengths by itself.
+func (w *wide) lengths() {
+	w.lengthBlock(zT0.AsX())
+	VPXOR(zT0.AsX(), zAcc.AsX(), zAcc.AsX())
+	VMOVDQU(Mem{Base: w.key, Disp: keyH1}, zPow.AsX())
+	multiply(zAcc.AsX(), zPow.AsX(), reg.X0, zPoly.AsX(), reg.X1, reg.X2, reg.X3)
+	VMOVDQA(reg.X0, zAcc.AsX())
+}
+
+// tag writes the tag, or compares it, all bytes at once.
+func (w *wide) tag() {
+	MOVBLZX(Mem{Base: w.ps, Disp: pktICV}, w.m.As32())
+	BZHIQ(w.m, w.ones, w.m)
+	ANDL(U32(0xffff), w.m.As32())
+	KMOVQ(w.m, reg.K6)
+	MOVQ(Mem{Base: w.ps, Disp: pktText}, w.text)
+	MOVL(Mem{Base: w.ps, Disp: pktLen}, w.rem.(reg.GPVirtual).As32())
+	tag := Mem{Base: w.text, Index: w.rem, Scale: 1}
+	VPSHUFB(zSwap.AsX(), zAcc.AsX(), reg.X0)
+	VPXOR(xMask, reg.X0, reg.X0)
+	if !w.open {
+		VMOVDQU8(reg.X0, reg.K6, tag)
+		return
+	}
+	VMOVDQU8_Z(tag, reg.K6, reg.X1)
+	VPXOR(reg.X1, reg.X0, reg.X0)
+	VPTESTMB(reg.X0, reg.X0, reg.K6, reg.K7)
+	KMOVQ(reg.K7, w.m)
+	TESTQ(w.m, w.m)
+	SETEQ(Mem{Base: w.ps, Disp: pktOK})
+}
