@@ -2,6 +2,7 @@ package fastpath
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -40,7 +41,7 @@ const (
 	handRings      = handOwners + handBuckets
 )
 
-func (c *Config) handWords() int { return handRings + c.Workers*c.Workers + c.MaxPorts }
+func (c *Config) handWords() int { return handRings + c.Workers*c.Workers + 2*c.MaxPorts }
 
 // handSlots is how long a ring is: longer where there are few, so that all together stay small beside the tables.
 func (c *Config) handSlots() int {
@@ -70,9 +71,9 @@ func (e *Engine) openHand(r arena.Ref) {
 	e.wakes = make([]atomic.Pointer[wake], e.cfg.Workers)
 }
 
-// handPort is the word that says whether a port is spread.
-func (e *Engine) handPort(id fib.PortID) *uint32 {
-	return &e.hand[handRings+e.cfg.Workers*e.cfg.Workers+int(id)]
+// handPort is the word with the bit that says whether worker w spreads what port id receives there.
+func (e *Engine) handPort(id fib.PortID, w int) (word *uint32, bit uint32) {
+	return &e.hand[handRings+e.cfg.Workers*e.cfg.Workers+2*int(id)+w/32], 1 << (w % 32)
 }
 
 // handRing is the word that says where the ring from one worker to another is.
@@ -93,20 +94,30 @@ func (e *Engine) HandOver(id fib.PortID, from ...int) error {
 			}
 		}
 	}
-	on := uint32(0)
-	if len(from) > 0 && e.cfg.Workers > 1 {
-		on = 1
+	var on [2]uint32
+	if e.cfg.Workers > 1 {
+		for _, f := range from {
+			on[f/32] |= 1 << (f % 32)
+		}
 	}
-	atomic.StoreUint32(e.handPort(id), on)
+	for k, bits := range on {
+		word, _ := e.handPort(id, 32*k)
+		atomic.StoreUint32(word, bits)
+	}
 	atomic.AddUint32(&e.hand[handGeneration], 1)
 	return nil
 }
 
-// HandsOver tells whether what port id receives is handed over.
+// HandsOver tells whether what port id receives on a queue of any worker is handed over.
 func (e *Engine) HandsOver(id fib.PortID) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return !e.closed && int(id) < e.cfg.MaxPorts && atomic.LoadUint32(e.handPort(id)) != 0
+	if e.closed || int(id) >= e.cfg.MaxPorts {
+		return false
+	}
+	low, _ := e.handPort(id, 0)
+	high, _ := e.handPort(id, 32)
+	return atomic.LoadUint32(low)|atomic.LoadUint32(high) != 0
 }
 
 // needRing makes the ring from one worker to another if there is none. A ring stays: its ends may be in use.
@@ -123,8 +134,11 @@ func (e *Engine) needRing(from, to int) error {
 	if err == nil {
 		_, err = ring.New(e.arena.Bytes(r, n), e.cfg.handSlots(), e.cfg.SlotSize)
 	}
+	if errors.Is(err, arena.ErrFull) {
+		err = ErrFull
+	}
 	if err != nil {
-		return fmt.Errorf("fastpath: ring from worker %d to %d: %w", from, to, err)
+		return fmt.Errorf("fastpath: ring from worker %d to %d, %d KiB: %w", from, to, n>>10, err)
 	}
 	atomic.StoreUint32(word, uint32(r))
 	return nil
@@ -185,7 +199,8 @@ func (w *Worker) followHand(generation uint32) {
 	}
 	for _, q := range w.queues {
 		_, q.relayed = q.p.(*relay)
-		q.spread = !q.relayed && atomic.LoadUint32(e.handPort(q.id)) != 0
+		word, bit := e.handPort(q.id, w.index)
+		q.spread = !q.relayed && atomic.LoadUint32(word)&bit != 0
 	}
 	h.seen, h.stale = generation, false
 }
@@ -401,12 +416,14 @@ func (p *relay) Close() error { return nil }
 // destination and SPI, in UDP too, so that an association stays with its worker when a NAT gives its peer another address; GRE by
 // addresses and key; others by addresses, protocol and ports; fragments by addresses and protocol.
 func flowBucket(b []byte) uint8 {
-	if len(b) < packet.EthernetLen+packet.IPv4Len {
+	if len(b) < packet.EthernetLen {
 		return 0
 	}
 	switch binary.BigEndian.Uint16(b[12:14]) {
 	case packet.TypeIPv4:
-		return ipBucket(b[packet.EthernetLen:])
+		if len(b) >= packet.EthernetLen+packet.IPv4Len {
+			return ipBucket(b[packet.EthernetLen:])
+		}
 	case typeMPLS:
 		return labelBucket(b[packet.EthernetLen:])
 	}
