@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"nave/perf/path"
 	"nave/perf/tsc"
 )
 
@@ -23,6 +24,7 @@ type command struct {
 
 // commands in the order that they are listed in.
 var commands = []command{
+	{"path", "the forwarding path in memory: ticks a packet, by work, size, tunnels and transform", path.Command},
 	{"clock", "the CPU, and the rate of the time stamp counter that everything else is measured by", tsc.Command},
 }
 

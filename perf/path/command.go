@@ -1,0 +1,135 @@
+package path
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nave/perf/report"
+)
+
+// flags is the command line.
+type flags struct {
+	Options
+	cpu       int
+	json      bool
+	html      string
+	reference string
+}
+
+func parse(args []string, errs io.Writer) (*flags, error) {
+	f := new(flags)
+	fs := flag.NewFlagSet("naveperf path", flag.ContinueOnError)
+	fs.SetOutput(errs)
+	var size, tunnels, transform, works string
+	fs.StringVar(&works, "work", "", "works to measure, separated by commas: "+strings.Join(workNames(), ", ")+" (default all)")
+	fs.StringVar(&size, "size", "", "sizes of the inner packets in bytes, or imix (default 64,512,1400,imix)")
+	fs.StringVar(&tunnels, "tunnels", "", "numbers of peers (default 1, and 1000 and 10000 for some rows)")
+	fs.StringVar(&transform, "transform", "", "ESP transforms, or all (default "+defaultCipher+")")
+	fs.IntVar(&f.Runs, "runs", 7, "runs of a row, whose median counts")
+	fs.DurationVar(&f.Time, "time", 15*time.Millisecond, "length of a run")
+	fs.IntVar(&f.Burst, "burst", 256, "packets a burst")
+	fs.BoolVar(&f.Cold, "cold", false, "packets that are not in the caches near the core")
+	fs.IntVar(&f.cpu, "cpu", -1, "CPU to stay on (default: where the scheduler puts it)")
+	fs.BoolVar(&f.json, "json", false, "print JSON instead of the table")
+	fs.StringVar(&f.html, "html", "", "write a page with plots to this file")
+	fs.StringVar(&f.reference, "reference", "", "a report in JSON whose numbers the page shows beside, as lines")
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	if fs.NArg() > 0 {
+		return nil, fmt.Errorf("%q: there are flags only", fs.Arg(0))
+	}
+	var err error
+	if f.Sizes, err = parseSizes(size); err != nil {
+		return nil, err
+	}
+	if f.Tunnels, err = parseTunnels(tunnels); err != nil {
+		return nil, err
+	}
+	f.Works, f.Transforms = words(works), parseTransforms(transform)
+	if f.reference != "" && f.html == "" {
+		return nil, fmt.Errorf("--reference is for the page: say --html FILE, too")
+	}
+	return f, f.check()
+}
+
+// Command is `naveperf path`.
+func Command(ctx context.Context, args []string, out, errs io.Writer) error {
+	f, err := parse(args, errs)
+	if err != nil {
+		return err
+	}
+	var reference *report.Report
+	if f.reference != "" {
+		if reference, err = readReport(f.reference); err != nil {
+			return err
+		}
+	}
+	if f.cpu >= 0 {
+		if err := pin(f.cpu); err != nil {
+			return err
+		}
+	}
+	lines := out // what tells of rows as they are done
+	if f.json {
+		lines = errs
+	}
+	r := NewReport(f.Cold)
+	if err := r.Head(lines); err != nil {
+		return err
+	}
+	err = Measure(ctx, f.Options, r.TSCHz, func(row report.Row) error {
+		r.Rows = append(r.Rows, row)
+		return row.Line(lines)
+	})
+	if err != nil {
+		return err
+	}
+	if f.json {
+		if err := r.JSON(out); err != nil {
+			return err
+		}
+	}
+	if f.html == "" {
+		return nil
+	}
+	page, err := os.Create(f.html)
+	if err != nil {
+		return err
+	}
+	if err := r.HTML(page, reference); err != nil {
+		page.Close()
+		return fmt.Errorf("%s: %w", f.html, err)
+	}
+	return page.Close()
+}
+
+func readReport(name string) (*report.Report, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	r, err := report.Read(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return r, nil
+}
+
+// pin ties all threads that measure to one CPU: the caller's, which the measurement stays on.
+func pin(cpu int) error {
+	var one unix.CPUSet
+	one.Set(cpu)
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		return fmt.Errorf("--cpu %d: %w (is there such a CPU, and may this process use it?)", cpu, err)
+	}
+	return nil
+}
