@@ -37,17 +37,31 @@ func newMix(size report.Size) (*mix, error) {
 
 // front is how many bytes of headers stand before the inner packet where it is fed in: at the far side, if there is one.
 func (s *scene) front() int {
-	if s.work.in == tunnel {
+	switch {
+	case s.work.in == tunnel:
 		return packet.EthernetLen + packet.IPv4Len + greLen
+	case s.own != nil:
+		return sealedTop + greLen
 	}
 	return packet.EthernetLen
+}
+
+// feedSize is how long a frame is that is fed in.
+func (s *scene) feedSize(size int) int {
+	if s.own != nil {
+		return sealedSize(size)
+	}
+	return s.front() + size
 }
 
 // feedFrame is a whole frame as it is fed in.
 func (s *scene) feedFrame(flow, size int) []byte {
 	ip := inner(flow, size, innerTTL)
-	if s.work.in == tunnel {
+	switch {
+	case s.work.in == tunnel:
 		return ethernet(wanMAC, nextMAC, packet.TypeIPv4, gre(s.inPeer(flow), hub, ip))
+	case s.own != nil:
+		return sealedFrame(s.inPeer(flow), inSPI(flow), ip)
 	}
 	return ethernet(lanMAC, hostMAC, packet.TypeIPv4, ip)
 }
@@ -62,13 +76,10 @@ func (s *scene) setMix(m *mix) {
 			s.heads = append(s.heads, s.feedFrame(flow, size)[:s.head]...)
 		}
 	}
-	s.paint(s.gw, s.slots)
-	if s.far != nil {
-		s.paint(s.far, s.farSlots)
-	}
 }
 
-// paint writes a payload into all frames. Only headers are written again for each packet: what is sealed or was opened before is as good as any payload.
+// paint writes a payload into all frames. It is for the check: otherwise headers alone are written again, since what is
+// left of the packet before is as good a payload as any.
 func (s *scene) paint(b *box, fs []port.Frame) {
 	longest := 0
 	for _, size := range s.mix.class {
@@ -87,15 +98,23 @@ func (s *scene) write(b *box, fs []port.Frame) {
 	for k := range fs {
 		flow, class := int(s.order[s.at%s.n]), int(s.mix.cycle[s.at%len(s.mix.cycle)])
 		s.at++
-		fs[k].Start, fs[k].Len = port.Headroom, uint16(s.front()+s.mix.class[class])
+		size := s.mix.class[class]
+		fs[k].Start, fs[k].Len = port.Headroom, uint16(s.feedSize(size))
 		from := (class*s.n + flow) * s.head
-		copy(pool.Bytes(fs[k]), s.heads[from:from+s.head])
+		frame := pool.Bytes(fs[k])
+		copy(frame, s.heads[from:from+s.head])
+		if s.own != nil {
+			s.own.seal(frame, flow, size)
+		}
 	}
 }
 
 // ready makes all slots ready for the gateway to take, burst by burst.
 func (s *scene) ready(step int64) error {
 	if s.far == nil {
+		if s.checking {
+			s.paint(s.gw, s.slots)
+		}
 		s.write(s.gw, s.slots)
 		return nil
 	}

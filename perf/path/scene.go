@@ -46,7 +46,8 @@ type scene struct {
 	n    int
 
 	gw   *box
-	far  *box // seals what the gateway gets; nil unless that is sealed
+	own  *sealer // seals what the gateway gets
+	far  *box    // the same, for what sealer can not seal
 	from *link
 	to   *link
 	fill int // which of the gateway's slots the next frame of the far side goes into
@@ -61,7 +62,7 @@ type scene struct {
 	heads []byte // the first bytes of a frame of each class of size and flow
 	head  int    // how many of each
 
-	checking bool // the far side's payloads are painted anew for each burst
+	checking bool // payloads are painted anew before they are fed in
 }
 
 // newScene sets up a gateway with n peers. frames is how many it walks over.
@@ -75,11 +76,16 @@ func newScene(w *work, tr *transform, n, burst, frames int) (*scene, error) {
 		s.order[i] = uint32(k)
 	}
 	var err error
+	if w.in == sealed {
+		if s.own, err = newSealer(tr, n); err != nil {
+			return nil, err
+		}
+	}
 	if s.gw, err = newBox(n, frames, s.gatewayEntries()); err != nil {
 		return nil, err
 	}
 	s.from, s.to = s.gw.link(w.from), s.gw.link(w.to)
-	if s.slots, err = s.gw.frames(frames); err == nil && w.in == sealed {
+	if s.slots, err = s.gw.frames(frames); err == nil && w.in == sealed && s.own == nil {
 		if s.far, err = newBox(n, burst, s.farEntries()); err == nil {
 			s.far.wan.take = s.arrive
 			s.farSlots, err = s.far.frames(burst)
@@ -112,6 +118,14 @@ func (s *scene) outPeer(i int) addr {
 func inSPI(i int) uint32             { return spi(i) }
 func (s *scene) outSPI(i int) uint32 { return spi(s.n + i) }
 
+// inKey is what the keys of the association from peer i are made of.
+func (s *scene) inKey(i int) uint32 {
+	if s.own != nil {
+		return sealerKey
+	}
+	return inSPI(i)
+}
+
 // Numbers of the gateway's associations.
 func inSA(i int) fib.SAID             { return fib.SAID(1 + i) }
 func (s *scene) outSA(i int) fib.SAID { return fib.SAID(1 + s.n + i) }
@@ -140,7 +154,7 @@ func (s *scene) gatewayEntries() *fib.Batch {
 	for i := range s.n {
 		b.Routes = append(b.Routes, fib.Route{Prefix: net24(target(i)), Paths: []fib.AdjID{adj(i)}})
 		if s.work.in == sealed {
-			b.SAs = append(b.SAs, s.tr.association(inSA(i), true, inSPI(i), hub, s.inPeer(i)))
+			b.SAs = append(b.SAs, s.tr.association(inSA(i), true, inSPI(i), s.inKey(i), hub, s.inPeer(i)))
 		}
 		switch s.work.out {
 		case plain:
@@ -152,7 +166,7 @@ func (s *scene) gatewayEntries() *fib.Batch {
 		case tunnel:
 			b.Adjacencies = append(b.Adjacencies, tunnelAdj(adj(i), hub, s.outPeer(i), eth, 0))
 		case sealed:
-			b.SAs = append(b.SAs, s.tr.association(s.outSA(i), false, s.outSPI(i), hub, s.outPeer(i)))
+			b.SAs = append(b.SAs, s.tr.association(s.outSA(i), false, s.outSPI(i), s.outSPI(i), hub, s.outPeer(i)))
 			b.Adjacencies = append(b.Adjacencies, tunnelAdj(adj(i), hub, s.outPeer(i), eth, s.outSA(i)))
 		}
 	}
@@ -164,7 +178,7 @@ func (s *scene) farEntries() *fib.Batch {
 	b := &fib.Batch{Ports: ports(nextMAC, firstPeer), Tunnels: []fib.Tunnel{s.mgre(firstPeer)}}
 	eth := ethernet(wanMAC, nextMAC, packet.TypeIPv4, nil)
 	for i := range s.n {
-		b.SAs = append(b.SAs, s.tr.association(inSA(i), false, inSPI(i), s.inPeer(i), hub))
+		b.SAs = append(b.SAs, s.tr.association(inSA(i), false, inSPI(i), s.inKey(i), s.inPeer(i), hub))
 		b.Adjacencies = append(b.Adjacencies, tunnelAdj(adj(i), s.inPeer(i), hub, eth, inSA(i)))
 		b.Routes = append(b.Routes, fib.Route{Prefix: net24(target(i)), Paths: []fib.AdjID{adj(i)}})
 	}
@@ -176,7 +190,7 @@ func (s *scene) openerEntries(i int) *fib.Batch {
 	return &fib.Batch{
 		Ports:       ports(nextMAC, s.outPeer(i)),
 		Tunnels:     []fib.Tunnel{s.mgre(s.outPeer(i))},
-		SAs:         []fib.SA{s.tr.association(1, true, s.outSPI(i), s.outPeer(i), hub)},
+		SAs:         []fib.SA{s.tr.association(1, true, s.outSPI(i), s.outSPI(i), s.outPeer(i), hub)},
 		Adjacencies: []fib.Adjacency{linkAdj(adj(0), lan, hostMAC, lanMAC)},
 		Routes: []fib.Route{
 			{Prefix: host(s.outPeer(i)), Paths: []fib.AdjID{fib.Receive}}, {Prefix: net24(target(i)), Paths: []fib.AdjID{adj(0)}},

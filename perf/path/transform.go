@@ -83,11 +83,11 @@ func transformNames() string {
 // hides tells whether a payload is encrypted, and not authenticated alone.
 func (t *transform) hides() bool { return t.cipher != fib.CipherNull && t.cipher != fib.CipherAESGMAC }
 
-// material is n bytes of a key that depends on the SPI and on what it is for: the same at both ends, and another for each association.
-func material(n int, spi uint32, what byte) fib.Key {
+// material is n bytes of a key that depends on a number, mostly the SPI, and on what it is for: the same at both ends, and another for each association.
+func material(n int, number uint32, what byte) fib.Key {
 	var key fib.Key
 	for block := byte(0); len(key) < n; block++ {
-		h := sha256.Sum256(append(binary.BigEndian.AppendUint32(nil, spi), what, block))
+		h := sha256.Sum256(append(binary.BigEndian.AppendUint32(nil, number), what, block))
 		key = append(key, h[:]...)
 	}
 	return key[:n]
@@ -96,11 +96,11 @@ func material(n int, spi uint32, what byte) fib.Key {
 // replayWindow is how many packets an inbound association's window holds: what Cisco IOS has unless told otherwise.
 const replayWindow = 64
 
-// association is one direction of an association in transport mode.
-func (t *transform) association(id fib.SAID, inbound bool, spi uint32, local, remote addr) fib.SA {
+// association is one direction of an association in transport mode. Its keys are made of key.
+func (t *transform) association(id fib.SAID, inbound bool, spi, key uint32, local, remote addr) fib.SA {
 	a := fib.SA{
 		ID: id, Inbound: inbound, SPI: spi, Local: local.ip(), Remote: remote.ip(), Protection: protection,
-		Cipher: t.cipher, CipherKey: material(t.key, spi, 'c'), Auth: t.auth, AuthKey: material(t.authKey, spi, 'a'), ICV: t.icv,
+		Cipher: t.cipher, CipherKey: material(t.key, key, 'c'), Auth: t.auth, AuthKey: material(t.authKey, key, 'a'), ICV: t.icv,
 	}
 	if inbound {
 		a.Window = replayWindow
