@@ -15,8 +15,8 @@ import (
 func (e *Engine) Apply(b *fib.Batch) ([]fib.Refusal, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed {
-		return nil, errors.New("fastpath: apply: the engine is closed")
+	if e.closed || e.late.joined {
+		return nil, errors.New("fastpath: apply: the engine is closed, or another process writes the tables")
 	}
 	if err := e.checkBatch(b); err != nil {
 		return nil, fmt.Errorf("fastpath: apply: %w; nothing was changed", err)

@@ -112,7 +112,7 @@ func (e *Engine) installSA(f *fib.SA) error {
 	}
 	t.Generation = s.Generation
 	// A worker that sees the association before its transform drops the packet, as it does without either.
-	e.transforms[f.ID].Store(t)
+	e.keepTransform(f.ID, t)
 	return nil
 }
 

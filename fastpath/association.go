@@ -55,7 +55,7 @@ func (w *Worker) outbound(id uint32) (*table.SA, *sa.Transform) {
 func (w *Worker) transform(s *table.SA) *sa.Transform {
 	t := w.e.transforms[s.ID].Load()
 	if t == nil || t.Generation != s.Generation {
-		return nil
+		return w.e.lateTransform(s)
 	}
 	return t
 }

@@ -46,20 +46,19 @@ const (
 	linkWords
 )
 
-func newCounters(a *arena.Arena, cfg *Config) (c counters, err error) {
-	for _, d := range []struct {
-		n   int
-		dst *[]uint64
-	}{
-		{cntWords, &c.words}, {linkWords * cfg.MaxPorts, &c.ports}, {linkWords * cfg.MaxTunnels, &c.tunnels}, {2 * cfg.MaxAdjacencies, &c.adjs},
-	} {
-		r, err := a.Alloc(8 * d.n)
-		if err != nil {
-			return c, err
-		}
-		*d.dst = a.U64(r, d.n)
+// counterWords says where the block of a worker names its counters, and how many words they are.
+func counterWords(cfg *Config) []struct{ at, n int } {
+	return []struct{ at, n int }{
+		{wkrWords, cntWords}, {wkrPorts, linkWords * cfg.MaxPorts}, {wkrTunnels, linkWords * cfg.MaxTunnels}, {wkrAdjs, 2 * cfg.MaxAdjacencies},
 	}
-	return c, nil
+}
+
+// openCounters finds the counters of the worker whose words in the engine block are b.
+func openCounters(a *arena.Arena, cfg *Config, b []uint64) (c counters) {
+	for i, d := range counterWords(cfg) {
+		*[]*[]uint64{&c.words, &c.ports, &c.tunnels, &c.adjs}[i] = a.U64(arena.Ref(b[d.at]), d.n)
+	}
+	return c
 }
 
 // polled counts a poll that handled n packets and late ones that had waited: own ticks of ours, and link ticks in which the links sent them.
@@ -202,30 +201,33 @@ func (c *counters) read() (n WorkerCount) {
 	return n
 }
 
-// bases is what the counters of an adjacency or tunnel stood at when it was installed: its number may have been another's before.
+// bases is what the counters of an adjacency or tunnel stood at when it was installed: its number may have been another's before. It lies in the
+// arena, as the counters do; only the writer looks.
 type bases struct {
-	adjs    map[fib.AdjID]Count
-	tunnels map[fib.TunnelID]LinkCount
-}
-
-func newBases() bases {
-	return bases{map[fib.AdjID]Count{}, map[fib.TunnelID]LinkCount{}}
+	adjs    []uint64 // packets, bytes of each
+	tunnels []uint64 // as counters.tunnels
 }
 
 func (b *bases) newAdj(e *Engine, id fib.AdjID) {
 	if int64(id) >= int64(e.cfg.MaxAdjacencies) {
 		return
 	}
-	delete(b.adjs, id)
+	base := b.adjs[2*int(id):][:2]
+	if base[0] != 0 {
+		clear(base)
+	}
 	if n := e.adjCount(id); n != (Count{}) {
-		b.adjs[id] = n
+		base[0], base[1] = n.Packets, n.Bytes
 	}
 }
 
 func (b *bases) newTunnel(e *Engine, id fib.TunnelID) {
-	delete(b.tunnels, id)
+	base := b.tunnels[linkWords*int(id):][:linkWords]
+	if base[rxPackets]|base[txPackets] != 0 {
+		clear(base)
+	}
 	if n := e.tunnelCount(id); n != (LinkCount{}) {
-		b.tunnels[id] = n
+		base[rxPackets], base[rxBytes], base[txPackets], base[txBytes] = n.Rx.Packets, n.Rx.Bytes, n.Tx.Packets, n.Tx.Bytes
 	}
 }
 
@@ -240,7 +242,8 @@ func (e *Engine) tunnelCount(id fib.TunnelID) (n LinkCount) {
 	for _, w := range e.workers {
 		n.add(w.c.tunnels[linkWords*int(id):])
 	}
-	old := e.base.tunnels[id]
+	var old LinkCount
+	old.add(e.base.tunnels[linkWords*int(id):])
 	n.Rx.sub(old.Rx)
 	n.Tx.sub(old.Tx)
 	return n
@@ -250,6 +253,8 @@ func (e *Engine) adjCount(id fib.AdjID) (n Count) {
 	for _, w := range e.workers {
 		n.add(w.c.adjs[2*int(id):])
 	}
-	n.sub(e.base.adjs[id])
+	var old Count
+	old.add(e.base.adjs[2*int(id):])
+	n.sub(old)
 	return n
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"nave/fastpath/internal/arena"
-	"nave/fastpath/internal/ring"
 	"nave/fastpath/internal/sa"
 	"nave/fastpath/internal/table"
 	"nave/fastpath/port"
@@ -49,6 +48,9 @@ type Config struct {
 
 	RedirectInterval time.Duration // between two Redirect punts of one source and destination; default 8 s
 	ResolveInterval  time.Duration // between two Resolve or Glean punts for one next hop; default 1 s
+
+	// Processes: workers are processes of their own, that Join. Nothing of the keys stays in this one.
+	Processes bool
 
 	// Private maps memory that no other process can share and takes no file descriptor: for many engines in one process.
 	Private bool
@@ -101,6 +103,7 @@ func (c *Config) check() error {
 type Engine struct {
 	cfg    Config
 	arena  *arena.Arena
+	block  []uint64 // block.go
 	tables *table.Tables
 	start  time.Time
 	ivs    *sa.IVs
@@ -109,10 +112,12 @@ type Engine struct {
 	handRef arena.Ref
 	hand    []uint32
 	wakes   []atomic.Pointer[wake]
+	others  []*wake // of other processes
 
 	// transforms is what the keys of the associations became, by number: what cannot be in the arena. A worker takes one only for the association of the same
 	// generation. Written under mu.
 	transforms []atomic.Pointer[sa.Transform]
+	late       lateTransforms
 
 	mu      sync.Mutex // guards what follows, and writing to the tables
 	workers []*Worker
@@ -152,9 +157,9 @@ func New(cfg Config) (*Engine, error) {
 		return nil, errors.Join(fmt.Errorf("fastpath: %w", err), a.Close())
 	}
 	e := &Engine{
-		cfg: cfg, arena: a, tables: t, start: time.Now(), base: newBases(), ivs: ivs, transforms: make([]atomic.Pointer[sa.Transform], cfg.MaxSAs),
+		cfg: cfg, arena: a, tables: t, start: time.Now(), ivs: ivs, transforms: make([]atomic.Pointer[sa.Transform], cfg.MaxSAs),
 	}
-	if err := e.newHand(); err != nil {
+	if err := errors.Join(e.newHand(), e.newBlock()); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return e, nil
@@ -181,6 +186,9 @@ func (e *Engine) Close() error {
 		w.injectMu.Unlock()
 		err = errors.Join(err, w.wake.close(), w.puntWake.close())
 	}
+	for _, k := range e.others {
+		err = errors.Join(err, k.close())
+	}
 	e.clearTransforms()
 	return errors.Join(err, e.arena.Close())
 }
@@ -188,58 +196,53 @@ func (e *Engine) Close() error {
 // Now is the engine's clock, nanoseconds: what Run passes to Poll.
 func (e *Engine) Now() int64 { return int64(time.Since(e.start)) }
 
-// NewWorker makes the next worker. Its frames live in pool, which its ports share and nobody else uses.
+// NewWorker makes the next worker, of this process. Its frames live in pool, which its ports share and nobody else uses.
 func (e *Engine) NewWorker(pool *port.Pool) (*Worker, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	i := len(e.workers)
-	if e.closed || i >= e.cfg.Workers {
-		return nil, fmt.Errorf("fastpath: worker %d: the engine has room for %d", i, e.cfg.Workers)
+	if e.closed || i >= e.cfg.Workers || e.cfg.Processes {
+		return nil, fmt.Errorf("fastpath: worker %d: the engine has room for %d, in processes of their own: %v", i, e.cfg.Workers, e.cfg.Processes)
 	}
-	if pool.ChunkSize() < 2048 || pool.ChunkSize() > 1<<15 {
-		return nil, fmt.Errorf("fastpath: worker %d: chunks of %d bytes: want 2048 to 32768", i, pool.ChunkSize())
+	if err := checkChunk(i, pool.ChunkSize()); err != nil {
+		return nil, err
 	}
-	w := &Worker{e: e, t: e.tables, index: i, pool: pool, burst: e.cfg.Burst, byID: make([]*queue, e.cfg.MaxPorts)}
-	w.room = pool.ChunkSize() - port.Headroom
-	w.redirectEvery, w.resolveEvery = int64(e.cfg.RedirectInterval), int64(e.cfg.ResolveInterval)
-	w.limit = table.NewLimiter(e.cfg.Flows, uint64(e.start.UnixNano())*uint64(2*i+1))
-	w.ipID = uint16(i * 0x4000)
-	w.tokens.fill()
-	w.scratch = sa.NewScratch(pool.ChunkSize(), e.ivs)
-	w.lane.init(pool.Free())
-	var err error
-	if w.reader, err = e.arena.Reader(i); err != nil {
-		return nil, fmt.Errorf("fastpath: worker %d: %w", i, err)
+	if err := e.layWorker(i, pool.ChunkSize()); err != nil {
+		return nil, err
 	}
-	if w.punts, w.up, err = e.newRing(e.cfg.PuntSlots); err != nil {
-		return nil, fmt.Errorf("fastpath: punt ring of worker %d: %w", i, err)
+	w, err := e.newWorker(i)
+	if err != nil {
+		return nil, err
 	}
-	if w.down, w.injects, err = e.newRing(e.cfg.InjectSlots); err != nil {
-		return nil, fmt.Errorf("fastpath: inject ring of worker %d: %w", i, err)
+	if err := w.equip(pool); err != nil {
+		return nil, err
 	}
-	if w.c, err = newCounters(e.arena, &e.cfg); err != nil {
-		return nil, fmt.Errorf("fastpath: counters of worker %d: %w", i, err)
-	}
-	w.wake.init()
-	w.puntWake.init()
-	w.initHand()
 	e.workers = append(e.workers, w)
 	return w, nil
 }
 
-// newRing makes a ring in the arena and gives both its ends.
-func (e *Engine) newRing(slots int) (reader, writer *ring.Ring, err error) {
-	n := ring.Bytes(slots, e.cfg.SlotSize)
-	r, err := e.arena.Alloc(n)
-	if err != nil {
-		return nil, nil, err
+func checkChunk(worker, size int) error {
+	if size < 2048 || size > 1<<15 {
+		return fmt.Errorf("fastpath: worker %d: chunks of %d bytes: want 2048 to 32768", worker, size)
 	}
-	mem := e.arena.Bytes(r, n)
-	if reader, err = ring.New(mem, slots, e.cfg.SlotSize); err != nil {
-		return nil, nil, err
+	return nil
+}
+
+// equip gives a worker what it needs to poll.
+func (w *Worker) equip(pool *port.Pool) (err error) {
+	e := w.e
+	w.pool = pool
+	w.redirectEvery, w.resolveEvery = int64(e.cfg.RedirectInterval), int64(e.cfg.ResolveInterval)
+	w.limit = table.NewLimiter(e.cfg.Flows, uint64(e.start.UnixNano())*uint64(2*w.index+1))
+	w.ipID = uint16(w.index * 0x4000)
+	w.tokens.fill()
+	w.scratch = sa.NewScratch(pool.ChunkSize(), e.ivs)
+	w.lane.init(pool.Free())
+	w.initHand()
+	if w.reader, err = e.arena.Reader(w.index); err != nil {
+		return fmt.Errorf("fastpath: worker %d: %w", w.index, err)
 	}
-	writer, err = ring.Open(mem)
-	return reader, writer, err
+	return nil
 }
 
 // Worker is worker i, counted from 0; nil when there is none.

@@ -54,7 +54,7 @@ func (c *Config) handSlots() int {
 
 // newHand lays out the block in an empty arena.
 func (e *Engine) newHand() error {
-	r, err := e.arena.Alloc(4 * e.cfg.handWords())
+	r, err := e.arena.AllocKept(4 * e.cfg.handWords())
 	if err != nil {
 		return fmt.Errorf("fastpath: hand-over between workers: %w", err)
 	}
@@ -130,7 +130,7 @@ func (e *Engine) needRing(from, to int) error {
 		return nil
 	}
 	n := ring.Bytes(e.cfg.handSlots(), e.cfg.SlotSize)
-	r, err := e.arena.Alloc(n)
+	r, err := e.arena.AllocKept(n)
 	if err == nil {
 		_, err = ring.New(e.arena.Bytes(r, n), e.cfg.handSlots(), e.cfg.SlotSize)
 	}

@@ -57,6 +57,7 @@ func (w *Worker) Run(ctx context.Context, cfg RunConfig) error {
 		default:
 			runtime.Gosched()
 		}
+		w.sweepTransforms()
 	}
 	return nil
 }

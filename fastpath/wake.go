@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wake is an eventfd that is made when somebody first sleeps on it.
+// wake is an eventfd that is made when somebody first sleeps on it, or that another process gave.
 type wake struct {
 	mu sync.RWMutex // held for writing while fd changes
 	fd int          // -1 before
@@ -38,6 +38,24 @@ func (k *wake) open() (int, error) {
 	}
 	k.fd = fd
 	return fd, nil
+}
+
+// use takes an eventfd that another process made.
+func (k *wake) use(fd int) error {
+	k.kick() // who sleeps on the one before
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	old := k.fd
+	k.fd = fd
+	return closeFD(old)
+}
+
+// closeFD closes a descriptor, if it is one.
+func closeFD(fd int) error {
+	if fd < 0 {
+		return nil
+	}
+	return unix.Close(fd)
 }
 
 var one = [8]byte{1}
@@ -83,8 +101,5 @@ func (k *wake) close() error {
 	defer k.mu.Unlock()
 	fd := k.fd
 	k.fd = -1
-	if fd < 0 {
-		return nil
-	}
-	return unix.Close(fd)
+	return closeFD(fd)
 }

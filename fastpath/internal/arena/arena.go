@@ -27,6 +27,9 @@ const LayoutVersion = 3
 // ErrFull means that the region has no block of the size asked for.
 var ErrFull = errors.New("arena is full")
 
+// ErrLayout means that the region is of a kind that this process does not know.
+var ErrLayout = errors.New("arena")
+
 // Line is the unit of allocation and alignment, in bytes: a cache line.
 const Line = 64
 
@@ -50,7 +53,8 @@ type header struct {
 	readers        [MaxReaders]readerSlot
 	brk            uint64 // first byte that was never allocated
 	free           [numClasses]Ref
-	root           atomic.Uint32 // the block that tells where everything else is
+	root, engine   atomic.Uint32 // the blocks that tell where the tables are, and everything else
+	kept           Ref           // the latest note of a kept block
 }
 
 // readerSlot is a line of its own, so that readers do not share one. 0: offline.
@@ -66,7 +70,7 @@ type Arena struct {
 	fd   int // of the memfd, or -1
 	heap bool
 
-	// What waits for its readers, oldest first. It is the writer's own: a writer that takes over a region does not know it and loses that much.
+	// What waits for its readers, oldest first. It is the writer's own: a writer that takes over a region does not know it, and finds it by Recover.
 	retired []retired
 	used    uint64
 }
@@ -97,8 +101,8 @@ func New(size int) (*Arena, error) {
 	return mapped(mem, fd)
 }
 
-// Open maps a region that New made, by its memfd, which belongs to the arena from then on: for who joins in, or takes over. What
-// retired blocks the writer before had not freed is lost.
+// Open maps a region that New made, by its memfd, which belongs to the arena from then on: for who joins in, or takes over. A writer that
+// takes over calls Recover before it allocates.
 func Open(fd int) (*Arena, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
@@ -116,8 +120,8 @@ func Open(fd int) (*Arena, error) {
 		return nil, errors.Join(fmt.Errorf("arena: keep the region out of dumps: %w", err), unix.Munmap(mem))
 	}
 	if a.h.magic != magic || a.h.version != LayoutVersion || a.h.size != uint64(len(mem)) {
-		err := fmt.Errorf("arena: the region has layout %d and %d bytes: want layout %d and %d bytes; start with an empty one",
-			a.h.version, a.h.size, LayoutVersion, len(mem))
+		err := fmt.Errorf("%w: the region has layout %d and %d bytes: want layout %d and %d bytes; start with an empty one",
+			ErrLayout, a.h.version, a.h.size, LayoutVersion, len(mem))
 		return nil, errors.Join(err, unix.Munmap(mem))
 	}
 	a.used = a.h.brk // what is in the free lists counts as used
@@ -199,8 +203,14 @@ func (a *Arena) Used() int { return int(a.used) }
 // Root is the block that SetRoot named, 0 before.
 func (a *Arena) Root() Ref { return Ref(a.h.root.Load()) }
 
-// SetRoot names the block from which all others are found.
+// SetRoot names the block from which the tables are found.
 func (a *Arena) SetRoot(r Ref) { a.h.root.Store(uint32(r)) }
+
+// Engine is the block that SetEngine named, 0 before.
+func (a *Arena) Engine() Ref { return Ref(a.h.engine.Load()) }
+
+// SetEngine names the block from which all but the tables is found.
+func (a *Arena) SetEngine(r Ref) { a.h.engine.Store(uint32(r)) }
 
 // Blocks come in sizes of 2 and 3 times a power of two, from a line on.
 const numClasses = 56

@@ -54,13 +54,13 @@ func New(a *arena.Arena, size Sizes) (*Tables, error) {
 		return nil, fmt.Errorf("table: sizes %+v: too small, or more than %d adjacencies", size, 1<<idBits)
 	}
 	t := &Tables{a: a, size: size, base: a.Ptr(0)}
-	r, err := a.Alloc(int(unsafe.Sizeof(root{})))
+	r, err := a.AllocKept(int(unsafe.Sizeof(root{})))
 	if err != nil {
 		return nil, fmt.Errorf("table: root: %w", err)
 	}
 	t.root = (*root)(a.Ptr(r))
 	for _, d := range t.directories() {
-		if *d.ref, err = a.Alloc(4 * d.n); err != nil {
+		if *d.ref, err = a.AllocKept(4 * d.n); err != nil {
 			return nil, fmt.Errorf("table: directory of %d %s: %w", d.n, d.name, err)
 		}
 		*d.num, *d.dir = uint32(d.n), a.U32(*d.ref, d.n)
@@ -116,6 +116,9 @@ func powerOfTwo(n int) int {
 	}
 	return p
 }
+
+// SetLimit says how many routes there can be, to tables that Open found.
+func (t *Tables) SetLimit(routes int) { t.size.Routes = routes }
 
 // Size says how large the tables are.
 func (t *Tables) Size() Sizes { return t.size }
