@@ -28,15 +28,19 @@ func (r *RIB) Flush() error {
 			}
 		}
 	}
-	var released []*hop
-	for e := range r.dirty {
-		released = append(released, r.settle(e)...)
-	}
-	clear(r.dirty)
-	for _, h := range released {
-		r.unref(h)
-	}
+	r.settleRoutes()
 	r.settleHops()
+	if r.inherited != nil && len(r.inherited.waiting) > 0 { // their next hops are worked out now
+		for e := range r.inherited.waiting {
+			r.dirty[e] = struct{}{}
+		}
+		r.settleRoutes()
+		r.settleHops()
+	}
+	for k := range r.dropped {
+		r.batch.DelRoutes = append(r.batch.DelRoutes, k)
+	}
+	clear(r.dropped)
 	if r.batch.Empty() {
 		return nil
 	}
@@ -55,6 +59,30 @@ func (r *RIB) Flush() error {
 	}
 	r.account(&b, refused)
 	return nil
+}
+
+// settleRoutes works out the routes that something touched.
+func (r *RIB) settleRoutes() {
+	var released []*hop
+	for e := range r.dirty {
+		released = append(released, r.settle(e)...)
+	}
+	clear(r.dirty)
+	for _, h := range released {
+		r.unref(h)
+	}
+}
+
+// paths are the adjacencies of a route: those of its next hops, or a special one.
+func paths(hops []*hop, special fib.AdjID) []fib.AdjID {
+	if len(hops) == 0 {
+		return []fib.AdjID{special}
+	}
+	ids := make([]fib.AdjID, len(hops))
+	for i, h := range hops {
+		ids[i] = h.id
+	}
+	return ids
 }
 
 // settle chooses the best candidate of an entry and notes the route for the batch. It returns the next hops that the
@@ -76,16 +104,17 @@ func (r *RIB) settle(e *entry) (released []*hop) {
 	}
 	key := fib.RouteKey{VRF: e.vrf, Prefix: e.prefix}
 	installed := special != fib.Drop || len(hops) > 0
+	same := false
+	if r.inherited != nil {
+		var wait bool
+		same, wait = r.takeRoute(key, e, chosen, hops, special, installed)
+		installed = installed && !wait
+	}
 	switch {
+	case same:
 	case installed && (!e.in || special != e.special || !slices.Equal(hops, e.installed)):
-		paths := []fib.AdjID{special}
-		if len(hops) > 0 {
-			paths = paths[:0]
-			for _, h := range hops {
-				paths = append(paths, h.id)
-			}
-		}
-		r.batch.Routes = append(r.batch.Routes, fib.Route{VRF: e.vrf, Prefix: e.prefix, Paths: paths})
+		delete(r.dropped, key)
+		r.batch.Routes = append(r.batch.Routes, fib.Route{VRF: e.vrf, Prefix: e.prefix, Paths: paths(hops, special)})
 	case !installed && (e.in || r.wasRefused(refusedKey{route: key})): // an older one may stand
 		r.batch.DelRoutes = append(r.batch.DelRoutes, key)
 	}
@@ -166,8 +195,11 @@ func (r *RIB) ways(e *entry, c *candidate, depth int) []NextHop {
 
 // settleHops rebuilds the adjacencies that something touched, and takes away those that nothing uses.
 func (r *RIB) settleHops() {
+	unlisted := false
 	for h := range r.dirtyHops {
 		if h.refs == 0 {
+			r.disown(h.id)
+			unlisted = unlisted || r.inherited != nil && r.inherited.listed[h.id]
 			r.watch(h, NextHop{})
 			r.lead(h, NextHop{})
 			delete(r.hops, h.key)
@@ -180,12 +212,18 @@ func (r *RIB) settleHops() {
 		}
 		a, on := r.build(h)
 		r.watch(h, on)
+		if r.outlives(h, &a) {
+			continue
+		}
 		if !h.installed || !sameAdjacency(&a, &h.last) {
 			h.last, h.installed = a, true
 			r.batch.Adjacencies = append(r.batch.Adjacencies, a)
 		}
 	}
 	clear(r.dirtyHops)
+	if unlisted {
+		r.rewriteGroups()
+	}
 }
 
 // Multicast puts an NBMA address on the replication list of a tunnel, or takes it off. The list itself is written by
@@ -258,6 +296,7 @@ func (r *RIB) members(i *iface) []fib.AdjID {
 			ids = append(ids, h.id)
 		}
 	}
+	ids = append(ids, r.oldMembers(i.group)...)
 	slices.Sort(ids)
 	return ids
 }

@@ -25,13 +25,17 @@ type hop struct {
 	last      fib.Adjacency
 	neigh     NextHop // the neighbour it is built from
 	peer      NextHop // of a tunnel: the NBMA address that it leads to
+	outlives  bool    // it goes by the adjacency that the fast path had before this RIB began
 }
 
 // hop finds or makes a next hop and counts the reference.
 func (r *RIB) hop(k hopKey) *hop {
 	h := r.hops[k]
 	if h == nil {
-		h = &hop{key: k, id: r.ids.take()}
+		h = &hop{key: k}
+		if !r.adopt(h) {
+			h.id = r.ids.take()
+		}
 		r.hops[k], r.byID[h.id] = h, h
 	}
 	h.refs++
@@ -94,7 +98,7 @@ func (r *RIB) outerDestination(i *iface, k hopKey) netip.Addr {
 // build works out the adjacency of a next hop as things stand, and the neighbour that it depends on (none: the zero
 // NextHop).
 func (r *RIB) build(h *hop) (a fib.Adjacency, on NextHop) {
-	a.ID = h.id
+	a.ID, a.NextHop = h.id, h.key.addr
 	i := r.ifaces[h.key.iface]
 	if i == nil || !i.Up {
 		r.lead(h, NextHop{})
@@ -113,7 +117,7 @@ func (r *RIB) build(h *hop) (a fib.Adjacency, on NextHop) {
 	on = NextHop{h.key.iface, h.key.addr}
 	mac, ok := i.neighbours[h.key.addr]
 	if !ok {
-		a.Kind, a.NextHop = fib.AdjGlean, h.key.addr
+		a.Kind = fib.AdjGlean
 		return a, on
 	}
 	a.Kind, a.Outer = fib.AdjLink, ethernet(mac, i.MAC)
@@ -126,12 +130,12 @@ func (r *RIB) buildTunnel(h *hop, i *iface, a *fib.Adjacency) (on NextHop) {
 	nbma := r.outerDestination(i, h.key)
 	if !nbma.IsValid() {
 		r.lead(h, NextHop{})
-		a.Kind, a.NextHop = fib.AdjGlean, h.key.addr
+		a.Kind = fib.AdjGlean
 		return on
 	}
 	r.lead(h, NextHop{i.Name, nbma})
 	if b, ok := i.nextHops.Lookup(h.key.addr); h.key.addr.IsValid() && ok && b.Via {
-		a.Resolve, a.NextHop = true, h.key.addr
+		a.Resolve = true
 	}
 	seal, secured := i.secured[nbma]
 	to := nbma

@@ -219,24 +219,32 @@ func (r *RIB) withdraw(i *iface) {
 // describe tells the fast path about the port or tunnel itself.
 func (r *RIB) describe(i *iface) {
 	switch t := i.Tunnel; {
+	case r.isOld(i): // it has not been up yet: Complete decides
 	case t != nil && (!i.Up || !t.Local.IsValid()):
 		r.batch.DelTunnels = append(r.batch.DelTunnels, t.ID)
 		r.batch.Tunnels = slices.DeleteFunc(r.batch.Tunnels, func(o fib.Tunnel) bool { return o.ID == t.ID })
 	case t != nil:
 		r.batch.DelTunnels = slices.DeleteFunc(r.batch.DelTunnels, func(id fib.TunnelID) bool { return id == t.ID })
-		r.batch.Tunnels = replace(r.batch.Tunnels, fib.Tunnel{
+		if i.group == 0 {
+			i.group = r.adoptGroup(t.ID)
+		}
+		f := fib.Tunnel{
 			ID: t.ID, VRF: i.VRF, OuterVRF: t.OuterVRF, Local: t.Local, Remote: t.Remote, Key: t.Key, HasKey: t.HasKey,
 			Addr: i.primary(), MTU: i.MTU, MSS: i.MSS, Network: t.Network, Redirect: t.Redirect, Group: i.group,
 			Protected: t.Protected, Protection: t.Protection,
-		}, func(a, b fib.Tunnel) bool { return a.ID == b.ID })
+		}
+		if !r.takeTunnel(&f) {
+			r.batch.Tunnels = replace(r.batch.Tunnels, f, func(a, b fib.Tunnel) bool { return a.ID == b.ID })
+		}
 	case i.Port != 0 && !i.Up:
 		r.batch.DelPorts = append(r.batch.DelPorts, i.Port)
 		r.batch.Ports = slices.DeleteFunc(r.batch.Ports, func(p fib.Port) bool { return p.ID == i.Port })
 	case i.Port != 0:
 		r.batch.DelPorts = slices.DeleteFunc(r.batch.DelPorts, func(id fib.PortID) bool { return id == i.Port })
-		r.batch.Ports = replace(r.batch.Ports, fib.Port{
-			ID: i.Port, VRF: i.VRF, MAC: i.MAC, Addr: i.primary(), MTU: i.MTU, MSS: i.MSS,
-		}, func(a, b fib.Port) bool { return a.ID == b.ID })
+		f := fib.Port{ID: i.Port, VRF: i.VRF, MAC: i.MAC, Addr: i.primary(), MTU: i.MTU, MSS: i.MSS}
+		if !r.takePort(&f) {
+			r.batch.Ports = replace(r.batch.Ports, f, func(a, b fib.Port) bool { return a.ID == b.ID })
+		}
 	}
 }
 

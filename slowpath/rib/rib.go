@@ -115,6 +115,8 @@ type RIB struct {
 	refusedSAs []fib.SAID
 	retry      bool // something was taken away: there may be room now
 	statics    map[fib.VRF][]StaticRoute
+	dropped    map[fib.RouteKey]struct{} // old routes that go with the next batch, unless it has others in their place
+	inherited  *inherited                // nil once all of it is taken over, or gone
 }
 
 // New makes an empty RIB that installs through apply and tells n which neighbours it needs.
@@ -126,8 +128,8 @@ func New(apply func(*fib.Batch) ([]fib.Refusal, error), n Neighbours) *RIB {
 		byPeer: make(map[NextHop]map[*hop]struct{}),
 		dirty:  make(map[*entry]struct{}), dirtyHops: make(map[*hop]struct{}),
 		ids: idPool[fib.AdjID]{next: fib.FirstAdj}, groups: idPool[fib.GroupID]{next: 1},
-		dirtyGroup: make(map[string]struct{}),
-		statics:    make(map[fib.VRF][]StaticRoute), refused: make(map[refusedKey]fib.Refusal),
+		dirtyGroup: make(map[string]struct{}), dropped: make(map[fib.RouteKey]struct{}),
+		statics: make(map[fib.VRF][]StaticRoute), refused: make(map[refusedKey]fib.Refusal),
 	}
 }
 

@@ -63,6 +63,7 @@ func (r *RIB) RemoveSA(id fib.SAID) {
 		return sa.ID == id
 	})
 	r.batch.DelSAs = append(r.batch.DelSAs, id)
+	r.unsealed(id)
 }
 
 func clearKeys(sa *fib.SA) {

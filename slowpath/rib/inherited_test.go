@@ -1,0 +1,400 @@
+package rib
+
+import (
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"nave/fastpath/fib"
+)
+
+// installed is all that a fast path has, as the next control plane finds it.
+func (f *fakeFIB) installed() (b fib.Batch) {
+	for _, p := range f.ports {
+		b.Ports = append(b.Ports, p)
+	}
+	for _, t := range f.tunnels {
+		b.Tunnels = append(b.Tunnels, t)
+	}
+	for _, a := range f.adj {
+		b.Adjacencies = append(b.Adjacencies, a)
+	}
+	for id, m := range f.groups {
+		b.Groups = append(b.Groups, fib.Group{ID: id, Members: m})
+	}
+	for k, p := range f.routes {
+		b.Routes = append(b.Routes, fib.Route{VRF: k.VRF, Prefix: k.Prefix, Paths: p})
+	}
+	return b
+}
+
+// world is what a RIB is told, in a state that chance makes.
+type world struct {
+	up      map[string]bool
+	neigh   map[netip.Addr]bool
+	bound   map[netip.Prefix]Binding
+	mcast   map[netip.Addr]bool
+	statics []StaticRoute
+}
+
+func newWorld() *world {
+	return &world{
+		up:    map[string]bool{"Ethernet0": true, "Ethernet1": true, "Tunnel0": true},
+		neigh: map[netip.Addr]bool{}, bound: map[netip.Prefix]Binding{}, mcast: map[netip.Addr]bool{},
+	}
+}
+
+// change makes something else of a world.
+func (w *world) change(rng *rand.Rand) {
+	nbma := func(k int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(10 + k)}) }
+	peer := func(k int) netip.Addr { return netip.AddrFrom4([4]byte{10, 255, 0, byte(10 + k)}) }
+	k := rng.IntN(4)
+	switch rng.IntN(7) {
+	case 0:
+		n := []string{"Ethernet0", "Ethernet1", "Tunnel0"}[rng.IntN(3)]
+		w.up[n] = !w.up[n]
+	case 1:
+		w.neigh[nbma(k)] = !w.neigh[nbma(k)]
+	case 2:
+		p := netip.PrefixFrom(peer(k), 32)
+		w.bound[p] = Binding{Iface: "Tunnel0", Prefix: p, NBMA: nbma(rng.IntN(4)), NextHop: peer(k), Via: rng.IntN(2) == 0}
+	case 3:
+		delete(w.bound, netip.PrefixFrom(peer(k), 32))
+	case 4:
+		w.mcast[nbma(k)] = !w.mcast[nbma(k)]
+	case 5:
+		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 50, byte(k), 0}), 24)
+		if _, ok := w.bound[p]; ok {
+			delete(w.bound, p)
+		} else {
+			w.bound[p] = Binding{Iface: "Tunnel0", Prefix: p, NBMA: nbma(k), NextHop: peer(k), Shortcut: true}
+		}
+	case 6:
+		w.statics = nil
+		for j := range rng.IntN(5) {
+			s := StaticRoute{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 50, byte(j), 0}), 24)}
+			if hop := []netip.Addr{peer(k), nbma(k), addr("10.50.9.9"), addr("10.50.0.1"), {}}[rng.IntN(5)]; hop.IsValid() {
+				s.Hops = []NextHop{{Addr: hop}}
+			}
+			w.statics = append(w.statics, s)
+		}
+	}
+}
+
+// tell says all of a world to a RIB, in the order that chance gives, with batches in between.
+func (w *world) tell(t *testing.T, r *RIB, rng *rand.Rand) { w.say(t, r, rng, 4) }
+
+// say is tell with a batch after each n-th word or so.
+func (w *world) say(t *testing.T, r *RIB, rng *rand.Rand, n int) {
+	t.Helper()
+	var say []func()
+	for _, i := range []Interface{wan, lan, tun} {
+		i.Up = w.up[i.Name]
+		r.SetInterface(i)
+	}
+	say = append(say, func() { r.SetStatics(0, w.statics) })
+	for a, ok := range w.neigh {
+		say = append(say, func() { r.Neighbour("Ethernet0", a, gatewayMAC, ok) })
+	}
+	for _, b := range w.bound {
+		say = append(say, func() { r.Bind(b) })
+	}
+	for a, ok := range w.mcast {
+		say = append(say, func() { r.Multicast("Tunnel0", a, ok) })
+	}
+	rng.Shuffle(len(say), func(i, j int) { say[i], say[j] = say[j], say[i] })
+	for _, f := range say {
+		f()
+		if rng.IntN(n) == 0 {
+			flush(t, r)
+		}
+	}
+	flush(t, r)
+}
+
+// Whatever a RIB inherits and whatever it is told then, in the end the fast path has what it would have after a fresh start.
+func TestInheritedGivesWay(t *testing.T) {
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 2))
+		f, w := newFakeFIB(t), newWorld()
+		for range rng.IntN(60) {
+			w.change(rng)
+		}
+		before := New(f.apply, wanted{})
+		w.tell(t, before, rng)
+		if seed%2 == 0 {
+			for range rng.IntN(20) {
+				w.change(rng)
+			}
+		}
+		neighbours := wanted{}
+		r := New(f.apply, neighbours)
+		r.Inherit(f.installed())
+		w.tell(t, r, rng)
+		r.Complete(true)
+		flush(t, r)
+		for range rng.IntN(10) {
+			w.change(rng)
+		}
+		w.tell(t, r, rng)
+		for p := range w.bound { // what is bound no more is told, too
+			r.Unbind("Tunnel0", p)
+		}
+		w.tell(t, r, rng)
+		for p := range r.ifaces["Tunnel0"].bindings {
+			if _, ok := w.bound[p]; !ok {
+				r.Unbind("Tunnel0", p)
+			}
+		}
+		r.Disinherit()
+		flush(t, r)
+		flush(t, r)
+		compareFresh(t, seed, f, w, neighbours)
+	}
+}
+
+func compareFresh(t *testing.T, seed uint64, f *fakeFIB, w *world, neighbours wanted) {
+	t.Helper()
+	ff, fw := newFakeFIB(t), wanted{}
+	fresh := New(ff.apply, fw)
+	w.tell(t, fresh, rand.New(rand.NewPCG(seed, 3)))
+	if got, want := f.describe(), ff.describe(); !slices.Equal(got, want) {
+		t.Fatalf("seed %d: forwarding differs from a fresh start:\ngot  %s\nwant %s", seed, diff(got, want), diff(want, got))
+	}
+	if len(f.adj) != len(ff.adj) {
+		t.Fatalf("seed %d: %d adjacencies, a fresh start has %d", seed, len(f.adj), len(ff.adj))
+	}
+	positive := func(m wanted) map[NextHop]bool {
+		out := map[NextHop]bool{}
+		for k, n := range m {
+			if n != 0 {
+				out[k] = true
+			}
+		}
+		return out
+	}
+	if !maps.Equal(positive(neighbours), positive(fw)) {
+		t.Fatalf("seed %d: neighbours kept %v, want %v", seed, positive(neighbours), positive(fw))
+	}
+}
+
+// Told the same as before, a RIB changes nothing at all.
+func TestInheritedStays(t *testing.T) {
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 4))
+		f, w := newFakeFIB(t), newWorld()
+		for range rng.IntN(60) {
+			w.change(rng)
+		}
+		w.tell(t, New(f.apply, wanted{}), rng)
+		was := f.describe()
+		adjs := maps.Clone(f.adj)
+		r := New(f.apply, wanted{})
+		r.Inherit(f.installed())
+		w.say(t, r, rng, 1<<30) // all at once, as after a restart
+		r.Complete(true)
+		flush(t, r)
+		if now := f.describe(); !slices.Equal(was, now) {
+			t.Fatalf("seed %d: forwarding changed:\nwas %s\nis  %s", seed, diff(was, now), diff(now, was))
+		}
+		for id, a := range adjs {
+			b := f.adj[id]
+			if leadsOn(&a) && !sameAdjacency(&a, &b) {
+				t.Fatalf("seed %d: adjacency %d was\n%+v and is\n%+v", seed, id, a, b)
+			}
+		}
+	}
+}
+
+// restart makes another RIB of the fast path of one that has a peer and a neighbour.
+func restart(t *testing.T) (*RIB, *fakeFIB) {
+	t.Helper()
+	r, f, _ := newTest(t)
+	r.Neighbour("Ethernet0", addr("192.0.2.254"), gatewayMAC, true)
+	r.SetStatics(0, []StaticRoute{
+		{Prefix: pfx("0.0.0.0/0"), Hops: []NextHop{{Addr: addr("192.0.2.254")}}},
+		{Prefix: pfx("10.5.0.0/16"), Hops: []NextHop{{Addr: addr("10.255.0.5")}}},
+	})
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.5/32"), NBMA: addr("198.51.100.5"), NextHop: addr("10.255.0.5")})
+	r.Multicast("Tunnel0", addr("198.51.100.5"), true)
+	flush(t, r)
+	next := New(f.apply, wanted{})
+	next.Inherit(f.installed())
+	return next, f
+}
+
+// Until anything is known of a next hop, packets go on by the old adjacency; then by the new one, for good.
+func TestOldAdjacencyServes(t *testing.T) {
+	r, f := restart(t)
+	old := f.path(t, "10.5.0.0/16")
+	flush(t, r)
+	if a := f.path(t, "10.5.0.0/16"); !sameAdjacency(&a, &old) {
+		t.Fatalf("nothing was said yet, and the adjacency is %+v", a)
+	}
+	for _, i := range []Interface{wan, lan, tun} {
+		r.SetInterface(i)
+	}
+	r.SetStatics(0, []StaticRoute{
+		{Prefix: pfx("0.0.0.0/0"), Hops: []NextHop{{Addr: addr("192.0.2.254")}}},
+		{Prefix: pfx("10.5.0.0/16"), Hops: []NextHop{{Addr: addr("10.255.0.5")}}},
+	})
+	r.Complete(true)
+	flush(t, r)
+	if a := f.path(t, "10.5.0.0/16"); !sameAdjacency(&a, &old) || old.Kind != fib.AdjTunnel {
+		t.Fatalf("NHRP knows nothing yet, and the adjacency is %+v", a)
+	}
+	if a := f.path(t, "10.255.0.5/32"); a.ID != old.ID {
+		t.Errorf("the host is reached by %+v", a)
+	}
+	if g := f.groups[f.tunnels[1].Group]; len(g) != 1 {
+		t.Errorf("multicast goes to %v", g)
+	}
+	r.Neighbour("Ethernet0", addr("192.0.2.254"), gatewayMAC, true)
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.5/32"), NBMA: addr("198.51.100.77"), NextHop: addr("10.255.0.5")})
+	flush(t, r)
+	a := f.path(t, "10.5.0.0/16")
+	if to, _ := outerTo(&a); to != addr("198.51.100.77") || a.ID != old.ID {
+		t.Fatalf("the peer has moved, and the adjacency is %+v", a)
+	}
+	r.Unbind("Tunnel0", pfx("10.255.0.5/32"))
+	flush(t, r)
+	if a := f.path(t, "10.5.0.0/16"); a.Kind != fib.AdjGlean {
+		t.Errorf("after the binding has gone: %+v", a)
+	}
+	r.Disinherit()
+	flush(t, r)
+	if _, ok := f.routes[fib.RouteKey{Prefix: pfx("10.255.0.5/32")}]; ok || len(f.groups[f.tunnels[1].Group]) != 0 {
+		t.Error("old routes or members are left")
+	}
+}
+
+// What is configured no more goes at once when all is known; what is not known yet stays.
+func TestOldInterfacesGo(t *testing.T) {
+	r, f := restart(t)
+	down := tun
+	down.Up, down.Tunnel = false, &Tunnel{ID: 1, Key: 100, HasKey: true, TTL: 255, Network: 1} // its source is not known yet
+	r.SetInterface(wan)
+	r.SetInterface(down)
+	r.Complete(false)
+	flush(t, r)
+	if a := f.path(t, "10.5.0.0/16"); a.Kind != fib.AdjTunnel || f.tunnels[1].Local != addr("192.0.2.1") || len(f.ports) != 2 {
+		t.Fatalf("while the source is not known: %+v, tunnel %+v", a, f.tunnels[1])
+	}
+	r.Complete(true)
+	flush(t, r)
+	if len(f.tunnels) != 0 || len(f.ports) != 1 {
+		t.Errorf("tunnels %v, ports %v", f.tunnels, f.ports)
+	}
+	for _, p := range []string{"10.5.0.0/16", "10.255.0.5/32", "10.1.0.0/24", "10.1.0.1/32"} {
+		if _, ok := f.routes[fib.RouteKey{Prefix: pfx(p)}]; ok {
+			t.Errorf("%s leads out by an interface that is gone", p)
+		}
+	}
+	if a := f.path(t, "0.0.0.0/0"); a.Kind != fib.AdjLink {
+		t.Errorf("the default route's link is there: %+v", a)
+	}
+	r.Disinherit()
+	flush(t, r)
+	if _, ok := f.routes[fib.RouteKey{Prefix: pfx("0.0.0.0/0")}]; ok || len(f.groups) != 0 {
+		t.Error("old routes or groups are left")
+	}
+}
+
+// A tunnel that is another one now takes nothing of the old one along: neither next hops nor members.
+func TestOldTunnelIsAnother(t *testing.T) {
+	for name, change := range map[string]func(*Interface){
+		"key":       func(i *Interface) { i.Tunnel.Key = 101 },
+		"protected": func(i *Interface) { i.Tunnel.Protected, i.Tunnel.Protection = true, 1 },
+		"number":    func(i *Interface) { i.Tunnel.ID = 2 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, f := restart(t)
+			other := tun
+			tunnel := *tun.Tunnel
+			other.Tunnel = &tunnel
+			change(&other)
+			r.SetInterface(wan)
+			r.SetInterface(lan)
+			r.SetInterface(other)
+			r.SetStatics(0, []StaticRoute{{Prefix: pfx("10.5.0.0/16"), Hops: []NextHop{{Addr: addr("10.255.0.5")}}}})
+			flush(t, r)
+			if a := f.path(t, "10.5.0.0/16"); a.Kind == fib.AdjTunnel {
+				t.Errorf("packets leave by %+v", a)
+			}
+			if len(f.tunnels) != 1 {
+				t.Errorf("tunnels %v", f.tunnels)
+			}
+			for id, g := range f.groups {
+				if len(g) != 0 && id == f.tunnels[other.Tunnel.ID].Group {
+					t.Errorf("multicast goes to %v", g)
+				}
+			}
+		})
+	}
+}
+
+// A route that takes another way now waits for it while the old way leads on.
+func TestOldRouteUntilTheNewOneLeadsOn(t *testing.T) {
+	r, f := restart(t)
+	for _, i := range []Interface{wan, lan, tun} {
+		r.SetInterface(i)
+	}
+	r.Neighbour("Ethernet0", addr("192.0.2.254"), gatewayMAC, true)
+	r.SetStatics(0, []StaticRoute{
+		{Prefix: pfx("0.0.0.0/0"), Hops: []NextHop{{Addr: addr("192.0.2.254")}}},
+		{Prefix: pfx("10.5.0.0/16"), Hops: []NextHop{{Addr: addr("10.255.0.6")}}},
+	})
+	r.Complete(true)
+	flush(t, r)
+	if a := f.path(t, "10.5.0.0/16"); a.Kind != fib.AdjTunnel || a.NextHop != addr("10.255.0.5") {
+		t.Fatalf("before the new next hop is known: %+v", a)
+	}
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.6/32"), NBMA: addr("198.51.100.6"), NextHop: addr("10.255.0.6")})
+	flush(t, r)
+	if a := f.path(t, "10.5.0.0/16"); a.NextHop != addr("10.255.0.6") {
+		t.Fatalf("after: %+v", a)
+	}
+
+	r, f = restart(t) // never known: in the end the configuration counts
+	for _, i := range []Interface{wan, lan, tun} {
+		r.SetInterface(i)
+	}
+	r.SetStatics(0, []StaticRoute{{Prefix: pfx("10.5.0.0/16"), Hops: []NextHop{{Addr: addr("10.255.0.6")}}}})
+	flush(t, r)
+	r.Disinherit()
+	flush(t, r)
+	if a := f.path(t, "10.5.0.0/16"); a.Kind != fib.AdjGlean || a.NextHop != addr("10.255.0.6") {
+		t.Errorf("in the end: %+v", a)
+	}
+}
+
+// An association that goes takes the adjacencies with it that nothing else has taken the place of: fail closed.
+func TestOldAssociationGoes(t *testing.T) {
+	r, f, sealed := newProtected(t)
+	r.InstallSA(sa(5))
+	r.Secure("Tunnel0", addr(spoke), esp(5))
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.5/32"), NBMA: addr(spoke), NextHop: addr("10.255.0.5")})
+	flush(t, r)
+	if a := f.path(t, "10.255.0.5/32"); a.SA != 5 {
+		t.Fatalf("at first: %+v", a)
+	}
+	next := New(sealed.apply, wanted{})
+	next.Inherit(f.installed())
+	for _, name := range r.Interfaces() {
+		i, _ := r.Interface(name)
+		next.SetInterface(i)
+	}
+	next.SetStatics(0, []StaticRoute{{Prefix: pfx("10.7.0.0/16"), Hops: []NextHop{{Addr: addr("10.255.0.5")}}}})
+	next.Complete(true)
+	flush(t, next)
+	if a := f.path(t, "10.7.0.0/16"); a.SA != 5 {
+		t.Fatalf("after the restart: %+v", a)
+	}
+	next.RemoveSA(5)
+	flush(t, next)
+	if a := f.path(t, "10.7.0.0/16"); a.Kind == fib.AdjTunnel {
+		t.Errorf("the association is gone, and packets leave by %+v", a)
+	}
+}
