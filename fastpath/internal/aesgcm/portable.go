@@ -23,7 +23,7 @@ func (k *Key) block() cipher.Block {
 
 // parts are the payload and the ICV's place.
 func (p *Packet) parts() (text, icv []byte) {
-	all := unsafe.Slice((*byte)(p.Text), int(p.Len)+int(p.ICV))
+	all := unsafe.Slice((*byte)(p.Text), int(p.Len)+int(min(max(p.ICV, 8), 16)))
 	return all[:p.Len:p.Len], all[p.Len:]
 }
 

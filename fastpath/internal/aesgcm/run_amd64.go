@@ -28,7 +28,7 @@ func best() which {
 	case has(saved, zmm) && has(b7, f|dq|bw|vl):
 		return avx512
 	case has(saved, ymm):
-		return none
+		return avx2
 	}
 	return none
 }
@@ -46,10 +46,16 @@ func Seal(ps []Packet) {
 		switch ps[0].Key.rounds | uint32(kernel)<<8 {
 		case 10 | uint32(avx512)<<8:
 			left = sealAVX512x10(p, len(ps))
+		case 10 | uint32(avx2)<<8:
+			left = sealAVX2x10(p, len(ps))
 		case 12 | uint32(avx512)<<8:
 			left = sealAVX512x12(p, len(ps))
+		case 12 | uint32(avx2)<<8:
+			left = sealAVX2x12(p, len(ps))
 		case 14 | uint32(avx512)<<8:
 			left = sealAVX512x14(p, len(ps))
+		case 14 | uint32(avx2)<<8:
+			left = sealAVX2x14(p, len(ps))
 		default:
 			ps[0].seal()
 			left = len(ps) - 1
@@ -65,10 +71,16 @@ func Open(ps []Packet) {
 		switch ps[0].Key.rounds | uint32(kernel)<<8 {
 		case 10 | uint32(avx512)<<8:
 			left = openAVX512x10(p, len(ps))
+		case 10 | uint32(avx2)<<8:
+			left = openAVX2x10(p, len(ps))
 		case 12 | uint32(avx512)<<8:
 			left = openAVX512x12(p, len(ps))
+		case 12 | uint32(avx2)<<8:
+			left = openAVX2x12(p, len(ps))
 		case 14 | uint32(avx512)<<8:
 			left = openAVX512x14(p, len(ps))
+		case 14 | uint32(avx2)<<8:
+			left = openAVX2x14(p, len(ps))
 		default:
 			ps[0].open()
 			left = len(ps) - 1

@@ -220,9 +220,7 @@ func (w *wide) long() {
 		return
 	}
 	VMOVDQA64(zT0, zT1)
-	for _, f := range w.cipher(4) {
-		f()
-	}
+	w.cipher(4).emit()
 	VMOVDQA64(zD[0].AsX(), xMask)
 	VMOVDQU8_Z(at(0), reg.K1, zT0)
 	VPXORQ(zT0, zD[0], zD[0])
@@ -316,9 +314,7 @@ func (w *wide) fours(n int, first, lengths bool) {
 	ks := w.masks(n, first, lengths)
 	if !w.open {
 		if first {
-			for _, f := range w.cipher(n) {
-				f()
-			}
+			w.cipher(n).emit()
 			VMOVDQA64(zD[0].AsX(), xMask)
 		} else {
 			weave(w.cipher(n), w.hash(4, Mem{Base: w.key, Disp: keyPower}))
@@ -382,9 +378,7 @@ func (w *wide) fours(n int, first, lengths bool) {
 		}
 		return
 	}
-	for _, f := range w.hash(n, pow) {
-		f()
-	}
+	w.hash(n, pow).emit()
 }
 
 // lengthBlock makes the block of lengths, in bits, in a lane.
@@ -410,7 +404,9 @@ func (w *wide) lengths() {
 func (w *wide) tag() {
 	MOVBLZX(Mem{Base: w.ps, Disp: pktICV}, w.m.As32())
 	BZHIQ(w.m, w.ones, w.m)
+	// An ICV has no more than 16 bytes, and at least 8 are compared whatever is asked for.
 	ANDL(U32(0xffff), w.m.As32())
+	ORL(U32(0xff), w.m.As32())
 	KMOVQ(w.m, reg.K6)
 	MOVQ(Mem{Base: w.ps, Disp: pktText}, w.text)
 	MOVL(Mem{Base: w.ps, Disp: pktLen}, w.rem.(reg.GPVirtual).As32())

@@ -39,7 +39,9 @@ var (
 	poly      Mem // GHASH's polynomial, to reduce by
 	firstCtr  Mem // counters of the first four blocks: 1, 2, 3, 4
 	fourCtr   Mem // 4 in each counter
+	textCtr   Mem // counters of the first two blocks of text: 2, 3
 	twoCtr    Mem // 2 in each counter
+	byteMask  Mem // 32 bytes of ones, then 32 zeros
 )
 
 func main() {
@@ -50,6 +52,8 @@ func main() {
 	for _, rounds := range []int{10, 12, 14} {
 		avx512(rounds, false)
 		avx512(rounds, true)
+		avx2(rounds, false)
+		avx2(rounds, true)
 	}
 	Generate()
 }
@@ -70,6 +74,10 @@ func constants() {
 	poly = lanes("poly", func(int) (uint64, uint64) { return 1, 0xc200000000000000 })
 	firstCtr = lanes("firstCtr", func(i int) (uint64, uint64) { return uint64(i + 1), 0 })
 	fourCtr = lanes("fourCtr", func(int) (uint64, uint64) { return 4, 0 })
+	textCtr = lanes("textCtr", func(i int) (uint64, uint64) { return uint64(i + 2), 0 })
+	byteMask = lanes("byteMask", func(i int) (uint64, uint64) {
+		return [4]uint64{^uint64(0), ^uint64(0), 0, 0}[i], [4]uint64{^uint64(0), ^uint64(0), 0, 0}[i]
+	})
 	twoCtr = lanes("twoCtr", func(int) (uint64, uint64) { return 2, 0 })
 }
 
@@ -77,6 +85,12 @@ func constants() {
 type stream []func()
 
 func (s *stream) add(f func()) { *s = append(*s, f) }
+
+func (s stream) emit() {
+	for _, f := range s {
+		f()
+	}
+}
 
 // weave emits both streams, evenly mixed.
 func weave(a, b stream) {
