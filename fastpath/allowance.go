@@ -20,6 +20,7 @@ var puntRates = [NumReasons]puntRate{
 	FragNeeded: perSecond(5000, 512),
 	Unroutable: perSecond(2000, 256),
 	Glean:      perSecond(20000, 512),
+	MPLSAlert:  perSecond(200, 64),
 	Redirect:   perSecond(20000, 512),
 	Resolve:    perSecond(20000, 512),
 	SAUnknown:  perSecond(200, 64),

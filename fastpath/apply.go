@@ -65,6 +65,12 @@ func (e *Engine) install(b *fib.Batch) (refused []fib.Refusal) {
 			refused = append(refused, fib.Refusal{What: fmt.Sprintf("group %d", g.ID), Err: err, Group: g.ID})
 		}
 	}
+	for i := range b.Labels {
+		l := &b.Labels[i]
+		if err := e.installLabel(l); err != nil {
+			refused = append(refused, fib.Refusal{What: fmt.Sprintf("label %d", l.In), Err: err, Label: l.In})
+		}
+	}
 	for i := range b.Routes {
 		r := &b.Routes[i]
 		if err := e.installRoute(r); err != nil {
@@ -90,6 +96,13 @@ func (e *Engine) installGroup(g *fib.Group) error {
 		return err
 	}
 	return e.tables.SetGroup(g)
+}
+
+func (e *Engine) installLabel(l *fib.Label) error {
+	if err := e.installed(l.Paths); err != nil {
+		return err
+	}
+	return e.tables.SetLabel(l)
 }
 
 func (e *Engine) installRoute(r *fib.Route) error {
@@ -119,6 +132,9 @@ func (e *Engine) remove(b *fib.Batch) {
 	for _, k := range b.DelRoutes {
 		addr, plen := prefixWord(k.Prefix)
 		t.Delete(uint16(k.VRF), addr, plen)
+	}
+	for _, in := range b.DelLabels {
+		t.DelLabel(in)
 	}
 	for _, id := range b.DelGroups {
 		t.DelGroup(uint32(id))

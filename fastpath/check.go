@@ -36,6 +36,9 @@ func (e *Engine) checkBatch(b *fib.Batch) error {
 	if err := e.checkRoutes(b, gone); err != nil {
 		return err
 	}
+	if err := e.checkLabels(b, gone); err != nil {
+		return err
+	}
 	return e.checkRemovals(b)
 }
 
@@ -123,6 +126,8 @@ func (e *Engine) checkAdj(a *fib.Adjacency) error {
 		return fmt.Errorf("no port to leave by")
 	case a.MTU < minMTU:
 		return fmt.Errorf("MTU of %d: want %d at least", a.MTU, minMTU)
+	case len(a.Labels) > 0 && checkPushed(a) != nil:
+		return checkPushed(a)
 	case len(a.Outer) < packet.EthernetLen:
 		return fmt.Errorf("outer header of %d bytes: want an Ethernet header", len(a.Outer))
 	case a.Kind == fib.AdjLink && a.SA|a.AH != 0:

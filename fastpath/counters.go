@@ -15,6 +15,7 @@ const (
 	cntPackets // received and injected
 	cntInjected
 	cntForwarded
+	cntLabelled
 	cntTicks
 	cntLinkTicks
 	cntHanded // given to other workers
@@ -110,6 +111,7 @@ type WorkerCount struct {
 	TakenOver  uint64 `json:"taken_over"`  // those that other workers received and handed over
 	HandedOver uint64 `json:"handed_over"` // received, and handed over to another worker, which counts them again
 	Forwarded  uint64 `json:"forwarded"`   // sent on, as a whole, in fragments or in copies
+	Labelled   uint64 `json:"labelled"`    // those of Forwarded that left by what their MPLS label says, without a look at routes
 	Ticks      uint64 `json:"ticks"`       // of the CPU's time stamp counter, in polls that were not empty, without LinkTicks
 	LinkTicks  uint64 `json:"link_ticks"`  // of those polls, in which links sent what was queued: on veth all of the kernel's way to the other end
 	// Histogram counts polls by packets: 0, 1, 2 to 3, 4 to 7, and so on, the last 256 and more.
@@ -192,6 +194,7 @@ func (c *counters) read() (n WorkerCount) {
 	n.Polls, n.EmptyPolls, n.Packets = load(cntPolls), load(cntEmpty), load(cntPackets)
 	n.TakenOver, n.HandedOver = load(cntTaken), load(cntHanded)
 	n.Injected, n.Forwarded, n.Ticks, n.LinkTicks = load(cntInjected), load(cntForwarded), load(cntTicks), load(cntLinkTicks)
+	n.Labelled = load(cntLabelled)
 	for i := range n.Histogram {
 		n.Histogram[i] = load(cntHistogram + i)
 	}

@@ -38,6 +38,7 @@ type Config struct {
 	MaxGroups      int // default 4096
 	MaxRoutes      int // default 1 Mi
 	MaxSAs         int // security associations, both directions counted; default 32768
+	MaxLabels      int // incoming MPLS labels; default 65536
 
 	PuntSlots   int // of a worker's punt ring, a power of two; default 1024
 	InjectSlots int // of a worker's inject ring, a power of two; default 1024
@@ -64,7 +65,7 @@ func (c *Config) setDefaults() {
 		def int
 	}{
 		{&c.Workers, 1}, {&c.ArenaBytes, 256 << 20},
-		{&c.MaxVRFs, 256}, {&c.MaxPorts, 256}, {&c.MaxTunnels, 4096}, {&c.MaxAdjacencies, 1 << 16}, {&c.MaxGroups, 4096}, {&c.MaxRoutes, 1 << 20}, {&c.MaxSAs, 1 << 15},
+		{&c.MaxVRFs, 256}, {&c.MaxPorts, 256}, {&c.MaxTunnels, 4096}, {&c.MaxAdjacencies, 1 << 16}, {&c.MaxGroups, 4096}, {&c.MaxRoutes, 1 << 20}, {&c.MaxSAs, 1 << 15}, {&c.MaxLabels, 1 << 16},
 		{&c.PuntSlots, 1024}, {&c.InjectSlots, 1024}, {&c.SlotSize, 2048}, {&c.Burst, maxBurst}, {&c.Flows, 1 << 14},
 	} {
 		if *d.v == 0 {
@@ -147,7 +148,7 @@ func New(cfg Config) (*Engine, error) {
 	}
 	t, err := table.New(a, table.Sizes{
 		VRFs: cfg.MaxVRFs, Ports: cfg.MaxPorts, Tunnels: cfg.MaxTunnels,
-		Adjacencies: cfg.MaxAdjacencies, Groups: cfg.MaxGroups, Routes: cfg.MaxRoutes, SAs: cfg.MaxSAs,
+		Adjacencies: cfg.MaxAdjacencies, Groups: cfg.MaxGroups, Routes: cfg.MaxRoutes, SAs: cfg.MaxSAs, Labels: cfg.MaxLabels,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("fastpath: %w", err), a.Close())

@@ -51,13 +51,16 @@ func (w *Worker) output(p *pkt, a *table.Adj, id uint32) verdict {
 	return w.encapsulate(p, a, id, len(ip), ip.TOS(), a.Flags&table.AdjCopyDF != 0 && ip.DF())
 }
 
-// touch changes what forwarding changes in a packet: TTL, and the MSS of a TCP SYN.
+// touch changes what forwarding changes in a packet: TTL, and the MSS of a TCP SYN. And it keeps what its labels will need of it.
 func (w *Worker) touch(p *pkt, a *table.Adj) {
 	if !p.own {
 		p.ip.DecTTL()
 	}
 	if mss := p.mss | a.MSS; mss != 0 && p.ip.Proto() == packet.ProtoTCP {
 		clampMSS(p.ip, p.mss, a.MSS)
+	}
+	if a.Labels != 0 {
+		p.lse = imposed(p.ip, a)
 	}
 }
 
@@ -119,10 +122,10 @@ func (w *Worker) resolve(p *pkt, a *table.Adj, id uint32) {
 }
 
 // redirect tells the slow path, once a flow and interval, that a packet leaves by the NHRP network it came from. What goes back
-// to its sender is a loop, and no redirect would shorten it.
+// to its sender is a loop, and no redirect would shorten it. What came with labels is of a VRF that the network knows nothing of.
 func (w *Worker) redirect(p *pkt, a *table.Adj, id uint32) {
 	flow := uint64(p.ip.Src())<<32 | uint64(p.ip.Dst())
-	if a.OuterDst() == p.outerSrc && a.OuterPort() == p.outerPort || !w.limit.Allow(limitRedirect|uint64(p.tunnel.ID), flow, w.now, w.redirectEvery) {
+	if p.top != 0 || a.OuterDst() == p.outerSrc && a.OuterPort() == p.outerPort || !w.limit.Allow(limitRedirect|uint64(p.tunnel.ID), flow, w.now, w.redirectEvery) {
 		return
 	}
 	w.puntAdj(p, Redirect, p.ip, id, target(p, a), 0)

@@ -37,15 +37,20 @@ func (w *Worker) fit(p *pkt, a *table.Adj, id uint32) (v verdict, fits bool) {
 // fragmentInner cuts the packet to mtu and sends each fragment by the adjacency.
 func (w *Worker) fragmentInner(p *pkt, a *table.Adj, id uint32, mtu int) verdict {
 	w.touch(p, a)
+	return w.sendPieces(p, a, id, nil, mtu, p.ip.TOS())
+}
+
+// sendPieces cuts the packet to mtu and sends each fragment by the adjacency, behind a label stack of its own if there is one.
+func (w *Worker) sendPieces(p *pkt, a *table.Adj, id uint32, stack []byte, mtu int, tos uint8) verdict {
 	n := w.split(w.frags[0][:], p.ip, mtu)
 	if n == 0 {
 		return p.drop(NoFrame)
 	}
-	tos := p.ip.TOS()
 	for i, f := range w.frags[0][:n] {
 		piece := &w.piece
-		*piece = pkt{frame: f, chunk: w.pool.Chunk(f), start: int(f.Start), gre: p.gre, part: true}
-		v := w.encapsulate(piece, a, id, int(f.Len), tos, false)
+		*piece = pkt{frame: f, chunk: w.pool.Chunk(f), start: int(f.Start) - len(stack), gre: p.gre, lse: p.lse, part: true}
+		copy(piece.chunk[piece.start:], stack)
+		v := w.encapsulate(piece, a, id, int(f.Len)+len(stack), tos, false)
 		if v == drop && i == 0 {
 			// The way out is missing, for all of them alike.
 			for _, g := range w.frags[0][:n] {

@@ -47,7 +47,7 @@ func (w *Worker) greOpen(p *pkt, h tunnelHeader, start, n int) verdict {
 	case h.sa != nil && (!protected || t.Protection != h.sa.Protection.Load()):
 		return w.refuse(p, h.sa, SAWrongTunnel)
 	}
-	p.tunnel, p.outerSrc, p.outerDst = t, h.src, h.dst
+	p.tunnel, p.outerSrc, p.outerDst, p.top = t, h.src, h.dst, 0
 	p.vrf, p.mss = t.VRF, t.MSS
 	inner := b[g.Len:]
 	words := w.c.tunnels[linkWords*int(t.ID):]
@@ -57,6 +57,8 @@ func (w *Worker) greOpen(p *pkt, h tunnelHeader, start, n int) verdict {
 	case packet.TypeIPv4:
 	case packet.TypeNHRP:
 		return w.punt(p, NHRP, inner)
+	case packet.TypeMPLS:
+		return w.mplsGRE(p, t, h.congested, start+int(g.Len), len(inner))
 	default:
 		return p.drop(GREProtocol)
 	}
@@ -107,12 +109,22 @@ func (w *Worker) encapsulate(p *pkt, a *table.Adj, id uint32, n int, tos uint8, 
 	if s < copyReach {
 		return p.drop(NoHeadroom)
 	}
+	if a.Labels != 0 {
+		tos &^= ecnMask // no mark outside would find its way inside
+	}
 	if a.Flags&table.AdjSealed != 0 {
 		return w.espSeal(p, q, a, id, n, tos, df)
 	}
 	w.countSent(a, id, n)
 	if a.Kind == fib.AdjLink {
+		if a.Labels != 0 {
+			pushLabels(p.chunk, a, s, p.lse)
+			s, n = s-int(a.InnerLen), n+int(a.InnerLen)
+		}
 		*(*[16]byte)(p.chunk[s-16:]) = *(*[16]byte)(a.Outer[fib.MaxOuter-16:])
+		if p.gre != 0 {
+			binary.BigEndian.PutUint16(p.chunk[s-2:], p.gre)
+		}
 		s -= packet.EthernetLen
 		w.enqueue(q, port.Frame{Chunk: p.frame.Chunk, Start: uint16(s), Len: uint16(n + packet.EthernetLen)})
 		return sent
@@ -133,11 +145,14 @@ func (w *Worker) countSent(a *table.Adj, id uint32, n int) {
 	}
 }
 
-// pushInner pushes the GRE header of a tunnel's adjacency in front of s.
+// pushInner pushes the GRE header of a tunnel's adjacency, and labels behind it, in front of s.
 func pushInner(p *pkt, a *table.Adj, s int) {
 	*(*[fib.MaxInner]byte)(p.chunk[s-fib.MaxInner:]) = a.Inner
 	if p.gre != 0 {
 		binary.BigEndian.PutUint16(p.chunk[s-int(a.InnerLen)+2:], p.gre)
+	}
+	if a.Labels != 0 {
+		pushLabels(p.chunk, a, s, p.lse)
 	}
 }
 

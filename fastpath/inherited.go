@@ -31,5 +31,8 @@ func (e *Engine) Inherited() fib.Batch {
 	for f := range t.RouteEntries() {
 		b.Routes = append(b.Routes, f)
 	}
+	for f := range t.LabelEntries() {
+		b.Labels = append(b.Labels, f)
+	}
 	return b
 }

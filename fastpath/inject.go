@@ -25,6 +25,8 @@ const (
 	InjectInput
 	// InjectFrame sends an Ethernet frame out of Port as it is.
 	InjectFrame
+	// InjectLabelled does with Packet, which begins with a label stack, what its first label says. Its TTL is counted down.
+	InjectLabelled
 )
 
 // Inject is a packet on its way from the slow path to a worker.
@@ -50,7 +52,7 @@ func (e *Engine) Inject(in Inject) error {
 	if w == nil {
 		return fmt.Errorf("fastpath: inject: there is no worker %d", in.Worker)
 	}
-	if in.Kind < InjectRoute || in.Kind > InjectFrame {
+	if in.Kind < InjectRoute || in.Kind > InjectLabelled {
 		return fmt.Errorf("fastpath: inject: kind %d does not exist", in.Kind)
 	}
 	if len(in.Packet) > min(e.cfg.SlotSize-injectHeader, w.room) {
@@ -126,6 +128,8 @@ func (w *Worker) injectOne(s []byte) {
 		v = w.injectInput(p, portID)
 	case InjectFrame:
 		v = w.injectFrame(p, portID)
+	case InjectLabelled:
+		v = w.mplsSwitch(p, p.start, p.start+n)
 	default:
 		v = p.drop(InjectBad)
 	}
@@ -179,7 +183,7 @@ func (w *Worker) injectAdjacent(p *pkt, id uint32, proto uint16, tos uint8) verd
 		p.ip = ip
 		return w.output(p, a, id)
 	}
-	if a.Kind == fib.AdjLink {
+	if a.Kind == fib.AdjLink || a.Labels != 0 {
 		return p.drop(InjectBad)
 	}
 	p.gre = proto

@@ -163,7 +163,7 @@ func TestInjectBad(t *testing.T) {
 
 func TestInjectErrors(t *testing.T) {
 	r := newRig(t)
-	for _, in := range []Inject{{}, {Kind: InjectFrame + 1}, {Kind: InjectRoute, Worker: 1}, {Kind: InjectRoute, Worker: -1}} {
+	for _, in := range []Inject{{}, {Kind: InjectLabelled + 1}, {Kind: InjectRoute, Worker: 1}, {Kind: InjectRoute, Worker: -1}} {
 		if err := r.e.Inject(in); err == nil {
 			t.Errorf("%+v: no error", in)
 		}

@@ -17,6 +17,9 @@ func (w *Worker) input(p *pkt, in *table.Port) verdict {
 		return p.drop(EthernetShort)
 	}
 	if eth.Type() != packet.TypeIPv4 {
+		if eth.Type() == packet.TypeMPLS {
+			return w.mplsPort(p, in, eth, start+packet.EthernetLen)
+		}
 		return p.drop(EthernetType)
 	}
 	if eth.DstWord() != in.MAC {
@@ -37,11 +40,16 @@ func (w *Worker) inputIP(p *pkt, in *table.Port, start int) verdict {
 		return p.drop(ipFault[fault])
 	}
 	p.ip, p.start = ip, start
+	p.arrived(in)
+	return w.route(p)
+}
+
+// arrived starts a packet over: it came in by a port, and nothing else is known about it.
+func (p *pkt) arrived(in *table.Port) {
 	p.vrf, p.port, p.mss = in.VRF, in.ID, in.MSS
-	p.tunnel, p.outerSrc, p.outerDst, p.gre = nil, 0, 0, 0
+	p.tunnel, p.outerSrc, p.outerDst, p.gre, p.top = nil, 0, 0, 0, 0
 	p.own, p.copied = false, false
 	p.outerPort, p.sa, p.spi, p.ah = 0, 0, 0, 0
-	return w.route(p)
 }
 
 // route decides about an IPv4 packet that came in by a port or out of a tunnel: for us, or transit.

@@ -15,6 +15,8 @@ const (
 // inputMulticast takes what came in by a port or out of a tunnel for a multicast or broadcast address.
 func (w *Worker) inputMulticast(p *pkt, dst uint32) verdict {
 	switch {
+	case p.top != 0:
+		return p.drop(MulticastFromPort)
 	case dst>>8 == linkLocalNet || dst == allOnes:
 		return w.punt(p, Local, p.ip)
 	case dst >= classE:
@@ -73,6 +75,9 @@ func (w *Worker) copyTo(p *pkt, a *table.Adj, id uint32) verdict {
 func (w *Worker) outputCopy(c *pkt, a *table.Adj, id uint32) verdict {
 	if c.gre == 0 {
 		return w.output(c, a, id)
+	}
+	if a.Labels != 0 {
+		return c.drop(InjectBad)
 	}
 	return w.encapsulate(c, a, id, len(c.ip), c.tos, false)
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 
 	"nave/fastpath/fib"
+	"nave/fastpath/packet"
 )
 
 // Punt is a packet on its way to the slow path.
@@ -31,6 +32,10 @@ type Punt struct {
 	// Packet is the IPv4 packet as it came, for NHRP the message after the GRE header. Of what the slow path only
 	// quotes (ClassCopy, TTLExpired, FragNeeded, Unroutable) it is the first 576 bytes. It is valid until the function that got it returns.
 	Packet []byte
+	// Stack is the label stack that the packet came with, entries of 4 bytes from the outermost on: of TTLExpired, FragNeeded, Unroutable and MPLSAlert, whose
+	// Packet is what was under it. For its other reasons a labelled packet is not told from one without, or, of Glean and Resolve, Packet is empty. It is valid as
+	// long as Packet.
+	Stack []byte
 }
 
 // quoteLen is how much of a packet is punted to be quoted: as much as an ICMP error can (RFC 1812 section 4.3.2.3).
@@ -52,11 +57,16 @@ func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu
 		return done
 	}
 	full := len(data)
-	if reasons[r].class == ClassCopy || r == TTLExpired || r == FragNeeded || r == Unroutable {
+	quoted := r == TTLExpired || r == FragNeeded || r == Unroutable
+	if reasons[r].class == ClassCopy || quoted {
 		data = data[:min(full, quoteLen)]
 	}
+	var stack []byte
+	if p.top != 0 && (quoted || r == MPLSAlert) {
+		stack = p.chunk[p.top:p.start]
+	}
 	s := w.up.Reserve()
-	if s == nil || len(data) > len(s)-puntHeader {
+	if s == nil || len(stack)+len(data) > len(s)-puntHeader {
 		w.c.words[cntLost+int(r)]++
 		return done
 	}
@@ -66,7 +76,7 @@ func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu
 		tunnel = p.tunnel.ID
 	}
 	le := binary.LittleEndian
-	s[0] = byte(r)
+	s[0], s[1] = byte(r), byte(len(stack)/packet.LabelLen)
 	le.PutUint16(s[2:], uint16(len(data)))
 	le.PutUint16(s[4:], uint16(full))
 	le.PutUint16(s[6:], p.port)
@@ -80,7 +90,7 @@ func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu
 	le.PutUint16(s[30:], p.outerPort)
 	le.PutUint32(s[32:], p.sa)
 	le.PutUint32(s[36:], p.spi)
-	copy(s[puntHeader:], data)
+	copy(s[puntHeader+copy(s[puntHeader:], stack):], data)
 	w.up.Commit()
 	w.punted = true
 	w.c.words[cntReasons+int(r)]++
@@ -90,8 +100,9 @@ func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu
 // decode reads a slot. The worker may be another process, so its lengths are not taken on trust.
 func (u *Punt) decode(s []byte) bool {
 	le := binary.LittleEndian
-	n := int(le.Uint16(s[2:]))
-	if n > len(s)-puntHeader || int(s[0]) >= NumReasons {
+	n, stack := int(le.Uint16(s[2:])), int(s[1])*packet.LabelLen
+	at := puntHeader + stack
+	if at > len(s) || n > len(s)-at || int(s[0]) >= NumReasons {
 		return false
 	}
 	*u = Punt{
@@ -100,7 +111,10 @@ func (u *Punt) decode(s []byte) bool {
 		OuterSrc: slotAddr(s[12:]), OuterDst: slotAddr(s[16:]), NextHop: slotAddr(s[20:]),
 		Adj: fib.AdjID(le.Uint32(s[24:])), MTU: le.Uint16(s[28:]),
 		OuterPort: le.Uint16(s[30:]), SA: fib.SAID(le.Uint32(s[32:])), SPI: le.Uint32(s[36:]),
-		Packet: s[puntHeader : puntHeader+n : puntHeader+n],
+		Packet: s[at : at+n : at+n],
+	}
+	if stack > 0 {
+		u.Stack = s[puntHeader:at:at]
 	}
 	return true
 }

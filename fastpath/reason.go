@@ -55,6 +55,16 @@ const (
 	ClearOnProtected
 	ECN
 
+	// MPLS.
+	MPLSShort
+	MPLSOff
+	MPLSUnknown
+	MPLSReserved
+	MPLSDepth
+	MPLSPayload
+	MPLSTTL
+	MPLSTooBig
+
 	// ESP and AH, coming in.
 	ESPShort
 	ESPLength
@@ -102,6 +112,7 @@ const (
 	FragNeeded
 	Unroutable
 	Glean
+	MPLSAlert
 
 	// Copies to the slow path.
 	Redirect
@@ -130,7 +141,7 @@ var reasons = [NumReasons]reasonInfo{
 	Unknown: {ClassDrop, "unknown", "dropped without a reason: a fault of the forwarder, please report it"},
 
 	EthernetShort: {ClassDrop, "ethernet-short", "the frame is shorter than an Ethernet header"},
-	EthernetType:  {ClassDrop, "ethernet-type", "the frame carries something other than IPv4"},
+	EthernetType:  {ClassDrop, "ethernet-type", "the frame carries something other than IPv4 or MPLS"},
 	EthernetOther: {ClassDrop, "ethernet-other", "the frame is for another station's MAC address"},
 	EthernetGroup: {ClassDrop, "ethernet-group", "a unicast packet in a broadcast or multicast frame"},
 	PortUnknown:   {ClassDrop, "port-unknown", "the port is attached and not configured"},
@@ -161,6 +172,15 @@ var reasons = [NumReasons]reasonInfo{
 	GRENested:        {ClassDrop, "gre-nested", "GRE inside GRE: one tunnel header a packet is taken off"},
 	ClearOnProtected: {ClassDrop, "clear-on-protected", "clear text on a tunnel with tunnel protection"},
 	ECN:              {ClassDrop, "ecn", "congestion on the way through the tunnel, and the sender of the packet inside knows no ECN"},
+
+	MPLSShort:    {ClassDrop, "mpls-short", "the label stack runs out of the packet"},
+	MPLSOff:      {ClassDrop, "mpls-off", "a labelled packet by an interface without mpls ip"},
+	MPLSUnknown:  {ClassDrop, "mpls-unknown-label", "nobody was given this label, or not any more"},
+	MPLSReserved: {ClassDrop, "mpls-reserved-label", "a reserved label that means nothing here (IPv6 explicit null, implicit null, 4 to 15)"},
+	MPLSDepth:    {ClassDrop, "mpls-depth", "more labels of this box on top of each other than are taken off"},
+	MPLSPayload:  {ClassDrop, "mpls-payload", "what is under the last label is not IPv4"},
+	MPLSTTL:      {ClassDrop, "mpls-ttl", "a label's TTL ran out, and there is no IPv4 packet under it whose sender could be told"},
+	MPLSTooBig:   {ClassDrop, "mpls-too-big", "a labelled packet larger than the MTU that cannot be cut: no IPv4 under the labels, or a next hop that is unknown"},
 
 	ESPShort:      {ClassDrop, "esp-short", "the ESP packet is shorter than its header, IV, trailer and ICV"},
 	ESPLength:     {ClassDrop, "esp-length", "the ESP packet does not end on a block of its cipher"},
@@ -205,6 +225,7 @@ var reasons = [NumReasons]reasonInfo{
 	FragNeeded: {ClassPunt, "frag-needed", "larger than the MTU with DF set: ICMP fragmentation needed"},
 	Unroutable: {ClassPunt, "unroutable", "no route to the destination, and the sender is to be told"},
 	Glean:      {ClassPunt, "glean", "the next hop is not resolved yet"},
+	MPLSAlert:  {ClassPunt, "mpls-router-alert", "a packet with the router alert label"},
 
 	Redirect: {ClassCopy, "redirect", "forwarded into the NHRP network it came from: the sender is told of a shorter way"},
 	Resolve:  {ClassCopy, "resolve", "forwarded while NHRP looks for a direct path"},

@@ -129,6 +129,20 @@ func (p IPv4) DecTTL() {
 	binary.BigEndian.PutUint16(p[10:12], uint16(s))
 }
 
+// SetTTL changes the time to live and mends the checksum.
+func (p IPv4) SetTTL(ttl uint8) {
+	old := binary.BigEndian.Uint16(p[8:10])
+	p[8] = ttl
+	binary.BigEndian.PutUint16(p[10:12], Update(p.Sum(), old, binary.BigEndian.Uint16(p[8:10])))
+}
+
+// SetPrecedence changes the upper three bits of TOS and mends the checksum.
+func (p IPv4) SetPrecedence(n uint8) {
+	old := binary.BigEndian.Uint16(p[0:2])
+	p[1] = p[1]&0x1f | n<<5
+	binary.BigEndian.PutUint16(p[10:12], Update(p.Sum(), old, binary.BigEndian.Uint16(p[0:2])))
+}
+
 // SetSum computes the header checksum anew.
 func (p IPv4) SetSum() {
 	p[10], p[11] = 0, 0

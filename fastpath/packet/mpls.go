@@ -9,8 +9,11 @@ const LabelLen = 4
 // and the time to live.
 type LSE uint32
 
-// LSEBottom is the bit that the last entry of a stack has.
-const LSEBottom LSE = 1 << 8
+// Fields of an entry.
+const (
+	LSEBottom LSE = 1 << 8 // of the last entry of a stack
+	LSEExp    LSE = 7 << 9
+)
 
 // MakeLSE puts an entry together.
 func MakeLSE(label uint32, exp uint8, bottom bool, ttl uint8) LSE {

@@ -15,6 +15,7 @@ const (
 	AdjResolve              // punt once in a while
 	AdjMustSeal             // the tunnel is protected and there is no SA: nothing leaves
 	AdjSealed               // leaves by SA or AH
+	AdjPipe                 // labels that are new to a packet get a TTL of 255
 )
 
 // Adj is an adjacency as the worker needs it: two cache lines, what is always read in the first. Inner and Outer stand at the
@@ -27,7 +28,7 @@ type Adj struct {
 	Port     uint16
 	Tunnel   uint16
 	VRF      uint16
-	MTU      uint16 // of the IP packet before Inner
+	MTU      uint16 // of the packet before Inner, labels of the adjacency's own left out
 	LinkMTU  uint16 // of the outer IP packet
 	MSS      uint16
 	Network  uint32
@@ -36,6 +37,8 @@ type Adj struct {
 	AH       uint32
 	Sum      uint16 // folded sum of the outer IP header without TOS, length, identification and flags
 	Limit    uint16 // longest IP packet that needs no second thought: fits MTU and, with headers, LinkMTU
+	Labels   uint8  // how many stand at the end of Inner: label stack entries without EXP, bottom bit and TTL
+	_        [3]uint8
 	Inner    [fib.MaxInner]byte
 	Outer    [fib.MaxOuter]byte
 }
@@ -127,6 +130,7 @@ func buildAdj(f *fib.Adjacency) Adj {
 	}
 	copy(n.Inner[fib.MaxInner-len(f.Inner):], f.Inner)
 	copy(n.Outer[fib.MaxOuter-len(f.Outer):], f.Outer)
+	n.putLabels(f)
 	if f.Kind != fib.AdjTunnel {
 		return n
 	}
@@ -186,6 +190,38 @@ func (t *Tables) limit(n *Adj) {
 	if fit := max(room-int(n.InnerLen), 0); fit < int(n.Limit) {
 		n.Limit = uint16(fit)
 	}
+}
+
+// putLabels puts the labels behind the GRE header, and makes the header in front of them say so.
+func (n *Adj) putLabels(f *fib.Adjacency) {
+	if len(f.Labels) == 0 {
+		return
+	}
+	if f.Pipe {
+		n.Flags |= AdjPipe
+	}
+	size := len(f.Labels) * packet.LabelLen
+	n.Labels, n.InnerLen = uint8(len(f.Labels)), uint8(len(f.Inner)+size)
+	n.MTU -= uint16(size)
+	n.Limit = n.MTU
+	inner := n.Inner[fib.MaxInner-int(n.InnerLen):]
+	copy(inner, f.Inner)
+	for i, l := range f.Labels {
+		packet.MakeLSE(l, 0, false, 0).Put(inner[len(f.Inner)+i*packet.LabelLen:])
+	}
+	if len(f.Inner) != 0 {
+		binary.BigEndian.PutUint16(inner[2:], packet.TypeMPLS)
+	} else {
+		binary.BigEndian.PutUint16(n.Outer[fib.MaxOuter-len(f.Outer)+packet.EthernetLen-2:], packet.TypeMPLS)
+	}
+}
+
+// labels is what putLabels put there.
+func (n *Adj) labels() (list []uint32) {
+	for i := int(n.Labels); i > 0; i-- {
+		list = append(list, packet.GetLSE(n.Inner[fib.MaxInner-i*packet.LabelLen:]).Label())
+	}
+	return list
 }
 
 // OuterPort is the port that ESP in UDP is sent to, 0 without UDP.

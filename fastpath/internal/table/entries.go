@@ -22,6 +22,7 @@ func (t *Tables) PortEntries() iter.Seq[fib.Port] {
 			}
 			f := fib.Port{
 				ID: fib.PortID(p.ID), VRF: fib.VRF(p.VRF), MAC: packet.WordMAC(p.MAC), Addr: optionalAddr(p.Addr), MTU: p.MTU, MSS: p.MSS, Group: fib.GroupID(p.Group),
+				MPLS: p.MPLS,
 			}
 			if !yield(f) {
 				return
@@ -42,6 +43,7 @@ func (t *Tables) TunnelEntries() iter.Seq[fib.Tunnel] {
 				ID: fib.TunnelID(n.ID), VRF: fib.VRF(n.VRF), OuterVRF: fib.VRF(n.OuterVRF), Local: optionalAddr(n.Local), Remote: optionalAddr(n.Remote),
 				Key: n.Key, HasKey: n.Flags&TunnelHasKey != 0, Addr: optionalAddr(n.Addr), MTU: n.MTU, MSS: n.MSS, Network: n.Network,
 				Redirect: n.Flags&TunnelRedirect != 0, Group: fib.GroupID(n.Group), Protected: n.Flags&TunnelProtected != 0, Protection: fib.ProtectionID(n.Protection),
+				MPLS: n.Flags&TunnelMPLS != 0,
 			}
 			if !yield(f) {
 				return
@@ -62,10 +64,11 @@ func (t *Tables) AdjEntries() iter.Seq[fib.Adjacency] {
 }
 
 func adjEntry(id uint32, a *Adj) fib.Adjacency {
+	labels := int(a.Labels) * packet.LabelLen
 	return fib.Adjacency{
 		ID: fib.AdjID(id), Kind: a.Kind, Port: fib.PortID(a.Port), Tunnel: fib.TunnelID(a.Tunnel), VRF: fib.VRF(a.VRF),
-		Inner: slices.Clone(a.Inner[fib.MaxInner-int(a.InnerLen):]), SA: fib.SAID(a.SA), AH: fib.SAID(a.AH),
-		Outer: slices.Clone(a.Outer[fib.MaxOuter-int(a.OuterLen):]), MTU: a.MTU, LinkMTU: a.LinkMTU, MSS: a.MSS,
+		Inner: slices.Clone(a.Inner[fib.MaxInner-int(a.InnerLen) : fib.MaxInner-labels]), Labels: a.labels(), Pipe: a.Flags&AdjPipe != 0, SA: fib.SAID(a.SA), AH: fib.SAID(a.AH),
+		Outer: slices.Clone(a.Outer[fib.MaxOuter-int(a.OuterLen):]), MTU: a.MTU + uint16(labels), LinkMTU: a.LinkMTU, MSS: a.MSS,
 		CopyDF: a.Flags&AdjCopyDF != 0, Network: a.Network, Resolve: a.Flags&AdjResolve != 0, NextHop: optionalAddr(a.NextHop),
 	}
 }
@@ -151,6 +154,22 @@ func (t *Tables) hopPaths(v uint32) []uint32 {
 	}
 	s := (*pathSet)(t.at(v & idMask))
 	return s.path[:min(s.n, MaxPaths)]
+}
+
+// LabelEntries are the labels.
+func (t *Tables) LabelEntries() iter.Seq[fib.Label] {
+	return func(yield func(fib.Label) bool) {
+		for i, r := range t.labels {
+			if r == 0 {
+				continue
+			}
+			for j, l := range (*labelChunk)(t.at(r)) {
+				if l != 0 && !yield(t.labelEntry(uint32(i)<<labelChunkBits|uint32(j), Label(l))) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // SAEntries are the security associations, with copies of no keys: SAKeys has them.

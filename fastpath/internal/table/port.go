@@ -17,6 +17,7 @@ type Port struct {
 	VRF   uint16
 	MTU   uint16
 	MSS   uint16
+	MPLS  bool // takes labelled packets
 }
 
 const portSize = int(unsafe.Sizeof(Port{}))
@@ -28,7 +29,7 @@ func (t *Tables) Port(id uint32) *Port { return (*Port)(t.record(t.ports, id)) }
 func (t *Tables) SetPort(f *fib.Port) error {
 	n := Port{
 		MAC: packet.MACWord(f.MAC), Addr: addrWord(f.Addr), Group: uint32(f.Group),
-		ID: uint16(f.ID), VRF: uint16(f.VRF), MTU: f.MTU, MSS: f.MSS,
+		ID: uint16(f.ID), VRF: uint16(f.VRF), MTU: f.MTU, MSS: f.MSS, MPLS: f.MPLS,
 	}
 	if old := t.Port(uint32(n.ID)); old != nil && *old == n {
 		return nil

@@ -151,7 +151,7 @@ func TestOpen(t *testing.T) {
 	if _, err := Open(a); err == nil {
 		t.Error("tables in an empty arena")
 	}
-	tab, err := New(a, Sizes{VRFs: 2, Ports: 4, Tunnels: 4, Adjacencies: 64, Groups: 4, Routes: 100, SAs: 64})
+	tab, err := New(a, Sizes{VRFs: 2, Ports: 4, Tunnels: 4, Adjacencies: 64, Groups: 4, Routes: 100, SAs: 64, Labels: 10})
 	if err != nil {
 		t.Fatal(err)
 	}

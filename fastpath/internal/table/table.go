@@ -1,4 +1,4 @@
-// Package table holds the fast path's tables in an arena: routes, adjacencies, tunnels, ports, groups and security associations.
+// Package table holds the fast path's tables in an arena: routes, labels, adjacencies, tunnels, ports, groups and security associations.
 //
 // One writer changes them, entry by entry; any number of readers look without locks. An entry that is more than a word
 // is a record that is never changed once readers can see it: the writer fills a new one, stores its Ref over the old one's
@@ -20,7 +20,7 @@ var ErrFull = errors.New("no room left in the forwarding tables")
 
 // Sizes says how many entries there can be. Numbers of entries start at 0 and stay below the size.
 type Sizes struct {
-	VRFs, Ports, Tunnels, Adjacencies, Groups, Routes, SAs int
+	VRFs, Ports, Tunnels, Adjacencies, Groups, Routes, SAs, Labels int
 }
 
 // Tables is all of the tables.
@@ -30,7 +30,7 @@ type Tables struct {
 	root *root
 	size Sizes
 
-	vrfs, ports, tunnels, adjs, groups, buckets, sas, spis []uint32
+	vrfs, ports, tunnels, adjs, groups, buckets, sas, spis, labels []uint32
 
 	routes int // installed; the writer's
 	dirty  bool
@@ -46,11 +46,15 @@ type root struct {
 	sas, spis                                         arena.Ref
 	nSAs, nSPIs                                       uint32
 	saGeneration                                      uint32 // of the last association installed; the writer's
+	labels                                            arena.Ref
+	nLabels                                           uint32 // of the directory
+	labelCount                                        uint32 // installed; the writer's
+	maxLabels                                         uint32
 }
 
 // New lays empty tables out in a.
 func New(a *arena.Arena, size Sizes) (*Tables, error) {
-	if size.VRFs < 1 || size.Ports < 2 || size.Tunnels < 2 || size.Adjacencies < 17 || size.Adjacencies > 1<<idBits || size.Groups < 2 || size.Routes < 1 || size.SAs < 2 {
+	if size.VRFs < 1 || size.Ports < 2 || size.Tunnels < 2 || size.Adjacencies < 17 || size.Adjacencies > 1<<idBits || size.Groups < 2 || size.Routes < 1 || size.SAs < 2 || size.Labels < 1 {
 		return nil, fmt.Errorf("table: sizes %+v: too small, or more than %d adjacencies", size, 1<<idBits)
 	}
 	t := &Tables{a: a, size: size, base: a.Ptr(0)}
@@ -65,6 +69,7 @@ func New(a *arena.Arena, size Sizes) (*Tables, error) {
 		}
 		*d.num, *d.dir = uint32(d.n), a.U32(*d.ref, d.n)
 	}
+	t.root.maxLabels = uint32(size.Labels)
 	a.SetRoot(r)
 	return t, nil
 }
@@ -81,6 +86,7 @@ func Open(a *arena.Arena) (*Tables, error) {
 	}
 	t.size = Sizes{
 		VRFs: len(t.vrfs), Ports: len(t.ports), Tunnels: len(t.tunnels), Adjacencies: len(t.adjs), Groups: len(t.groups), SAs: len(t.sas),
+		Labels: int(t.root.maxLabels),
 	}
 	return t, nil
 }
@@ -105,6 +111,7 @@ func (t *Tables) directories() []directory {
 		{"tunnel hash", powerOfTwo(size.Tunnels), &r.buckets, &r.nBuckets, &t.buckets},
 		{"security associations", size.SAs, &r.sas, &r.nSAs, &t.sas},
 		{"SPI hash", powerOfTwo(size.SAs), &r.spis, &r.nSPIs, &t.spis},
+		{"labels", labelChunks, &r.labels, &r.nLabels, &t.labels},
 	}
 }
 

@@ -20,7 +20,7 @@ func testTables(t testing.TB, bytes int, change ...func(*Sizes)) *Tables {
 	if err != nil {
 		t.Fatal(err)
 	}
-	size := Sizes{VRFs: 4, Ports: 8, Tunnels: 16, Adjacencies: 64, Groups: 8, Routes: 1 << 16, SAs: 64}
+	size := Sizes{VRFs: 4, Ports: 8, Tunnels: 16, Adjacencies: 64, Groups: 8, Routes: 1 << 16, SAs: 64, Labels: 1000}
 	for _, f := range change {
 		f(&size)
 	}

@@ -14,6 +14,7 @@ const (
 	TunnelHasKey = 1 << iota
 	TunnelRedirect
 	TunnelProtected
+	TunnelMPLS // takes labelled packets
 )
 
 // Tunnel is a tunnel interface as the worker needs it: one cache line.
@@ -167,7 +168,7 @@ func (t *Tables) prepare(c *tunnelChange, f *fib.Tunnel) {
 	for _, b := range []struct {
 		on   bool
 		flag uint16
-	}{{f.HasKey, TunnelHasKey}, {f.Redirect, TunnelRedirect}, {f.Protected, TunnelProtected}} {
+	}{{f.HasKey, TunnelHasKey}, {f.Redirect, TunnelRedirect}, {f.Protected, TunnelProtected}, {f.MPLS, TunnelMPLS}} {
 		if b.on {
 			c.n.Flags |= b.flag
 		}

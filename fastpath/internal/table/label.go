@@ -1,0 +1,174 @@
+package table
+
+import (
+	"slices"
+	"sync/atomic"
+	"unsafe"
+
+	"nave/fastpath/fib"
+	"nave/fastpath/internal/arena"
+)
+
+// The incoming label map is an array of chunks of 256 labels each, and a chunk holds an entry of one word for each: the directory of all chunks
+// is small enough to stay in the cache, so a lookup costs one line, which it shares with the seven labels beside. A chunk is there while one of
+// its labels is.
+const (
+	labelChunkBits = 8
+	labelChunks    = 1 << (20 - labelChunkBits)
+)
+
+type labelChunk [1 << labelChunkBits]uint64
+
+const labelChunkSize = int(unsafe.Sizeof(labelChunk{}))
+
+// Label is an entry: bits 0 to 26 a Hop, 32 to 47 the VRF, 48 and 49 the action, then flags. 0 is no entry.
+type Label uint64
+
+const (
+	labelVRF    = 32
+	labelAction = 48
+	labelPipe   = 1 << 50
+	labelEXP    = 1 << 51
+)
+
+// Label is the entry of an incoming label of 20 bits, 0 without one.
+func (t *Tables) Label(label uint32) Label {
+	r := atomic.LoadUint32(&t.labels[label>>labelChunkBits&(labelChunks-1)])
+	if r == 0 {
+		return 0
+	}
+	c := (*labelChunk)(t.at(r))
+	return Label(atomic.LoadUint64(&c[label&(1<<labelChunkBits-1)]))
+}
+
+// Action says what to do with the packet.
+func (l Label) Action() fib.LabelAction { return fib.LabelAction(l >> labelAction & 3) }
+
+// VRF is of fib.LabelLookup.
+func (l Label) VRF() uint16 { return uint16(l >> labelVRF) }
+
+// Hop is where the packet goes, of the other actions. It carries no length.
+func (l Label) Hop() Hop { return Hop(l & (multiBit | idMask)) }
+
+// Pipe tells whether the TTL under the label stays as it is.
+func (l Label) Pipe() bool { return l&labelPipe != 0 }
+
+// CopyEXP tells whether EXP goes on in what is under the label.
+func (l Label) CopyEXP() bool { return l&labelEXP != 0 }
+
+// Labels is how many labels are installed.
+func (t *Tables) Labels() int { return int(t.root.labelCount) }
+
+// SetLabel installs a label or replaces what becomes of it. The engine has checked it.
+func (t *Tables) SetLabel(f *fib.Label) error {
+	old := t.Label(f.In)
+	if old != 0 && t.sameLabel(old, f) {
+		return nil
+	}
+	if old == 0 && t.Labels() >= t.size.Labels {
+		return ErrFull
+	}
+	n := Label(f.Action) << labelAction
+	if f.Pipe {
+		n |= labelPipe
+	}
+	if f.CopyEXP {
+		n |= labelEXP
+	}
+	if f.Action == fib.LabelLookup {
+		n |= Label(f.VRF) << labelVRF
+	} else {
+		hop, err := t.makeHop(f.Paths)
+		if err != nil {
+			return err
+		}
+		n |= Label(hop)
+	}
+	if err := t.putLabel(f.In, n); err != nil {
+		t.freeHop(n.Hop())
+		return err
+	}
+	t.retireHop(uint32(old.Hop()))
+	if old == 0 {
+		t.root.labelCount++
+	}
+	t.dirty = true
+	return nil
+}
+
+func (t *Tables) putLabel(in uint32, n Label) error {
+	d := &t.labels[in>>labelChunkBits]
+	r := *d
+	if r == 0 {
+		fresh, err := t.alloc(labelChunkSize)
+		if err != nil {
+			return err
+		}
+		r = uint32(fresh)
+	}
+	c := (*labelChunk)(t.at(r))
+	atomic.StoreUint64(&c[in&(1<<labelChunkBits-1)], uint64(n))
+	atomic.StoreUint32(d, r)
+	return nil
+}
+
+// makeHop is the hop to one adjacency or to a set of them.
+func (t *Tables) makeHop(paths []fib.AdjID) (Hop, error) {
+	if len(paths) == 1 {
+		return Hop(paths[0]), nil
+	}
+	r, err := t.alloc(pathSetSize)
+	if err != nil {
+		return 0, err
+	}
+	s := (*pathSet)(t.a.Ptr(r))
+	s.n = uint32(len(paths))
+	for i, p := range paths {
+		s.path[i] = uint32(p)
+	}
+	return Hop(r) | multiBit, nil
+}
+
+func (t *Tables) freeHop(h Hop) {
+	if h.Multi() {
+		t.a.Free(arena.Ref(h.ID()), pathSetSize)
+	}
+}
+
+// DelLabel takes a label away, and its chunk with the last one.
+func (t *Tables) DelLabel(in uint32) {
+	old := t.Label(in)
+	if old == 0 {
+		return
+	}
+	d := &t.labels[in>>labelChunkBits]
+	c := (*labelChunk)(t.at(*d))
+	atomic.StoreUint64(&c[in&(1<<labelChunkBits-1)], 0)
+	if *c == (labelChunk{}) {
+		t.retire(atomic.SwapUint32(d, 0), labelChunkSize)
+	}
+	t.retireHop(uint32(old.Hop()))
+	t.root.labelCount--
+	t.dirty = true
+}
+
+func (t *Tables) sameLabel(l Label, f *fib.Label) bool {
+	g := t.labelEntry(f.In, l)
+	return g.Action == f.Action && g.Pipe == f.Pipe && g.CopyEXP == f.CopyEXP && g.VRF == f.VRF && slices.Equal(g.Paths, f.Paths)
+}
+
+// labelEntry is an entry as the value that was applied.
+func (t *Tables) labelEntry(in uint32, l Label) fib.Label {
+	f := fib.Label{In: in, Action: l.Action(), VRF: fib.VRF(l.VRF()), Pipe: l.Pipe(), CopyEXP: l.CopyEXP()}
+	switch h := l.Hop(); {
+	case l.Action() == fib.LabelLookup:
+	case h.Multi():
+		s := (*pathSet)(t.at(h.ID()))
+		for _, id := range s.path[:min(s.n, MaxPaths)] {
+			f.Paths = append(f.Paths, fib.AdjID(id))
+		}
+	default:
+		f.Paths = []fib.AdjID{fib.AdjID(h.ID())}
+	}
+	return f
+}
