@@ -15,9 +15,13 @@ func (w *Worker) ahOpen(p *pkt) verdict {
 	if len(ah) < sa.AHLen {
 		return p.drop(AHShort)
 	}
-	s, t, v := w.inbound(p, binary.BigEndian.Uint32(ah[4:]), table.SAAH)
+	s, v := w.inbound(p, binary.BigEndian.Uint32(ah[4:]), table.SAAH)
 	if s == nil {
 		return v
+	}
+	t := w.transform(s)
+	if t == nil {
+		return w.unknownSPI(p) // it was taken away in this moment
 	}
 	// Some align the header to 8 bytes in IPv4 too.
 	n, least := (int(ah[1])+2)*4, sa.AHLen+t.Shape().ICV
@@ -52,7 +56,10 @@ func (w *Worker) ahOpen(p *pkt) verdict {
 	}
 	inside := len(ah) - n
 	p.ah, p.sa = s.ID, s.ID
+	together := p.together
+	p.together = false
 	w.opened(p, s, inside)
+	p.together = together
 	if s.Is(table.SAOver) && ah[0] != packet.ProtoESP {
 		return w.refuse(p, s, AHNextHeader)
 	}

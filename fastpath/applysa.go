@@ -104,10 +104,18 @@ func (e *Engine) installSA(f *fib.SA) error {
 	if !f.Inbound || !t.Authenticates() {
 		window = 0 // anybody could move it (RFC 4303 section 3.4.3)
 	}
-	s, err := e.tables.SetSA(f, table.SAShape{
-		IV: uint8(shape.IV), ICV: uint8(shape.ICV), Align: uint8(shape.Align), Slots: sa.Slots(int(window)),
-	})
+	rec := table.SAShape{IV: uint8(shape.IV), ICV: uint8(shape.ICV), Align: uint8(shape.Align), Slots: sa.Slots(int(window))}
+	if f.Cipher == fib.CipherAESGCM && sa.HasKernel() {
+		rec.Kernel = sa.KernelGCM
+		if rec.Key, rec.Salt, err = sa.Expand(f.CipherKey); err != nil {
+			t.Clear()
+			return err
+		}
+		defer clear(rec.Key)
+	}
+	s, err := e.tables.SetSA(f, rec)
 	if err != nil {
+		t.Clear()
 		return err
 	}
 	t.Generation = s.Generation

@@ -5,21 +5,18 @@ import (
 	"nave/fastpath/internal/table"
 )
 
-// inbound finds the association of a packet for us, and its transform. nil: v is what became of the packet.
-func (w *Worker) inbound(p *pkt, spi uint32, flag uint16) (s *table.SA, t *sa.Transform, v verdict) {
+// inbound finds the association of a packet for us. nil: v is what became of the packet.
+func (w *Worker) inbound(p *pkt, spi uint32, flag uint16) (s *table.SA, v verdict) {
 	dst := p.ip.Dst()
 	p.spi = spi
 	s = w.lastSA
 	if s == nil || s.SPI != spi || s.Local != dst || s.VRF != p.vrf || s.Flags&table.SAAH != flag {
 		if s = w.t.FindSA(p.vrf, dst, spi, flag); s == nil {
-			return nil, nil, w.unknownSPI(p)
+			return nil, w.unknownSPI(p)
 		}
 		w.lastSA = s
 	}
-	if t = w.transform(s); t == nil {
-		return nil, nil, w.unknownSPI(p) // it was taken away in this moment
-	}
-	return s, t, drop
+	return s, drop
 }
 
 // unknownSPI drops a packet without an association, and tells the slow path once a sender, SPI and second.
@@ -106,6 +103,11 @@ func (w *Worker) accept(p *pkt, s *table.SA, win sa.Window, seq uint64) (newest 
 
 // opened counts a packet of n bytes that came out of an association.
 func (w *Worker) opened(p *pkt, s *table.SA, n int) {
+	if p.together {
+		w.tally.add(s, n)
+		w.puntOnce(p, SAHeard, s, table.MarkHeard)
+		return
+	}
 	s.Packets.Add(1)
 	if s.Bytes.Add(uint64(n)) >= s.Soft.Load() {
 		w.puntOnce(p, SASoft, s, table.MarkSoft)

@@ -41,24 +41,23 @@ func (w *Worker) espOpen(p *pkt, off int, encap bool) verdict {
 	if len(esp) < 8 {
 		return p.drop(ESPShort)
 	}
-	s, t, v := w.inbound(p, binary.BigEndian.Uint32(esp), 0)
+	s, v := w.inbound(p, binary.BigEndian.Uint32(esp), 0)
 	if s == nil {
 		return v
 	}
-	src := p.ip.Src()
 	addr, udpPort := s.Remote()
-	moved := addr != src || udpPort != p.outerPort
-	body, whole, ends := t.Body(len(esp))
+	moved := addr != p.ip.Src() || udpPort != p.outerPort
+	body := len(esp) - 8 - int(s.IV) - int(s.ICV) // payload and trailer
 	switch {
 	case s.Is(table.SAEncap) != encap:
 		return w.refuse(p, s, SAWrongEncap)
-	case moved && (!encap || !t.Authenticates()):
+	case moved && (!encap || s.ICV == 0):
 		return w.refuse(p, s, SAWrongPeer)
 	case s.Under != p.ah:
 		return w.refuse(p, s, SANotUnder)
-	case !whole:
+	case body < 2:
 		return w.refuse(p, s, ESPShort)
-	case !ends:
+	case body&(int(s.Align)-1) != 0: // a power of two
 		return w.refuse(p, s, ESPLength)
 	}
 	if s.Bytes.Load() >= s.Hard.Load() {
@@ -69,10 +68,17 @@ func (w *Worker) espOpen(p *pkt, off int, encap bool) verdict {
 	if r != Unknown {
 		return p.drop(r)
 	}
+	at := p.start + off
+	if s.Kernel == sa.KernelGCM {
+		return w.kernelOpen(p, s, at, len(esp), seq)
+	}
+	t := w.transform(s)
+	if t == nil {
+		return w.unknownSPI(p) // it was taken away in this moment
+	}
 	if t.Slow() && !w.lane.turn {
 		return w.lane.parkOpen(p, off, encap)
 	}
-	at := p.start + off
 	payload, ok := t.Open(w.scratch, p.chunk, at, len(esp), seq)
 	w.lane.pay(t.Cost(body))
 	if !ok {
@@ -83,16 +89,23 @@ func (w *Worker) espOpen(p *pkt, off int, encap bool) verdict {
 	if p.reason != Unknown {
 		return p.drop(p.reason)
 	}
+	p.together = false
+	return w.espOpened(p, s, payload, at+t.Front(), newest)
+}
+
+// espOpened goes on with an authentic packet whose payload, at at in its chunk, is decrypted.
+func (w *Worker) espOpened(p *pkt, s *table.SA, payload []byte, at int, newest bool) verdict {
 	n, next, ok := sa.Strip(payload)
 	if !ok {
 		return w.refuse(p, s, ESPPadding)
 	}
 	p.sa = s.ID
 	w.opened(p, s, n)
-	if moved && newest && w.puntSA(p, SAMoved, s, src, p.outerPort) {
+	addr, udpPort := s.Remote()
+	if src := p.ip.Src(); newest && (addr != src || udpPort != p.outerPort) && w.puntSA(p, SAMoved, s, src, p.outerPort) {
 		s.Move(src, p.outerPort) // and if the slow path could not be told, the next packet tries again
 	}
-	return w.espInner(p, s, at+t.Front(), n, next)
+	return w.espInner(p, s, at, n, next)
 }
 
 // espInner takes the n bytes at start that came out of ESP or AH: GRE, in tunnel mode behind an IPv4 header.
@@ -133,6 +146,9 @@ const sealReach = 20 + 24 + 44 + 4
 // espSeal is encapsulate for an adjacency that leaves by associations: push Inner, seal with ESP, push Outer, seal with AH. Until a
 // sequence number is taken, nothing changes; then the packet leaves.
 func (w *Worker) espSeal(p *pkt, q *queue, a *table.Adj, id uint32, n int, tos uint8, df bool) verdict {
+	if s := w.kernelSA(a); s != nil {
+		return w.kernelSeal(p, q, a, s, id, n, tos, df)
+	}
 	esp, te := w.outbound(a.SA)
 	ah, ta := w.outbound(a.AH)
 	if a.SA != 0 && (esp == nil || esp.Is(table.SAAH)) || a.AH != 0 && (ah == nil || !ah.Is(table.SAAH)) {

@@ -93,6 +93,7 @@ func TestRoom(t *testing.T) {
 		q := &pkt{chunk: chunk, start: c.start}
 		before := w.t.SA(uint32(saOut)).Seq.Load()
 		v := w.encapsulate(q, a, uint32(adjSpoke1), c.n, 0, false)
+		w.sealAll()
 		taken := w.t.SA(uint32(saOut)).Seq.Load() != before
 		if (v == sent) != (c.reason == Unknown) || v == drop && q.reason != c.reason || taken != (v == sent) {
 			t.Errorf("%d bytes at %d: verdict %d, %s, number taken %v", c.n, c.start, v, q.reason, taken)

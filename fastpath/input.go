@@ -65,7 +65,7 @@ func (w *Worker) route(p *pkt) verdict {
 	case d == 0 || d == 127:
 		return p.drop(MartianDestination)
 	}
-	here := 1<<48 | uint64(p.vrf)<<32 | uint64(dst)
+	here := routeKey(p.vrf, dst)
 	if here == w.lastHere {
 		return w.local(p)
 	}
@@ -79,7 +79,10 @@ func (w *Worker) route(p *pkt) verdict {
 
 // path is the adjacency of the packet's route.
 func (w *Worker) path(p *pkt, dst uint32) uint32 {
-	hop := w.t.Lookup(p.vrf, dst)
+	hop := p.hint
+	if p.hintFor != routeKey(p.vrf, dst) {
+		hop = w.t.Lookup(p.vrf, dst)
+	}
 	if !hop.Multi() {
 		return hop.ID()
 	}

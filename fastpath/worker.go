@@ -16,6 +16,9 @@ import (
 	"nave/fastpath/port"
 )
 
+// vector is how many packets of a burst go their way together: each stage of it is done for all of them before the next one.
+const vector = sa.BurstSize
+
 // maxBurst is the most frames that are taken from a port, or queued to one, at once.
 const maxBurst = 256
 
@@ -39,9 +42,10 @@ type Worker struct {
 	now    int64
 	ipID   uint16
 	punted bool
-	pkt    pkt
-	child  pkt // a copy of pkt for a member of a group
-	piece  pkt // a fragment of pkt or child
+	pkt    pkt         // one that is alone: injected, or out of the lane
+	pkts   [vector]pkt // that go their way together
+	child  pkt         // a copy of one for a member of a group
+	piece  pkt         // a fragment of one, or of child
 	frags  [2][maxFragments]port.Frame
 	limit  *table.Limiter
 	tokens allowance // of punts
@@ -53,7 +57,13 @@ type Worker struct {
 
 	scratch *sa.Scratch
 	lane    lane
-	hand    hand
+	opening opening
+	sealing sealing
+	tally   tally
+
+	far  bool   // the tables are larger than the caches: worth to look ahead
+	seen uint64 // keeps loads that only warm the cache from being left out
+	hand hand
 
 	redirectEvery, resolveEvery int64 // nanoseconds
 
@@ -90,33 +100,34 @@ const (
 	done                 // punted and counted as that; frame free
 	cut                  // forwarded in other frames: fragments or copies; frame free
 	sent                 // forwarded: the frame waits in a queue
-	waits                // in the lane of slow ciphers, with the frame: counted when its turn comes
+	waits                // for its turn, with the frame, in the lane of slow ciphers or for the rest of its vector: counted then
 )
 
 // pkt is a packet on its way. Everything about it that functions hand on is here.
 type pkt struct {
-	frame  port.Frame
-	chunk  []byte      // all of the frame's chunk
-	ip     packet.IPv4 // the packet to route, in chunk from start on
-	start  int
-	vrf    uint16
-	port   uint16
-	mss    uint16 // clamp of the interface it came in by
-	gre    uint16 // GRE protocol that replaces the adjacency's; 0 leaves it
-	tos    uint8  // outside, where gre is set
-	reason Reason
-	own    bool // of this box: injected
-	part   bool // a fragment or a copy: its packet is counted by itself
-	copied bool // a copy for a member of a group
-	tunnel *table.Tunnel
+	frame    port.Frame
+	chunk    []byte      // all of the frame's chunk
+	ip       packet.IPv4 // the packet to route, in chunk from start on
+	start    int
+	vrf      uint16
+	port     uint16
+	mss      uint16 // clamp of the interface it came in by
+	gre      uint16 // GRE protocol that replaces the adjacency's; 0 leaves it
+	tos      uint8  // outside, where gre is set
+	reason   Reason
+	own      bool // of this box: injected
+	part     bool // a fragment or a copy: its packet is counted by itself
+	copied   bool // a copy for a member of a group
+	tunnel   *table.Tunnel
+	together bool      // one of a vector
+	newest   bool      // it has the highest sequence number that its association has received
+	hint     table.Hop // where the route of hintFor leads, looked up ahead
+	hintFor  uint64    // VRF and address, and bit 48; 0: none
 	// The outer header of what came out of a tunnel.
 	outerSrc, outerDst uint32
 	outerPort          uint16 // source port of ESP in UDP
 	sa, spi            uint32 // the association it came out of, ESP's before AH's
 	ah                 uint32 // the AH association it came out of
-	// MPLS.
-	top uint16     // where its label stack begins that it came with, up to start; 0: it came without
-	lse packet.LSE // EXP, bottom bit and TTL of the labels that are pushed
 }
 
 // drop gives the reason for dropping the packet.
@@ -184,6 +195,7 @@ func (w *Worker) Poll(now int64) int {
 	w.now = now
 	w.reader.Enter()
 	w.lastHere, w.lastTunnel, w.lastSA = 0, nil, nil
+	w.far = w.t.Far()
 	w.checkHand()
 	n := 0
 	for _, q := range w.queues {
@@ -234,11 +246,25 @@ func (w *Worker) receive(q *queue) int {
 
 // handle forwards frames that a port received, by this worker or another, and returns how many bytes they have.
 func (w *Worker) handle(in *table.Port, fs []port.Frame) (bytes uint64) {
-	p := &w.pkt
-	for _, f := range fs {
+	for at := 0; at < len(fs); at += vector {
+		bytes += w.handleVector(in, fs[at:min(at+vector, len(fs))])
+	}
+	return bytes
+}
+
+// handleVector is handle for a vector at most, and returns how many bytes they have.
+func (w *Worker) handleVector(in *table.Port, frames []port.Frame) (bytes uint64) {
+	if w.far && in != nil {
+		w.lookAhead(in, frames)
+	}
+	for i, f := range frames {
 		bytes += uint64(f.Len)
-		p.frame, p.chunk, p.part = f, w.pool.Chunk(f), false
+		p := &w.pkts[i]
+		p.frame, p.chunk, p.part, p.together = f, w.pool.Chunk(f), false, true
 		w.finish(p, w.input(p, in))
+	}
+	if w.opening.n > 0 {
+		w.openAll()
 	}
 	return bytes
 }
@@ -274,6 +300,9 @@ func (w *Worker) enqueue(q *queue, f port.Frame) {
 
 // send hands a queue to its port. What the port does not take is lost.
 func (w *Worker) send(q *queue) {
+	if w.sealing.n > 0 {
+		w.sealAll()
+	}
 	n := q.p.Send(q.out[:q.n])
 	for _, f := range q.out[n:q.n] {
 		q.bytes -= uint64(f.Len)

@@ -1,6 +1,9 @@
 package sa
 
-import "sync/atomic"
+import (
+	"math/bits"
+	"sync/atomic"
+)
 
 // Verdict is what an anti-replay window says of a sequence number. The zero value is not accepted.
 type Verdict uint8
@@ -100,6 +103,53 @@ func (w Window) Accept(seq uint64) (v Verdict, newest bool) {
 		v, with := judge(old, seq)
 		if v != Fresh || s.CompareAndSwap(old, with) {
 			return v, newest && v == Fresh
+		}
+	}
+}
+
+// Block is which block of 32 sequence numbers seq is in, and its bit there: for AcceptBlock.
+func Block(seq uint64) (block uint64, bit uint32) {
+	return seq >> blockBits, 1 << (seq & (1<<blockBits - 1))
+}
+
+// AcceptBlock is Accept for the sequence numbers of one block whose bits are set, of packets that came one after the other: one step on shared memory for
+// all of them. It returns the bits of those that are accepted, and of those that were seen before. newest tells whether the highest of bits is the highest so far.
+func (w Window) AcceptBlock(block uint64, want uint32) (fresh, dup uint32, newest bool) {
+	highest := block<<blockBits | uint64(31-bits.LeadingZeros32(want))
+	top := w.Top.Load()
+	for highest > top {
+		if w.Top.CompareAndSwap(top, highest) { // first, as in Accept
+			newest, top = true, highest
+			break
+		}
+		top = w.Top.Load()
+	}
+	if w.Size == 0 {
+		return want, 0, newest
+	}
+	if top >= w.Size { // what is left of the window is too old
+		if least := top - w.Size + 1; least>>blockBits > block {
+			return 0, 0, false
+		} else if least>>blockBits == block {
+			want &= ^uint32(0) << (least & (1<<blockBits - 1))
+		}
+	}
+	s := &w.Slots[block&uint64(len(w.Slots)-1)]
+	for {
+		v := s.Load()
+		with := uint64(uint32(block))<<32 | uint64(want)
+		fresh, dup = want, 0
+		switch d := int32(uint32(block) - uint32(v>>32)); {
+		case v == 0 || d > 0:
+		case d < 0:
+			return 0, 0, newest
+		default:
+			dup = want & uint32(v)
+			fresh = want &^ dup
+			with |= v
+		}
+		if fresh == 0 || s.CompareAndSwap(v, with) {
+			return fresh, dup, newest && fresh>>(highest&(1<<blockBits-1))&1 != 0
 		}
 	}
 }

@@ -144,3 +144,56 @@ func TestExtend(t *testing.T) {
 		}
 	}
 }
+
+// TestAcceptBlock: numbers of a block that are accepted together are those that are accepted one by one.
+func TestAcceptBlock(t *testing.T) {
+	for _, size := range []int{0, 64, 128, 192, 1024} {
+		rnd := rand.New(rand.NewPCG(3, uint64(size)))
+		together, single := newWindow(size), newWindow(size)
+		next := uint64(1)
+		for range 30000 {
+			block, _ := Block(next)
+			var bits uint32
+			newest := false
+			var fresh, dup uint32
+			for range 1 + rnd.IntN(6) {
+				seq := block<<blockBits | uint64(rnd.IntN(32))
+				_, bit := Block(seq)
+				if seq == 0 || bits&bit != 0 {
+					continue
+				}
+				bits |= bit
+			}
+			for i := range 32 {
+				seq := block<<blockBits | uint64(i)
+				_, bit := Block(seq)
+				if bits&bit == 0 {
+					continue
+				}
+				v, n := single.Accept(seq)
+				switch v {
+				case Fresh:
+					fresh |= bit
+					newest = newest || n
+				case Dup:
+					dup |= bit
+				}
+			}
+			if bits != 0 {
+				f, d, n := together.AcceptBlock(block, bits)
+				if size == 0 {
+					newest = n // one number at a time may each be the newest
+				}
+				if f != fresh || d != dup || n != newest || together.Top.Load() != single.Top.Load() {
+					t.Fatalf("window of %d, block %d, bits %#x: %#x, %#x, %v, want %#x, %#x, %v", size, block, bits, f, d, n, fresh, dup, newest)
+				}
+			}
+			switch rnd.IntN(5) {
+			case 0:
+				next += uint64(rnd.IntN(3*size + 40))
+			case 1:
+				next -= min(next-1, uint64(rnd.IntN(2*size+40)))
+			}
+		}
+	}
+}

@@ -85,6 +85,9 @@ func (t *Tables) putAdj(id uint32, n *Adj) error {
 		return err
 	}
 	*(*Adj)(t.a.Ptr(r)) = *n
+	if t.Adj(id) == nil {
+		t.root.installedAdjs.Add(1)
+	}
 	t.replace(t.adjs, id, r, adjSize)
 	return nil
 }
@@ -93,6 +96,7 @@ func (t *Tables) putAdj(id uint32, n *Adj) error {
 func (t *Tables) DelAdj(id uint32) {
 	if t.Adj(id) != nil {
 		t.replace(t.adjs, id, 0, adjSize)
+		t.root.installedAdjs.Add(^uint32(0))
 	}
 }
 

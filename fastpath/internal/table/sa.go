@@ -218,6 +218,7 @@ func (t *Tables) SetSA(f *fib.SA, shape SAShape) (*SA, error) {
 		atomic.StoreUint32(b, uint32(r))
 	}
 	t.replace(t.sas, uint32(f.ID), r, 0)
+	t.root.installedSAs.Add(1)
 	return s, nil
 }
 
@@ -325,6 +326,7 @@ func (t *Tables) DelSA(id uint32) {
 	}
 	t.a.RetireSecret(arena.Ref(s.keys), keyBlock(s.Kernel))
 	t.replace(t.sas, id, 0, saSize+8*int(s.slots))
+	t.root.installedSAs.Add(^uint32(0))
 }
 
 func wordAddr(w uint32) netip.Addr {

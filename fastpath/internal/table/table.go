@@ -46,6 +46,7 @@ type root struct {
 	sas, spis                                         arena.Ref
 	nSAs, nSPIs                                       uint32
 	saGeneration                                      uint32 // of the last association installed; the writer's
+	installedSAs, installedAdjs                       atomic.Uint32
 	labels                                            arena.Ref
 	nLabels                                           uint32 // of the directory
 	labelCount                                        uint32 // installed; the writer's

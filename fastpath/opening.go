@@ -1,0 +1,156 @@
+package fastpath
+
+import (
+	"nave/fastpath/internal/sa"
+	"nave/fastpath/internal/table"
+)
+
+// opening is packets that came in by associations whose cipher has a kernel, and have passed all that can be asked before they are decrypted. They are
+// opened together when all of their vector have come so far, and then go on, one after the other.
+type opening struct {
+	n     int
+	todo  [vector]openJob
+	burst sa.Burst
+	alone sa.Burst // of one packet that is not of a vector
+}
+
+// openJob is a packet to open.
+type openJob struct {
+	p   *pkt
+	sa  *table.SA
+	esp []byte
+	seq uint64
+	at  int // of the payload in the chunk
+}
+
+// kernelOpen opens an ESP packet of n bytes at at in its chunk, or lets it wait for the others of its vector.
+func (w *Worker) kernelOpen(p *pkt, s *table.SA, at, n int, seq uint64) verdict {
+	esp := p.chunk[at : at+n]
+	o := &w.opening
+	if p.together && near(s) {
+		p.together = false
+		w.openAll() // those before it
+	}
+	b := &o.burst
+	if !p.together {
+		b = &o.alone
+	}
+	b.Add(w.t.Key(s), s.Salt, s.Is(table.SAESN), esp, n-sa.KernelFront-int(s.ICV), s.ICV, seq)
+	if p.together {
+		o.todo[o.n] = openJob{p, s, esp, seq, at + sa.KernelFront}
+		o.n++
+		return waits
+	}
+	b.Open()
+	if !b.OK(0) {
+		s.AuthBad.Add(1)
+		return p.drop(SAAuth)
+	}
+	newest := w.accept(p, s, window(s), seq)
+	if p.reason != Unknown {
+		return p.drop(p.reason)
+	}
+	return w.espOpened(p, s, esp[sa.KernelFront:n-int(s.ICV)], at+sa.KernelFront, newest)
+}
+
+// openAll opens the packets that wait and goes on with them.
+func (w *Worker) openAll() {
+	o := &w.opening
+	o.burst.Open()
+	for i := range o.todo[:o.n] {
+		if !o.burst.OK(i) {
+			o.todo[i].sa.AuthBad.Add(1)
+			o.todo[i].p.reason = SAAuth
+		}
+	}
+	w.acceptAll()
+	if w.far {
+		w.lookInside()
+	}
+	for i := range o.todo[:o.n] {
+		j := &o.todo[i]
+		p := j.p
+		if p.reason != Unknown {
+			w.finish(p, p.drop(p.reason))
+			continue
+		}
+		w.finish(p, w.espOpened(p, j.sa, j.esp[sa.KernelFront:len(j.esp)-int(j.sa.ICV)], j.at, p.newest))
+	}
+	w.tally.count()
+	o.n = 0
+}
+
+// tally is what an association has carried in packets that were opened together, to be counted in one step.
+type tally struct {
+	sa             *table.SA
+	packets, bytes uint64
+}
+
+// add counts a packet of n bytes.
+func (t *tally) add(s *table.SA, n int) {
+	if t.sa != s {
+		t.count()
+		t.sa = s
+	}
+	t.packets++
+	t.bytes += uint64(n)
+}
+
+// count adds to the association what there is to add. It is not near its limits, so nobody has to be told.
+func (t *tally) count() {
+	if t.packets != 0 {
+		t.sa.Packets.Add(t.packets)
+		t.sa.Bytes.Add(t.bytes)
+	}
+	*t = tally{}
+}
+
+// acceptAll enters the sequence numbers of the authentic packets: those of one association and block of numbers that came one after the other in one step. The
+// reason of a packet is Unknown if its number is new.
+func (w *Worker) acceptAll() {
+	o := &w.opening
+	for i := 0; i < o.n; {
+		s := o.todo[i].sa
+		block, bit := sa.Block(o.todo[i].seq)
+		var group uint32
+		if o.todo[i].p.reason == Unknown {
+			group = bit
+		}
+		run := i + 1
+		for ; run < o.n && o.todo[run].sa == s; run++ {
+			b, bit := sa.Block(o.todo[run].seq)
+			if b != block || group&bit != 0 {
+				break
+			}
+			if o.todo[run].p.reason == Unknown {
+				group |= bit
+			}
+		}
+		if group != 0 {
+			fresh, dup, newest := window(s).AcceptBlock(block, group)
+			for ; i < run; i++ {
+				w.judged(&o.todo[i], fresh, dup, newest)
+			}
+		}
+		i = run
+	}
+}
+
+// judged notes what the window said of a packet.
+func (w *Worker) judged(j *openJob, fresh, dup uint32, newest bool) {
+	p := j.p
+	if p.reason != Unknown {
+		return
+	}
+	_, bit := sa.Block(j.seq)
+	switch {
+	case fresh&bit != 0:
+		p.newest = newest && j.sa.Seq.Load() == j.seq
+		return
+	case dup&bit != 0:
+		p.reason = SAReplay
+	default:
+		p.reason = SATooOld
+	}
+	j.sa.Replayed.Add(1)
+}
