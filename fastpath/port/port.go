@@ -83,6 +83,14 @@ func (p *Pool) Get() (uint32, bool) {
 	return c, true
 }
 
+// Take takes up to n free chunks. The slice is good until the next call of the pool.
+func (p *Pool) Take(n int) []uint32 {
+	at := max(0, len(p.free)-n)
+	taken := p.free[at:]
+	p.free = p.free[:at]
+	return taken
+}
+
 // Put gives a chunk back. Giving one back twice is a bug of the caller that corrupts packets.
 func (p *Pool) Put(c uint32) { p.free = append(p.free, c) }
 

@@ -1,18 +1,16 @@
 package afxdp
 
 // refill tops the fill ring up with free chunks of the pool, and leaves a reserve for packets that the worker makes
-// itself.
+// itself. It waits until there are some to give: each time that it gives any, the line of the index goes to the kernel's core and back.
 func (p *Port) refill() {
-	free := uint32(max(0, p.umem.pool.Free()-reserve))
-	n := p.fill.room(min(p.fill.size, free))
-	if n == 0 {
+	n := min(p.fill.room(p.fill.size), uint32(max(0, p.umem.pool.Free()-reserve)))
+	if n < p.fillBatch {
 		return
 	}
-	i := p.fill.prod
-	for range n {
-		c, _ := p.umem.pool.Get() // n is no more than what is free
-		*p.fill.address(i) = uint64(c) << p.shift
-		p.umem.take(c, p.number)
+	i, shift, number, owner := p.fill.prod, p.shift, p.number, p.umem.owner
+	for _, c := range p.umem.pool.Take(int(n)) {
+		*p.fill.address(i) = uint64(c) << shift
+		owner[c] = number
 		i++
 	}
 	p.fill.produce(n)

@@ -13,8 +13,8 @@ import (
 // reserve is how many chunks refill leaves in the pool, for fragments, replicated and injected packets.
 const reserve = 256
 
-// optionTxBudget is the socket option XDP_MAX_TX_SKB_BUDGET (linux/if_xdp.h), for packets sent by one wake-up.
-const optionTxBudget = 9
+// fillBatch is how many chunks refill gives the kernel at least: a quarter of a ring at most.
+const fillBatch = 32
 
 // Config says which queue of which netdev to open, and how.
 type Config struct {
@@ -24,6 +24,9 @@ type Config struct {
 	// Copy refuses zero-copy, which the kernel otherwise uses where the driver can. Only the first port of a UMEM
 	// chooses; the others follow it.
 	Copy bool
+	// BusyPoll makes the worker's calls drive the queue instead of interrupts, each for so many microseconds at most; 0 does not. Budget is the
+	// packets that one call may deliver; 0 is 64. The netdev wants napi_defer_hard_irqs and gro_flush_timeout set with it.
+	BusyPoll, Budget int
 }
 
 // Stats are numbers of one port beyond what the worker counts.
@@ -32,6 +35,9 @@ type Stats struct {
 	SendErrors uint64 // wake-ups that the kernel refused: link down, no memory
 	Dropped    uint64 // packets that the kernel dropped: no chunk to put them in, or too long for one
 	RingFull   uint64 // packets that the kernel dropped because the RX ring was full
+	FillEmpty  uint64 // times that the kernel found no chunk on the fill ring
+	TxEmpty    uint64 // times that the kernel found nothing on the TX ring
+	Invalid    uint64 // descriptors that could not be: refused by the kernel, or by nave
 }
 
 // Port is one queue of a netdev. It implements port.Port and port.Pender.
@@ -47,7 +53,12 @@ type Port struct {
 	tx          ring
 	completion  ring
 	outstanding uint32 // packets given to the TX ring and not completed
+	fillBatch   uint32
+	busy        bool
+	whyCopy     error // why there is no zero-copy
+	whyNoBusy   error // why there is no busy polling, where it was asked for
 	wakeups     atomic.Uint64
+	bad         atomic.Uint64 // descriptors that could not be
 	sendErrors  atomic.Uint64
 	zombie      bool // closed, but its socket carries the UMEM of others
 }
@@ -69,7 +80,10 @@ func Open(u *UMEM, c Config) (*Port, error) {
 		return nil, fmt.Errorf("afxdp: socket (CAP_NET_RAW? kernel with XDP_SOCKETS?): %w", err)
 	}
 	u.next++
-	p := &Port{umem: u, fd: fd, config: c, number: u.next, shift: u.pool.Shift(), offset: uint64(u.pool.ChunkSize() - 1)}
+	p := &Port{
+		umem: u, fd: fd, config: c, number: u.next, shift: u.pool.Shift(), offset: uint64(u.pool.ChunkSize() - 1),
+		fillBatch: uint32(max(1, min(fillBatch, c.Ring/4))),
+	}
 	if err := p.open(c); err != nil {
 		p.unmap()
 		unix.Close(fd)
@@ -104,20 +118,13 @@ func (p *Port) open(c Config) error {
 	}
 	// Older kernels have no such option and send 32 packets a wake-up: slower, nothing else.
 	_ = unix.SetsockoptInt(p.fd, unix.SOL_XDP, optionTxBudget, min(c.Ring, 256))
-	addr := &unix.SockaddrXDP{Ifindex: uint32(c.Ifindex), QueueID: uint32(c.Queue)}
-	if first {
-		addr.Flags = unix.XDP_USE_NEED_WAKEUP
-		if c.Copy {
-			addr.Flags |= unix.XDP_COPY
-		}
-	} else { // no other flag is allowed beside this one
-		addr.Flags, addr.SharedUmemFD = unix.XDP_SHARED_UMEM, uint32(p.umem.ports[0].fd)
+	p.whyNoBusy = p.busyPoll(c)
+	var err error
+	if p.whyCopy, err = p.bind(c, first); err != nil {
+		return err
 	}
-	if err := unix.Bind(p.fd, addr); err != nil {
-		if err == unix.EBUSY {
-			return fmt.Errorf("bind: another program has this queue: %w", err)
-		}
-		return fmt.Errorf("bind: %w", err)
+	if first {
+		p.umem.copied = p.whyCopy
 	}
 	return nil
 }
@@ -167,8 +174,11 @@ func (p *Port) Stats() Stats {
 	_, _, e := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(p.fd), unix.SOL_XDP, unix.XDP_STATISTICS,
 		uintptr(unsafe.Pointer(&k)), uintptr(unsafe.Pointer(&size)), 0)
 	if e == 0 {
-		s.Dropped, s.RingFull = k.Rx_dropped+k.Rx_invalid_descs, k.Rx_ring_full
+		s.Dropped, s.RingFull = k.Rx_dropped, k.Rx_ring_full
+		s.FillEmpty, s.TxEmpty = k.Rx_fill_ring_empty_descs, k.Tx_ring_empty_descs
+		s.Invalid = k.Rx_invalid_descs + k.Tx_invalid_descs
 	}
+	s.Invalid += p.bad.Load()
 	return s
 }
 

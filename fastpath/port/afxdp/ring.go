@@ -52,7 +52,7 @@ func (r *ring) filled(want uint32) uint32 {
 		r.prod = atomic.LoadUint32(r.producer)
 		n = r.prod - r.cons
 	}
-	return min(n, want)
+	return min(n, want, r.size)
 }
 
 // room is how many entries the producer can put, want at most.
@@ -62,7 +62,7 @@ func (r *ring) room(want uint32) uint32 {
 		r.cons = atomic.LoadUint32(r.consumer)
 		n = r.size - (r.prod - r.cons)
 	}
-	return min(n, want)
+	return min(n, want, r.size)
 }
 
 // produce shows the kernel n entries written from r.prod on.

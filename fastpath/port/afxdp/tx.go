@@ -6,6 +6,10 @@ import (
 	"nave/fastpath/port"
 )
 
+// kicks is how many wake-ups one Flush makes at most: EAGAIN says that the kernel's budget is used up, and insisting livelocks the machine
+// when the other side of the link needs the same core.
+const kicks = 2
+
 // Send puts packets on the TX ring. Flush makes the kernel look.
 func (p *Port) Send(fs []port.Frame) int {
 	n := p.tx.room(uint32(len(fs)))
@@ -13,29 +17,39 @@ func (p *Port) Send(fs []port.Frame) int {
 		p.complete()
 		n = p.tx.room(uint32(len(fs)))
 	}
-	i := p.tx.prod
+	i, shift, number, owner, end := p.tx.prod, p.shift, p.number, p.umem.owner, uint32(p.offset)+1
 	for _, f := range fs[:n] {
-		*p.tx.descriptor(i) = unix.XDPDesc{Addr: uint64(f.Chunk)<<p.shift + uint64(f.Start), Len: uint32(f.Len)}
-		p.umem.take(f.Chunk, p.number)
+		if f.Chunk >= uint32(len(owner)) || uint32(f.Start)+uint32(f.Len) > end || f.Len == 0 {
+			p.refuse(f)
+			continue
+		}
+		d := p.tx.descriptor(i)
+		d.Addr, d.Len, d.Options = uint64(f.Chunk)<<shift+uint64(f.Start), uint32(f.Len), 0
+		owner[f.Chunk] = number
 		i++
 	}
-	if n > 0 {
-		p.tx.produce(n)
-		p.outstanding += n
+	if k := i - p.tx.prod; k > 0 {
+		p.tx.produce(k)
+		p.outstanding += k
 	}
 	return int(n)
 }
 
+// refuse drops a frame that does not lie in its chunk. The kernel would skip it without completing it, and the chunk would be lost.
+func (p *Port) refuse(f port.Frame) {
+	p.bad.Add(1)
+	if f.Chunk < uint32(len(p.umem.owner)) {
+		p.umem.pool.Put(f.Chunk)
+	}
+}
+
 // Flush wakes the kernel if packets wait on the TX ring, and takes back the chunks of those sent.
-//
-// At most two wake-ups a call: EAGAIN says that the kernel's budget is used up, and insisting livelocks the machine
-// when the other side of the link needs the same core.
 func (p *Port) Flush() {
 	if p.outstanding == 0 {
 		return
 	}
-	for range 2 {
-		if p.tx.consumerBehind() && p.tx.wantsWakeup() {
+	for range kicks {
+		if p.tx.consumerBehind() && (p.busy || p.tx.wantsWakeup()) {
 			p.wakeups.Add(1)
 			p.kick()
 		}
@@ -66,11 +80,17 @@ func (p *Port) complete() {
 	if n == 0 {
 		return
 	}
-	i := p.completion.cons
+	i, shift, owner, pool := p.completion.cons, p.shift, p.umem.owner, p.umem.pool
 	for range n {
-		p.umem.release(uint32(*p.completion.address(i) >> p.shift))
+		c := *p.completion.address(i) >> shift
 		i++
+		if c >= uint64(len(owner)) {
+			p.bad.Add(1)
+			continue
+		}
+		owner[c] = 0
+		pool.Put(uint32(c))
 	}
 	p.completion.consume(n)
-	p.outstanding -= n
+	p.outstanding -= min(n, p.outstanding)
 }
