@@ -220,10 +220,13 @@ func (n *Adj) putLabels(f *fib.Adjacency) {
 	}
 }
 
-// labels is what putLabels put there.
-func (n *Adj) labels() (list []uint32) {
-	for i := int(n.Labels); i > 0; i-- {
-		list = append(list, packet.GetLSE(n.Inner[fib.MaxInner-i*packet.LabelLen:]).Label())
+// Pushes is the labels that the adjacency pushes, outermost first, and one more than any label where there are no more.
+func (a *Adj) Pushes() (list [fib.MaxLabels]uint32) {
+	for i := range list {
+		list[i] = fib.LastLabel + 1
+		if n := int(a.Labels) - i; n > 0 {
+			list[i] = packet.GetLSE(a.Inner[fib.MaxInner-n*packet.LabelLen:]).Label()
+		}
 	}
 	return list
 }
