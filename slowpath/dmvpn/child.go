@@ -22,6 +22,7 @@ type child struct {
 	refused   bool
 	heard     time.Time
 	used      time.Time
+	until     time.Time // of an inherited child: its end
 }
 
 // idPool hands out dense numbers; those given back rest before they come again, so that a late word about an old one finds nothing, and no
@@ -149,6 +150,9 @@ func (m *Machine) association(k *ike.Child, ah bool, spi uint32, keys *ike.Keys)
 		CipherKey: slices.Clone(fib.Key(keys.Cipher)), AuthKey: slices.Clone(fib.Key(keys.Auth)), ESN: k.Transform.ESN,
 		Protection: fib.ProtectionID(k.Protection), SoftBytes: k.SoftBytes, HardBytes: k.HardBytes,
 	}
+	if k.Lifetime > 0 {
+		sa.Expires = k.Created.Add(k.Lifetime).Unix()
+	}
 	if k.Encap {
 		sa.Encap, sa.LocalPort, sa.RemotePort = true, k.Path.Local.Port(), k.Path.Remote.Port()
 	}
@@ -218,6 +222,7 @@ func (m *Machine) activate(c *child) {
 	s := c.session
 	m.replaceOld(c)
 	m.use(s, c)
+	m.outlived(s)
 	if m.now.Sub(s.since) >= stableAfter {
 		s.tries = 0
 	}
@@ -315,7 +320,9 @@ func (m *Machine) replaceOld(c *child) {
 		}
 		m.log(s, LogReplaced, ike.WhyReplaced)
 		for _, o := range s.children {
-			m.emit(ToIKE{ike.Drop{Child: o.id}})
+			if !o.isInherited() {
+				m.emit(ToIKE{ike.Drop{Child: o.id}})
+			}
 		}
 		m.forget(s, ike.WhyReplaced)
 		s.tries = max(s.tries, 2) // who has left an address is not called back there at once

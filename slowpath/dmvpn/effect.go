@@ -57,9 +57,10 @@ const (
 	LogMoved                       // a peer is reached elsewhere: Peer is new, Was old
 	LogReplaced                    // a peer came from another address; the session of the old one ended
 	LogNoRoom                      // the fast path has no room for an association
+	LogTakenOver                   // a session of the process before goes on by its associations
 )
 
-var logKindNames = [...]string{"socket-open", "socket-closed", "session-up", "session-down", "moved", "replaced", "no-room"}
+var logKindNames = [...]string{"socket-open", "socket-closed", "session-up", "session-down", "moved", "replaced", "no-room", "taken-over"}
 
 // String names the kind.
 func (k LogKind) String() string {

@@ -38,6 +38,9 @@ type Machine struct {
 	ids         idPool
 	timers      timers
 	ikeSAs      map[peer]ike.SAID // the newest established IKE SA with a peer
+
+	inherited     Inherited   // what no protection has taken yet
+	lastInherited ike.ChildID // counts inherited children
 }
 
 // want is a peer that NHRP of an interface wants.
@@ -81,7 +84,6 @@ func (m *Machine) end() []Effect {
 // for the tunnels that the protection has now.
 func (m *Machine) Configure(now time.Time, c Config) []Effect {
 	m.begin(now)
-	old := m.protections
 	m.protections, m.byIface = make(map[uint32]*Protection), make(map[string]*Protection)
 	for i := range c.Protections {
 		p := c.Protections[i]
@@ -91,10 +93,11 @@ func (m *Machine) Configure(now time.Time, c Config) []Effect {
 			m.byIface[name] = &p
 		}
 	}
+	m.takeOver()
 	m.configureAlways(c)
 	for _, s := range m.sorted() {
-		was, is := old[s.protection.ID], m.protections[s.protection.ID]
-		if is == nil || !was.same(is) {
+		is := m.protections[s.protection.ID]
+		if is == nil || !s.protection.same(is) {
 			m.close(s, ike.WhyCleared)
 			continue
 		}
@@ -143,9 +146,7 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 	case FromIKE:
 		m.fromIKE(ev.Effect)
 	case SoftLimit:
-		if c := m.bySA[ev.SA]; c != nil {
-			m.emit(ToIKE{ike.Volume{Child: c.id, Hard: ev.Hard}})
-		}
+		m.limit(ev)
 	case Heard:
 		m.heard(ev.SA)
 	case Used:
@@ -153,9 +154,7 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 			c.used, c.session.lastUsed = now, now
 		}
 	case Moved:
-		if c := m.bySA[ev.SA]; c != nil && c.spec.Encap && ev.Remote != c.spec.Path.Remote {
-			m.emit(ToIKE{ike.Moved{Child: c.id, Remote: ev.Remote}})
-		}
+		m.moved(ev)
 	case Refused:
 		m.refused(ev.SA)
 	case Reset:
@@ -213,6 +212,30 @@ func (m *Machine) ikeChanged(l ike.Log) {
 	}
 }
 
+// limit has a child renewed that has come to a limit, or takes note of its end.
+func (m *Machine) limit(ev SoftLimit) {
+	switch c := m.bySA[ev.SA]; {
+	case c == nil:
+	case c.isInherited():
+		m.renewSoon(c, ev.Hard)
+	default:
+		m.emit(ToIKE{ike.Volume{Child: c.id, Hard: ev.Hard}})
+	}
+}
+
+// moved follows a peer behind NAT: of an inherited child at once, as nobody else knows of it.
+func (m *Machine) moved(ev Moved) {
+	c := m.bySA[ev.SA]
+	if c == nil || !c.spec.Encap || ev.Remote == c.spec.Path.Remote {
+		return
+	}
+	if c.isInherited() {
+		m.rehomed(c, ike.Path{VRF: c.spec.Path.VRF, Local: c.spec.Path.Local, Remote: ev.Remote})
+		return
+	}
+	m.emit(ToIKE{ike.Moved{Child: c.id, Remote: ev.Remote}})
+}
+
 // heard notes a sign of life from the peer.
 func (m *Machine) heard(id fib.SAID) {
 	c := m.bySA[id]
@@ -220,6 +243,9 @@ func (m *Machine) heard(id fib.SAID) {
 		return
 	}
 	c.heard, c.session.lastUsed = m.now, m.now
+	if c.isInherited() {
+		return
+	}
 	m.emit(ToIKE{ike.Heard{Child: c.id}})
 }
 
@@ -230,6 +256,10 @@ func (m *Machine) refused(id fib.SAID) {
 		return
 	}
 	c.refused = true
+	if c.isInherited() { // it stands as it was, and its peer is elsewhere
+		m.removed(c, ike.WhyLimit)
+		return
+	}
 	m.log(c.session, LogNoRoom, ike.WhyLimit)
 	m.emit(ToIKE{ike.Drop{Child: c.id}})
 }

@@ -50,7 +50,7 @@ func (h *timers) stop(t *timer) {
 // schedule sets when the session looks at itself next.
 func (m *Machine) schedule(s *session) {
 	at := s.retryAt
-	for _, t := range []time.Time{s.releaseAt, s.idleAt()} {
+	for _, t := range []time.Time{s.releaseAt, s.idleAt(), s.endsAt()} {
 		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
 			at = t
 		}
@@ -93,6 +93,9 @@ func (m *Machine) tick() {
 
 // expire is a session's look at itself.
 func (m *Machine) expire(s *session) {
+	if !m.endInherited(s, false) {
+		return
+	}
 	if idle := s.idleAt(); !idle.IsZero() && !idle.After(m.now) {
 		m.emit(ToIKE{ike.Release{Protection: s.protection.ID, Remote: s.address()}})
 		m.forget(s, ike.WhyReleased)

@@ -55,6 +55,8 @@ func (m *Machine) want(p *Protection, w want) {
 	s.releaseAt = time.Time{}
 	if s.active != nil {
 		m.tell(s, w)
+	}
+	if !s.renews() || s.active != nil && !s.retryAt.IsZero() {
 		m.settle(s)
 		return
 	}
@@ -111,7 +113,7 @@ func (m *Machine) settle(s *session) {
 	if m.sessions[key{s.protection.ID, s.names[0]}] != s {
 		return // it is gone
 	}
-	if s.active == nil && !s.retryAt.IsZero() && !s.retryAt.After(m.now) {
+	if s.renews() && !s.retryAt.IsZero() && !s.retryAt.After(m.now) {
 		s.retryAt = time.Time{}
 		m.ask(s)
 	}
@@ -146,7 +148,7 @@ func (m *Machine) ask(s *session) {
 	s.asked = true
 	s.tries++
 	s.retryAt = m.now.Add(answerWithin)
-	m.emit(ToIKE{ike.Initiate{Protection: s.protection.ID, Remote: s.address()}})
+	m.emit(ToIKE{ike.Initiate{Protection: s.protection.ID, Remote: s.remoteOf()}})
 }
 
 // failed notes that IKE could not make a child; it is asked again while the peer is wanted.
@@ -154,7 +156,10 @@ func (m *Machine) failed(s *session, why ike.Why) {
 	s.asked = false
 	s.lastWhy, s.lastEnd = why, m.now
 	s.retryAt = time.Time{}
-	if len(s.wanted) > 0 && s.active == nil {
+	if why == ike.WhyTimeout && s.isSilent(m.now) && !m.endInherited(s, true) {
+		return
+	}
+	if len(s.wanted) > 0 && s.renews() {
 		s.retryAt = m.now.Add(m.backoff(s.tries))
 	}
 	m.settle(s)

@@ -52,6 +52,7 @@ type SessionStatus struct {
 	Since      time.Time // of State
 	Socket     bool      // the crypto socket is open
 	Passive    bool      // the peer began, and NHRP has not asked for it
+	Inherited  bool      // up by associations of the process before, until IKE has made others
 	Children   []ChildStatus
 	Tries      int       // negotiations begun since it was last up
 	NextTry    time.Time // the zero Time: none is planned
@@ -73,6 +74,9 @@ type ChildStatus struct {
 	SoftBytes         uint64
 	Refused           bool // the fast path has no room for it
 	HeardAt, UsedLast time.Time
+	// Inherited associations are of the process before: no child of IKE stands behind them, and they end at Until.
+	Inherited bool
+	Until     time.Time
 }
 
 // Status copies the state.
@@ -102,6 +106,7 @@ func (m *Machine) Status(now time.Time) Status {
 				out.Port = c.spec.Path.Remote.Port()
 			}
 		}
+		out.Inherited = s.active != nil && s.active.isInherited()
 		st.Sessions = append(st.Sessions, out)
 	}
 	return st
@@ -110,7 +115,7 @@ func (m *Machine) Status(now time.Time) Status {
 func (c *child) status(active bool) ChildStatus {
 	out := ChildStatus{
 		Child: c.id, IKE: c.spec.SA, Active: active, InSPI: c.spec.ESP.InSPI, OutSPI: c.spec.ESP.OutSPI, Remote: c.spec.Path.Remote,
-		Created: c.spec.Created, Refused: c.refused, HeardAt: c.heard, UsedLast: c.used,
+		Created: c.spec.Created, Refused: c.refused, HeardAt: c.heard, UsedLast: c.used, Inherited: c.isInherited(), Until: c.until,
 	}
 	if out.InSPI == 0 {
 		out.InSPI, out.OutSPI = c.spec.AH.InSPI, c.spec.AH.OutSPI

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 	"math/rand/v2"
+	"net/netip"
 )
 
 // Env is what the engines of both versions share. It belongs to one Machine and one goroutine.
@@ -11,9 +12,12 @@ type Env struct {
 	Rand      io.Reader  // secrets and nonces: crypto/rand, or what a test can repeat
 	Jitter    *rand.Rand // spreads timers; never a secret
 	Admission Admission
-	sa        SAID
-	child     ChildID
-	inSPIs    map[uint32]struct{}
+	// Outlives tells whether associations from before this process stand with a peer. Such a peer is not told that we start afresh (INITIAL_CONTACT):
+	// it would forget them, and what is under way by them would be lost. Nil: none do.
+	Outlives func(vrf uint16, remote netip.Addr) bool
+	sa       SAID
+	child    ChildID
+	inSPIs   map[uint32]struct{}
 }
 
 // NewEnv makes an Env.
@@ -40,6 +44,14 @@ func (e *Env) TakeSPI() uint32 {
 			return spi
 		}
 	}
+}
+
+// ReserveSPI reserves an inbound SPI that is in use already, from before this process.
+func (e *Env) ReserveSPI(spi uint32) { e.inSPIs[spi] = struct{}{} }
+
+// Afresh tells whether we may say to a peer that we start afresh.
+func (e *Env) Afresh(p Path) bool {
+	return e.Outlives == nil || !e.Outlives(p.VRF, p.Remote.Addr().Unmap())
 }
 
 // GiveSPI gives an inbound SPI back.

@@ -155,6 +155,9 @@ func (s *sa) noteContact(m *message) {
 
 // contact is the notification that this is our first SA with the peer, if it is (RFC 2407 section 4.6.3.3).
 func (s *sa) contact() []ikemsg.Payload {
+	if !s.e.env.Afresh(s.path) {
+		return nil
+	}
 	for _, o := range s.peer.sas {
 		if o != s && o.state == established && o.path.Remote == s.path.Remote {
 			return nil

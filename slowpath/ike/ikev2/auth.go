@@ -178,7 +178,7 @@ func (t *authTask) build(s *sa) (uint8, []ikev2msg.Out, bool) {
 
 // alone tells whether there is no other SA with the peer: then it may forget what it has of us.
 func (s *sa) alone() bool {
-	return !slices.ContainsFunc(s.e.peers[keyOf(s.path)], func(o *sa) bool { return o != s && o.state != stateClosing })
+	return s.e.env.Afresh(s.path) && !slices.ContainsFunc(s.e.peers[keyOf(s.path)], func(o *sa) bool { return o != s && o.state != stateClosing })
 }
 
 func (t *authTask) process(s *sa, list []ikemsg.Payload) {
