@@ -46,8 +46,8 @@ lint: ## linters
 vuln: ## known vulnerabilities; asks the Go vulnerability database
 	$(GO) run $(GOVULNCHECK) ./...
 
-generate: ## the XDP program (needs clang, llvm and libbpf-dev)
-	$(GO) generate ./bpf
+generate: ## the XDP programs (need clang, llvm and libbpf-dev)
+	$(GO) generate ./bpf ./perf/xdp
 
 install: build ## binaries and the systemd unit
 	install -D -m 755 bin/naved $(DESTDIR)/usr/local/sbin/naved

@@ -235,6 +235,13 @@ func (t *Train) Write(b []byte, i int, stamp Stamp) {
 	}
 }
 
+// Unstamp takes the stamp off packet i, which Write has made, unless it is sealed.
+func (t *Train) Unstamp(b []byte, i int) {
+	if s := t.Slots[i].Stamp; s != 0 && t.aead == nil {
+		clear(b[s : s+StampLen])
+	}
+}
+
 // sealAt encrypts in place what follows the ESP header at offset at (RFC 4303 section 2, RFC 4106). Sequence numbers start at 1.
 func (t *Train) sealAt(b []byte, at int) {
 	t.seq++
