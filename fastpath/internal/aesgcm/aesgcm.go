@@ -25,10 +25,10 @@ const MaxLen = 65535
 // A Key is what a key expands to: all that Seal and Open need of it. It has no pointers and may live in memory that processes of one machine share,
 // best at a multiple of 64 bytes. The zero Key is not usable: it opens nothing, and what is sealed by it is zeros.
 type Key struct {
-	rounds uint32 // 10, 12 or 14
+	power  [16][16]byte // H^16 to H^1, times x, as the kernels take them
+	rounds uint32       // 10, 12 or 14
 	_      [12]byte
 	round  [15][16]byte // round keys; the first of them are the key itself
-	power  [16][16]byte // H^16 to H^1, times x, as the kernels take them
 }
 
 // A Packet is one of a burst.
@@ -49,8 +49,8 @@ type Packet struct {
 const (
 	_ = -uint(unsafe.Sizeof(Key{}) ^ Size)
 	_ = -uint(unsafe.Sizeof(Packet{}) ^ 64)
-	_ = -uint(unsafe.Offsetof(Key{}.round) ^ 16)
-	_ = -uint(unsafe.Offsetof(Key{}.power) ^ 256)
+	_ = -uint(unsafe.Offsetof(Key{}.round) ^ 272)
+	_ = -uint(unsafe.Offsetof(Key{}.rounds) ^ 256)
 	_ = -uint(unsafe.Offsetof(Packet{}.Len)<<24 ^ unsafe.Offsetof(Packet{}.ICV)<<16 ^ unsafe.Offsetof(Packet{}.AADLen)<<8 ^ unsafe.Offsetof(Packet{}.OK) ^ 0x10141516)
 	_ = -uint(unsafe.Offsetof(Packet{}.Nonce)<<8 ^ unsafe.Offsetof(Packet{}.AAD) ^ 0x1828)
 )

@@ -13,9 +13,9 @@ import (
 
 // Offsets in aesgcm.Key.
 const (
-	keyRounds = 0   // number of rounds, 32 bits
-	keyRound  = 16  // the round keys, 16 bytes each
-	keyPower  = 256 // H^16 to H^1, each times x and in GHASH's order of bits, 16 bytes each
+	keyPower  = 0   // H^16 to H^1, each times x and in GHASH's order of bits, 16 bytes each; what is behind them may be read, too
+	keyRounds = 256 // number of rounds, 32 bits
+	keyRound  = 272 // the round keys, 16 bytes each
 	keyH1     = keyPower + 15*16
 )
 
