@@ -174,6 +174,7 @@ func (w *Worker) swap(p *pkt, l table.Label, e packet.LSE, start, end int) verdi
 		}
 	}
 	var under packet.LSE
+	p.tos = e.EXP() << 5
 	if a.Labels == 0 {
 		if e.Bottom() {
 			return w.swapIP(p, l, e, a, id, start, end)
@@ -182,7 +183,7 @@ func (w *Worker) swap(p *pkt, l table.Label, e packet.LSE, start, end int) verdi
 			return p.drop(MPLSShort)
 		}
 		under = exposed(l, e, packet.GetLSE(p.chunk[start:]))
-		p.gre = packet.TypeMPLS
+		p.gre, p.tos = packet.TypeMPLS, under.EXP()<<5
 	}
 	n := end - start
 	p.lse = e & (packet.LSEExp | packet.LSEBottom | 0xff)
@@ -198,7 +199,7 @@ func (w *Worker) swap(p *pkt, l table.Label, e packet.LSE, start, end int) verdi
 		under.Put(p.chunk[start:])
 	}
 	p.start = start
-	v := w.encapsulate(p, a, id, n, e.EXP()<<5, df)
+	v := w.encapsulate(p, a, id, n, p.tos, df)
 	w.countLabelled(v)
 	return v
 }
@@ -316,7 +317,7 @@ func (w *Worker) fitLabelled(p *pkt, a *table.Adj, id uint32, under packet.LSE, 
 	if under != 0 {
 		under.Put(p.chunk[start:])
 	}
-	return 0, w.sendPieces(p, a, id, p.chunk[start:start+stack], mtu-stack, p.lse.EXP()<<5)
+	return 0, w.sendPieces(p, a, id, p.chunk[start:start+stack], mtu-stack, p.tos)
 }
 
 // imposed is what a packet of this box, or in transit, gives to the labels that are pushed on it: EXP of its precedence, and its TTL.

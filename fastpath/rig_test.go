@@ -191,7 +191,7 @@ func (r *rig) poll() int {
 	n := r.w.Poll(r.now)
 	r.e.Drain(0, func(u *Punt) {
 		c := *u
-		c.Packet = append([]byte(nil), u.Packet...)
+		c.Packet, c.Stack = append([]byte(nil), u.Packet...), append([]byte(nil), u.Stack...)
 		r.punts = append(r.punts, c)
 	})
 	return n
