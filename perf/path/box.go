@@ -73,8 +73,8 @@ func (b *box) close() error {
 // ports is the two ports of a box whose WAN has an address and link addresses of its own.
 func ports(mac [6]byte, wanAddr addr) []fib.Port {
 	return []fib.Port{
-		{ID: wan, MAC: mac, Addr: wanAddr.ip(), MTU: linkMTU},
-		{ID: lan, MAC: lanMAC, Addr: gateway.ip(), MTU: linkMTU},
+		{ID: wan, MAC: mac, Addr: wanAddr.ip(), MTU: linkMTU, MPLS: true},
+		{ID: lan, MAC: lanMAC, Addr: gateway.ip(), MTU: linkMTU, MPLS: true},
 	}
 }
 

@@ -54,16 +54,19 @@ func (s *scene) checkFrame(frame []byte, open bool) error {
 	if fault != packet.OK {
 		return fmt.Errorf("a frame of %d bytes", len(frame))
 	}
-	dst, src := nextMAC, wanMAC
-	if s.work.to == lan {
-		dst, src = hostMAC, lanMAC
+	typ := uint16(packet.TypeIPv4)
+	if s.work.out == labelled {
+		typ = packet.TypeMPLS
 	}
-	if eth.Dst() != dst || eth.Src() != src || eth.Type() != packet.TypeIPv4 {
+	if eth.Dst() != neighbour(s.work.to) || eth.Src() != own(s.work.to) || eth.Type() != typ {
 		return fmt.Errorf("Ethernet header %x", frame[:packet.EthernetLen])
 	}
 	body := frame[packet.EthernetLen:]
-	if s.work.out == plain {
+	switch s.work.out {
+	case plain:
 		return s.checkInner(body, s.hops())
+	case labelled:
+		return s.checkLabel(body)
 	}
 	ip, fault := packet.ParseIPv4(body)
 	if fault != packet.OK || len(ip) != len(body) || ip.TTL() != 255 || ip.Src() != uint32(hub) {
@@ -87,6 +90,23 @@ func (s *scene) checkFrame(frame []byte, open bool) error {
 		return nil
 	}
 	return s.checkSealed(flow, frame)
+}
+
+// checkLabel looks at a labelled packet. Where it came in labelled, too, what is under the label is as it was.
+func (s *scene) checkLabel(b []byte) error {
+	if len(b) < packet.LabelLen+packet.IPv4Len {
+		return fmt.Errorf("%d bytes are too few for a label and a packet", len(b))
+	}
+	ip := b[packet.LabelLen:]
+	flow := targetFlow(packet.IPv4(ip).Dst())
+	if got, want := packet.GetLSE(b), packet.MakeLSE(outLabel(flow), 0, true, innerTTL-1); got != want {
+		return fmt.Errorf("label stack entry %08x, want %08x", uint32(got), uint32(want))
+	}
+	hops := uint8(0)
+	if s.work.in != labelled {
+		hops = s.hops()
+	}
+	return s.checkInner(ip, hops)
 }
 
 func (s *scene) checkInner(b []byte, hops uint8) error {

@@ -40,6 +40,8 @@ func (s *scene) front() int {
 	switch {
 	case s.work.in == tunnel:
 		return packet.EthernetLen + packet.IPv4Len + greLen
+	case s.work.in == labelled:
+		return packet.EthernetLen + packet.LabelLen
 	case s.own != nil:
 		return sealedTop + greLen
 	}
@@ -60,6 +62,8 @@ func (s *scene) feedFrame(flow, size int) []byte {
 	switch {
 	case s.work.in == tunnel:
 		return ethernet(wanMAC, nextMAC, packet.TypeIPv4, gre(s.inPeer(flow), hub, ip))
+	case s.work.in == labelled:
+		return ethernet(own(s.work.from), neighbour(s.work.from), packet.TypeMPLS, under(inLabel(flow), ip))
 	case s.own != nil:
 		return sealedFrame(s.inPeer(flow), inSPI(flow), ip)
 	}

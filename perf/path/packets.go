@@ -46,6 +46,21 @@ var (
 	nextMAC = [6]byte{2, 0, 0, 0, 0, 4}
 )
 
+// own is the gateway's link address on a port, and neighbour that of whoever is there.
+func own(p fib.PortID) [6]byte {
+	if p == wan {
+		return wanMAC
+	}
+	return lanMAC
+}
+
+func neighbour(p fib.PortID) [6]byte {
+	if p == wan {
+		return nextMAC
+	}
+	return hostMAC
+}
+
 const (
 	tunnelKey = 1000
 	greLen    = 8 // with a key
@@ -84,6 +99,13 @@ func gre(src, dst addr, payload []byte) []byte {
 	h.Put(b, greLen+len(payload))
 	packet.PutGRE(b[packet.IPv4Len:], packet.TypeIPv4, tunnelKey, true)
 	return append(b, payload...)
+}
+
+// under is a packet under a label.
+func under(label uint32, ip []byte) []byte {
+	b := make([]byte, packet.LabelLen, packet.LabelLen+len(ip))
+	packet.MakeLSE(label, 0, true, innerTTL).Put(b)
+	return append(b, ip...)
 }
 
 // linkAdj leads out of a port to a neighbour.

@@ -13,9 +13,10 @@ import (
 type form uint8
 
 const (
-	plain  form = iota // IPv4
-	tunnel             // GRE
-	sealed             // GRE in ESP
+	plain    form = iota // IPv4
+	tunnel               // GRE
+	sealed               // GRE in ESP
+	labelled             // MPLS, one label
 )
 
 // work is what the gateway does with every packet of a row.
@@ -29,6 +30,9 @@ type work struct {
 // sealed tells whether the row has a transform.
 func (w *work) sealed() bool { return w.in == sealed || w.out == sealed }
 
+// tunnels tells whether the row has a tunnel.
+func (w *work) tunnels() bool { return w.sealed() || w.in == tunnel || w.out == tunnel }
+
 // works in the order of the table.
 var works = []work{
 	{"ipv4", plain, plain, lan, wan},
@@ -37,6 +41,9 @@ var works = []work{
 	{"esp-encap", plain, sealed, lan, wan},
 	{"esp-decap", sealed, plain, wan, lan},
 	{"hairpin", sealed, sealed, wan, wan},
+	{"mpls-push", plain, labelled, lan, wan},
+	{"mpls-swap", labelled, labelled, lan, wan},
+	{"mpls-pop", labelled, plain, wan, lan},
 }
 
 // scene is a gateway with n peers, set up for one work, and who sends to it.
@@ -130,6 +137,10 @@ func (s *scene) inKey(i int) uint32 {
 func inSA(i int) fib.SAID             { return fib.SAID(1 + i) }
 func (s *scene) outSA(i int) fib.SAID { return fib.SAID(1 + s.n + i) }
 
+// Labels that flow i comes in and leaves with.
+func inLabel(i int) uint32  { return fib.FirstLabel + uint32(i) }
+func outLabel(i int) uint32 { return fib.FirstLabel + maxTunnels + uint32(i) }
+
 func adj(i int) fib.AdjID { return fib.FirstAdj + fib.AdjID(i) }
 
 // mgre is a multipoint tunnel.
@@ -147,22 +158,25 @@ func (s *scene) gatewayEntries() *fib.Batch {
 		Ports:  ports(wanMAC, hub),
 		Routes: []fib.Route{{Prefix: host(hub), Paths: []fib.AdjID{fib.Receive}}, {Prefix: host(gateway), Paths: []fib.AdjID{fib.Receive}}},
 	}
-	if s.work.in != plain || s.work.out != plain {
+	if s.work.tunnels() {
 		b.Tunnels = []fib.Tunnel{s.mgre(hub)}
 	}
 	eth := ethernet(nextMAC, wanMAC, packet.TypeIPv4, nil)
 	for i := range s.n {
 		b.Routes = append(b.Routes, fib.Route{Prefix: net24(target(i)), Paths: []fib.AdjID{adj(i)}})
+		if s.work.in == labelled {
+			b.Labels = append(b.Labels, s.label(i))
+		}
 		if s.work.in == sealed {
 			b.SAs = append(b.SAs, s.tr.association(inSA(i), true, inSPI(i), s.inKey(i), hub, s.inPeer(i)))
 		}
 		switch s.work.out {
-		case plain:
-			own, dst := wanMAC, nextMAC
-			if s.work.to == lan {
-				own, dst = lanMAC, hostMAC
+		case plain, labelled:
+			a := linkAdj(adj(i), s.work.to, neighbour(s.work.to), own(s.work.to))
+			if s.work.out == labelled {
+				a.Labels = []uint32{outLabel(i)}
 			}
-			b.Adjacencies = append(b.Adjacencies, linkAdj(adj(i), s.work.to, dst, own))
+			b.Adjacencies = append(b.Adjacencies, a)
 		case tunnel:
 			b.Adjacencies = append(b.Adjacencies, tunnelAdj(adj(i), hub, s.outPeer(i), eth, 0))
 		case sealed:
@@ -171,6 +185,15 @@ func (s *scene) gatewayEntries() *fib.Batch {
 		}
 	}
 	return b
+}
+
+// label is what is done with the label that flow i comes in with: it is swapped, or it is the one of a prefix and gives way to IPv4.
+func (s *scene) label(i int) fib.Label {
+	l := fib.Label{In: inLabel(i), Action: fib.LabelForward, Paths: []fib.AdjID{adj(i)}}
+	if s.work.out == labelled {
+		l.Action = fib.LabelSwap
+	}
+	return l
 }
 
 // farEntries is all peers that send to the gateway, as one box: it seals each flow as the peer would that it comes from.
