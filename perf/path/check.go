@@ -77,11 +77,12 @@ func (s *scene) checkFrame(frame []byte, open bool) error {
 		return fmt.Errorf("it went to %s, who is no peer", addr(ip.Dst()).ip())
 	}
 	if s.work.out == tunnel {
-		g, fault := packet.ParseGRE(ip.Payload())
-		if fault != packet.OK || ip.Proto() != packet.ProtoGRE || g.Key != tunnelKey || g.Proto != packet.TypeIPv4 {
-			return fmt.Errorf("GRE header %+v", g)
+		header := make([]byte, greLen)
+		packet.PutGRE(header, packet.TypeIPv4, tunnelKey, true)
+		if ip.Proto() != packet.ProtoGRE || !bytes.HasPrefix(ip.Payload(), header) {
+			return fmt.Errorf("protocol %d, GRE header %x", ip.Proto(), ip.Payload()[:min(len(ip.Payload()), greLen)])
 		}
-		return s.checkFlow(flow, ip.Payload()[g.Len:], s.hops())
+		return s.checkFlow(flow, ip.Payload()[greLen:], s.hops())
 	}
 	if ip.Proto() != packet.ProtoESP {
 		return fmt.Errorf("sealed packet has protocol %d", ip.Proto())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -73,9 +74,11 @@ func Command(ctx context.Context, args []string, out, errs io.Writer) error {
 		}
 	}
 	if f.cpu >= 0 {
-		if err := pin(f.cpu); err != nil {
+		undo, err := pin(f.cpu)
+		if err != nil {
 			return err
 		}
+		defer undo()
 	}
 	lines := out // what tells of rows as they are done
 	if f.json {
@@ -124,12 +127,22 @@ func readReport(name string) (*report.Report, error) {
 	return r, nil
 }
 
-// pin ties all threads that measure to one CPU: the caller's, which the measurement stays on.
-func pin(cpu int) error {
-	var one unix.CPUSet
-	one.Set(cpu)
-	if err := unix.SchedSetaffinity(0, &one); err != nil {
-		return fmt.Errorf("--cpu %d: %w (is there such a CPU, and may this process use it?)", cpu, err)
+// pin ties the calling goroutine to its thread, and the thread to one CPU. The function that it returns undoes both.
+func pin(cpu int) (undo func(), err error) {
+	runtime.LockOSThread()
+	var old, one unix.CPUSet
+	if err = unix.SchedGetaffinity(0, &old); err == nil {
+		one.Set(cpu)
+		err = unix.SchedSetaffinity(0, &one)
 	}
-	return nil
+	if err != nil {
+		runtime.UnlockOSThread()
+		return nil, fmt.Errorf("--cpu %d: %w (is there such a CPU, and may this process use it?)", cpu, err)
+	}
+	return func() {
+		// A thread that keeps the mask stays locked, and so ends with its goroutine instead of running others on that CPU.
+		if unix.SchedSetaffinity(0, &old) == nil {
+			runtime.UnlockOSThread()
+		}
+	}, nil
 }
