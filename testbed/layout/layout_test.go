@@ -93,6 +93,7 @@ var rules = []struct {
 	{"slowpath/icmp", []string{"fastpath/packet"}, "bytes only"},
 	{"slowpath/rib", []string{"fastpath/fib"}, "the RIB speaks in entries"},
 	{"slowpath/host", nil, "Linux only"},
+	{"slowpath/host/nic", nil, "Linux only"},
 	{"slowpath/punt", []string{"fastpath"}, "reasons only"},
 	{"slowpath", []string{"slowpath/...", "fastpath", "fastpath/fib", "fastpath/packet"}, "it runs the protocols"},
 	{"ctl/config/grammar", nil, "a grammar knows no commands"},
