@@ -16,11 +16,10 @@ type opening struct {
 
 // openJob is a packet to open.
 type openJob struct {
-	p   *pkt
-	sa  *table.SA
-	esp []byte
-	seq uint64
-	at  int // of the payload in the chunk
+	p     *pkt
+	sa    *table.SA
+	seq   uint64
+	at, n int32 // of the payload in the chunk
 }
 
 // kernelOpen opens an ESP packet of n bytes at at in its chunk, or lets it wait for the others of its vector.
@@ -37,7 +36,8 @@ func (w *Worker) kernelOpen(p *pkt, s *table.SA, at, n int, seq uint64) verdict 
 	}
 	b.Add(w.t.Key(s), s.Salt, s.Is(table.SAESN), esp, n-sa.KernelFront-int(s.ICV), s.ICV, seq)
 	if p.together {
-		o.todo[o.n] = openJob{p, s, esp, seq, at + sa.KernelFront}
+		j := &o.todo[o.n]
+		j.p, j.sa, j.seq, j.at, j.n = p, s, seq, int32(at+sa.KernelFront), int32(n-sa.KernelFront-int(s.ICV))
 		o.n++
 		return waits
 	}
@@ -74,7 +74,7 @@ func (w *Worker) openAll() {
 			w.finish(p, p.drop(p.reason))
 			continue
 		}
-		w.finish(p, w.espOpened(p, j.sa, j.esp[sa.KernelFront:len(j.esp)-int(j.sa.ICV)], j.at, p.newest))
+		w.finish(p, w.espOpened(p, j.sa, p.chunk[j.at:j.at+j.n], int(j.at), p.newest))
 	}
 	w.tally.count()
 	o.n = 0
@@ -96,11 +96,13 @@ func (t *tally) add(s *table.SA, n int) {
 	t.bytes += uint64(n)
 }
 
-// count adds to the association what there is to add. It is not near its limits, so nobody has to be told.
+// count adds to the association what there is to add. It is not near its limits, so nobody has to be told. Two workers that do so at the same time may lose what one
+// of them counts; a lock for it would cost more than all the rest of the counting.
 func (t *tally) count() {
 	if t.packets != 0 {
-		t.sa.Packets.Add(t.packets)
-		t.sa.Bytes.Add(t.bytes)
+		s := t.sa
+		sa.Set(&s.Packets, s.Packets.Load()+t.packets)
+		sa.Set(&s.Bytes, s.Bytes.Load()+t.bytes)
 	}
 	*t = tally{}
 }

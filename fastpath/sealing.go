@@ -99,7 +99,7 @@ func (w *Worker) sealAll() {
 			}
 			// From now on these numbers are used, whatever becomes of the packets.
 			seq = s.Seq.Add(uint64(run-i)) - uint64(run-i) + 1
-			s.Bytes.Add(bytes)
+			sa.Set(&s.Bytes, s.Bytes.Load()+bytes) // as in tally.count
 		}
 		key, esn := w.t.Key(s), s.Is(table.SAESN)
 		for ; i < run; i++ {

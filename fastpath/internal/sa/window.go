@@ -114,15 +114,15 @@ func Block(seq uint64) (block uint64, bit uint32) {
 
 // AcceptBlock is Accept for the sequence numbers of one block whose bits are set, of packets that came one after the other: one step on shared memory for
 // all of them. It returns the bits of those that are accepted, and of those that were seen before. newest tells whether the highest of bits is the highest so far.
+//
+// What is to the left of the window is refused by the slots alone, each of which goes on to later blocks only; so the top may be stored without a lock. When
+// two workers do so at the same time it may fall back to the lower of both numbers, and the window is that much wider for a moment.
 func (w Window) AcceptBlock(block uint64, want uint32) (fresh, dup uint32, newest bool) {
 	highest := block<<blockBits | uint64(31-bits.LeadingZeros32(want))
 	top := w.Top.Load()
-	for highest > top {
-		if w.Top.CompareAndSwap(top, highest) { // first, as in Accept
-			newest, top = true, highest
-			break
-		}
-		top = w.Top.Load()
+	if highest > top {
+		Set(w.Top, highest) // first, as in Accept
+		newest, top = true, highest
 	}
 	if w.Size == 0 {
 		return want, 0, newest

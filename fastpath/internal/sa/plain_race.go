@@ -1,0 +1,8 @@
+//go:build race
+
+package sa
+
+import "sync/atomic"
+
+// Set stores a word; under the race detector so that it sees that this is meant.
+func Set(p *atomic.Uint64, v uint64) { p.Store(v) }
