@@ -19,6 +19,9 @@ type Config struct {
 	Statics    map[fib.VRF][]rib.StaticRoute
 	NHRP       nhrp.Config
 	Sessions   dmvpn.Config // tunnel protection
+	// Incomplete says that links or leased addresses that the configuration speaks of are not known yet: what was inherited and has no place in it
+	// may have one later.
+	Incomplete bool
 	IKE        ike.Config
 }
 
@@ -61,9 +64,15 @@ func (r *Router) Configure(c Config) error {
 			r.rib.SetStatics(vrf, s)
 		}
 		r.dropClear(c)
+		r.takeNeighbours()
 		r.carryOutSessions(r.sessions.Configure(r.now, c.Sessions))
 		r.carryOutIKE(r.ike.Configure(r.now, c.IKE))
 		r.carryOut(r.nhrp.Configure(r.now, c.NHRP))
+		r.takeMappings(c)
+		r.rib.Complete(!c.Incomplete)
+		if !c.Incomplete && r.takeover != nil {
+			r.carryOutSessions(r.sessions.Disinherit(r.now))
+		}
 	})
 }
 

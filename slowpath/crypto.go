@@ -62,6 +62,7 @@ func (r *Router) carryOutSessions(effects []dmvpn.Effect) {
 		case dmvpn.RemoveSA:
 			r.rib.RemoveSA(e.SA)
 			delete(r.counted, e.SA)
+			r.forgetSPI(e.SA)
 		case dmvpn.Secure:
 			w := &e.Way
 			r.rib.Secure(e.Iface, e.NBMA, rib.Seal{

@@ -76,6 +76,9 @@ type Router struct {
 	ident      uint16
 	stats      Stats
 	stepFailed error
+	takeover   *takeover // nil: nothing was inherited, or all of it has found its place
+	env        *ike.Env
+	outlived   map[fib.SAID]uint32 // inbound SPIs of inherited associations
 }
 
 // Stats counts what the Router did with packets.
@@ -113,8 +116,10 @@ func newRouter(e Engine, l Linux, random io.Reader, seed uint64) *Router {
 		ports: make(map[fib.PortID]string), tunnels: make(map[fib.TunnelID]string), quiet: make(map[string]bool),
 		used: make(map[fib.AdjID]uint64), pathMTU: make(map[pathKey]pathMTU), counted: make(counted),
 	}
-	r.ike = newIKE(ike.NewEnv(random, seed))
+	r.env = ike.NewEnv(random, seed)
+	r.ike = newIKE(r.env)
 	r.sessions = dmvpn.New(seed)
+	r.env.Outlives = r.sessions.Outlives
 	r.rib = rib.New(e.Apply, l)
 	r.nhrp = nhrp.NewSeeded(routes{r}, seed)
 	return r
@@ -174,6 +179,7 @@ func (r *Router) Tick(now time.Time) {
 		}
 		r.fragments.Tick(now)
 		r.expireHeld()
+		r.endTakeover()
 		if !r.nextSweep.After(now) {
 			r.sweep()
 			r.nextSweep = now.Add(sweepEvery)
@@ -187,7 +193,7 @@ func (r *Router) Deadline() time.Time {
 	if g := r.lastGroups.Add(groupsEvery); r.rib.GroupsWait() && (d.IsZero() || g.Before(d)) {
 		d = g
 	}
-	for _, t := range []time.Time{r.nhrp.Deadline(), r.ike.Deadline(), r.sessions.Deadline(), r.fragments.Deadline(), r.held.deadline()} {
+	for _, t := range []time.Time{r.takeover.deadline(), r.nhrp.Deadline(), r.ike.Deadline(), r.sessions.Deadline(), r.fragments.Deadline(), r.held.deadline()} {
 		if !t.IsZero() && (d.IsZero() || t.Before(d)) {
 			d = t
 		}
@@ -199,6 +205,7 @@ func (r *Router) Deadline() time.Time {
 func (r *Router) Neighbour(iface string, addr netip.Addr, mac [6]byte, ok bool) {
 	_ = r.step(func() {
 		r.rib.Neighbour(iface, addr, mac, ok)
+		r.takeover.confirm(nextHop{iface, addr})
 		if ok {
 			r.held.ready(nextHop{iface, addr})
 		}

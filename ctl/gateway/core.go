@@ -9,6 +9,7 @@ import (
 
 	"nave/ctl/config"
 	"nave/ctl/show"
+	"nave/fastpath/fib"
 	"nave/slowpath"
 	"nave/slowpath/ike"
 )
@@ -22,6 +23,8 @@ type Core struct {
 	problems []show.Problem
 	current  slowpath.Config
 	load     TrustLoader
+
+	configured bool // a tree was given
 }
 
 // TrustLoader reads the files of a trustpoint. Its error names the file and says what to do.
@@ -39,6 +42,30 @@ func NewSeededCore(e slowpath.Engine, l slowpath.Linux, seed uint64) *Core {
 			return ike.Trustpoint{}, fmt.Errorf("the files of trustpoint %s can't be read here", p.Name)
 		},
 	}
+}
+
+// Inherit has the Core begin with what is installed in the fast path, whose workers have forwarded on without a control plane: b is
+// fastpath.Engine.Inherited. It comes right after NewCore, before everything else; the interfaces of the configuration then get the numbers that the fast path
+// knows them by. What Router.Inherit says holds.
+func (c *Core) Inherit(now time.Time, b fib.Batch) {
+	c.numbers.inherit(&b)
+	c.router.At(now).Inherit(b)
+}
+
+// isComplete tells whether the links and leases are known that the configuration speaks of.
+func (c *Core) isComplete() bool {
+	for _, i := range c.tree.Interfaces {
+		if i.Shutdown || !i.IsPort() || notCarriedOut(i) != "" {
+			continue
+		}
+		if _, ok := c.facts.Links[i.Name]; !ok {
+			return false
+		}
+		if _, ok := c.facts.Leases[i.Name]; i.DHCP && !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // SetTrustLoader has the files of trustpoints read by f, with the next Configure.
@@ -63,7 +90,7 @@ func (c *Core) Current() slowpath.Config { return c.current }
 
 // Configure runs by another configuration. What it has in common with the one before stays as it is.
 func (c *Core) Configure(now time.Time, tree *config.Config) error {
-	c.tree = tree
+	c.tree, c.configured = tree, true
 	c.loadTrust(now)
 	return c.apply(now)
 }
@@ -111,6 +138,10 @@ func (c *Core) SetLease(now time.Time, name string, l Lease) error {
 }
 
 func (c *Core) apply(now time.Time) error {
+	if _, _, until := c.router.Takeover(); until.IsZero() {
+		c.numbers.disinherit()
+	}
 	c.current, c.problems = translate(c.tree, c.facts, c.numbers)
+	c.current.Incomplete = !c.configured || !c.isComplete()
 	return c.router.At(now).Configure(c.current)
 }

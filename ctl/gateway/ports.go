@@ -137,7 +137,7 @@ func (g *Gateway) openPort(name string, l host.Link, tree *config.Config) error 
 	if err != nil {
 		return err
 	}
-	pt := &port{name: name, netdev: l.Name, id: number(g.core.numbers.ports, name), link: l}
+	pt := &port{name: name, netdev: l.Name, id: g.core.numbers.port(name, l.MAC), link: l}
 	g.ports[name], g.byLink[l.Index] = pt, pt.id
 	for q := range l.Queues {
 		w := g.workers[q]

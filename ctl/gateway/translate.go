@@ -41,33 +41,6 @@ type Lease struct {
 	Gateway netip.Addr
 }
 
-// numbers gives interfaces the numbers by which the fast path knows them. A name keeps its number.
-type numbers struct {
-	ports       map[string]fib.PortID
-	tunnels     map[string]fib.TunnelID
-	protections map[string]uint32
-}
-
-func newNumbers() *numbers {
-	return &numbers{ports: make(map[string]fib.PortID), tunnels: make(map[string]fib.TunnelID), protections: make(map[string]uint32)}
-}
-
-func number[T ~uint16 | ~uint32](m map[string]T, name string) T {
-	if id, ok := m[name]; ok {
-		return id
-	}
-	used := make(map[T]bool, len(m))
-	for _, id := range m {
-		used[id] = true
-	}
-	id := T(1)
-	for used[id] {
-		id++
-	}
-	m[name] = id
-	return id
-}
-
 // translation makes a Router's configuration of a configuration tree.
 type translation struct {
 	tree     *config.Config
@@ -191,7 +164,7 @@ func (t *translation) port(i *config.Interface) {
 		NoUnreachables: i.NoUnreachables,
 		Interface: rib.Interface{
 			Name: i.Name, Addrs: t.addresses(i), Up: link.Up && !i.Shutdown, MSS: uint16(i.AdjustMSS),
-			Port: number(t.numbers.ports, i.Name), MAC: link.MAC, MTU: uint16(min(mtu, 65535)),
+			Port: t.numbers.port(i.Name, link.MAC), MAC: link.MAC, MTU: uint16(min(mtu, 65535)),
 		},
 	})
 }
@@ -248,17 +221,19 @@ func (t *translation) tunnel(i *config.Interface) {
 	}
 	mtu := cmp.Or(i.IPMTU, t.tunnelMTU(tun, cmp.Or(linkMTU, 1500)))
 	protected := tun.Protection.Profile != ""
+	remote := netip.Addr{}
+	if tun.Mode == config.GREPointToPoint {
+		remote = dest
+	}
+	id := t.numbers.tunnel(i.Name, fib.Tunnel{Local: local, Remote: remote, Key: tun.Key, HasKey: tun.HasKey})
 	in := slowpath.Interface{NoUnreachables: i.NoUnreachables, Interface: rib.Interface{
 		Name: i.Name, Addrs: t.addresses(i), Up: up && !i.Shutdown, MSS: uint16(i.AdjustMSS), MTU: uint16(mtu),
 		Tunnel: &rib.Tunnel{
-			ID: number(t.numbers.tunnels, i.Name), Local: local, Key: tun.Key, HasKey: tun.HasKey,
+			ID: id, Local: local, Remote: remote, Key: tun.Key, HasKey: tun.HasKey,
 			TOS: uint8(tun.TOS), TTL: uint8(tun.TTLOrDefault()), PathMTU: tun.PathMTU,
 			Network: i.NHRP.NetworkID, Redirect: i.NHRP.Redirect, Protected: protected,
 		},
 	}}
-	if tun.Mode == config.GREPointToPoint {
-		in.Tunnel.Remote = dest
-	}
 	if protected {
 		in.Tunnel.Protection = t.ipsec(i, &in.Interface, i.Shutdown)
 	}

@@ -37,7 +37,10 @@ func (t *translation) ipsec(i *config.Interface, in *rib.Interface, shutdown boo
 	if tun.Protection.Shared {
 		name = "shared " + in.Tunnel.Local.String() + " " + profile.Name
 	}
-	id := number(t.numbers.protections, name)
+	if tun.Protection.Shared && !in.Tunnel.Local.IsValid() {
+		return 0 // with whom it shares depends on the source
+	}
+	id := t.numbers.protection(name, in.Tunnel.ID)
 	if shutdown || !in.Tunnel.Local.IsValid() {
 		return fib.ProtectionID(id) // nothing to protect yet
 	}

@@ -67,6 +67,7 @@ var flagNames = []struct {
 	{nhrp.FlagAuthoritative, "authoritative"}, {nhrp.FlagImplicit, "implicit"}, {nhrp.FlagUnique, "unique"},
 	{nhrp.FlagRegistered, "registered"}, {nhrp.FlagUsed, "used"}, {nhrp.FlagRouter, "router"}, {nhrp.FlagLocal, "local"},
 	{nhrp.FlagNAT, "nat"}, {nhrp.FlagRib, "rib"}, {nhrp.FlagNHS, "nhs"}, {nhrp.FlagVia, "via-nhs"},
+	{nhrp.FlagInherited, "inherited"},
 }
 
 // NHRP is `show ip nhrp`: the cache, or that of one interface.

@@ -218,7 +218,7 @@ func (m *Machine) adjustMaps(ifc *iface, old, want []Map) {
 		e := m.put(ifc, mp.Protocol.Masked(), kStatic, mp.NBMA, hop)
 		m.timers.stop(&e.timer)
 		e.expires, e.refreshAt, e.claimed = time.Time{}, time.Time{}, mp.NBMA
-		e.flags |= FlagAuthoritative
+		e.flags = e.flags&^FlagInherited | FlagAuthoritative
 		m.sync(e)
 	}
 }

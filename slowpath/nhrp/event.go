@@ -45,6 +45,18 @@ type PeerState struct {
 // RoutesChanged says that answers given and shortcuts in use are to be looked at again. One event may stand for many changes.
 type RoutesChanged struct{}
 
+// Inherited is a mapping that the fast path has from the process before: what it was learned by is not known any more. A client's is believed for a
+// holding time of the interface, which is as long as a peer with the same configuration may have been promised, a direct path's for ten minutes; or until
+// something is learned of the peer.
+// A next hop (Prefix is NextHop/32) comes before the networks behind it.
+type Inherited struct {
+	Iface      string
+	Prefix     netip.Prefix
+	NextHop    netip.Addr // the peer's tunnel address
+	NBMA       netip.Addr
+	Registered bool // the peer is a client of ours, as far as that can be told
+}
+
 // Clear removes dynamic entries, and where Static is set also starts static ones afresh (`clear dmvpn session`,
 // `clear ip nhrp`). What is set selects; the zero Clear is all dynamic entries of all interfaces.
 type Clear struct {
@@ -70,6 +82,7 @@ func (RedirectWanted) event()  {}
 func (Used) event()            {}
 func (PeerState) event()       {}
 func (RoutesChanged) event()   {}
+func (Inherited) event()       {}
 func (Clear) event()           {}
 func (ClearStatistics) event() {}
 func (Tick) event()            {}

@@ -91,6 +91,8 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 		m.peerState(ev)
 	case RoutesChanged:
 		m.routesChanged()
+	case Inherited:
+		m.inherit(ev)
 	case Clear:
 		m.clear(ev)
 	case ClearStatistics:

@@ -127,7 +127,7 @@ func (m *Machine) bindNHS(n *nhs) {
 		return
 	}
 	if e := m.put(n.ifc, host(n.proto), kNHS, n.peer.nbma, n.proto); e != nil {
-		e.flags |= FlagNHS | FlagRouter
+		e.flags = e.flags&^FlagInherited | FlagNHS | FlagRouter
 		m.timers.stop(&e.timer)
 		e.expires, e.refreshAt = time.Time{}, time.Time{}
 		m.sync(e)

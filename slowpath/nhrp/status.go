@@ -60,13 +60,14 @@ const (
 	FlagRegistered // by a client of this server
 	FlagUsed       // carried traffic lately
 	FlagRouter
-	FlagLocal  // a network of ours that was answered for
-	FlagNAT    // the owner knows the NAT extension
-	FlagNATed  // NBMA differs from what the owner claims
-	FlagNHS    // the entry of a next hop server
-	FlagRib    // installed as a route
-	FlagVia    // traffic goes through the NHS for now
-	FlagNoSock // waits for the peer's session
+	FlagLocal     // a network of ours that was answered for
+	FlagNAT       // the owner knows the NAT extension
+	FlagNATed     // NBMA differs from what the owner claims
+	FlagNHS       // the entry of a next hop server
+	FlagRib       // installed as a route
+	FlagVia       // traffic goes through the NHS for now
+	FlagNoSock    // waits for the peer's session
+	FlagInherited // known from the fast path alone, since before this process
 )
 
 // EntryStatus is one cache entry.

@@ -175,6 +175,15 @@ func (r *RIB) buildTunnel(h *hop, i *iface, a *fib.Adjacency) (on NextHop) {
 	return on
 }
 
+// Underlay is the link and the neighbour on it that lead to an NBMA address.
+func (r *RIB) Underlay(vrf fib.VRF, nbma netip.Addr) (iface string, gateway netip.Addr, ok bool) {
+	out, gateway, ok := r.underlay(vrf, nbma)
+	if !ok {
+		return "", gateway, false
+	}
+	return out.Name, gateway, true
+}
+
 // underlay is the link and the neighbour on it that lead to an NBMA address. Routes of NHRP do not count: a tunnel
 // must not lead through itself.
 func (r *RIB) underlay(vrf fib.VRF, nbma netip.Addr) (out *iface, gateway netip.Addr, ok bool) {

@@ -45,7 +45,7 @@ func UDP(src, dst uint16, payload []byte) []byte {
 // udp takes a UDP packet for the box: IKE, and what steering gave to the kernel because it came in fragments.
 func (l *linux) udp(via string, ip packet.IPv4) {
 	u := ip.Payload()
-	if len(u) < packet.UDPLen || !l.r.running || !l.isSource(addr4(ip.Dst())) {
+	if len(u) < packet.UDPLen || !l.r.running || l.r.orphan || !l.isSource(addr4(ip.Dst())) {
 		return
 	}
 	src, dst, data := binary.BigEndian.Uint16(u), binary.BigEndian.Uint16(u[2:]), u[packet.UDPLen:]

@@ -104,7 +104,12 @@ func (l *linux) Routes(_ fib.VRF, routes []rib.Route) {
 // Log implements slowpath.Linux.
 func (l *linux) Log(e slowpath.Event) { l.logs = append(l.logs, e) }
 
-func (l *linux) tooBig(t slowpath.TooBig) { l.r.core.Router().At(l.r.net.Now()).TooBig(t) }
+func (l *linux) tooBig(t slowpath.TooBig) {
+	if l.r.orphan {
+		return
+	}
+	l.r.core.Router().At(l.r.net.Now()).TooBig(t)
+}
 
 // owns tells whether an address is the box's.
 func (l *linux) owns(a netip.Addr) bool {

@@ -35,6 +35,7 @@ type Router struct {
 	leases  map[string]gateway.Lease
 	started time.Time
 	running bool
+	orphan  bool  // the fast path runs, and nobody tells it anything
 	life    int   // counts starts: what was asked in an earlier life is not answered
 	wake    int64 // when the timer is set for
 }
@@ -124,18 +125,53 @@ func (r *Router) Start() {
 	if r.worker, err = r.engine.NewWorker(r.pool); err != nil {
 		r.net.t.Fatal(err)
 	}
-	r.life++
-	r.running, r.started, r.wake = true, r.net.Now(), 0
-	r.linux = newLinux(r)
-	r.core = gateway.NewSeededCore(r.engine, r.linux, r.net.rng.Uint64())
 	for _, p := range r.ports {
 		p.id = 0
+	}
+	r.begin()
+	r.Configure(r.text)
+}
+
+// begin makes a control plane.
+func (r *Router) begin() {
+	r.net.t.Helper()
+	r.life++
+	r.running, r.orphan, r.started, r.wake = true, false, r.net.Now(), 0
+	r.linux = newLinux(r)
+	r.core = gateway.NewSeededCore(r.engine, r.linux, r.net.rng.Uint64())
+	if b := r.engine.Inherited(); !b.Empty() {
+		r.core.Inherit(r.net.Now(), b)
+	}
+	for _, p := range r.ports {
 		r.check(r.core.SetLink(r.net.Now(), p.name, p.facts()))
 	}
 	for name, l := range r.leases {
 		r.check(r.core.SetLease(r.net.Now(), name, l))
 	}
-	r.Configure(r.text)
+}
+
+// Orphan ends the control plane as a crash would, and leaves the fast path alone: it forwards on by what it was told last. What it punts waits.
+func (r *Router) Orphan() {
+	if e := r.core.Router().Status().Error; e != "" {
+		r.net.t.Errorf("sim: %s: %s", r.name, e)
+	}
+	r.orphan = true
+	r.life++
+}
+
+// TakeOver starts another control plane on the fast path of an orphan, with a configuration. Addresses that DHCP gave are not known to it.
+func (r *Router) TakeOver(text string) {
+	r.net.t.Helper()
+	clear(r.leases)
+	r.begin()
+	r.Configure(text)
+	for _, i := range r.core.Current().Interfaces {
+		for _, p := range r.ports {
+			if p.name == i.Name && p.id != 0 && p.id != i.Port {
+				r.net.t.Errorf("sim: %s: %s is port %d of the fast path, and numbered %d", r.name, p.name, p.id, i.Port)
+			}
+		}
+	}
 }
 
 // Stop ends the gateway as a crash would: its ports keep their addresses and answer pings, and nothing is forwarded.
@@ -218,6 +254,12 @@ func (r *Router) step(int) {
 		n := r.worker.Poll(r.net.now)
 		for _, p := range r.ports {
 			n += p.handOver()
+		}
+		if r.orphan {
+			if n == 0 {
+				return
+			}
+			continue
 		}
 		n += r.engine.Drain(0, func(p *fastpath.Punt) { r.core.Router().At(r.net.Now()).Punt(p) })
 		if d := r.core.Router().Deadline(); !d.IsZero() && !d.After(r.net.Now()) {

@@ -1,0 +1,57 @@
+package nhrp
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+)
+
+// inheritedDirect is how long a direct path is believed that was learned before this process. In use it is resolved again before.
+const inheritedDirect = 10 * time.Minute
+
+// inherit makes an entry of a mapping that the fast path has from the process before. Registrations come again when the clients are due, which
+// may be half a holding time away: until then nobody else knows the mapping. What is configured, or learned meanwhile, stands above it.
+func (m *Machine) inherit(ev Inherited) {
+	ifc := m.ifaces[ev.Iface]
+	if ifc == nil || ifc.p2p() || ev.Prefix != ev.Prefix.Masked() || !unicast(ev.NextHop) || !unicast(ev.NBMA) || m.isOwnNBMA(ev.NBMA) ||
+		m.isLocal(ifc, ev.NextHop) || !m.belongs(ifc, ev.NextHop) || ifc.cache[ev.Prefix] != nil {
+		return
+	}
+	kind := kResolved
+	switch isHost := ev.Prefix == host(ev.NextHop); {
+	case !isHost && !ifc.cfg.Shortcut:
+		return
+	case !isHost:
+		kind = kShortcut
+	case ev.Registered:
+		kind = kRegistered
+	case m.findHost(ifc, ev.NextHop) != nil: // a map covers it
+		return
+	}
+	e := m.put(ifc, ev.Prefix, kind, ev.NBMA, ev.NextHop)
+	if e == nil {
+		return
+	}
+	e.claimed, e.flags = ev.NBMA, FlagInherited
+	if kind == kShortcut {
+		e.flags |= FlagRib
+		e.asked = middle(ev.Prefix)
+	}
+	hold := ifc.cfg.HoldTime
+	if kind == kRegistered {
+		m.setMulticast(e, ifc.cfg.MulticastDynamic)
+	} else {
+		hold = min(hold, inheritedDirect)
+	}
+	m.live(e, hold)
+	m.sync(e)
+}
+
+// middle is an address of a network to ask for: routers like to have the first ones and the last ones, and answer for those with less than the network.
+func middle(p netip.Prefix) netip.Addr {
+	if p.Bits() >= 31 || !p.Addr().Is4() {
+		return p.Addr()
+	}
+	a := p.Addr().As4()
+	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, binary.BigEndian.Uint32(a[:])|1<<(31-p.Bits()))))
+}
