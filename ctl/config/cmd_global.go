@@ -65,6 +65,24 @@ func globalCommands() []*spec {
 			}
 			x.cfg.Fastpath.QueueDepth = n
 		}).nave(),
+		cmd("fastpath hand-over ~ {auto|on|off}", "Hand packets over to the worker that their flow belongs to", func(x *ctx) {
+			x.cfg.Fastpath.HandOver = ""
+			if x.on() {
+				x.cfg.Fastpath.HandOver = x.OneOf("auto", "on", "off")
+			}
+		}).def("auto: where a port does not spread packets over all workers itself").nave(),
+		cmd("fastpath spread ~ {auto|rss|ntuple|off}", "Program how network cards spread packets over their queues", func(x *ctx) {
+			x.cfg.Fastpath.Spread = ""
+			if x.on() {
+				x.cfg.Fastpath.Spread = x.OneOf("auto", "rss", "ntuple", "off")
+			}
+		}).def("auto: RSS, or filter rules where there is no RSS").nave(),
+		cmd("fastpath busy-poll ~ <microseconds:1-10000> [budget <packets:8-64>]", "Drive the queues by polling instead of interrupts", func(x *ctx) {
+			x.cfg.Fastpath.BusyPoll, x.cfg.Fastpath.BusyBudget = 0, 0
+			if x.on() {
+				x.cfg.Fastpath.BusyPoll, x.cfg.Fastpath.BusyBudget = x.num("microseconds"), x.num("packets")
+			}
+		}).def("off").nave(),
 	}
 }
 

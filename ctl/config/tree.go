@@ -174,4 +174,8 @@ type Fastpath struct {
 	Count   int    // `fastpath workers count N`; 0: one a port queue or CPU
 	// QueueDepth is `fastpath ring N`: descriptors of each AF_XDP ring, a power of two. 0: default.
 	QueueDepth int
+	HandOver   string // `fastpath hand-over`: "auto", "on" or "off"; empty: default, auto
+	Spread     string // `fastpath spread`: "auto", "rss", "ntuple" or "off"; empty: default, auto
+	// BusyPoll is `fastpath busy-poll MICROSECONDS [budget PACKETS]`. 0: off; a budget of 0: default.
+	BusyPoll, BusyBudget int
 }
