@@ -98,8 +98,13 @@ func New(size int) (*Arena, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("arena: map %d bytes: %w", size, err), unix.Close(fd))
 	}
+	large(mem)
 	return mapped(mem, fd)
 }
+
+// large asks for large pages: with thousands of peers every packet meets a page that the CPU has forgotten the place of. The kernel gives them where
+// /sys/kernel/mm/transparent_hugepage/shmem_enabled says advise, and ordinary ones elsewhere.
+func large(mem []byte) { _ = unix.Madvise(mem, unix.MADV_HUGEPAGE) }
 
 // Open maps a region that New made, by its memfd, which belongs to the arena from then on: for who joins in, or takes over. A writer that
 // takes over calls Recover before it allocates.
@@ -115,6 +120,7 @@ func Open(fd int) (*Arena, error) {
 	if err != nil {
 		return nil, fmt.Errorf("arena: map %d bytes: %w", st.Size, err)
 	}
+	large(mem)
 	a := &Arena{mem: mem, fd: fd, h: (*header)(unsafe.Pointer(&mem[0]))}
 	if err := unix.Madvise(mem, unix.MADV_DONTDUMP); err != nil {
 		return nil, errors.Join(fmt.Errorf("arena: keep the region out of dumps: %w", err), unix.Munmap(mem))
