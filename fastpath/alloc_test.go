@@ -27,9 +27,16 @@ func TestNoAllocations(t *testing.T) {
 		{"fragmentation needed", lan, toLAN(ipv4(hostIP, behind1, pattern(1470), df))},
 		{"glean", wan, toWAN(ipv4(behind1, ip4("10.0.0.50"), nil))},
 		{"drop", wan, toWAN(nil)},
+		{"label push", lan, toLAN(ipv4(hostIP, toLabel(5), pattern(40)))},
+		{"label swap", wan, labelled(pattern(40), lab(inLink2, 0, 9))},
+		{"label pop", wan, fromTunnel(ipv4(vpnSource, inVPNHost, pattern(40)), lab(inSelf, 0, 9), lab(inVRF, 0, 9))},
+		{"label paths", wan, labelled(ipv4(vpnSource, inVPNHost, pattern(40)), lab(inPaths, 0, 9))},
+		{"label fragments", wan, labelled(ipv4(vpnSource, inVPNHost, pattern(1500)), lab(inTunnel2, 0, 9), lab(7, 0, 9))},
+		{"label TTL", wan, labelled(ipv4(vpnSource, inVPNHost, pattern(1500)), lab(inTunnel2, 0, 1), lab(7, 0, 9))},
+		{"label drop", wan, labelled(nil, lab(999, 0, 9))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRig(t, func(_ *Config, b *fib.Batch) { b.Ports[1].MSS = 1300 })
+			r := labelRig(t, func(_ *Config, b *fib.Batch) { b.Ports[1].MSS = 1300 })
 			r.t = t
 			r.w.Detach(wan)
 			r.w.Detach(lan)

@@ -1,17 +1,21 @@
 package fastpath
 
 import (
+	"slices"
 	"testing"
 
 	"nave/fastpath/fib"
 	"nave/fastpath/packet"
 )
 
-const adjSealed = fib.AdjID(50)
+const (
+	adjSealed = fib.AdjID(50)
+	inSealed  = 1900 // swaps for two labels, sealed
+)
 
 // fuzzRig has something of everything: small MTUs, clamps, copies, resolving, path MTU discovery, associations.
 func fuzzRig(t testing.TB) *rig {
-	return newRig(t, func(_ *Config, b *fib.Batch) {
+	return labelRig(t, func(_ *Config, b *fib.Batch) {
 		b.Tunnels[0].MSS, b.Ports[1].MSS = 1300, 1200
 		b.Adjacencies[1].Resolve, b.Adjacencies[1].CopyDF = true, true
 		b.Adjacencies[2].MTU, b.Adjacencies[2].LinkMTU = 500, 300
@@ -21,6 +25,12 @@ func fuzzRig(t testing.TB) *rig {
 		sealed.SA, sealed.AH, sealed.LinkMTU = saOut, ahOut, 700
 		b.Adjacencies = append(b.Adjacencies, sealed)
 		b.Groups[0].Members = append(b.Groups[0].Members, adjSealed)
+		push := sealed
+		push.Outer, push.Inner = slices.Clone(sealed.Outer), slices.Clone(sealed.Inner)
+		push.ID, push.Labels, push.CopyDF = adjSealed+1, []uint32{100, 200}, true
+		b.Adjacencies = append(b.Adjacencies, push)
+		b.Routes = append(b.Routes, route("10.4.0.0/16", push.ID))
+		b.Labels = append(b.Labels, fib.Label{In: inSealed, Action: fib.LabelSwap, Paths: []fib.AdjID{push.ID}})
 		s := suite{cipher: fib.Cipher3DES, key: 24, ah: fib.AuthHMACSHA1, ahKey: 20, tunnel: true}
 		b.SAs = s.associations(hubNBMA, spoke2NBMA, spiToSpoke, spiToHub)
 	})
@@ -35,6 +45,11 @@ func seeds(f *testing.F) {
 		fromSpoke1(grePacket(spoke1NBMA, packet.TypeIPv4, ipv4(behind1, hostIP, nil))),
 		toWAN(optioned(148, 4, 0, 0, 7, 4, 4, 0)), toWAN(ipv4(behind1, hostIP, nil, ttl(1))), toWAN(nil),
 		toWAN(ipv4(behind1, ip4("198.51.100.7"), pattern(1000), flags(packet.OffsetMask|packet.FlagMF))),
+		toLAN(ipv4(hostIP, toLabel(2), pattern(1490))), toLAN(ipv4(hostIP, ip4("10.4.0.1"), pattern(690))),
+		labelled(ipv4(vpnSource, inVPNHost, pattern(40)), lab(inVRF, 1, 9)), fromTunnel(ipv4(vpnSource, inVPNTunnel, pattern(1400)), lab(inSelf, 1, 9), lab(inVRF, 1, 9)),
+		labelled(ipv4(vpnSource, inVPNHost, pattern(1490)), lab(inTunnel2, 1, 9), lab(7, 1, 9)), labelled(pattern(30), lab(fib.RouterAlert, 0, 1)),
+		labelled(ipv4(vpnSource, inVPNHost, pattern(700)), lab(inSealed, 1, 9)), labelled(ipv4(vpnSource, inVPNHost, pattern(30)), lab(inPaths, 1, 9), lab(0, 1, 9)),
+		labelled(ipv4(vpnSource, inVPNHost, pattern(700)), lab(inLink0, 1, 9), lab(inLink1, 1, 1)), labelled(ipv4(vpnSource, inVPNHost, pattern(30)), lab(inPipe, 1, 1)),
 	} {
 		f.Add(frame, true)
 		f.Add(frame, false)
@@ -71,7 +86,7 @@ func FuzzInput(f *testing.F) {
 			if len(out) < packet.EthernetLen {
 				t.Fatalf("sent %x", out)
 			}
-			r.mustIP(out[packet.EthernetLen:])
+			r.mustLeave(out)
 		}
 	})
 }
@@ -85,6 +100,11 @@ func mendFrame(b []byte, r *rig) *wire {
 	if len(b) < packet.EthernetLen {
 		return in
 	}
+	if packet.Ethernet(b).Type() == packet.TypeMPLS {
+		packet.PutEthernet(b, mac, hostMAC, packet.TypeMPLS)
+		mendLabelled(b[packet.EthernetLen:])
+		return in
+	}
 	packet.PutEthernet(b, mac, hostMAC, packet.TypeIPv4)
 	ip := mendIP(b[packet.EthernetLen:])
 	if ip == nil || ip[9] != packet.ProtoGRE {
@@ -92,8 +112,41 @@ func mendFrame(b []byte, r *rig) *wire {
 	}
 	if g, fault := packet.ParseGRE(ip.Payload()); fault == packet.OK && g.Proto == packet.TypeIPv4 {
 		mendIP(ip.Payload()[g.Len:])
+	} else if fault == packet.OK && g.Proto == packet.TypeMPLS {
+		mendLabelled(ip.Payload()[g.Len:])
+		ip.SetSum()
 	}
 	return in
+}
+
+// mendLabelled makes the labels such as the rig knows, and what is under them IPv4.
+func mendLabelled(b []byte) {
+	n, fault := packet.StackLen(b, 64)
+	if fault != packet.OK {
+		return
+	}
+	for i := 0; i < n; i += packet.LabelLen {
+		if e := packet.GetLSE(b[i:]); e.Label()%4 != 0 { // and some labels stay whatever they are
+			(e&0xfff | packet.LSE(inLink0+e.Label()%20)<<12).Put(b[i:])
+		}
+	}
+	mendIP(b[n:])
+}
+
+// mustLeave checks a frame that leaves: IPv4, or labels that end.
+func (r *rig) mustLeave(f []byte) {
+	r.t.Helper()
+	b := f[packet.EthernetLen:]
+	switch packet.Ethernet(f).Type() {
+	case packet.TypeIPv4:
+		r.mustIP(b)
+	case packet.TypeMPLS:
+		if len(b) < packet.LabelLen {
+			r.t.Fatalf("sent %x", f)
+		}
+	default:
+		r.t.Fatalf("sent %x", f)
+	}
 }
 
 func mendIP(b []byte) packet.IPv4 {
@@ -112,11 +165,12 @@ func FuzzInject(f *testing.F) {
 	f.Add(uint8(InjectGroup), uint16(0), uint32(1), uint16(0), ipv4(hubTunnel, mcast, pattern(900)))
 	f.Add(uint8(InjectInput), uint16(1), uint32(0), uint16(0), grePacket(spoke1NBMA, packet.TypeIPv4, ipv4(behind1, hostIP, nil)))
 	f.Add(uint8(InjectFrame), uint16(2), uint32(0), uint16(0), pattern(60))
+	f.Add(uint8(InjectLabelled-1), uint16(2), uint32(0), uint16(0), under(pattern(60), lab(inTunnel2, 0, 9)))
 	r := fuzzRig(f)
 	f.Fuzz(func(t *testing.T, kind uint8, id uint16, entry uint32, proto uint16, b []byte) {
 		r.t = t
 		in := Inject{
-			Kind: InjectKind(kind%5) + 1, Port: fib.PortID(id), Tunnel: fib.TunnelID(id), Adj: fib.AdjID(entry), Group: fib.GroupID(entry), Proto: proto, Packet: b,
+			Kind: InjectKind(kind%6) + 1, Port: fib.PortID(id), Tunnel: fib.TunnelID(id), Adj: fib.AdjID(entry), Group: fib.GroupID(entry), Proto: proto, Packet: b,
 		}
 		if r.e.Inject(in) != nil {
 			return

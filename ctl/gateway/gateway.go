@@ -161,7 +161,7 @@ func (g *Gateway) punted(police *punt.Police, p *fastpath.Punt) {
 		return
 	}
 	q := *p
-	q.Packet = slices.Clone(p.Packet)
+	q.Packet, q.Stack = slices.Clone(p.Packet), slices.Clone(p.Stack)
 	if !g.loop.Try(func(now time.Time) { g.core.Router().At(now).Punt(&q) }) {
 		g.linux.lost.Add(1)
 	}
