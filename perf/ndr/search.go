@@ -66,6 +66,8 @@ type Options struct {
 	// Repeats is how often Verify tries again (default 2), and Transient up to which loss it does: more than that is no accident (default 0.05).
 	Repeats   int
 	Transient float64
+	// Passed, if not nil, is a trial that is known to have passed: the search looks for more.
+	Passed *Outcome
 	// Progress, if not nil, hears of each trial and whether it passed.
 	Progress func(o Outcome, passed bool)
 }
@@ -137,33 +139,33 @@ func Search(ctx context.Context, o Options, trial Trial) (Result, error) {
 		return Result{}, err
 	}
 	s := &search{o: o, trial: trial, res: Result{Loss: o.Loss}}
+	if p := o.Passed; p != nil {
+		s.res.Rate, s.res.Best = p.Offered, *p
+	}
 	err := s.run(ctx)
 	return s.res, err
 }
 
 func (s *search) run(ctx context.Context) error {
-	lo, hi := s.o.Min, s.o.Max
+	lo, hi := max(s.o.Min, s.res.Rate), s.o.Max
 	at := hi // the fastest first, as RFC 2544 has it
 	for {
-		out, passed, err := s.judge(ctx, at)
+		out, passed, err := s.judge(ctx, at, lo)
 		if err != nil {
 			return err
 		}
 		kept := out.Offered >= keeps*at
 		switch {
 		case passed:
-			if out.Offered > s.res.Rate {
-				s.res.Rate, s.res.Best = out.Offered, out
-			}
 			if at >= s.o.Max && kept {
 				s.res.Bound = Top
 				return nil
 			}
-			if !kept && out.Offered <= lo*(1+s.o.Resolution) {
+			if !kept && s.res.Rate <= lo*(1+s.o.Resolution) {
 				s.res.Bound = Generator
 				return nil
 			}
-			lo = max(lo, out.Offered)
+			lo = max(lo, s.res.Rate)
 			if !kept { // whatever was asked for, this is what the device has seen
 				hi = min(hi, at)
 			}
@@ -191,8 +193,9 @@ func (s *search) run(ctx context.Context) error {
 // floor is the rate below which there is nothing to be found.
 func (s *search) floor() float64 { return max(s.o.Min, s.o.Max*1e-6) }
 
-// judge decides about a rate, by one trial or more.
-func (s *search) judge(ctx context.Context, pps float64) (Outcome, bool, error) {
+// judge decides about a rate, by one trial or more; one of lo has passed. A trial whose generator was held up and which says nothing new for
+// that is tried again, too.
+func (s *search) judge(ctx context.Context, pps, lo float64) (Outcome, bool, error) {
 	for n := 0; ; n++ {
 		out, err := s.trial(ctx, pps)
 		if err == nil {
@@ -210,7 +213,14 @@ func (s *search) judge(ctx context.Context, pps float64) (Outcome, bool, error) 
 		if s.o.Progress != nil {
 			s.o.Progress(out, passed)
 		}
-		if passed || s.o.Method == Bisect || n >= s.o.Repeats || out.Loss() > s.o.Loss+s.o.Transient {
+		again := out.Offered < keeps*pps && (passed || out.Offered <= lo) && pps < s.o.Max
+		if !passed && s.o.Method == Verify && out.Loss() <= s.o.Loss+s.o.Transient {
+			again = true
+		}
+		if passed && out.Offered > s.res.Rate {
+			s.res.Rate, s.res.Best = out.Offered, out
+		}
+		if !again || n >= s.o.Repeats {
 			return out, passed, nil
 		}
 	}

@@ -128,6 +128,35 @@ func TestSlowGenerator(t *testing.T) {
 	}
 }
 
+// A generator that is held up now and then, and has the trial again for it, does not end the search early.
+func TestGeneratorHeldUp(t *testing.T) {
+	for seed := range uint64(20) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		d := &device{cap: 1e6}
+		r, err := Search(t.Context(), Options{Max: 4e6, Repeats: 5}, func(ctx context.Context, pps float64) (Outcome, error) {
+			if rnd.Float64() < 0.3 {
+				pps *= 0.2
+			}
+			return d.trial(ctx, pps)
+		})
+		if err != nil || r.Rate > 1e6+1 || r.Rate < 0.9e6 {
+			t.Errorf("seed %d: %v (%s) after %d trials, %v", seed, r.Rate, r.Bound, len(r.Trials), err)
+		}
+	}
+}
+
+// A search that begins where another one ended finds no less.
+func TestPassed(t *testing.T) {
+	known := Outcome{Asked: 9e5, Offered: 9e5, Sent: 100, Received: 100}
+	for cap, want := range map[float64]float64{1e6: 0.97e6, 1e5: 9e5} {
+		d := &device{cap: cap}
+		r, err := Search(t.Context(), Options{Max: 4e6, Passed: &known}, d.trial)
+		if err != nil || r.Rate < want || r.Rate > max(cap, 9e5)+1 {
+			t.Errorf("a device that can do %v: %v (%s), %v", cap, r.Rate, r.Bound, err)
+		}
+	}
+}
+
 func TestOptions(t *testing.T) {
 	d := &device{cap: 1e6}
 	for want, o := range map[string]Options{

@@ -37,6 +37,9 @@ var binaries = sync.OnceValues(func() (string, error) {
 
 var built bool
 
+// Binaries is the folder of nave's programs as ForTest runs them: built once a test process, and removed by CleanUp.
+func Binaries() (string, error) { return binaries() }
+
 // ForTest brings a topology up for the length of a test, which needs root. The logs of its routers are printed if the
 // test fails.
 func ForTest(t *testing.T, top Topology) *Lab {
