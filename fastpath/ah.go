@@ -37,8 +37,7 @@ func (w *Worker) ahOpen(p *pkt) verdict {
 	if s.Bytes.Load() >= s.Hard.Load() {
 		return w.expired(p, s)
 	}
-	win := window(s)
-	seq, r := w.sequence(p, s, win, binary.BigEndian.Uint32(ah[8:]))
+	seq, r := w.sequence(p, s, binary.BigEndian.Uint32(ah[8:]))
 	if r != Unknown {
 		return p.drop(r)
 	}
@@ -50,7 +49,7 @@ func (w *Worker) ahOpen(p *pkt) verdict {
 		s.AuthBad.Add(1)
 		return p.drop(SAAuth)
 	}
-	w.accept(p, s, win, seq)
+	w.accept(p, s, seq)
 	if p.reason != Unknown {
 		return p.drop(p.reason)
 	}

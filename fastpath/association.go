@@ -57,9 +57,10 @@ func (w *Worker) transform(s *table.SA) *sa.Transform {
 	return t
 }
 
-// window is the anti-replay window of an inbound association.
-func window(s *table.SA) sa.Window {
-	win := sa.Window{Top: &s.Seq, Slots: s.Slots()}
+// window is the anti-replay window of an inbound association, until the next call.
+func (w *Worker) window(s *table.SA) *sa.Window {
+	win := &w.win
+	win.Top, win.Slots, win.Size = &s.Seq, s.Slots(), 0
 	if len(win.Slots) > 0 {
 		win.Size = uint64(s.Window)
 	}
@@ -67,8 +68,12 @@ func window(s *table.SA) sa.Window {
 }
 
 // sequence is the whole sequence number of a packet that may be authentic. The reason is Unknown if it is in the window and new.
-func (w *Worker) sequence(p *pkt, s *table.SA, win sa.Window, low uint32) (uint64, Reason) {
+func (w *Worker) sequence(p *pkt, s *table.SA, low uint32) (uint64, Reason) {
 	p.reason = Unknown
+	if seq := uint64(low); seq > s.Seq.Load() && !s.Is(table.SAESN) {
+		return seq, Unknown // as nearly all
+	}
+	win := w.window(s)
 	seq, ok := uint64(low), true
 	if s.Is(table.SAESN) {
 		seq, ok = win.Extend(low)
@@ -87,8 +92,8 @@ func (w *Worker) sequence(p *pkt, s *table.SA, win sa.Window, low uint32) (uint6
 }
 
 // accept enters the number of an authentic packet. p.reason is not Unknown if another worker was faster with the same one.
-func (w *Worker) accept(p *pkt, s *table.SA, win sa.Window, seq uint64) (newest bool) {
-	v, newest := win.Accept(seq)
+func (w *Worker) accept(p *pkt, s *table.SA, seq uint64) (newest bool) {
+	v, newest := w.window(s).Accept(seq)
 	switch v {
 	case sa.Fresh:
 		return newest

@@ -63,8 +63,7 @@ func (w *Worker) espOpen(p *pkt, off int, encap bool) verdict {
 	if s.Bytes.Load() >= s.Hard.Load() {
 		return w.expired(p, s)
 	}
-	win := window(s)
-	seq, r := w.sequence(p, s, win, binary.BigEndian.Uint32(esp[4:]))
+	seq, r := w.sequence(p, s, binary.BigEndian.Uint32(esp[4:]))
 	if r != Unknown {
 		return p.drop(r)
 	}
@@ -85,7 +84,7 @@ func (w *Worker) espOpen(p *pkt, off int, encap bool) verdict {
 		s.AuthBad.Add(1)
 		return p.drop(SAAuth)
 	}
-	newest := w.accept(p, s, win, seq)
+	newest := w.accept(p, s, seq)
 	if p.reason != Unknown {
 		return p.drop(p.reason)
 	}

@@ -29,8 +29,8 @@ func (w *Worker) greDecap(p *pkt) verdict {
 // accepted and not enforced. A protected tunnel takes only what came out of its own associations, and any other tunnel only what came in clear.
 func (w *Worker) greOpen(p *pkt, h tunnelHeader, start, n int) verdict {
 	b := p.chunk[start : start+n]
-	g, fault := packet.ParseGRE(b)
-	if fault != packet.OK {
+	var g packet.GRE
+	if fault := g.Parse(b); fault != packet.OK {
 		return p.drop(greFault[fault])
 	}
 	t := w.lastTunnel

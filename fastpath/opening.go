@@ -46,7 +46,7 @@ func (w *Worker) kernelOpen(p *pkt, s *table.SA, at, n int, seq uint64) verdict 
 		s.AuthBad.Add(1)
 		return p.drop(SAAuth)
 	}
-	newest := w.accept(p, s, window(s), seq)
+	newest := w.accept(p, s, seq)
 	if p.reason != Unknown {
 		return p.drop(p.reason)
 	}
@@ -129,7 +129,7 @@ func (w *Worker) acceptAll() {
 			}
 		}
 		if group != 0 {
-			fresh, dup, newest := window(s).AcceptBlock(block, group)
+			fresh, dup, newest := w.window(s).AcceptBlock(block, group)
 			for ; i < run; i++ {
 				w.judged(&o.todo[i], fresh, dup, newest)
 			}

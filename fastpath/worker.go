@@ -60,6 +60,7 @@ type Worker struct {
 	opening opening
 	sealing sealing
 	tally   tally
+	win     sa.Window // of the association at hand
 
 	far  bool   // the tables are larger than the caches: worth to look ahead
 	seen uint64 // keeps loads that only warm the cache from being left out

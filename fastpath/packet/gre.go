@@ -23,33 +23,40 @@ type GRE struct {
 
 // ParseGRE reads the header that b begins with and checks the checksum, if there is one, over all of b.
 func ParseGRE(b []byte) (g GRE, f Fault) {
+	f = g.Parse(b)
+	return g, f
+}
+
+// Parse is ParseGRE into g, field by field, of which the caller reads some at once.
+func (g *GRE) Parse(b []byte) Fault {
 	if len(b) < 4 {
-		return g, Short
+		return Short
 	}
 	flags := binary.BigEndian.Uint16(b[0:2])
 	g.Proto = binary.BigEndian.Uint16(b[2:4])
+	g.Seq = 0
 	if flags == GREKey { // the common case of a multipoint tunnel
 		if len(b) < 8 {
-			return g, Short
+			return Short
 		}
 		g.Key, g.HasKey, g.Len = binary.BigEndian.Uint32(b[4:8]), true, 8
-		return g, OK
+		return OK
 	}
+	g.Key, g.HasKey, g.Len = 0, false, 4
 	if flags == 0 {
-		g.Len = 4
-		return g, OK
+		return OK
 	}
-	return parseGREOptional(b, flags, g)
+	return g.parseOptional(b, flags)
 }
 
-func parseGREOptional(b []byte, flags uint16, g GRE) (GRE, Fault) {
+func (g *GRE) parseOptional(b []byte, flags uint16) Fault {
 	switch {
 	case flags&greVersion != 0:
-		return g, BadVersion
+		return BadVersion
 	case flags&GRERouting != 0:
-		return g, NotSupported
+		return NotSupported
 	case flags&greReserved != 0:
-		return g, BadHeader
+		return BadHeader
 	}
 	n := 4
 	if flags&GREChecksum != 0 {
@@ -57,26 +64,26 @@ func parseGREOptional(b []byte, flags uint16, g GRE) (GRE, Fault) {
 	}
 	if flags&GREKey != 0 {
 		if len(b) < n+4 {
-			return g, Short
+			return Short
 		}
 		g.Key, g.HasKey = binary.BigEndian.Uint32(b[n:]), true
 		n += 4
 	}
 	if flags&GRESequence != 0 {
 		if len(b) < n+4 {
-			return g, Short
+			return Short
 		}
 		g.Seq = binary.BigEndian.Uint32(b[n:])
 		n += 4
 	}
 	if len(b) < n {
-		return g, Short
+		return Short
 	}
 	if flags&GREChecksum != 0 && Checksum(b) != 0 {
-		return g, BadChecksum
+		return BadChecksum
 	}
 	g.Len = uint8(n)
-	return g, OK
+	return OK
 }
 
 // PutGRE writes a header with an optional key into b and returns its length: 4 or 8 bytes.

@@ -79,7 +79,6 @@ func (b *Burst) OK(i int) bool { return b.jobs[i].OK }
 // PutHeader writes ESP header and IV of a packet that is sealed by KernelGCM. seq is used for nothing else.
 func PutHeader(esp []byte, spi uint32, seq uint64) {
 	_ = esp[KernelFront-1]
-	binary.BigEndian.PutUint32(esp, spi)
-	binary.BigEndian.PutUint32(esp[4:], uint32(seq))
+	binary.BigEndian.PutUint64(esp, uint64(spi)<<32|seq&(1<<32-1)) // at once: it is read at once, too, before the CPU could put two halves together
 	binary.BigEndian.PutUint64(esp[8:], seq)
 }

@@ -41,7 +41,7 @@ func Slots(size int) int {
 	return n
 }
 
-func (w Window) slot(seq uint64) *atomic.Uint64 {
+func (w *Window) slot(seq uint64) *atomic.Uint64 {
 	return &w.Slots[(seq>>blockBits)&uint64(len(w.Slots)-1)]
 }
 
@@ -62,7 +62,7 @@ func judge(v, seq uint64) (Verdict, uint64) {
 }
 
 // Check tells about seq before the packet is opened; nothing changes.
-func (w Window) Check(seq uint64) Verdict {
+func (w *Window) Check(seq uint64) Verdict {
 	if w.Size == 0 {
 		return Fresh
 	}
@@ -81,7 +81,7 @@ func (w Window) Check(seq uint64) Verdict {
 }
 
 // Accept enters seq, whose packet is authentic. newest tells whether it is the highest so far.
-func (w Window) Accept(seq uint64) (v Verdict, newest bool) {
+func (w *Window) Accept(seq uint64) (v Verdict, newest bool) {
 	top := w.Top.Load()
 	for seq > top {
 		// The top comes first: what is left of the window then is refused whatever its slot says.
@@ -117,7 +117,7 @@ func Block(seq uint64) (block uint64, bit uint32) {
 //
 // What is to the left of the window is refused by the slots alone, each of which goes on to later blocks only; so the top may be stored without a lock. When
 // two workers do so at the same time it may fall back to the lower of both numbers, and the window is that much wider for a moment.
-func (w Window) AcceptBlock(block uint64, want uint32) (fresh, dup uint32, newest bool) {
+func (w *Window) AcceptBlock(block uint64, want uint32) (fresh, dup uint32, newest bool) {
 	highest := block<<blockBits | uint64(31-bits.LeadingZeros32(want))
 	top := w.Top.Load()
 	if highest > top {
@@ -158,7 +158,7 @@ func (w Window) AcceptBlock(block uint64, want uint32) (fresh, dup uint32, newes
 const esnLeast = 1024
 
 // Extend works out the 64-bit sequence number of which low was sent (RFC 4303 appendix A2.2). ok is false where it would be before the first.
-func (w Window) Extend(low uint32) (seq uint64, ok bool) {
+func (w *Window) Extend(low uint32) (seq uint64, ok bool) {
 	top, size := w.Top.Load(), uint32(max(w.Size, esnLeast))
 	if w.Size != 0 {
 		size = uint32(w.Size)

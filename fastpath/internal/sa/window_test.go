@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-func newWindow(size int) Window {
-	return Window{Top: new(atomic.Uint64), Slots: make([]atomic.Uint64, Slots(size)), Size: uint64(size)}
+func newWindow(size int) *Window {
+	return &Window{Top: new(atomic.Uint64), Slots: make([]atomic.Uint64, Slots(size)), Size: uint64(size)}
 }
 
 // model is the window as RFC 4303 section 3.4.3 says it.
