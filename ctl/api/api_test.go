@@ -21,6 +21,7 @@ import (
 	"nave/fastpath/fib"
 	"nave/fastpath/port/afxdp"
 	"nave/slowpath"
+	"nave/slowpath/host/nic"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/reassembly"
 	"nave/slowpath/rib"
@@ -61,7 +62,10 @@ func full() show.Status {
 		Peers:      []rib.Use{{Adjacency: 17, Iface: "Tunnel0", NBMA: a, NextHop: a}},
 		Steering:   bpf.Verdicts{Kernel: 1, Nave: 2, NoSocket: 3},
 		Ports: []show.Port{{Name: "Ethernet0", Netdev: "eth0", ID: 1, MAC: [6]byte{1, 2, 3, 4, 5, 6}, MTU: 1500, Up: true, Native: true,
-			Queues: []show.Queue{{Worker: 1, ZeroCopy: true, Stats: afxdp.Stats{Wakeups: 1, SendErrors: 2, Dropped: 3, RingFull: 4}}}}},
+			Queues: []show.Queue{{Queue: 1, Worker: 1, ZeroCopy: true, CopyWhy: "c", BusyPoll: 2, BusyWhy: "b", Ring: 3,
+				Stats: afxdp.Stats{Wakeups: 1, SendErrors: 2, Dropped: 3, RingFull: 4, FillEmpty: 5, TxEmpty: 6, Invalid: 7}}},
+			Relays: []show.Relay{{Worker: 1, Via: 2}}, HandsOver: true, WhyHandOver: "w", NIC: fullCard()}},
+		Memory: []show.Memory{{Worker: 1, Huge: true, Why: "w", Pages: 2}},
 	}
 	s.Router = slowpath.Status{
 		Routes: map[fib.VRF][]rib.Route{0: {{Prefix: p, Source: rib.Shortcut, Distance: 250, Metric: 1, Tag: 2, Hops: []rib.NextHop{{Iface: "Tunnel0", Addr: a}}}}, 3: nil},
@@ -85,12 +89,20 @@ func full() show.Status {
 	sas := s.Fastpath.SAs
 	s.Fastpath = fastpath.Snapshot{
 		SAs:     sas,
-		Workers: []fastpath.WorkerCount{{Polls: 1, EmptyPolls: 2, Packets: 3, Injected: 4, Forwarded: 5, Ticks: 6, LinkTicks: 7, Histogram: [fastpath.HistogramBuckets]uint64{1, 2}}},
+		Workers: []fastpath.WorkerCount{{Polls: 1, EmptyPolls: 2, Packets: 3, Injected: 4, TakenOver: 8, HandedOver: 9, Forwarded: 5, Ticks: 6, LinkTicks: 7, Histogram: [fastpath.HistogramBuckets]uint64{1, 2}}},
 		Ports:   map[fib.PortID]fastpath.LinkCount{1: n}, Tunnels: map[fib.TunnelID]fastpath.LinkCount{2: n}, Adjacencies: map[fib.AdjID]fastpath.Count{17: n.Rx},
 		Routes: 1, Generation: 2, ArenaUsed: 3, ArenaSize: 4,
 	}
 	s.Fastpath.Reasons[fastpath.NoRoute], s.Fastpath.Lost[fastpath.NHRP] = 5, 6
 	return s
+}
+
+func fullCard() *nic.State {
+	return &nic.State{
+		Driver: nic.Driver{Name: "n", Version: "v", Firmware: "f", Bus: "b"}, Channels: nic.Channels{RX: 1, TX: 2, Combined: 3, MaxRX: 4, MaxTX: 5, MaxCombined: 6},
+		Rings: nic.Rings{RX: 1, TX: 2, MaxRX: 3, MaxTX: 4}, RSS: nic.Outcome{Done: true, What: "w", Why: "y"}, Fields: map[string]string{"esp": "SPI"}, BySPI: true,
+		NTuple: nic.Outcome{Done: true, What: "w", Why: "y"}, Rules: 1, Refused: 2, ZeroCopy: "z",
+	}
 }
 
 // zeros lists the fields of v that are zero, to keep full complete as Status grows. Elements of arrays may be zero.

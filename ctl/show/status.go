@@ -10,8 +10,6 @@ import (
 
 	"nave/bpf"
 	"nave/fastpath"
-	"nave/fastpath/fib"
-	"nave/fastpath/port/afxdp"
 	"nave/slowpath"
 	"nave/slowpath/rib"
 )
@@ -27,6 +25,8 @@ type Status struct {
 	Router     slowpath.Status
 	Fastpath   fastpath.Snapshot
 	Ports      []Port
+	Memory     []Memory
+	Workers    []Process             // where they are processes of their own
 	Interfaces map[string]Configured // what the configuration says of an interface and routing does not need
 	Crypto     Crypto                // and of IKE and IPsec
 	Peers      []rib.Use             // adjacencies of tunnels, to find their counters in Fastpath.Adjacencies
@@ -52,21 +52,12 @@ type Configured struct {
 	Shared      bool   // with other tunnels of the same source
 }
 
-// Port is a netdev as a port.
-type Port struct {
-	Name   string
-	Netdev string
-	ID     fib.PortID
-	MAC    [6]byte
-	MTU    int
-	Up     bool
-	Native bool // the driver runs the XDP program
-	Queues []Queue
-}
-
-// Queue is one queue of a port.
-type Queue struct {
+// Process is a worker that is a process of its own.
+type Process struct {
 	Worker   int
-	ZeroCopy bool
-	Stats    afxdp.Stats
+	PID      int // 0: there is none at the moment
+	CPU      int // that it is tied to; -1: none
+	Started  time.Time
+	Restarts int  // times that it died and was started again
+	Adopted  bool // the naved before had started it
 }

@@ -9,6 +9,7 @@ import (
 	"nave/fastpath/fib"
 	"nave/fastpath/port/afxdp"
 	"nave/slowpath"
+	"nave/slowpath/host/nic"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/rib"
 )
@@ -34,10 +35,15 @@ func sample() *Status {
 			"Tunnel1":   {Source: "192.0.2.7", Profile: "vpn"},
 			"Loopback0": {}, "Tunnel2": {Source: "Ethernet2", Multipoint: true}, "Tunnel5": {},
 		},
+		Memory:   []Memory{{Worker: 0, Huge: true, Pages: 20}, {Worker: 1, Why: "20 huge pages of 2 MiB: cannot allocate memory", Pages: 20}},
 		Steering: bpf.Verdicts{Nave: 123456, Kernel: 789, NoSocket: 4}, QueueLost: 3,
 		Ports: []Port{
 			{Name: "Ethernet0", Netdev: "eth0", ID: 1, MAC: [6]byte{2, 0, 0xab, 0xcd, 0, 1}, MTU: 1500, Up: true, Native: true,
-				Queues: []Queue{{Worker: 0, ZeroCopy: true, Stats: afxdp.Stats{Dropped: 5, RingFull: 2}}, {Worker: 1, Stats: afxdp.Stats{Dropped: 1}}}},
+				Queues: []Queue{
+					{Worker: 0, ZeroCopy: true, BusyPoll: 20, Ring: 2048, Stats: afxdp.Stats{Wakeups: 12345, Dropped: 5, RingFull: 2, FillEmpty: 77}},
+					{Queue: 1, Worker: 1, Ring: 2048, CopyWhy: "operation not supported", BusyWhy: "operation not permitted", Stats: afxdp.Stats{Dropped: 1, Invalid: 3}},
+				},
+				Relays: []Relay{{2, 0}, {3, 1}}, HandsOver: true, WhyHandOver: "2 queues, 4 workers", NIC: sampleCard()},
 			{Name: "Ethernet1", Netdev: "enp3s0f1", ID: 2, MAC: [6]byte{2, 0, 0, 0, 0, 2}, MTU: 9000, Queues: []Queue{{}}},
 		},
 	}
@@ -55,6 +61,16 @@ func sample() *Status {
 	}
 	s.Fastpath.Reasons[fastpath.NoRoute], s.Fastpath.Reasons[fastpath.NHRP], s.Fastpath.Lost[fastpath.Glean] = 42, 17, 6
 	return s
+}
+
+func sampleCard() *nic.State {
+	return &nic.State{
+		Driver:   nic.Driver{Name: "ice", Firmware: "4.40", Bus: "0000:17:00.0"},
+		Channels: nic.Channels{Combined: 2, MaxCombined: 64}, Rings: nic.Rings{RX: 2048, TX: 512, MaxRX: 8160, MaxTX: 8160},
+		RSS:    nic.Outcome{Done: true, What: "512 entries over 2 queues"},
+		Fields: map[string]string{"ipv4": "addresses", "tcp": "addresses and ports", "udp": "addresses and ports", "esp": "unknown: hash fields of esp: the driver has none (operation not supported)"},
+		NTuple: nic.Outcome{Done: true}, Rules: 17, Refused: 1, ZeroCopy: "supported",
+	}
 }
 
 func interfaces() []rib.Interface {

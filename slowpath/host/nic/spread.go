@@ -100,7 +100,7 @@ func even(table []uint32, queues int) bool {
 func spreadFlow(d *Netdev, f Flow, try []Fields, before *Before) string {
 	now, err := d.Fields(f)
 	if err != nil {
-		return err.Error()
+		return "unknown: " + err.Error()
 	}
 	for _, want := range try {
 		if now == want {
@@ -139,7 +139,7 @@ func (s *State) describeFields(d *Netdev) {
 		case err == nil:
 			s.Fields[f.String()] = now.describe(f)
 		case s.Fields[f.String()] == "":
-			s.Fields[f.String()] = err.Error()
+			s.Fields[f.String()] = "unknown: " + err.Error()
 		}
 		if f == FlowESP {
 			s.BySPI = err == nil && now&(FieldL4First|FieldL4Second) == FieldL4First|FieldL4Second
