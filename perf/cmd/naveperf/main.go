@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nave/perf/path"
+	"nave/perf/stall"
 	"nave/perf/tsc"
 )
 
@@ -25,6 +26,7 @@ type command struct {
 // commands in the order that they are listed in.
 var commands = []command{
 	{"path", "the forwarding path in memory: ticks a packet, by work, size, tunnels and transform", path.Command},
+	{"stall", "how long a poll loop stands still while a gigabyte a second is allocated beside it", stall.Command},
 	{"clock", "the CPU, and the rate of the time stamp counter that everything else is measured by", tsc.Command},
 }
 
