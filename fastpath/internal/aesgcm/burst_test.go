@@ -113,6 +113,56 @@ func TestBursts(t *testing.T) {
 	})
 }
 
+// Short packets are done by fours: every length in every place of the four, beside others of any length.
+func TestFours(t *testing.T) {
+	each(t, func(t *testing.T) {
+		r := source(9)
+		for _, size := range []int{16, 24, 32} {
+			var keys [4][]byte
+			var ks [4]*Key
+			for i := range ks {
+				keys[i], ks[i] = newKey(t, r, size)
+			}
+			for n := range 101 {
+				for place := range 4 {
+					gs, ps := make([]*rig, 4+r.IntN(6)), []Packet{}
+					memory := make([]byte, len(gs)*256)
+					fill(r, memory)
+					around := bytes.Clone(memory)
+					for i := range gs {
+						at, icv, long := i*256+64, 8+4*r.IntN(3), r.IntN(97)
+						if i == place {
+							long = n
+						}
+						k := r.IntN(4)
+						gs[i] = newRig(t, r, keys[k], ks[k], memory[at:at+long+icv:at+long+icv], 8+4*r.IntN(2), icv)
+						copy(around[at:], gs[i].want)
+						ps = append(ps, gs[i].p)
+					}
+					Seal(ps)
+					for _, g := range gs {
+						g.sealed(t)
+					}
+					if !bytes.Equal(memory, around) {
+						t.Fatal("bytes between packets changed")
+					}
+					bad := r.IntN(len(gs))
+					gs[bad].buf[r.IntN(len(gs[bad].buf))] ^= 0x10
+					Open(ps)
+					for i, g := range gs {
+						if g.p.OK = ps[i].OK; i == bad {
+							g.p.OK = !ps[i].OK
+							copy(g.buf, g.plain)
+							copy(g.buf[len(g.plain):], g.want[len(g.plain):])
+						}
+						g.opened(t)
+					}
+				}
+			}
+		}
+	})
+}
+
 // One bit of the text, the ICV, the AAD or the nonce, and it is refused; what is not authenticated may be anything.
 func TestEachBit(t *testing.T) {
 	each(t, func(t *testing.T) {
@@ -122,13 +172,26 @@ func TestEachBit(t *testing.T) {
 			for _, n := range []int{0, 3, 40, 72, 300} {
 				for _, icv := range []int{8, 12, 16} {
 					g := newRig(t, r, key, k, make([]byte, n+icv), 8+4*(n&1), icv)
+					var beside [3]*rig
+					for i := range beside {
+						beside[i] = newRig(t, r, key, k, make([]byte, 50+i+16), 8, 16)
+					}
 					try := func(what string, b []byte, at int, want bool) {
 						t.Helper()
 						for bit := range 8 {
 							copy(g.buf, g.want)
 							b[at] ^= 1 << bit
 							g.open()
+							alone := g.p.OK
+							copy(g.buf, g.want)
+							if what == "text and ICV" {
+								b[at] ^= 1 << bit
+							}
+							g.openAmong(beside[:], bit&3)
 							b[at] ^= 1 << bit
+							if alone != g.p.OK {
+								t.Fatalf("key %d, text %d, ICV %d: OK is %v alone and %v in a burst", size, n, icv, alone, g.p.OK)
+							}
 							if g.p.OK != want {
 								t.Fatalf("key %d, text %d, ICV %d, bit %d of byte %d of %s: OK is %v", size, n, icv, bit, at, what, g.p.OK)
 							}
@@ -147,6 +210,31 @@ func TestEachBit(t *testing.T) {
 			}
 		}
 	})
+}
+
+// openAmong opens the packet in a burst, at the place, with others that are right.
+func (g *rig) openAmong(others []*rig, place int) {
+	ps := make([]Packet, 0, len(others)+1)
+	for i := range len(others) + 1 {
+		switch {
+		case i == place:
+			ps = append(ps, g.p)
+		case i < place:
+			ps = append(ps, others[i].p)
+		default:
+			ps = append(ps, others[i-1].p)
+		}
+	}
+	for _, o := range others {
+		copy(o.buf, o.want)
+	}
+	Open(ps)
+	g.p.OK = ps[place].OK
+	for i := range ps {
+		if i != place && !ps[i].OK {
+			g.p.OK = !g.p.OK // another's verdict is wrong: let the caller's comparison fail
+		}
+	}
 }
 
 func TestExpandRefuses(t *testing.T) {

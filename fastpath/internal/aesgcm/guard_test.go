@@ -57,12 +57,13 @@ func TestGuard(t *testing.T) {
 func TestNothingOutside(t *testing.T) {
 	each(t, func(t *testing.T) {
 		r := source(8)
-		memory, keys, packets := guarded(t, 2*page), guarded(t, page), guarded(t, page)
+		keys, packets := guarded(t, page), guarded(t, page)
+		memory := [2][]byte{guarded(t, 2*page), guarded(t, 2*page)}
 		for _, size := range []int{16, 24, 32} {
 			key := make([]byte, size)
 			fill(r, key)
-			first, last := (*Key)(unsafe.Pointer(&keys[0])), (*Key)(unsafe.Pointer(&keys[len(keys)-Size]))
-			for _, k := range []*Key{first, last} {
+			ks := []*Key{(*Key)(unsafe.Pointer(&keys[0])), (*Key)(unsafe.Pointer(&keys[len(keys)-Size]))}
+			for _, k := range ks {
 				if err := fault(func() { _ = k.Expand(key) }); err != nil {
 					t.Fatal(err)
 				}
@@ -72,32 +73,40 @@ func TestNothingOutside(t *testing.T) {
 					if n > 300 && icv != 8+4*(n%3) {
 						continue
 					}
-					front := newRig(t, r, key, first, memory[:n+icv:n+icv], 8, icv)
-					back := newRig(t, r, key, last, memory[len(memory)-n-icv:], 12, icv)
-					both := [][]Packet{
-						unsafe.Slice((*Packet)(unsafe.Pointer(&packets[0])), 2),
-						unsafe.Slice((*Packet)(unsafe.Pointer(&packets[len(packets)-128])), 2),
+					var gs []*rig
+					for i, m := range memory {
+						gs = append(gs, newRig(t, r, key, ks[i], m[:n+icv:n+icv], 8, icv), newRig(t, r, key, ks[1-i], m[len(m)-n-icv:], 12, icv))
 					}
-					for _, ps := range both {
-						copy(front.buf, front.plain)
-						copy(back.buf, back.plain)
-						ps[0], ps[1] = front.p, back.p
-						if err := fault(func() { Seal(ps) }); err != nil {
-							t.Fatalf("sealing %d bytes, ICV %d: %v", n, icv, err)
-						}
-						front.sealed(t)
-						back.sealed(t)
-						if err := fault(func() { Open(ps) }); err != nil {
-							t.Fatalf("opening %d bytes, ICV %d: %v", n, icv, err)
-						}
-						front.p.OK, back.p.OK = ps[0].OK, ps[1].OK
-						front.opened(t)
-						back.opened(t)
-						front.p.OK, back.p.OK = false, false
-						ps[0], ps[1] = Packet{}, Packet{}
-					}
+					// One packet, and four, which short ones are done by.
+					inside(t, gs[n&3:n&3+1], packets[:64])
+					inside(t, gs, packets[len(packets)-4*64:])
 				}
 			}
 		}
 	})
+}
+
+// inside seals and opens packets whose descriptions stand in room.
+func inside(t *testing.T, gs []*rig, room []byte) {
+	t.Helper()
+	ps := unsafe.Slice((*Packet)(unsafe.Pointer(&room[0])), len(gs))
+	for i, g := range gs {
+		copy(g.buf, g.plain)
+		ps[i] = g.p
+	}
+	if err := fault(func() { Seal(ps) }); err != nil {
+		t.Fatalf("sealing %d of %d bytes, ICV %d: %v", len(gs), gs[0].p.Len, gs[0].p.ICV, err)
+	}
+	for _, g := range gs {
+		g.sealed(t)
+	}
+	if err := fault(func() { Open(ps) }); err != nil {
+		t.Fatalf("opening %d of %d bytes, ICV %d: %v", len(gs), gs[0].p.Len, gs[0].p.ICV, err)
+	}
+	for i, g := range gs {
+		g.p.OK = ps[i].OK
+		g.opened(t)
+		g.p.OK = false
+	}
+	clear(ps)
 }

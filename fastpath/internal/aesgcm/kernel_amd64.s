@@ -74,6 +74,16 @@ DATA byteMask<>+48(SB)/8, $0x0000000000000000
 DATA byteMask<>+56(SB)/8, $0x0000000000000000
 GLOBL byteMask<>(SB), RODATA|NOPTR, $64
 
+DATA lengthSwap<>+0(SB)/8, $0xffffffff03020100
+DATA lengthSwap<>+8(SB)/8, $0xffffffffffffff05
+DATA lengthSwap<>+16(SB)/8, $0xffffffff03020100
+DATA lengthSwap<>+24(SB)/8, $0xffffffffffffff05
+DATA lengthSwap<>+32(SB)/8, $0xffffffff03020100
+DATA lengthSwap<>+40(SB)/8, $0xffffffffffffff05
+DATA lengthSwap<>+48(SB)/8, $0xffffffff03020100
+DATA lengthSwap<>+56(SB)/8, $0xffffffffffffff05
+GLOBL lengthSwap<>(SB), RODATA|NOPTR, $64
+
 DATA twoCtr<>+0(SB)/8, $0x0000000000000002
 DATA twoCtr<>+8(SB)/8, $0x0000000000000000
 DATA twoCtr<>+16(SB)/8, $0x0000000000000002
@@ -170,7 +180,7 @@ power:
 	RET
 
 // func sealAVX512x10(ps *byte, n int) int
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, PCLMULQDQ, VAES, VPCLMULQDQ
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+, PCLMULQDQ, VAES, VPCLMULQDQ
 TEXT ·sealAVX512x10(SB), NOSPLIT, $0-24
 	MOVQ      ps+0(FP), R10
 	MOVQ      n+8(FP), R11
@@ -179,6 +189,553 @@ TEXT ·sealAVX512x10(SB), NOSPLIT, $0-24
 	VMOVDQU64 fourCtr<>+0(SB), Z12
 	MOVQ      $-1, DI
 	XORL      CX, CX
+
+packets:
+	CMPQ       R11, $0x04
+	JL         packet
+	CMPL       16(R10), $0x60
+	JHI        packet
+	XORL       R9, R9
+	XORL       BX, BX
+	MOVQ       (R10), AX
+	MOVL       $0x00000060, R8
+	SUBL       16(R10), R8
+	ORL        R8, R9
+	MOVQ       64(R10), SI
+	MOVL       $0x00000060, R8
+	SUBL       80(R10), R8
+	ORL        R8, R9
+	MOVQ       128(R10), R12
+	MOVL       $0x00000060, R8
+	SUBL       144(R10), R8
+	ORL        R8, R9
+	MOVQ       192(R10), R13
+	MOVL       $0x00000060, R8
+	SUBL       208(R10), R8
+	ORL        R8, R9
+	MOVL       256(AX), R8
+	XORL       $0x0a, R8
+	ORL        R8, BX
+	MOVL       256(SI), R8
+	XORL       $0x0a, R8
+	ORL        R8, BX
+	MOVL       256(R12), R8
+	XORL       $0x0a, R8
+	ORL        R8, BX
+	MOVL       256(R13), R8
+	XORL       $0x0a, R8
+	ORL        R8, BX
+	SHRL       $0x1f, R9
+	ORL        BX, R9
+	JNZ        packet
+	XORL       CX, CX
+	CMPQ       R11, $0x08
+	JL         quadnear
+	MOVQ       256(R10), R8
+	CMPQ       R8, AX
+	JEQ        quadnear0
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+
+quadnear0:
+	MOVQ       320(R10), R8
+	CMPQ       R8, SI
+	JEQ        quadnear1
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+
+quadnear1:
+	MOVQ       384(R10), R8
+	CMPQ       R8, R12
+	JEQ        quadnear2
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+
+quadnear2:
+	MOVQ       448(R10), R8
+	CMPQ       R8, R13
+	JEQ        quadnear3
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+
+quadnear3:
+quadnear:
+	VBROADCASTI32X4 24(R10), Z1
+	VPSHUFB         nonceSwap<>+0(SB), Z1, Z1
+	VBROADCASTI32X4 88(R10), Z3
+	VPSHUFB         nonceSwap<>+0(SB), Z3, Z3
+	VBROADCASTI32X4 152(R10), Z5
+	VPSHUFB         nonceSwap<>+0(SB), Z5, Z5
+	VBROADCASTI32X4 216(R10), Z7
+	VPSHUFB         nonceSwap<>+0(SB), Z7, Z7
+	VPADDD          firstCtr<>+0(SB), Z1, Z0
+	VPADDD          Z12, Z0, Z1
+	VBROADCASTI32X4 272(AX), Z28
+	VPSHUFB         Z9, Z0, Z0
+	VPSHUFB         Z9, Z1, Z1
+	VPXORQ          Z28, Z0, Z0
+	VPXORQ          Z28, Z1, Z1
+	VPADDD          firstCtr<>+0(SB), Z3, Z2
+	VPADDD          Z12, Z2, Z3
+	VBROADCASTI32X4 272(SI), Z29
+	VPSHUFB         Z9, Z2, Z2
+	VPSHUFB         Z9, Z3, Z3
+	VPXORQ          Z29, Z2, Z2
+	VPXORQ          Z29, Z3, Z3
+	VPADDD          firstCtr<>+0(SB), Z5, Z4
+	VPADDD          Z12, Z4, Z5
+	VBROADCASTI32X4 272(R12), Z30
+	VPSHUFB         Z9, Z4, Z4
+	VPSHUFB         Z9, Z5, Z5
+	VPXORQ          Z30, Z4, Z4
+	VPXORQ          Z30, Z5, Z5
+	VPADDD          firstCtr<>+0(SB), Z7, Z6
+	VPADDD          Z12, Z6, Z7
+	VBROADCASTI32X4 272(R13), Z31
+	VPSHUFB         Z9, Z6, Z6
+	VPSHUFB         Z9, Z7, Z7
+	VPXORQ          Z31, Z6, Z6
+	VPXORQ          Z31, Z7, Z7
+	VBROADCASTI32X4 288(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 288(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 288(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 288(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 304(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 304(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 304(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 304(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 320(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 320(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 320(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 320(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 336(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 336(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 336(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 336(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 352(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 352(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 352(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 352(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 368(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 368(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 368(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 368(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 384(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 384(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 384(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 384(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 400(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 400(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 400(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 400(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 416(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 416(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 416(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 416(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 432(AX), Z28
+	VAESENCLAST     Z28, Z0, Z0
+	VAESENCLAST     Z28, Z1, Z1
+	VBROADCASTI32X4 432(SI), Z29
+	VAESENCLAST     Z29, Z2, Z2
+	VAESENCLAST     Z29, Z3, Z3
+	VBROADCASTI32X4 432(R12), Z30
+	VAESENCLAST     Z30, Z4, Z4
+	VAESENCLAST     Z30, Z5, Z5
+	VBROADCASTI32X4 432(R13), Z31
+	VAESENCLAST     Z31, Z6, Z6
+	VAESENCLAST     Z31, Z7, Z7
+	VMOVDQA64       X0, X8
+	MOVL            16(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            8(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z16
+	VMOVDQU8.Z      48(DX), K2, Z20
+	VPXORQ          Z16, Z0, Z0
+	VPXORQ          Z20, Z1, Z1
+	VMOVDQU8        Z0, K1, -16(DX)
+	VMOVDQU8        Z1, K2, 48(DX)
+	VMOVDQU8.Z      Z0, K1, Z0
+	VMOVDQU8.Z      Z1, K2, Z1
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      40(R10), K3, X24
+	VPORQ           Z24, Z0, Z0
+	VPSHUFB         Z9, Z0, Z0
+	VPSHUFB         Z9, Z1, Z1
+	VBROADCASTI32X4 16(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z0
+	VMOVDQA64       Z15, K5, Z1
+	SHLQ            $0x03, R9
+	SUBQ            R9, AX
+	VMOVDQA64       X2, X11
+	MOVL            80(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            72(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z17
+	VMOVDQU8.Z      48(DX), K2, Z21
+	VPXORQ          Z17, Z2, Z2
+	VPXORQ          Z21, Z3, Z3
+	VMOVDQU8        Z2, K1, -16(DX)
+	VMOVDQU8        Z3, K2, 48(DX)
+	VMOVDQU8.Z      Z2, K1, Z2
+	VMOVDQU8.Z      Z3, K2, Z3
+	MOVBLZX         85(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      104(R10), K3, X25
+	VPORQ           Z25, Z2, Z2
+	VPSHUFB         Z9, Z2, Z2
+	VPSHUFB         Z9, Z3, Z3
+	VBROADCASTI32X4 80(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z2
+	VMOVDQA64       Z15, K5, Z3
+	SHLQ            $0x03, R9
+	SUBQ            R9, SI
+	VMOVDQA64       X4, X13
+	MOVL            144(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            136(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z18
+	VMOVDQU8.Z      48(DX), K2, Z22
+	VPXORQ          Z18, Z4, Z4
+	VPXORQ          Z22, Z5, Z5
+	VMOVDQU8        Z4, K1, -16(DX)
+	VMOVDQU8        Z5, K2, 48(DX)
+	VMOVDQU8.Z      Z4, K1, Z4
+	VMOVDQU8.Z      Z5, K2, Z5
+	MOVBLZX         149(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      168(R10), K3, X26
+	VPORQ           Z26, Z4, Z4
+	VPSHUFB         Z9, Z4, Z4
+	VPSHUFB         Z9, Z5, Z5
+	VBROADCASTI32X4 144(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z4
+	VMOVDQA64       Z15, K5, Z5
+	SHLQ            $0x03, R9
+	SUBQ            R9, R12
+	VMOVDQA64       X6, X14
+	MOVL            208(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            200(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z19
+	VMOVDQU8.Z      48(DX), K2, Z23
+	VPXORQ          Z19, Z6, Z6
+	VPXORQ          Z23, Z7, Z7
+	VMOVDQU8        Z6, K1, -16(DX)
+	VMOVDQU8        Z7, K2, 48(DX)
+	VMOVDQU8.Z      Z6, K1, Z6
+	VMOVDQU8.Z      Z7, K2, Z7
+	MOVBLZX         213(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      232(R10), K3, X27
+	VPORQ           Z27, Z6, Z6
+	VPSHUFB         Z9, Z6, Z6
+	VPSHUFB         Z9, Z7, Z7
+	VBROADCASTI32X4 208(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z6
+	VMOVDQA64       Z15, K5, Z7
+	SHLQ            $0x03, R9
+	SUBQ            R9, R13
+	VMOVDQU64       304(AX), Z28
+	VMOVDQU64       304(SI), Z29
+	VMOVDQU64       304(R12), Z30
+	VMOVDQU64       304(R13), Z31
+	VPCLMULQDQ      $0x00, Z28, Z1, Z16
+	VPCLMULQDQ      $0x00, Z29, Z3, Z17
+	VPCLMULQDQ      $0x00, Z30, Z5, Z18
+	VPCLMULQDQ      $0x00, Z31, Z7, Z19
+	VPCLMULQDQ      $0x01, Z28, Z1, Z20
+	VPCLMULQDQ      $0x01, Z29, Z3, Z21
+	VPCLMULQDQ      $0x01, Z30, Z5, Z22
+	VPCLMULQDQ      $0x01, Z31, Z7, Z23
+	VPCLMULQDQ      $0x11, Z28, Z1, Z24
+	VPCLMULQDQ      $0x11, Z29, Z3, Z25
+	VPCLMULQDQ      $0x11, Z30, Z5, Z26
+	VPCLMULQDQ      $0x11, Z31, Z7, Z27
+	VPCLMULQDQ      $0x10, Z28, Z1, Z28
+	VPCLMULQDQ      $0x10, Z29, Z3, Z29
+	VPCLMULQDQ      $0x10, Z30, Z5, Z30
+	VPCLMULQDQ      $0x10, Z31, Z7, Z31
+	VMOVDQU64       240(AX), Z1
+	VMOVDQU64       240(SI), Z3
+	VMOVDQU64       240(R12), Z5
+	VMOVDQU64       240(R13), Z7
+	VPXORQ          Z28, Z20, Z20
+	VPXORQ          Z29, Z21, Z21
+	VPXORQ          Z30, Z22, Z22
+	VPXORQ          Z31, Z23, Z23
+	VPCLMULQDQ      $0x00, Z1, Z0, Z28
+	VPCLMULQDQ      $0x00, Z3, Z2, Z29
+	VPCLMULQDQ      $0x00, Z5, Z4, Z30
+	VPCLMULQDQ      $0x00, Z7, Z6, Z31
+	VPXORQ          Z28, Z16, Z16
+	VPXORQ          Z29, Z17, Z17
+	VPXORQ          Z30, Z18, Z18
+	VPXORQ          Z31, Z19, Z19
+	VPCLMULQDQ      $0x11, Z1, Z0, Z28
+	VPCLMULQDQ      $0x11, Z3, Z2, Z29
+	VPCLMULQDQ      $0x11, Z5, Z4, Z30
+	VPCLMULQDQ      $0x11, Z7, Z6, Z31
+	VPXORQ          Z28, Z24, Z24
+	VPXORQ          Z29, Z25, Z25
+	VPXORQ          Z30, Z26, Z26
+	VPXORQ          Z31, Z27, Z27
+	VPCLMULQDQ      $0x01, Z1, Z0, Z28
+	VPCLMULQDQ      $0x01, Z3, Z2, Z29
+	VPCLMULQDQ      $0x01, Z5, Z4, Z30
+	VPCLMULQDQ      $0x01, Z7, Z6, Z31
+	VPCLMULQDQ      $0x10, Z1, Z0, Z1
+	VPCLMULQDQ      $0x10, Z3, Z2, Z3
+	VPCLMULQDQ      $0x10, Z5, Z4, Z5
+	VPCLMULQDQ      $0x10, Z7, Z6, Z7
+	VPTERNLOGD      $0x96, Z28, Z1, Z20
+	VPTERNLOGD      $0x96, Z29, Z3, Z21
+	VPTERNLOGD      $0x96, Z30, Z5, Z22
+	VPTERNLOGD      $0x96, Z31, Z7, Z23
+	VPCLMULQDQ      $0x01, Z16, Z10, Z28
+	VPCLMULQDQ      $0x01, Z17, Z10, Z29
+	VPCLMULQDQ      $0x01, Z18, Z10, Z30
+	VPCLMULQDQ      $0x01, Z19, Z10, Z31
+	VPSHUFD         $0x4e, Z16, Z16
+	VPSHUFD         $0x4e, Z17, Z17
+	VPSHUFD         $0x4e, Z18, Z18
+	VPSHUFD         $0x4e, Z19, Z19
+	VPTERNLOGD      $0x96, Z28, Z16, Z20
+	VPTERNLOGD      $0x96, Z29, Z17, Z21
+	VPTERNLOGD      $0x96, Z30, Z18, Z22
+	VPTERNLOGD      $0x96, Z31, Z19, Z23
+	VPCLMULQDQ      $0x01, Z20, Z10, Z28
+	VPCLMULQDQ      $0x01, Z21, Z10, Z29
+	VPCLMULQDQ      $0x01, Z22, Z10, Z30
+	VPCLMULQDQ      $0x01, Z23, Z10, Z31
+	VPSHUFD         $0x4e, Z20, Z20
+	VPSHUFD         $0x4e, Z21, Z21
+	VPSHUFD         $0x4e, Z22, Z22
+	VPSHUFD         $0x4e, Z23, Z23
+	VPTERNLOGD      $0x96, Z28, Z20, Z24
+	VPTERNLOGD      $0x96, Z29, Z21, Z25
+	VPTERNLOGD      $0x96, Z30, Z22, Z26
+	VPTERNLOGD      $0x96, Z31, Z23, Z27
+	VEXTRACTI64X4   $0x01, Z24, Y28
+	VEXTRACTI64X4   $0x01, Z25, Y29
+	VEXTRACTI64X4   $0x01, Z26, Y30
+	VEXTRACTI64X4   $0x01, Z27, Y31
+	VPXORQ          Y28, Y24, Y28
+	VPXORQ          Y29, Y25, Y29
+	VPXORQ          Y30, Y26, Y30
+	VPXORQ          Y31, Y27, Y31
+	VEXTRACTI32X4   $0x01, Y28, X24
+	VEXTRACTI32X4   $0x01, Y29, X25
+	VEXTRACTI32X4   $0x01, Y30, X26
+	VEXTRACTI32X4   $0x01, Y31, X27
+	VPXORQ          X28, X24, X24
+	VPXORQ          X29, X25, X25
+	VPXORQ          X30, X26, X26
+	VPXORQ          X31, X27, X27
+	VPSHUFB         X9, X24, X24
+	VPSHUFB         X9, X25, X25
+	VPSHUFB         X9, X26, X26
+	VPSHUFB         X9, X27, X27
+	VPXORQ          X8, X24, X24
+	VPXORQ          X11, X25, X25
+	VPXORQ          X13, X26, X26
+	VPXORQ          X14, X27, X27
+	MOVBLZX         20(R10), R8
+	MOVL            16(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	MOVQ            8(R10), DX
+	VMOVDQU8        X24, K6, (DX)(BX*1)
+	MOVBLZX         84(R10), R8
+	MOVL            80(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	MOVQ            72(R10), DX
+	VMOVDQU8        X25, K6, (DX)(BX*1)
+	MOVBLZX         148(R10), R8
+	MOVL            144(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	MOVQ            136(R10), DX
+	VMOVDQU8        X26, K6, (DX)(BX*1)
+	MOVBLZX         212(R10), R8
+	MOVL            208(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	MOVQ            200(R10), DX
+	VMOVDQU8        X27, K6, (DX)(BX*1)
+	ADDQ            $+256, R10
+	SUBQ            $0x04, R11
+	JNZ             packets
+	JMP             done
 
 packet:
 	MOVQ            (R10), AX
@@ -192,6 +749,20 @@ packet:
 	VPSHUFB         nonceSwap<>+0(SB), Z11, Z11
 	VPXORQ          Z8, Z8, Z8
 	VPADDD          firstCtr<>+0(SB), Z11, Z11
+	CMPQ            R11, $0x02
+	JLE             near
+	MOVQ            128(R10), R8
+	CMPQ            R8, AX
+	JEQ             near
+	PREFETCHT0      (R8)
+	PREFETCHT0      64(R8)
+	PREFETCHT0      128(R8)
+	PREFETCHT0      192(R8)
+	PREFETCHT0      256(R8)
+	PREFETCHT0      320(R8)
+	PREFETCHT0      384(R8)
+
+near:
 	CMPQ            AX, CX
 	JEQ             cached
 	MOVQ            AX, CX
@@ -347,430 +918,414 @@ cached:
 	JMP           lengths
 
 short1:
-	LEAQ          (BX), R8
-	BZHIQ         R8, DI, R8
-	ANDQ          $-65536, R8
-	KMOVQ         R8, K1
-	VPSHUFB       Z9, Z11, Z0
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z0, Z0
-	VAESENC       Z17, Z0, Z0
-	VAESENC       Z18, Z0, Z0
-	VAESENC       Z19, Z0, Z0
-	VAESENC       Z20, Z0, Z0
-	VAESENC       Z21, Z0, Z0
-	VAESENC       Z22, Z0, Z0
-	VAESENC       Z23, Z0, Z0
-	VAESENC       Z24, Z0, Z0
-	VAESENC       Z25, Z0, Z0
-	VAESENCLAST   Z26, Z0, Z0
-	VMOVDQA64     X0, X14
-	MOVBLZX       21(R10), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K4
-	VMOVDQU8.Z    40(R10), K4, X5
-	VMOVDQA64     Z5, Z6
-	VMOVDQU8.Z    (DX), K1, Z5
-	VPXORQ        Z5, Z0, Z0
-	VMOVDQU8      Z0, K1, (DX)
-	VMOVDQU8.Z    Z0, K1, Z29
-	VPORQ         Z6, Z29, Z29
-	VPSHUFB       Z9, Z29, Z29
-	MOVL          16(R10), R8
-	SHLQ          $0x03, R8
-	VMOVQ         R8, X5
-	MOVBLZX       21(R10), R8
-	SHLQ          $0x03, R8
-	VPINSRQ       $0x01, R8, X5, X5
-	VSHUFI32X4    $0x00, Z5, Z5, Z5
-	LEAQ          15(BX), R8
-	SARQ          $0x04, R8
-	ADDQ          R8, R8
-	MOVQ          $0x00000003, R9
-	SHLXQ         R8, R9, R9
-	KMOVQ         R9, K5
-	VMOVDQA64     Z5, K5, Z29
-	VPXORQ        Z8, Z29, Z29
-	VMOVDQU64     (SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z29, Z15
-	VPCLMULQDQ    $0x01, Z4, Z29, Z27
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VPCLMULQDQ    $0x11, Z4, Z29, Z28
-	VPXORQ        Z5, Z27, Z27
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VPSHUFD       $0x4e, Z15, Z15
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VPSHUFD       $0x4e, Z27, Z27
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VPXORQ        Y5, Y28, Y5
-	VEXTRACTI128  $0x01, Y5, X6
-	VPXOR         X5, X6, X8
-	JMP           tag
+	LEAQ            (BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	VPSHUFB         Z9, Z11, Z0
+	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z16, Z0, Z0
+	VAESENC         Z17, Z0, Z0
+	VAESENC         Z18, Z0, Z0
+	VAESENC         Z19, Z0, Z0
+	VAESENC         Z20, Z0, Z0
+	VAESENC         Z21, Z0, Z0
+	VAESENC         Z22, Z0, Z0
+	VAESENC         Z23, Z0, Z0
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z25, Z0, Z0
+	VAESENCLAST     Z26, Z0, Z0
+	VMOVDQA64       X0, X14
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VMOVDQA64       Z5, Z6
+	VMOVDQU8.Z      (DX), K1, Z5
+	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8        Z0, K1, (DX)
+	VMOVDQU8.Z      Z0, K1, Z29
+	VPORQ           Z6, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	LEAQ            15(BX), R8
+	SARQ            $0x04, R8
+	ADDQ            R8, R8
+	MOVQ            $0x00000003, R9
+	SHLXQ           R8, R9, R9
+	KMOVQ           R9, K5
+	VMOVDQA64       Z5, K5, Z29
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       (SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z29, Z15
+	VPCLMULQDQ      $0x01, Z4, Z29, Z27
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPCLMULQDQ      $0x11, Z4, Z29, Z28
+	VPXORQ          Z5, Z27, Z27
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
+	VPXOR           X5, X6, X8
+	JMP             tag
 
 short2:
-	LEAQ          (BX), R8
-	BZHIQ         R8, DI, R8
-	ANDQ          $-65536, R8
-	KMOVQ         R8, K1
-	LEAQ          -64(BX), R8
-	XORL          R9, R9
-	TESTQ         R8, R8
-	CMOVQLT       R9, R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K3
-	VPSHUFB       Z9, Z11, Z0
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z0, Z0
-	VPSHUFB       Z9, Z11, Z1
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z1, Z1
-	VAESENC       Z17, Z0, Z0
-	VAESENC       Z17, Z1, Z1
-	VAESENC       Z18, Z0, Z0
-	VAESENC       Z18, Z1, Z1
-	VAESENC       Z19, Z0, Z0
-	VAESENC       Z19, Z1, Z1
-	VAESENC       Z20, Z0, Z0
-	VAESENC       Z20, Z1, Z1
-	VAESENC       Z21, Z0, Z0
-	VAESENC       Z21, Z1, Z1
-	VAESENC       Z22, Z0, Z0
-	VAESENC       Z22, Z1, Z1
-	VAESENC       Z23, Z0, Z0
-	VAESENC       Z23, Z1, Z1
-	VAESENC       Z24, Z0, Z0
-	VAESENC       Z24, Z1, Z1
-	VAESENC       Z25, Z0, Z0
-	VAESENC       Z25, Z1, Z1
-	VAESENCLAST   Z26, Z0, Z0
-	VAESENCLAST   Z26, Z1, Z1
-	VMOVDQA64     X0, X14
-	MOVBLZX       21(R10), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K4
-	VMOVDQU8.Z    40(R10), K4, X5
-	VMOVDQA64     Z5, Z6
-	VMOVDQU8.Z    (DX), K1, Z5
-	VPXORQ        Z5, Z0, Z0
-	VMOVDQU8      Z0, K1, (DX)
-	VMOVDQU8.Z    Z0, K1, Z29
-	VPORQ         Z6, Z29, Z29
-	VPSHUFB       Z9, Z29, Z29
-	VMOVDQU8.Z    64(DX), K3, Z5
-	VPXORQ        Z5, Z1, Z1
-	VMOVDQU8      Z1, K3, 64(DX)
-	VMOVDQU8.Z    Z1, K3, Z30
-	VPSHUFB       Z9, Z30, Z30
-	MOVL          16(R10), R8
-	SHLQ          $0x03, R8
-	VMOVQ         R8, X5
-	MOVBLZX       21(R10), R8
-	SHLQ          $0x03, R8
-	VPINSRQ       $0x01, R8, X5, X5
-	VSHUFI32X4    $0x00, Z5, Z5, Z5
-	LEAQ          -49(BX), R8
-	SARQ          $0x04, R8
-	ADDQ          R8, R8
-	MOVQ          $0x00000003, R9
-	SHLXQ         R8, R9, R9
-	KMOVQ         R9, K5
-	VMOVDQA64     Z5, K5, Z30
-	VPXORQ        Z8, Z29, Z29
-	VMOVDQU64     64(SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z30, Z15
-	VPCLMULQDQ    $0x01, Z4, Z30, Z27
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VPCLMULQDQ    $0x11, Z4, Z30, Z28
-	VPXORQ        Z5, Z27, Z27
-	VMOVDQU64     (SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VPXORQ        Z5, Z15, Z15
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VPXORQ        Z5, Z28, Z28
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VPSHUFD       $0x4e, Z15, Z15
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VPSHUFD       $0x4e, Z27, Z27
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VPXORQ        Y5, Y28, Y5
-	VEXTRACTI128  $0x01, Y5, X6
-	VPXOR         X5, X6, X8
-	JMP           tag
+	LEAQ            (BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	LEAQ            -64(BX), R8
+	XORL            R9, R9
+	TESTQ           R8, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z16, Z0, Z0
+	VPSHUFB         Z9, Z11, Z1
+	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z16, Z1, Z1
+	VAESENC         Z17, Z0, Z0
+	VAESENC         Z17, Z1, Z1
+	VAESENC         Z18, Z0, Z0
+	VAESENC         Z18, Z1, Z1
+	VAESENC         Z19, Z0, Z0
+	VAESENC         Z19, Z1, Z1
+	VAESENC         Z20, Z0, Z0
+	VAESENC         Z20, Z1, Z1
+	VAESENC         Z21, Z0, Z0
+	VAESENC         Z21, Z1, Z1
+	VAESENC         Z22, Z0, Z0
+	VAESENC         Z22, Z1, Z1
+	VAESENC         Z23, Z0, Z0
+	VAESENC         Z23, Z1, Z1
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VAESENC         Z25, Z0, Z0
+	VAESENC         Z25, Z1, Z1
+	VAESENCLAST     Z26, Z0, Z0
+	VAESENCLAST     Z26, Z1, Z1
+	VMOVDQA64       X0, X14
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VMOVDQA64       Z5, Z6
+	VMOVDQU8.Z      (DX), K1, Z5
+	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8        Z0, K1, (DX)
+	VMOVDQU8.Z      Z0, K1, Z29
+	VPORQ           Z6, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VMOVDQU8.Z      64(DX), K3, Z5
+	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8        Z1, K3, 64(DX)
+	VMOVDQU8.Z      Z1, K3, Z30
+	VPSHUFB         Z9, Z30, Z30
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	LEAQ            -49(BX), R8
+	SARQ            $0x04, R8
+	ADDQ            R8, R8
+	MOVQ            $0x00000003, R9
+	SHLXQ           R8, R9, R9
+	KMOVQ           R9, K5
+	VMOVDQA64       Z5, K5, Z30
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       64(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z30, Z15
+	VPCLMULQDQ      $0x01, Z4, Z30, Z27
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPCLMULQDQ      $0x11, Z4, Z30, Z28
+	VPXORQ          Z5, Z27, Z27
+	VMOVDQU64       (SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
+	VPXOR           X5, X6, X8
+	JMP             tag
 
 short3:
-	MOVQ          $-65536, R8
-	KMOVQ         R8, K1
-	LEAQ          -64(BX), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K2
-	LEAQ          -128(BX), R8
-	XORL          R9, R9
-	TESTQ         R8, R8
-	CMOVQLT       R9, R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K3
-	VPSHUFB       Z9, Z11, Z0
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z0, Z0
-	VPSHUFB       Z9, Z11, Z1
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z1, Z1
-	VPSHUFB       Z9, Z11, Z2
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z2, Z2
-	VAESENC       Z17, Z0, Z0
-	VAESENC       Z17, Z1, Z1
-	VAESENC       Z17, Z2, Z2
-	VAESENC       Z18, Z0, Z0
-	VAESENC       Z18, Z1, Z1
-	VAESENC       Z18, Z2, Z2
-	VAESENC       Z19, Z0, Z0
-	VAESENC       Z19, Z1, Z1
-	VAESENC       Z19, Z2, Z2
-	VAESENC       Z20, Z0, Z0
-	VAESENC       Z20, Z1, Z1
-	VAESENC       Z20, Z2, Z2
-	VAESENC       Z21, Z0, Z0
-	VAESENC       Z21, Z1, Z1
-	VAESENC       Z21, Z2, Z2
-	VAESENC       Z22, Z0, Z0
-	VAESENC       Z22, Z1, Z1
-	VAESENC       Z22, Z2, Z2
-	VAESENC       Z23, Z0, Z0
-	VAESENC       Z23, Z1, Z1
-	VAESENC       Z23, Z2, Z2
-	VAESENC       Z24, Z0, Z0
-	VAESENC       Z24, Z1, Z1
-	VAESENC       Z24, Z2, Z2
-	VAESENC       Z25, Z0, Z0
-	VAESENC       Z25, Z1, Z1
-	VAESENC       Z25, Z2, Z2
-	VAESENCLAST   Z26, Z0, Z0
-	VAESENCLAST   Z26, Z1, Z1
-	VAESENCLAST   Z26, Z2, Z2
-	VMOVDQA64     X0, X14
-	MOVBLZX       21(R10), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K4
-	VMOVDQU8.Z    40(R10), K4, X5
-	VMOVDQA64     Z5, Z6
-	VMOVDQU8.Z    (DX), K1, Z5
-	VPXORQ        Z5, Z0, Z0
-	VMOVDQU8      Z0, K1, (DX)
-	VMOVDQU8.Z    Z0, K1, Z29
-	VPORQ         Z6, Z29, Z29
-	VPSHUFB       Z9, Z29, Z29
-	VMOVDQU8.Z    64(DX), K2, Z5
-	VPXORQ        Z5, Z1, Z1
-	VMOVDQU8      Z1, K2, 64(DX)
-	VMOVDQU8.Z    Z1, K2, Z30
-	VPSHUFB       Z9, Z30, Z30
-	VMOVDQU8.Z    128(DX), K3, Z5
-	VPXORQ        Z5, Z2, Z2
-	VMOVDQU8      Z2, K3, 128(DX)
-	VMOVDQU8.Z    Z2, K3, Z31
-	VPSHUFB       Z9, Z31, Z31
-	MOVL          16(R10), R8
-	SHLQ          $0x03, R8
-	VMOVQ         R8, X5
-	MOVBLZX       21(R10), R8
-	SHLQ          $0x03, R8
-	VPINSRQ       $0x01, R8, X5, X5
-	VSHUFI32X4    $0x00, Z5, Z5, Z5
-	LEAQ          -113(BX), R8
-	SARQ          $0x04, R8
-	ADDQ          R8, R8
-	MOVQ          $0x00000003, R9
-	SHLXQ         R8, R9, R9
-	KMOVQ         R9, K5
-	VMOVDQA64     Z5, K5, Z31
-	VPXORQ        Z8, Z29, Z29
-	VMOVDQU64     128(SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z31, Z15
-	VPCLMULQDQ    $0x01, Z4, Z31, Z27
-	VPCLMULQDQ    $0x10, Z4, Z31, Z5
-	VPCLMULQDQ    $0x11, Z4, Z31, Z28
-	VPXORQ        Z5, Z27, Z27
-	VMOVDQU64     64(SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z30, Z5
-	VPCLMULQDQ    $0x01, Z4, Z30, Z6
-	VPXORQ        Z5, Z15, Z15
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VPCLMULQDQ    $0x11, Z4, Z30, Z5
-	VPXORQ        Z5, Z28, Z28
-	VMOVDQU64     (SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VPXORQ        Z5, Z15, Z15
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VPXORQ        Z5, Z28, Z28
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VPSHUFD       $0x4e, Z15, Z15
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VPSHUFD       $0x4e, Z27, Z27
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VPXORQ        Y5, Y28, Y5
-	VEXTRACTI128  $0x01, Y5, X6
-	VPXOR         X5, X6, X8
-	JMP           tag
+	MOVQ            $-65536, R8
+	KMOVQ           R8, K1
+	LEAQ            -64(BX), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	LEAQ            -128(BX), R8
+	XORL            R9, R9
+	TESTQ           R8, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z16, Z0, Z0
+	VPSHUFB         Z9, Z11, Z1
+	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z16, Z1, Z1
+	VPSHUFB         Z9, Z11, Z2
+	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z16, Z2, Z2
+	VAESENC         Z17, Z0, Z0
+	VAESENC         Z17, Z1, Z1
+	VAESENC         Z17, Z2, Z2
+	VAESENC         Z18, Z0, Z0
+	VAESENC         Z18, Z1, Z1
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z19, Z0, Z0
+	VAESENC         Z19, Z1, Z1
+	VAESENC         Z19, Z2, Z2
+	VAESENC         Z20, Z0, Z0
+	VAESENC         Z20, Z1, Z1
+	VAESENC         Z20, Z2, Z2
+	VAESENC         Z21, Z0, Z0
+	VAESENC         Z21, Z1, Z1
+	VAESENC         Z21, Z2, Z2
+	VAESENC         Z22, Z0, Z0
+	VAESENC         Z22, Z1, Z1
+	VAESENC         Z22, Z2, Z2
+	VAESENC         Z23, Z0, Z0
+	VAESENC         Z23, Z1, Z1
+	VAESENC         Z23, Z2, Z2
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VAESENC         Z24, Z2, Z2
+	VAESENC         Z25, Z0, Z0
+	VAESENC         Z25, Z1, Z1
+	VAESENC         Z25, Z2, Z2
+	VAESENCLAST     Z26, Z0, Z0
+	VAESENCLAST     Z26, Z1, Z1
+	VAESENCLAST     Z26, Z2, Z2
+	VMOVDQA64       X0, X14
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VMOVDQA64       Z5, Z6
+	VMOVDQU8.Z      (DX), K1, Z5
+	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8        Z0, K1, (DX)
+	VMOVDQU8.Z      Z0, K1, Z29
+	VPORQ           Z6, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VMOVDQU8.Z      64(DX), K2, Z5
+	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8        Z1, K2, 64(DX)
+	VMOVDQU8.Z      Z1, K2, Z30
+	VPSHUFB         Z9, Z30, Z30
+	VMOVDQU8.Z      128(DX), K3, Z5
+	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8        Z2, K3, 128(DX)
+	VMOVDQU8.Z      Z2, K3, Z31
+	VPSHUFB         Z9, Z31, Z31
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	LEAQ            -113(BX), R8
+	SARQ            $0x04, R8
+	ADDQ            R8, R8
+	MOVQ            $0x00000003, R9
+	SHLXQ           R8, R9, R9
+	KMOVQ           R9, K5
+	VMOVDQA64       Z5, K5, Z31
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       128(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z31, Z15
+	VPCLMULQDQ      $0x01, Z4, Z31, Z27
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPCLMULQDQ      $0x11, Z4, Z31, Z28
+	VPXORQ          Z5, Z27, Z27
+	VMOVDQU64       64(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VPXORQ          Z5, Z28, Z28
+	VMOVDQU64       (SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
+	VPXOR           X5, X6, X8
+	JMP             tag
 
 short4:
-	MOVQ          $-65536, R8
-	KMOVQ         R8, K1
-	LEAQ          -128(BX), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K2
-	LEAQ          -192(BX), R8
-	XORL          R9, R9
-	TESTQ         R8, R8
-	CMOVQLT       R9, R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K3
-	VPSHUFB       Z9, Z11, Z0
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z0, Z0
-	VPSHUFB       Z9, Z11, Z1
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z1, Z1
-	VPSHUFB       Z9, Z11, Z2
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z2, Z2
-	VPSHUFB       Z9, Z11, Z3
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z3, Z3
-	VAESENC       Z17, Z0, Z0
-	VAESENC       Z17, Z1, Z1
-	VAESENC       Z17, Z2, Z2
-	VAESENC       Z17, Z3, Z3
-	VAESENC       Z18, Z0, Z0
-	VAESENC       Z18, Z1, Z1
-	VAESENC       Z18, Z2, Z2
-	VAESENC       Z18, Z3, Z3
-	VAESENC       Z19, Z0, Z0
-	VAESENC       Z19, Z1, Z1
-	VAESENC       Z19, Z2, Z2
-	VAESENC       Z19, Z3, Z3
-	VAESENC       Z20, Z0, Z0
-	VAESENC       Z20, Z1, Z1
-	VAESENC       Z20, Z2, Z2
-	VAESENC       Z20, Z3, Z3
-	VAESENC       Z21, Z0, Z0
-	VAESENC       Z21, Z1, Z1
-	VAESENC       Z21, Z2, Z2
-	VAESENC       Z21, Z3, Z3
-	VAESENC       Z22, Z0, Z0
-	VAESENC       Z22, Z1, Z1
-	VAESENC       Z22, Z2, Z2
-	VAESENC       Z22, Z3, Z3
-	VAESENC       Z23, Z0, Z0
-	VAESENC       Z23, Z1, Z1
-	VAESENC       Z23, Z2, Z2
-	VAESENC       Z23, Z3, Z3
-	VAESENC       Z24, Z0, Z0
-	VAESENC       Z24, Z1, Z1
-	VAESENC       Z24, Z2, Z2
-	VAESENC       Z24, Z3, Z3
-	VAESENC       Z25, Z0, Z0
-	VAESENC       Z25, Z1, Z1
-	VAESENC       Z25, Z2, Z2
-	VAESENC       Z25, Z3, Z3
-	VAESENCLAST   Z26, Z0, Z0
-	VAESENCLAST   Z26, Z1, Z1
-	VAESENCLAST   Z26, Z2, Z2
-	VAESENCLAST   Z26, Z3, Z3
-	VMOVDQA64     X0, X14
-	MOVBLZX       21(R10), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K4
-	VMOVDQU8.Z    40(R10), K4, X5
-	VMOVDQA64     Z5, Z6
-	VMOVDQU8.Z    (DX), K1, Z5
-	VPXORQ        Z5, Z0, Z0
-	VMOVDQU8      Z0, K1, (DX)
-	VMOVDQU8.Z    Z0, K1, Z29
-	VPORQ         Z6, Z29, Z29
-	VPSHUFB       Z9, Z29, Z29
-	VPXORQ        64(DX), Z1, Z30
-	VMOVDQU64     Z30, 64(DX)
-	VPSHUFB       Z9, Z30, Z30
-	VMOVDQU8.Z    128(DX), K2, Z5
-	VPXORQ        Z5, Z2, Z2
-	VMOVDQU8      Z2, K2, 128(DX)
-	VMOVDQU8.Z    Z2, K2, Z31
-	VPSHUFB       Z9, Z31, Z31
-	VMOVDQU8.Z    192(DX), K3, Z5
-	VPXORQ        Z5, Z3, Z3
-	VMOVDQU8      Z3, K3, 192(DX)
-	VMOVDQU8.Z    Z3, K3, Z13
-	VPSHUFB       Z9, Z13, Z13
-	MOVL          16(R10), R8
-	SHLQ          $0x03, R8
-	VMOVQ         R8, X5
-	MOVBLZX       21(R10), R8
-	SHLQ          $0x03, R8
-	VPINSRQ       $0x01, R8, X5, X5
-	VSHUFI32X4    $0x00, Z5, Z5, Z5
-	LEAQ          -177(BX), R8
-	SARQ          $0x04, R8
-	ADDQ          R8, R8
-	MOVQ          $0x00000003, R9
-	SHLXQ         R8, R9, R9
-	KMOVQ         R9, K5
-	VMOVDQA64     Z5, K5, Z13
-	VPXORQ        Z8, Z29, Z29
-	VMOVDQU64     192(SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z13, Z15
-	VPCLMULQDQ    $0x01, Z4, Z13, Z27
-	VPCLMULQDQ    $0x10, Z4, Z13, Z5
-	VPCLMULQDQ    $0x11, Z4, Z13, Z28
-	VPXORQ        Z5, Z27, Z27
-	VMOVDQU64     128(SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z31, Z5
-	VPCLMULQDQ    $0x01, Z4, Z31, Z6
-	VPXORQ        Z5, Z15, Z15
-	VPCLMULQDQ    $0x10, Z4, Z31, Z5
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VPCLMULQDQ    $0x11, Z4, Z31, Z5
-	VPXORQ        Z5, Z28, Z28
-	VMOVDQU64     64(SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z30, Z5
-	VPCLMULQDQ    $0x01, Z4, Z30, Z6
-	VPXORQ        Z5, Z15, Z15
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VPCLMULQDQ    $0x11, Z4, Z30, Z5
-	VPXORQ        Z5, Z28, Z28
-	VMOVDQU64     (SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VPXORQ        Z5, Z15, Z15
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VPXORQ        Z5, Z28, Z28
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VPSHUFD       $0x4e, Z15, Z15
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VPSHUFD       $0x4e, Z27, Z27
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VPXORQ        Y5, Y28, Y5
-	VEXTRACTI128  $0x01, Y5, X6
-	VPXOR         X5, X6, X8
-	JMP           tag
+	MOVQ            $-65536, R8
+	KMOVQ           R8, K1
+	LEAQ            -128(BX), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	LEAQ            -192(BX), R8
+	XORL            R9, R9
+	TESTQ           R8, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z16, Z0, Z0
+	VPSHUFB         Z9, Z11, Z1
+	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z16, Z1, Z1
+	VPSHUFB         Z9, Z11, Z2
+	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z16, Z2, Z2
+	VPSHUFB         Z9, Z11, Z3
+	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z16, Z3, Z3
+	VAESENC         Z17, Z0, Z0
+	VAESENC         Z17, Z1, Z1
+	VAESENC         Z17, Z2, Z2
+	VAESENC         Z17, Z3, Z3
+	VAESENC         Z18, Z0, Z0
+	VAESENC         Z18, Z1, Z1
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z19, Z0, Z0
+	VAESENC         Z19, Z1, Z1
+	VAESENC         Z19, Z2, Z2
+	VAESENC         Z19, Z3, Z3
+	VAESENC         Z20, Z0, Z0
+	VAESENC         Z20, Z1, Z1
+	VAESENC         Z20, Z2, Z2
+	VAESENC         Z20, Z3, Z3
+	VAESENC         Z21, Z0, Z0
+	VAESENC         Z21, Z1, Z1
+	VAESENC         Z21, Z2, Z2
+	VAESENC         Z21, Z3, Z3
+	VAESENC         Z22, Z0, Z0
+	VAESENC         Z22, Z1, Z1
+	VAESENC         Z22, Z2, Z2
+	VAESENC         Z22, Z3, Z3
+	VAESENC         Z23, Z0, Z0
+	VAESENC         Z23, Z1, Z1
+	VAESENC         Z23, Z2, Z2
+	VAESENC         Z23, Z3, Z3
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VAESENC         Z24, Z2, Z2
+	VAESENC         Z24, Z3, Z3
+	VAESENC         Z25, Z0, Z0
+	VAESENC         Z25, Z1, Z1
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VAESENCLAST     Z26, Z0, Z0
+	VAESENCLAST     Z26, Z1, Z1
+	VAESENCLAST     Z26, Z2, Z2
+	VAESENCLAST     Z26, Z3, Z3
+	VMOVDQA64       X0, X14
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VMOVDQA64       Z5, Z6
+	VMOVDQU8.Z      (DX), K1, Z5
+	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8        Z0, K1, (DX)
+	VMOVDQU8.Z      Z0, K1, Z29
+	VPORQ           Z6, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VPXORQ          64(DX), Z1, Z30
+	VMOVDQU64       Z30, 64(DX)
+	VPSHUFB         Z9, Z30, Z30
+	VMOVDQU8.Z      128(DX), K2, Z5
+	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8        Z2, K2, 128(DX)
+	VMOVDQU8.Z      Z2, K2, Z31
+	VPSHUFB         Z9, Z31, Z31
+	VMOVDQU8.Z      192(DX), K3, Z5
+	VPXORQ          Z5, Z3, Z3
+	VMOVDQU8        Z3, K3, 192(DX)
+	VMOVDQU8.Z      Z3, K3, Z13
+	VPSHUFB         Z9, Z13, Z13
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	LEAQ            -177(BX), R8
+	SARQ            $0x04, R8
+	ADDQ            R8, R8
+	MOVQ            $0x00000003, R9
+	SHLXQ           R8, R9, R9
+	KMOVQ           R9, K5
+	VMOVDQA64       Z5, K5, Z13
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       192(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPXORQ          Z5, Z27, Z27
+	VMOVDQU64       128(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VPXORQ          Z5, Z28, Z28
+	VMOVDQU64       64(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VPXORQ          Z5, Z28, Z28
+	VMOVDQU64       (SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
+	VPXOR           X5, X6, X8
+	JMP             tag
 
 long:
 	MOVQ        $-65536, R8
@@ -1132,598 +1687,579 @@ endstart:
 	JMP           lengths
 
 end1:
-	LEAQ          (BX), R8
-	XORL          R9, R9
-	TESTQ         R8, R8
-	CMOVQLT       R9, R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K3
-	VPSHUFB       Z9, Z11, Z0
-	VPXORQ        Z8, Z29, Z29
-	VMOVDQU64     192(AX), Z4
-	VPCLMULQDQ    $0x00, Z4, Z13, Z15
-	VPCLMULQDQ    $0x01, Z4, Z13, Z27
-	VPADDD        Z12, Z11, Z11
-	VPCLMULQDQ    $0x10, Z4, Z13, Z5
-	VPCLMULQDQ    $0x11, Z4, Z13, Z28
-	VPXORQ        Z5, Z27, Z27
-	VPXORQ        Z16, Z0, Z0
-	VMOVDQU64     128(AX), Z4
-	VPCLMULQDQ    $0x00, Z4, Z31, Z5
-	VPCLMULQDQ    $0x01, Z4, Z31, Z6
-	VAESENC       Z17, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VPCLMULQDQ    $0x10, Z4, Z31, Z5
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z18, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z31, Z5
-	VPXORQ        Z5, Z28, Z28
-	VMOVDQU64     64(AX), Z4
-	VAESENC       Z19, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z30, Z5
-	VPCLMULQDQ    $0x01, Z4, Z30, Z6
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z20, Z0, Z0
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VPCLMULQDQ    $0x11, Z4, Z30, Z5
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z21, Z0, Z0
-	VMOVDQU64     (AX), Z4
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VAESENC       Z22, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z23, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VPXORQ        Z5, Z28, Z28
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VAESENC       Z24, Z0, Z0
-	VPSHUFD       $0x4e, Z15, Z15
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VAESENC       Z25, Z0, Z0
-	VPSHUFD       $0x4e, Z27, Z27
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VAESENCLAST   Z26, Z0, Z0
-	VPXORQ        Y5, Y28, Y5
-	VEXTRACTI128  $0x01, Y5, X6
-	VPXOR         X5, X6, X8
-	VMOVDQU8.Z    (DX), K3, Z5
-	VPXORQ        Z5, Z0, Z0
-	VMOVDQU8      Z0, K3, (DX)
-	VMOVDQU8.Z    Z0, K3, Z29
-	VPSHUFB       Z9, Z29, Z29
-	MOVL          16(R10), R8
-	SHLQ          $0x03, R8
-	VMOVQ         R8, X5
-	MOVBLZX       21(R10), R8
-	SHLQ          $0x03, R8
-	VPINSRQ       $0x01, R8, X5, X5
-	VSHUFI32X4    $0x00, Z5, Z5, Z5
-	LEAQ          15(BX), R8
-	SARQ          $0x04, R8
-	ADDQ          R8, R8
-	MOVQ          $0x00000003, R9
-	SHLXQ         R8, R9, R9
-	KMOVQ         R9, K5
-	VMOVDQA64     Z5, K5, Z29
-	VPXORQ        Z8, Z29, Z29
-	VMOVDQU64     (SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z29, Z15
-	VPCLMULQDQ    $0x01, Z4, Z29, Z27
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VPCLMULQDQ    $0x11, Z4, Z29, Z28
-	VPXORQ        Z5, Z27, Z27
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VPSHUFD       $0x4e, Z15, Z15
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VPSHUFD       $0x4e, Z27, Z27
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VPXORQ        Y5, Y28, Y5
-	VEXTRACTI128  $0x01, Y5, X6
-	VPXOR         X5, X6, X8
-	JMP           tag
+	LEAQ            (BX), R8
+	XORL            R9, R9
+	TESTQ           R8, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       192(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPADDD          Z12, Z11, Z11
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPXORQ          Z5, Z27, Z27
+	VPXORQ          Z16, Z0, Z0
+	VMOVDQU64       128(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VAESENC         Z17, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z18, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VPXORQ          Z5, Z28, Z28
+	VMOVDQU64       64(AX), Z4
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z20, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z21, Z0, Z0
+	VMOVDQU64       (AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z22, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VAESENC         Z24, Z0, Z0
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VAESENC         Z25, Z0, Z0
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VAESENCLAST     Z26, Z0, Z0
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
+	VPXOR           X5, X6, X8
+	VMOVDQU8.Z      (DX), K3, Z5
+	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8        Z0, K3, (DX)
+	VMOVDQU8.Z      Z0, K3, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	LEAQ            15(BX), R8
+	SARQ            $0x04, R8
+	ADDQ            R8, R8
+	MOVQ            $0x00000003, R9
+	SHLXQ           R8, R9, R9
+	KMOVQ           R9, K5
+	VMOVDQA64       Z5, K5, Z29
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       (SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z29, Z15
+	VPCLMULQDQ      $0x01, Z4, Z29, Z27
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPCLMULQDQ      $0x11, Z4, Z29, Z28
+	VPXORQ          Z5, Z27, Z27
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
+	VPXOR           X5, X6, X8
+	JMP             tag
 
 end2:
-	LEAQ          (BX), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K2
-	LEAQ          -64(BX), R8
-	XORL          R9, R9
-	TESTQ         R8, R8
-	CMOVQLT       R9, R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K3
-	VPSHUFB       Z9, Z11, Z0
-	VPXORQ        Z8, Z29, Z29
-	VMOVDQU64     192(AX), Z4
-	VPADDD        Z12, Z11, Z11
-	VPCLMULQDQ    $0x00, Z4, Z13, Z15
-	VPCLMULQDQ    $0x01, Z4, Z13, Z27
-	VPXORQ        Z16, Z0, Z0
-	VPCLMULQDQ    $0x10, Z4, Z13, Z5
-	VPSHUFB       Z9, Z11, Z1
-	VPCLMULQDQ    $0x11, Z4, Z13, Z28
-	VPXORQ        Z5, Z27, Z27
-	VPADDD        Z12, Z11, Z11
-	VMOVDQU64     128(AX), Z4
-	VPXORQ        Z16, Z1, Z1
-	VPCLMULQDQ    $0x00, Z4, Z31, Z5
-	VPCLMULQDQ    $0x01, Z4, Z31, Z6
-	VAESENC       Z17, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VPCLMULQDQ    $0x10, Z4, Z31, Z5
-	VAESENC       Z17, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z18, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z31, Z5
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z18, Z1, Z1
-	VMOVDQU64     64(AX), Z4
-	VAESENC       Z19, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z30, Z5
-	VPCLMULQDQ    $0x01, Z4, Z30, Z6
-	VAESENC       Z19, Z1, Z1
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z20, Z0, Z0
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z20, Z1, Z1
-	VPCLMULQDQ    $0x11, Z4, Z30, Z5
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z21, Z0, Z0
-	VMOVDQU64     (AX), Z4
-	VAESENC       Z21, Z1, Z1
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VAESENC       Z22, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z22, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z23, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VAESENC       Z23, Z1, Z1
-	VPXORQ        Z5, Z28, Z28
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VAESENC       Z24, Z0, Z0
-	VPSHUFD       $0x4e, Z15, Z15
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VAESENC       Z24, Z1, Z1
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VAESENC       Z25, Z0, Z0
-	VPSHUFD       $0x4e, Z27, Z27
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VAESENC       Z25, Z1, Z1
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VAESENCLAST   Z26, Z0, Z0
-	VPXORQ        Y5, Y28, Y5
-	VEXTRACTI128  $0x01, Y5, X6
-	VAESENCLAST   Z26, Z1, Z1
-	VPXOR         X5, X6, X8
-	VMOVDQU8.Z    (DX), K2, Z5
-	VPXORQ        Z5, Z0, Z0
-	VMOVDQU8      Z0, K2, (DX)
-	VMOVDQU8.Z    Z0, K2, Z29
-	VPSHUFB       Z9, Z29, Z29
-	VMOVDQU8.Z    64(DX), K3, Z5
-	VPXORQ        Z5, Z1, Z1
-	VMOVDQU8      Z1, K3, 64(DX)
-	VMOVDQU8.Z    Z1, K3, Z30
-	VPSHUFB       Z9, Z30, Z30
-	MOVL          16(R10), R8
-	SHLQ          $0x03, R8
-	VMOVQ         R8, X5
-	MOVBLZX       21(R10), R8
-	SHLQ          $0x03, R8
-	VPINSRQ       $0x01, R8, X5, X5
-	VSHUFI32X4    $0x00, Z5, Z5, Z5
-	LEAQ          -49(BX), R8
-	SARQ          $0x04, R8
-	ADDQ          R8, R8
-	MOVQ          $0x00000003, R9
-	SHLXQ         R8, R9, R9
-	KMOVQ         R9, K5
-	VMOVDQA64     Z5, K5, Z30
-	VPXORQ        Z8, Z29, Z29
-	VMOVDQU64     64(SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z30, Z15
-	VPCLMULQDQ    $0x01, Z4, Z30, Z27
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VPCLMULQDQ    $0x11, Z4, Z30, Z28
-	VPXORQ        Z5, Z27, Z27
-	VMOVDQU64     (SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VPXORQ        Z5, Z15, Z15
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VPXORQ        Z5, Z28, Z28
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VPSHUFD       $0x4e, Z15, Z15
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VPSHUFD       $0x4e, Z27, Z27
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VPXORQ        Y5, Y28, Y5
-	VEXTRACTI128  $0x01, Y5, X6
-	VPXOR         X5, X6, X8
-	JMP           tag
+	LEAQ            (BX), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	LEAQ            -64(BX), R8
+	XORL            R9, R9
+	TESTQ           R8, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       192(AX), Z4
+	VPADDD          Z12, Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPSHUFB         Z9, Z11, Z1
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPXORQ          Z5, Z27, Z27
+	VPADDD          Z12, Z11, Z11
+	VMOVDQU64       128(AX), Z4
+	VPXORQ          Z16, Z1, Z1
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VAESENC         Z17, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VAESENC         Z17, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z18, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z18, Z1, Z1
+	VMOVDQU64       64(AX), Z4
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z19, Z1, Z1
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z20, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z20, Z1, Z1
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z21, Z0, Z0
+	VMOVDQU64       (AX), Z4
+	VAESENC         Z21, Z1, Z1
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z22, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z22, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VAESENC         Z23, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VAESENC         Z24, Z0, Z0
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z24, Z1, Z1
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VAESENC         Z25, Z0, Z0
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENC         Z25, Z1, Z1
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VAESENCLAST     Z26, Z0, Z0
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
+	VAESENCLAST     Z26, Z1, Z1
+	VPXOR           X5, X6, X8
+	VMOVDQU8.Z      (DX), K2, Z5
+	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8        Z0, K2, (DX)
+	VMOVDQU8.Z      Z0, K2, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VMOVDQU8.Z      64(DX), K3, Z5
+	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8        Z1, K3, 64(DX)
+	VMOVDQU8.Z      Z1, K3, Z30
+	VPSHUFB         Z9, Z30, Z30
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	LEAQ            -49(BX), R8
+	SARQ            $0x04, R8
+	ADDQ            R8, R8
+	MOVQ            $0x00000003, R9
+	SHLXQ           R8, R9, R9
+	KMOVQ           R9, K5
+	VMOVDQA64       Z5, K5, Z30
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       64(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z30, Z15
+	VPCLMULQDQ      $0x01, Z4, Z30, Z27
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPCLMULQDQ      $0x11, Z4, Z30, Z28
+	VPXORQ          Z5, Z27, Z27
+	VMOVDQU64       (SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
+	VPXOR           X5, X6, X8
+	JMP             tag
 
 end3:
-	LEAQ          -64(BX), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K2
-	LEAQ          -128(BX), R8
-	XORL          R9, R9
-	TESTQ         R8, R8
-	CMOVQLT       R9, R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K3
-	VPSHUFB       Z9, Z11, Z0
-	VPXORQ        Z8, Z29, Z29
-	VMOVDQU64     192(AX), Z4
-	VPADDD        Z12, Z11, Z11
-	VPCLMULQDQ    $0x00, Z4, Z13, Z15
-	VPXORQ        Z16, Z0, Z0
-	VPCLMULQDQ    $0x01, Z4, Z13, Z27
-	VPSHUFB       Z9, Z11, Z1
-	VPCLMULQDQ    $0x10, Z4, Z13, Z5
-	VPADDD        Z12, Z11, Z11
-	VPCLMULQDQ    $0x11, Z4, Z13, Z28
-	VPXORQ        Z16, Z1, Z1
-	VPXORQ        Z5, Z27, Z27
-	VPSHUFB       Z9, Z11, Z2
-	VMOVDQU64     128(AX), Z4
-	VPADDD        Z12, Z11, Z11
-	VPCLMULQDQ    $0x00, Z4, Z31, Z5
-	VPXORQ        Z16, Z2, Z2
-	VPCLMULQDQ    $0x01, Z4, Z31, Z6
-	VAESENC       Z17, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z17, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z31, Z5
-	VAESENC       Z17, Z2, Z2
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z18, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z31, Z5
-	VAESENC       Z18, Z1, Z1
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z18, Z2, Z2
-	VMOVDQU64     64(AX), Z4
-	VAESENC       Z19, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z30, Z5
-	VAESENC       Z19, Z1, Z1
-	VPCLMULQDQ    $0x01, Z4, Z30, Z6
-	VAESENC       Z19, Z2, Z2
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z20, Z0, Z0
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VAESENC       Z20, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VPCLMULQDQ    $0x11, Z4, Z30, Z5
-	VAESENC       Z20, Z2, Z2
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z21, Z0, Z0
-	VMOVDQU64     (AX), Z4
-	VAESENC       Z21, Z1, Z1
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VAESENC       Z21, Z2, Z2
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VAESENC       Z22, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z22, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VAESENC       Z22, Z2, Z2
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z23, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VAESENC       Z23, Z1, Z1
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z23, Z2, Z2
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VAESENC       Z24, Z0, Z0
-	VPSHUFD       $0x4e, Z15, Z15
-	VAESENC       Z24, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VAESENC       Z24, Z2, Z2
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VAESENC       Z25, Z0, Z0
-	VPSHUFD       $0x4e, Z27, Z27
-	VAESENC       Z25, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VAESENC       Z25, Z2, Z2
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VAESENCLAST   Z26, Z0, Z0
-	VPXORQ        Y5, Y28, Y5
-	VAESENCLAST   Z26, Z1, Z1
-	VEXTRACTI128  $0x01, Y5, X6
-	VAESENCLAST   Z26, Z2, Z2
-	VPXOR         X5, X6, X8
-	VPXORQ        (DX), Z0, Z29
-	VMOVDQU64     Z29, (DX)
-	VPSHUFB       Z9, Z29, Z29
-	VMOVDQU8.Z    64(DX), K2, Z5
-	VPXORQ        Z5, Z1, Z1
-	VMOVDQU8      Z1, K2, 64(DX)
-	VMOVDQU8.Z    Z1, K2, Z30
-	VPSHUFB       Z9, Z30, Z30
-	VMOVDQU8.Z    128(DX), K3, Z5
-	VPXORQ        Z5, Z2, Z2
-	VMOVDQU8      Z2, K3, 128(DX)
-	VMOVDQU8.Z    Z2, K3, Z31
-	VPSHUFB       Z9, Z31, Z31
-	MOVL          16(R10), R8
-	SHLQ          $0x03, R8
-	VMOVQ         R8, X5
-	MOVBLZX       21(R10), R8
-	SHLQ          $0x03, R8
-	VPINSRQ       $0x01, R8, X5, X5
-	VSHUFI32X4    $0x00, Z5, Z5, Z5
-	LEAQ          -113(BX), R8
-	SARQ          $0x04, R8
-	ADDQ          R8, R8
-	MOVQ          $0x00000003, R9
-	SHLXQ         R8, R9, R9
-	KMOVQ         R9, K5
-	VMOVDQA64     Z5, K5, Z31
-	VPXORQ        Z8, Z29, Z29
-	VMOVDQU64     128(SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z31, Z15
-	VPCLMULQDQ    $0x01, Z4, Z31, Z27
-	VPCLMULQDQ    $0x10, Z4, Z31, Z5
-	VPCLMULQDQ    $0x11, Z4, Z31, Z28
-	VPXORQ        Z5, Z27, Z27
-	VMOVDQU64     64(SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z30, Z5
-	VPCLMULQDQ    $0x01, Z4, Z30, Z6
-	VPXORQ        Z5, Z15, Z15
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VPCLMULQDQ    $0x11, Z4, Z30, Z5
-	VPXORQ        Z5, Z28, Z28
-	VMOVDQU64     (SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VPXORQ        Z5, Z15, Z15
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VPXORQ        Z5, Z28, Z28
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VPSHUFD       $0x4e, Z15, Z15
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VPSHUFD       $0x4e, Z27, Z27
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VPXORQ        Y5, Y28, Y5
-	VEXTRACTI128  $0x01, Y5, X6
-	VPXOR         X5, X6, X8
-	JMP           tag
+	LEAQ            -64(BX), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	LEAQ            -128(BX), R8
+	XORL            R9, R9
+	TESTQ           R8, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       192(AX), Z4
+	VPADDD          Z12, Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPSHUFB         Z9, Z11, Z1
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPADDD          Z12, Z11, Z11
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPXORQ          Z16, Z1, Z1
+	VPXORQ          Z5, Z27, Z27
+	VPSHUFB         Z9, Z11, Z2
+	VMOVDQU64       128(AX), Z4
+	VPADDD          Z12, Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPXORQ          Z16, Z2, Z2
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VAESENC         Z17, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z17, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VAESENC         Z17, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z18, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z18, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z18, Z2, Z2
+	VMOVDQU64       64(AX), Z4
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z19, Z1, Z1
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z19, Z2, Z2
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z20, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z20, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z20, Z2, Z2
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z21, Z0, Z0
+	VMOVDQU64       (AX), Z4
+	VAESENC         Z21, Z1, Z1
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z21, Z2, Z2
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z22, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z22, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z22, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VAESENC         Z23, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z23, Z2, Z2
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VAESENC         Z24, Z0, Z0
+	VPSHUFD         $0x4e, Z15, Z15
+	VAESENC         Z24, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z24, Z2, Z2
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VAESENC         Z25, Z0, Z0
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENC         Z25, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENC         Z25, Z2, Z2
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VAESENCLAST     Z26, Z0, Z0
+	VPXORQ          Y5, Y28, Y5
+	VAESENCLAST     Z26, Z1, Z1
+	VEXTRACTI128    $0x01, Y5, X6
+	VAESENCLAST     Z26, Z2, Z2
+	VPXOR           X5, X6, X8
+	VPXORQ          (DX), Z0, Z29
+	VMOVDQU64       Z29, (DX)
+	VPSHUFB         Z9, Z29, Z29
+	VMOVDQU8.Z      64(DX), K2, Z5
+	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8        Z1, K2, 64(DX)
+	VMOVDQU8.Z      Z1, K2, Z30
+	VPSHUFB         Z9, Z30, Z30
+	VMOVDQU8.Z      128(DX), K3, Z5
+	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8        Z2, K3, 128(DX)
+	VMOVDQU8.Z      Z2, K3, Z31
+	VPSHUFB         Z9, Z31, Z31
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	LEAQ            -113(BX), R8
+	SARQ            $0x04, R8
+	ADDQ            R8, R8
+	MOVQ            $0x00000003, R9
+	SHLXQ           R8, R9, R9
+	KMOVQ           R9, K5
+	VMOVDQA64       Z5, K5, Z31
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       128(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z31, Z15
+	VPCLMULQDQ      $0x01, Z4, Z31, Z27
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPCLMULQDQ      $0x11, Z4, Z31, Z28
+	VPXORQ          Z5, Z27, Z27
+	VMOVDQU64       64(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VPXORQ          Z5, Z28, Z28
+	VMOVDQU64       (SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
+	VPXOR           X5, X6, X8
+	JMP             tag
 
 end4:
-	LEAQ          -128(BX), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K2
-	LEAQ          -192(BX), R8
-	XORL          R9, R9
-	TESTQ         R8, R8
-	CMOVQLT       R9, R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K3
-	VPSHUFB       Z9, Z11, Z0
-	VPXORQ        Z8, Z29, Z29
-	VPADDD        Z12, Z11, Z11
-	VMOVDQU64     192(AX), Z4
-	VPXORQ        Z16, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z13, Z15
-	VPSHUFB       Z9, Z11, Z1
-	VPCLMULQDQ    $0x01, Z4, Z13, Z27
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z13, Z5
-	VPSHUFB       Z9, Z11, Z2
-	VPCLMULQDQ    $0x11, Z4, Z13, Z28
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z5, Z27, Z27
-	VPXORQ        Z16, Z2, Z2
-	VMOVDQU64     128(AX), Z4
-	VPSHUFB       Z9, Z11, Z3
-	VPADDD        Z12, Z11, Z11
-	VPCLMULQDQ    $0x00, Z4, Z31, Z5
-	VPXORQ        Z16, Z3, Z3
-	VPCLMULQDQ    $0x01, Z4, Z31, Z6
-	VAESENC       Z17, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z17, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z31, Z5
-	VAESENC       Z17, Z2, Z2
-	VAESENC       Z17, Z3, Z3
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z18, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z31, Z5
-	VAESENC       Z18, Z1, Z1
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z18, Z2, Z2
-	VAESENC       Z18, Z3, Z3
-	VMOVDQU64     64(AX), Z4
-	VAESENC       Z19, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z30, Z5
-	VAESENC       Z19, Z1, Z1
-	VPCLMULQDQ    $0x01, Z4, Z30, Z6
-	VAESENC       Z19, Z2, Z2
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z19, Z3, Z3
-	VAESENC       Z20, Z0, Z0
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VAESENC       Z20, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z20, Z2, Z2
-	VPCLMULQDQ    $0x11, Z4, Z30, Z5
-	VAESENC       Z20, Z3, Z3
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z21, Z0, Z0
-	VAESENC       Z21, Z1, Z1
-	VMOVDQU64     (AX), Z4
-	VAESENC       Z21, Z2, Z2
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VAESENC       Z21, Z3, Z3
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VAESENC       Z22, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z22, Z1, Z1
-	VAESENC       Z22, Z2, Z2
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VAESENC       Z22, Z3, Z3
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z23, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VAESENC       Z23, Z1, Z1
-	VAESENC       Z23, Z2, Z2
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z23, Z3, Z3
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VAESENC       Z24, Z0, Z0
-	VPSHUFD       $0x4e, Z15, Z15
-	VAESENC       Z24, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VAESENC       Z24, Z2, Z2
-	VAESENC       Z24, Z3, Z3
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VAESENC       Z25, Z0, Z0
-	VPSHUFD       $0x4e, Z27, Z27
-	VAESENC       Z25, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VAESENC       Z25, Z2, Z2
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VAESENC       Z25, Z3, Z3
-	VAESENCLAST   Z26, Z0, Z0
-	VPXORQ        Y5, Y28, Y5
-	VAESENCLAST   Z26, Z1, Z1
-	VEXTRACTI128  $0x01, Y5, X6
-	VAESENCLAST   Z26, Z2, Z2
-	VPXOR         X5, X6, X8
-	VAESENCLAST   Z26, Z3, Z3
-	VPXORQ        (DX), Z0, Z29
-	VMOVDQU64     Z29, (DX)
-	VPSHUFB       Z9, Z29, Z29
-	VPXORQ        64(DX), Z1, Z30
-	VMOVDQU64     Z30, 64(DX)
-	VPSHUFB       Z9, Z30, Z30
-	VMOVDQU8.Z    128(DX), K2, Z5
-	VPXORQ        Z5, Z2, Z2
-	VMOVDQU8      Z2, K2, 128(DX)
-	VMOVDQU8.Z    Z2, K2, Z31
-	VPSHUFB       Z9, Z31, Z31
-	VMOVDQU8.Z    192(DX), K3, Z5
-	VPXORQ        Z5, Z3, Z3
-	VMOVDQU8      Z3, K3, 192(DX)
-	VMOVDQU8.Z    Z3, K3, Z13
-	VPSHUFB       Z9, Z13, Z13
-	MOVL          16(R10), R8
-	SHLQ          $0x03, R8
-	VMOVQ         R8, X5
-	MOVBLZX       21(R10), R8
-	SHLQ          $0x03, R8
-	VPINSRQ       $0x01, R8, X5, X5
-	VSHUFI32X4    $0x00, Z5, Z5, Z5
-	LEAQ          -177(BX), R8
-	SARQ          $0x04, R8
-	ADDQ          R8, R8
-	MOVQ          $0x00000003, R9
-	SHLXQ         R8, R9, R9
-	KMOVQ         R9, K5
-	VMOVDQA64     Z5, K5, Z13
-	VPXORQ        Z8, Z29, Z29
-	VMOVDQU64     192(SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z13, Z15
-	VPCLMULQDQ    $0x01, Z4, Z13, Z27
-	VPCLMULQDQ    $0x10, Z4, Z13, Z5
-	VPCLMULQDQ    $0x11, Z4, Z13, Z28
-	VPXORQ        Z5, Z27, Z27
-	VMOVDQU64     128(SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z31, Z5
-	VPCLMULQDQ    $0x01, Z4, Z31, Z6
-	VPXORQ        Z5, Z15, Z15
-	VPCLMULQDQ    $0x10, Z4, Z31, Z5
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VPCLMULQDQ    $0x11, Z4, Z31, Z5
-	VPXORQ        Z5, Z28, Z28
-	VMOVDQU64     64(SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z30, Z5
-	VPCLMULQDQ    $0x01, Z4, Z30, Z6
-	VPXORQ        Z5, Z15, Z15
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VPCLMULQDQ    $0x11, Z4, Z30, Z5
-	VPXORQ        Z5, Z28, Z28
-	VMOVDQU64     (SI), Z4
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VPXORQ        Z5, Z15, Z15
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VPXORQ        Z5, Z28, Z28
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VPSHUFD       $0x4e, Z15, Z15
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VPSHUFD       $0x4e, Z27, Z27
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VPXORQ        Y5, Y28, Y5
-	VEXTRACTI128  $0x01, Y5, X6
-	VPXOR         X5, X6, X8
-	JMP           tag
+	LEAQ            -128(BX), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	LEAQ            -192(BX), R8
+	XORL            R9, R9
+	TESTQ           R8, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VPXORQ          Z8, Z29, Z29
+	VPADDD          Z12, Z11, Z11
+	VMOVDQU64       192(AX), Z4
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPSHUFB         Z9, Z11, Z1
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z16, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPSHUFB         Z9, Z11, Z2
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z5, Z27, Z27
+	VPXORQ          Z16, Z2, Z2
+	VMOVDQU64       128(AX), Z4
+	VPSHUFB         Z9, Z11, Z3
+	VPADDD          Z12, Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPXORQ          Z16, Z3, Z3
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VAESENC         Z17, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z17, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VAESENC         Z17, Z2, Z2
+	VAESENC         Z17, Z3, Z3
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z18, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z18, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VMOVDQU64       64(AX), Z4
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z19, Z1, Z1
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z19, Z2, Z2
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z19, Z3, Z3
+	VAESENC         Z20, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z20, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z20, Z2, Z2
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z20, Z3, Z3
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z21, Z0, Z0
+	VAESENC         Z21, Z1, Z1
+	VMOVDQU64       (AX), Z4
+	VAESENC         Z21, Z2, Z2
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z21, Z3, Z3
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z22, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z22, Z1, Z1
+	VAESENC         Z22, Z2, Z2
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z22, Z3, Z3
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VAESENC         Z23, Z1, Z1
+	VAESENC         Z23, Z2, Z2
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z23, Z3, Z3
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VAESENC         Z24, Z0, Z0
+	VPSHUFD         $0x4e, Z15, Z15
+	VAESENC         Z24, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z24, Z2, Z2
+	VAESENC         Z24, Z3, Z3
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VAESENC         Z25, Z0, Z0
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENC         Z25, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENC         Z25, Z2, Z2
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VAESENC         Z25, Z3, Z3
+	VAESENCLAST     Z26, Z0, Z0
+	VPXORQ          Y5, Y28, Y5
+	VAESENCLAST     Z26, Z1, Z1
+	VEXTRACTI128    $0x01, Y5, X6
+	VAESENCLAST     Z26, Z2, Z2
+	VPXOR           X5, X6, X8
+	VAESENCLAST     Z26, Z3, Z3
+	VPXORQ          (DX), Z0, Z29
+	VMOVDQU64       Z29, (DX)
+	VPSHUFB         Z9, Z29, Z29
+	VPXORQ          64(DX), Z1, Z30
+	VMOVDQU64       Z30, 64(DX)
+	VPSHUFB         Z9, Z30, Z30
+	VMOVDQU8.Z      128(DX), K2, Z5
+	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8        Z2, K2, 128(DX)
+	VMOVDQU8.Z      Z2, K2, Z31
+	VPSHUFB         Z9, Z31, Z31
+	VMOVDQU8.Z      192(DX), K3, Z5
+	VPXORQ          Z5, Z3, Z3
+	VMOVDQU8        Z3, K3, 192(DX)
+	VMOVDQU8.Z      Z3, K3, Z13
+	VPSHUFB         Z9, Z13, Z13
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	LEAQ            -177(BX), R8
+	SARQ            $0x04, R8
+	ADDQ            R8, R8
+	MOVQ            $0x00000003, R9
+	SHLXQ           R8, R9, R9
+	KMOVQ           R9, K5
+	VMOVDQA64       Z5, K5, Z13
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       192(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPXORQ          Z5, Z27, Z27
+	VMOVDQU64       128(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VPXORQ          Z5, Z28, Z28
+	VMOVDQU64       64(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VPXORQ          Z5, Z28, Z28
+	VMOVDQU64       (SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
+	VPXOR           X5, X6, X8
+	JMP             tag
 
 lengths:
-	MOVL       16(R10), R8
-	SHLQ       $0x03, R8
-	VMOVQ      R8, X5
-	MOVBLZX    21(R10), R8
-	SHLQ       $0x03, R8
-	VPINSRQ    $0x01, R8, X5, X5
-	VPXOR      X5, X8, X8
-	VMOVDQU    240(AX), X4
-	VPCLMULQDQ $0x00, X4, X8, X1
-	VPCLMULQDQ $0x01, X4, X8, X2
-	VPCLMULQDQ $0x10, X4, X8, X3
-	VPXOR      X3, X2, X2
-	VPCLMULQDQ $0x01, X1, X10, X3
-	VPSHUFD    $0x4e, X1, X1
-	VPXOR      X3, X2, X2
-	VPXOR      X1, X2, X2
-	VPCLMULQDQ $0x11, X4, X8, X0
-	VPCLMULQDQ $0x01, X2, X10, X1
-	VPSHUFD    $0x4e, X2, X2
-	VPXOR      X1, X0, X0
-	VPXOR      X2, X0, X0
-	VMOVDQA    X0, X8
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	VPXOR           X5, X8, X8
+	VMOVDQU         240(AX), X4
+	VPCLMULQDQ      $0x00, X4, X8, X1
+	VPCLMULQDQ      $0x01, X4, X8, X2
+	VPCLMULQDQ      $0x10, X4, X8, X3
+	VPXOR           X3, X2, X2
+	VPCLMULQDQ      $0x01, X1, X10, X3
+	VPSHUFD         $0x4e, X1, X1
+	VPXOR           X3, X2, X2
+	VPXOR           X1, X2, X2
+	VPCLMULQDQ      $0x11, X4, X8, X0
+	VPCLMULQDQ      $0x01, X2, X10, X1
+	VPSHUFD         $0x4e, X2, X2
+	VPXOR           X1, X0, X0
+	VPXOR           X2, X0, X0
+	VMOVDQA         X0, X8
 
 tag:
+	VPSHUFB  X9, X8, X0
+	VPXORQ   X14, X0, X0
 	MOVBLZX  20(R10), R8
+	MOVL     16(R10), BX
 	BZHIQ    R8, DI, R8
 	ANDL     $0x0000ffff, R8
 	ORL      $0x000000ff, R8
 	KMOVQ    R8, K6
 	MOVQ     8(R10), DX
-	MOVL     16(R10), BX
-	VPSHUFB  X9, X8, X0
-	VPXOR    X14, X0, X0
 	VMOVDQU8 X0, K6, (DX)(BX*1)
 	ADDQ     $+64, R10
 	DECQ     R11
-	JNZ      packet
+	JNZ      packets
 
 done:
 	VZEROALL
@@ -1747,28 +2283,621 @@ done:
 	RET
 
 // func openAVX512x10(ps *byte, n int) int
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, PCLMULQDQ, VAES, VPCLMULQDQ
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+, PCLMULQDQ, VAES, VPCLMULQDQ
 TEXT ·openAVX512x10(SB), NOSPLIT, $0-24
-	MOVQ      ps+0(FP), R9
-	MOVQ      n+8(FP), R10
+	MOVQ      ps+0(FP), R10
+	MOVQ      n+8(FP), R11
 	VMOVDQU64 byteSwap<>+0(SB), Z9
 	VMOVDQU64 poly<>+0(SB), Z10
 	VMOVDQU64 fourCtr<>+0(SB), Z12
 	MOVQ      $-1, DI
 	XORL      CX, CX
 
+packets:
+	CMPQ       R11, $0x04
+	JL         packet
+	CMPL       16(R10), $0x60
+	JHI        packet
+	XORL       R9, R9
+	XORL       BX, BX
+	MOVQ       (R10), AX
+	MOVL       $0x00000060, R8
+	SUBL       16(R10), R8
+	ORL        R8, R9
+	MOVQ       64(R10), SI
+	MOVL       $0x00000060, R8
+	SUBL       80(R10), R8
+	ORL        R8, R9
+	MOVQ       128(R10), R12
+	MOVL       $0x00000060, R8
+	SUBL       144(R10), R8
+	ORL        R8, R9
+	MOVQ       192(R10), R13
+	MOVL       $0x00000060, R8
+	SUBL       208(R10), R8
+	ORL        R8, R9
+	MOVL       256(AX), R8
+	XORL       $0x0a, R8
+	ORL        R8, BX
+	MOVL       256(SI), R8
+	XORL       $0x0a, R8
+	ORL        R8, BX
+	MOVL       256(R12), R8
+	XORL       $0x0a, R8
+	ORL        R8, BX
+	MOVL       256(R13), R8
+	XORL       $0x0a, R8
+	ORL        R8, BX
+	SHRL       $0x1f, R9
+	ORL        BX, R9
+	JNZ        packet
+	XORL       CX, CX
+	CMPQ       R11, $0x08
+	JL         quadnear
+	MOVQ       256(R10), R8
+	CMPQ       R8, AX
+	JEQ        quadnear0
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+
+quadnear0:
+	MOVQ       320(R10), R8
+	CMPQ       R8, SI
+	JEQ        quadnear1
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+
+quadnear1:
+	MOVQ       384(R10), R8
+	CMPQ       R8, R12
+	JEQ        quadnear2
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+
+quadnear2:
+	MOVQ       448(R10), R8
+	CMPQ       R8, R13
+	JEQ        quadnear3
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+
+quadnear3:
+quadnear:
+	MOVQ            8(R10), DX
+	MOVBLZX         20(R10), R8
+	MOVL            16(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VMOVDQU8.Z      (DX)(BX*1), K6, X8
+	MOVQ            72(R10), DX
+	MOVBLZX         84(R10), R8
+	MOVL            80(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VMOVDQU8.Z      (DX)(BX*1), K6, X11
+	MOVQ            136(R10), DX
+	MOVBLZX         148(R10), R8
+	MOVL            144(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VMOVDQU8.Z      (DX)(BX*1), K6, X13
+	MOVQ            200(R10), DX
+	MOVBLZX         212(R10), R8
+	MOVL            208(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VMOVDQU8.Z      (DX)(BX*1), K6, X14
+	VBROADCASTI32X4 24(R10), Z1
+	VPSHUFB         nonceSwap<>+0(SB), Z1, Z1
+	VBROADCASTI32X4 88(R10), Z3
+	VPSHUFB         nonceSwap<>+0(SB), Z3, Z3
+	VBROADCASTI32X4 152(R10), Z5
+	VPSHUFB         nonceSwap<>+0(SB), Z5, Z5
+	VBROADCASTI32X4 216(R10), Z7
+	VPSHUFB         nonceSwap<>+0(SB), Z7, Z7
+	VPADDD          firstCtr<>+0(SB), Z1, Z0
+	VPADDD          Z12, Z0, Z1
+	VBROADCASTI32X4 272(AX), Z28
+	VPSHUFB         Z9, Z0, Z0
+	VPSHUFB         Z9, Z1, Z1
+	VPXORQ          Z28, Z0, Z0
+	VPXORQ          Z28, Z1, Z1
+	VPADDD          firstCtr<>+0(SB), Z3, Z2
+	VPADDD          Z12, Z2, Z3
+	VBROADCASTI32X4 272(SI), Z29
+	VPSHUFB         Z9, Z2, Z2
+	VPSHUFB         Z9, Z3, Z3
+	VPXORQ          Z29, Z2, Z2
+	VPXORQ          Z29, Z3, Z3
+	VPADDD          firstCtr<>+0(SB), Z5, Z4
+	VPADDD          Z12, Z4, Z5
+	VBROADCASTI32X4 272(R12), Z30
+	VPSHUFB         Z9, Z4, Z4
+	VPSHUFB         Z9, Z5, Z5
+	VPXORQ          Z30, Z4, Z4
+	VPXORQ          Z30, Z5, Z5
+	VPADDD          firstCtr<>+0(SB), Z7, Z6
+	VPADDD          Z12, Z6, Z7
+	VBROADCASTI32X4 272(R13), Z31
+	VPSHUFB         Z9, Z6, Z6
+	VPSHUFB         Z9, Z7, Z7
+	VPXORQ          Z31, Z6, Z6
+	VPXORQ          Z31, Z7, Z7
+	VBROADCASTI32X4 288(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 288(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 288(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 288(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 304(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 304(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 304(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 304(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 320(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 320(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 320(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 320(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 336(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 336(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 336(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 336(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 352(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 352(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 352(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 352(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 368(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 368(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 368(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 368(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 384(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 384(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 384(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 384(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 400(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 400(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 400(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 400(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 416(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 416(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 416(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 416(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 432(AX), Z28
+	VAESENCLAST     Z28, Z0, Z0
+	VAESENCLAST     Z28, Z1, Z1
+	VBROADCASTI32X4 432(SI), Z29
+	VAESENCLAST     Z29, Z2, Z2
+	VAESENCLAST     Z29, Z3, Z3
+	VBROADCASTI32X4 432(R12), Z30
+	VAESENCLAST     Z30, Z4, Z4
+	VAESENCLAST     Z30, Z5, Z5
+	VBROADCASTI32X4 432(R13), Z31
+	VAESENCLAST     Z31, Z6, Z6
+	VAESENCLAST     Z31, Z7, Z7
+	VPXORQ          X0, X8, X8
+	MOVL            16(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            8(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z16
+	VMOVDQU8.Z      48(DX), K2, Z20
+	VPXORQ          Z16, Z0, Z0
+	VPXORQ          Z20, Z1, Z1
+	VMOVDQU8        Z0, K1, -16(DX)
+	VMOVDQU8        Z1, K2, 48(DX)
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      40(R10), K3, X24
+	VPORQ           Z24, Z16, Z16
+	VPSHUFB         Z9, Z16, Z0
+	VPSHUFB         Z9, Z20, Z1
+	VBROADCASTI32X4 16(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z0
+	VMOVDQA64       Z15, K5, Z1
+	SHLQ            $0x03, R9
+	SUBQ            R9, AX
+	VPXORQ          X2, X11, X11
+	MOVL            80(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            72(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z17
+	VMOVDQU8.Z      48(DX), K2, Z21
+	VPXORQ          Z17, Z2, Z2
+	VPXORQ          Z21, Z3, Z3
+	VMOVDQU8        Z2, K1, -16(DX)
+	VMOVDQU8        Z3, K2, 48(DX)
+	MOVBLZX         85(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      104(R10), K3, X25
+	VPORQ           Z25, Z17, Z17
+	VPSHUFB         Z9, Z17, Z2
+	VPSHUFB         Z9, Z21, Z3
+	VBROADCASTI32X4 80(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z2
+	VMOVDQA64       Z15, K5, Z3
+	SHLQ            $0x03, R9
+	SUBQ            R9, SI
+	VPXORQ          X4, X13, X13
+	MOVL            144(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            136(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z18
+	VMOVDQU8.Z      48(DX), K2, Z22
+	VPXORQ          Z18, Z4, Z4
+	VPXORQ          Z22, Z5, Z5
+	VMOVDQU8        Z4, K1, -16(DX)
+	VMOVDQU8        Z5, K2, 48(DX)
+	MOVBLZX         149(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      168(R10), K3, X26
+	VPORQ           Z26, Z18, Z18
+	VPSHUFB         Z9, Z18, Z4
+	VPSHUFB         Z9, Z22, Z5
+	VBROADCASTI32X4 144(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z4
+	VMOVDQA64       Z15, K5, Z5
+	SHLQ            $0x03, R9
+	SUBQ            R9, R12
+	VPXORQ          X6, X14, X14
+	MOVL            208(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            200(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z19
+	VMOVDQU8.Z      48(DX), K2, Z23
+	VPXORQ          Z19, Z6, Z6
+	VPXORQ          Z23, Z7, Z7
+	VMOVDQU8        Z6, K1, -16(DX)
+	VMOVDQU8        Z7, K2, 48(DX)
+	MOVBLZX         213(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      232(R10), K3, X27
+	VPORQ           Z27, Z19, Z19
+	VPSHUFB         Z9, Z19, Z6
+	VPSHUFB         Z9, Z23, Z7
+	VBROADCASTI32X4 208(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z6
+	VMOVDQA64       Z15, K5, Z7
+	SHLQ            $0x03, R9
+	SUBQ            R9, R13
+	VMOVDQU64       304(AX), Z28
+	VMOVDQU64       304(SI), Z29
+	VMOVDQU64       304(R12), Z30
+	VMOVDQU64       304(R13), Z31
+	VPCLMULQDQ      $0x00, Z28, Z1, Z16
+	VPCLMULQDQ      $0x00, Z29, Z3, Z17
+	VPCLMULQDQ      $0x00, Z30, Z5, Z18
+	VPCLMULQDQ      $0x00, Z31, Z7, Z19
+	VPCLMULQDQ      $0x01, Z28, Z1, Z20
+	VPCLMULQDQ      $0x01, Z29, Z3, Z21
+	VPCLMULQDQ      $0x01, Z30, Z5, Z22
+	VPCLMULQDQ      $0x01, Z31, Z7, Z23
+	VPCLMULQDQ      $0x11, Z28, Z1, Z24
+	VPCLMULQDQ      $0x11, Z29, Z3, Z25
+	VPCLMULQDQ      $0x11, Z30, Z5, Z26
+	VPCLMULQDQ      $0x11, Z31, Z7, Z27
+	VPCLMULQDQ      $0x10, Z28, Z1, Z28
+	VPCLMULQDQ      $0x10, Z29, Z3, Z29
+	VPCLMULQDQ      $0x10, Z30, Z5, Z30
+	VPCLMULQDQ      $0x10, Z31, Z7, Z31
+	VMOVDQU64       240(AX), Z1
+	VMOVDQU64       240(SI), Z3
+	VMOVDQU64       240(R12), Z5
+	VMOVDQU64       240(R13), Z7
+	VPXORQ          Z28, Z20, Z20
+	VPXORQ          Z29, Z21, Z21
+	VPXORQ          Z30, Z22, Z22
+	VPXORQ          Z31, Z23, Z23
+	VPCLMULQDQ      $0x00, Z1, Z0, Z28
+	VPCLMULQDQ      $0x00, Z3, Z2, Z29
+	VPCLMULQDQ      $0x00, Z5, Z4, Z30
+	VPCLMULQDQ      $0x00, Z7, Z6, Z31
+	VPXORQ          Z28, Z16, Z16
+	VPXORQ          Z29, Z17, Z17
+	VPXORQ          Z30, Z18, Z18
+	VPXORQ          Z31, Z19, Z19
+	VPCLMULQDQ      $0x11, Z1, Z0, Z28
+	VPCLMULQDQ      $0x11, Z3, Z2, Z29
+	VPCLMULQDQ      $0x11, Z5, Z4, Z30
+	VPCLMULQDQ      $0x11, Z7, Z6, Z31
+	VPXORQ          Z28, Z24, Z24
+	VPXORQ          Z29, Z25, Z25
+	VPXORQ          Z30, Z26, Z26
+	VPXORQ          Z31, Z27, Z27
+	VPCLMULQDQ      $0x01, Z1, Z0, Z28
+	VPCLMULQDQ      $0x01, Z3, Z2, Z29
+	VPCLMULQDQ      $0x01, Z5, Z4, Z30
+	VPCLMULQDQ      $0x01, Z7, Z6, Z31
+	VPCLMULQDQ      $0x10, Z1, Z0, Z1
+	VPCLMULQDQ      $0x10, Z3, Z2, Z3
+	VPCLMULQDQ      $0x10, Z5, Z4, Z5
+	VPCLMULQDQ      $0x10, Z7, Z6, Z7
+	VPTERNLOGD      $0x96, Z28, Z1, Z20
+	VPTERNLOGD      $0x96, Z29, Z3, Z21
+	VPTERNLOGD      $0x96, Z30, Z5, Z22
+	VPTERNLOGD      $0x96, Z31, Z7, Z23
+	VPCLMULQDQ      $0x01, Z16, Z10, Z28
+	VPCLMULQDQ      $0x01, Z17, Z10, Z29
+	VPCLMULQDQ      $0x01, Z18, Z10, Z30
+	VPCLMULQDQ      $0x01, Z19, Z10, Z31
+	VPSHUFD         $0x4e, Z16, Z16
+	VPSHUFD         $0x4e, Z17, Z17
+	VPSHUFD         $0x4e, Z18, Z18
+	VPSHUFD         $0x4e, Z19, Z19
+	VPTERNLOGD      $0x96, Z28, Z16, Z20
+	VPTERNLOGD      $0x96, Z29, Z17, Z21
+	VPTERNLOGD      $0x96, Z30, Z18, Z22
+	VPTERNLOGD      $0x96, Z31, Z19, Z23
+	VPCLMULQDQ      $0x01, Z20, Z10, Z28
+	VPCLMULQDQ      $0x01, Z21, Z10, Z29
+	VPCLMULQDQ      $0x01, Z22, Z10, Z30
+	VPCLMULQDQ      $0x01, Z23, Z10, Z31
+	VPSHUFD         $0x4e, Z20, Z20
+	VPSHUFD         $0x4e, Z21, Z21
+	VPSHUFD         $0x4e, Z22, Z22
+	VPSHUFD         $0x4e, Z23, Z23
+	VPTERNLOGD      $0x96, Z28, Z20, Z24
+	VPTERNLOGD      $0x96, Z29, Z21, Z25
+	VPTERNLOGD      $0x96, Z30, Z22, Z26
+	VPTERNLOGD      $0x96, Z31, Z23, Z27
+	VEXTRACTI64X4   $0x01, Z24, Y28
+	VEXTRACTI64X4   $0x01, Z25, Y29
+	VEXTRACTI64X4   $0x01, Z26, Y30
+	VEXTRACTI64X4   $0x01, Z27, Y31
+	VPXORQ          Y28, Y24, Y28
+	VPXORQ          Y29, Y25, Y29
+	VPXORQ          Y30, Y26, Y30
+	VPXORQ          Y31, Y27, Y31
+	VEXTRACTI32X4   $0x01, Y28, X24
+	VEXTRACTI32X4   $0x01, Y29, X25
+	VEXTRACTI32X4   $0x01, Y30, X26
+	VEXTRACTI32X4   $0x01, Y31, X27
+	VPXORQ          X28, X24, X24
+	VPXORQ          X29, X25, X25
+	VPXORQ          X30, X26, X26
+	VPXORQ          X31, X27, X27
+	VPSHUFB         X9, X24, X24
+	VPSHUFB         X9, X25, X25
+	VPSHUFB         X9, X26, X26
+	VPSHUFB         X9, X27, X27
+	VPXORQ          X8, X24, X24
+	VPXORQ          X11, X25, X25
+	VPXORQ          X13, X26, X26
+	VPXORQ          X14, X27, X27
+	MOVBLZX         20(R10), R8
+	MOVL            16(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VPTESTMB        X24, X24, K6, K7
+	KMOVQ           K7, R8
+	TESTQ           R8, R8
+	SETEQ           22(R10)
+	MOVBLZX         84(R10), R8
+	MOVL            80(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VPTESTMB        X25, X25, K6, K7
+	KMOVQ           K7, R8
+	TESTQ           R8, R8
+	SETEQ           86(R10)
+	MOVBLZX         148(R10), R8
+	MOVL            144(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VPTESTMB        X26, X26, K6, K7
+	KMOVQ           K7, R8
+	TESTQ           R8, R8
+	SETEQ           150(R10)
+	MOVBLZX         212(R10), R8
+	MOVL            208(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VPTESTMB        X27, X27, K6, K7
+	KMOVQ           K7, R8
+	TESTQ           R8, R8
+	SETEQ           214(R10)
+	ADDQ            $+256, R10
+	SUBQ            $0x04, R11
+	JNZ             packets
+	JMP             done
+
 packet:
-	MOVQ            (R9), AX
+	MOVQ            (R10), AX
 	CMPL            256(AX), $0x0a
 	JNE             done
-	VBROADCASTI32X4 24(R9), Z11
-	MOVL            16(R9), BX
+	VBROADCASTI32X4 24(R10), Z11
+	MOVL            16(R10), BX
 	ADDQ            $0x10, BX
-	MOVQ            8(R9), DX
+	MOVQ            8(R10), DX
 	SUBQ            $0x10, DX
 	VPSHUFB         nonceSwap<>+0(SB), Z11, Z11
 	VPXORQ          Z8, Z8, Z8
 	VPADDD          firstCtr<>+0(SB), Z11, Z11
+	CMPQ            R11, $0x02
+	JLE             near
+	MOVQ            128(R10), R8
+	CMPQ            R8, AX
+	JEQ             near
+	PREFETCHT0      (R8)
+	PREFETCHT0      64(R8)
+	PREFETCHT0      128(R8)
+	PREFETCHT0      192(R8)
+	PREFETCHT0      256(R8)
+	PREFETCHT0      320(R8)
+	PREFETCHT0      384(R8)
+
+near:
 	CMPQ            AX, CX
 	JEQ             cached
 	MOVQ            AX, CX
@@ -1805,10 +2934,10 @@ cached:
 	LEAQ          -192(BX), R8
 	BZHIQ         R8, DI, R8
 	KMOVQ         R8, K3
-	MOVBLZX       21(R9), R8
+	MOVBLZX       21(R10), R8
 	BZHIQ         R8, DI, R8
 	KMOVQ         R8, K4
-	VMOVDQU8.Z    40(R9), K4, X5
+	VMOVDQU8.Z    40(R10), K4, X5
 	VMOVDQA64     Z5, Z6
 	VMOVDQU8.Z    (DX), K1, Z29
 	VPORQ         Z6, Z29, Z29
@@ -1913,6 +3042,16 @@ cached:
 	VPXOR         X5, X6, X8
 	VAESENCLAST   Z26, Z3, Z3
 	VMOVDQA64     X0, X14
+	MOVQ          8(R10), R8
+	MOVL          16(R10), R9
+	ADDQ          R9, R8
+	MOVBLZX       20(R10), R9
+	BZHIQ         R9, DI, R9
+	ANDL          $0x0000ffff, R9
+	ORL           $0x000000ff, R9
+	KMOVQ         R9, K6
+	VMOVDQU8.Z    (R8), K6, X5
+	VPXORQ        X5, X14, X14
 	VMOVDQU8.Z    (DX), K1, Z5
 	VPXORQ        Z5, Z0, Z0
 	VMOVDQU8      Z0, K1, (DX)
@@ -1926,439 +3065,463 @@ cached:
 	JMP           lengths
 
 short1:
-	LEAQ          (BX), R8
-	BZHIQ         R8, DI, R8
-	ANDQ          $-65536, R8
-	KMOVQ         R8, K1
-	MOVBLZX       21(R9), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K4
-	VMOVDQU8.Z    40(R9), K4, X5
-	VMOVDQA64     Z5, Z6
-	VMOVDQU8.Z    (DX), K1, Z29
-	VPORQ         Z6, Z29, Z29
-	VPSHUFB       Z9, Z29, Z29
-	MOVL          16(R9), R8
-	SHLQ          $0x03, R8
-	VMOVQ         R8, X5
-	MOVBLZX       21(R9), R8
-	SHLQ          $0x03, R8
-	VPINSRQ       $0x01, R8, X5, X5
-	VSHUFI32X4    $0x00, Z5, Z5, Z5
-	LEAQ          15(BX), R8
-	SARQ          $0x04, R8
-	ADDQ          R8, R8
-	MOVQ          $0x00000003, AX
-	SHLXQ         R8, AX, AX
-	KMOVQ         AX, K5
-	VMOVDQA64     Z5, K5, Z29
-	VPSHUFB       Z9, Z11, Z0
-	VPXORQ        Z8, Z29, Z29
-	VMOVDQU64     (SI), Z4
-	VPADDD        Z12, Z11, Z11
-	VPCLMULQDQ    $0x00, Z4, Z29, Z15
-	VPXORQ        Z16, Z0, Z0
-	VPCLMULQDQ    $0x01, Z4, Z29, Z27
-	VAESENC       Z17, Z0, Z0
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VPCLMULQDQ    $0x11, Z4, Z29, Z28
-	VAESENC       Z18, Z0, Z0
-	VPXORQ        Z5, Z27, Z27
-	VAESENC       Z19, Z0, Z0
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VAESENC       Z20, Z0, Z0
-	VPSHUFD       $0x4e, Z15, Z15
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VAESENC       Z21, Z0, Z0
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VAESENC       Z22, Z0, Z0
-	VPSHUFD       $0x4e, Z27, Z27
-	VAESENC       Z23, Z0, Z0
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VAESENC       Z24, Z0, Z0
-	VPXORQ        Y5, Y28, Y5
-	VAESENC       Z25, Z0, Z0
-	VEXTRACTI128  $0x01, Y5, X6
-	VAESENCLAST   Z26, Z0, Z0
-	VPXOR         X5, X6, X8
-	VMOVDQA64     X0, X14
-	VMOVDQU8.Z    (DX), K1, Z5
-	VPXORQ        Z5, Z0, Z0
-	VMOVDQU8      Z0, K1, (DX)
-	JMP           tag
+	LEAQ            (BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VMOVDQA64       Z5, Z6
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPORQ           Z6, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	LEAQ            15(BX), R8
+	SARQ            $0x04, R8
+	ADDQ            R8, R8
+	MOVQ            $0x00000003, R9
+	SHLXQ           R8, R9, R9
+	KMOVQ           R9, K5
+	VMOVDQA64       Z5, K5, Z29
+	VPSHUFB         Z9, Z11, Z0
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       (SI), Z4
+	VPADDD          Z12, Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z29, Z15
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x01, Z4, Z29, Z27
+	VAESENC         Z17, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPCLMULQDQ      $0x11, Z4, Z29, Z28
+	VAESENC         Z18, Z0, Z0
+	VPXORQ          Z5, Z27, Z27
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VAESENC         Z20, Z0, Z0
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z21, Z0, Z0
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VAESENC         Z22, Z0, Z0
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENC         Z23, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VAESENC         Z24, Z0, Z0
+	VPXORQ          Y5, Y28, Y5
+	VAESENC         Z25, Z0, Z0
+	VEXTRACTI128    $0x01, Y5, X6
+	VAESENCLAST     Z26, Z0, Z0
+	VPXOR           X5, X6, X8
+	VMOVDQA64       X0, X14
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
+	VMOVDQU8.Z      (DX), K1, Z5
+	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8        Z0, K1, (DX)
+	JMP             tag
 
 short2:
-	LEAQ          (BX), R8
-	BZHIQ         R8, DI, R8
-	ANDQ          $-65536, R8
-	KMOVQ         R8, K1
-	LEAQ          -64(BX), R8
-	XORL          AX, AX
-	TESTQ         R8, R8
-	CMOVQLT       AX, R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K3
-	MOVBLZX       21(R9), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K4
-	VMOVDQU8.Z    40(R9), K4, X5
-	VMOVDQA64     Z5, Z6
-	VMOVDQU8.Z    (DX), K1, Z29
-	VPORQ         Z6, Z29, Z29
-	VPSHUFB       Z9, Z29, Z29
-	VMOVDQU8.Z    64(DX), K3, Z30
-	VPSHUFB       Z9, Z30, Z30
-	MOVL          16(R9), R8
-	SHLQ          $0x03, R8
-	VMOVQ         R8, X5
-	MOVBLZX       21(R9), R8
-	SHLQ          $0x03, R8
-	VPINSRQ       $0x01, R8, X5, X5
-	VSHUFI32X4    $0x00, Z5, Z5, Z5
-	LEAQ          -49(BX), R8
-	SARQ          $0x04, R8
-	ADDQ          R8, R8
-	MOVQ          $0x00000003, AX
-	SHLXQ         R8, AX, AX
-	KMOVQ         AX, K5
-	VMOVDQA64     Z5, K5, Z30
-	VPSHUFB       Z9, Z11, Z0
-	VPXORQ        Z8, Z29, Z29
-	VPADDD        Z12, Z11, Z11
-	VMOVDQU64     64(SI), Z4
-	VPXORQ        Z16, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z30, Z15
-	VPSHUFB       Z9, Z11, Z1
-	VPCLMULQDQ    $0x01, Z4, Z30, Z27
-	VPADDD        Z12, Z11, Z11
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VPXORQ        Z16, Z1, Z1
-	VPCLMULQDQ    $0x11, Z4, Z30, Z28
-	VAESENC       Z17, Z0, Z0
-	VPXORQ        Z5, Z27, Z27
-	VAESENC       Z17, Z1, Z1
-	VMOVDQU64     (SI), Z4
-	VAESENC       Z18, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VAESENC       Z18, Z1, Z1
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VAESENC       Z19, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z19, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VAESENC       Z20, Z0, Z0
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z20, Z1, Z1
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VAESENC       Z21, Z0, Z0
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z21, Z1, Z1
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VAESENC       Z22, Z0, Z0
-	VPSHUFD       $0x4e, Z15, Z15
-	VAESENC       Z22, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VAESENC       Z23, Z0, Z0
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VAESENC       Z23, Z1, Z1
-	VPSHUFD       $0x4e, Z27, Z27
-	VAESENC       Z24, Z0, Z0
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VAESENC       Z24, Z1, Z1
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VAESENC       Z25, Z0, Z0
-	VPXORQ        Y5, Y28, Y5
-	VAESENC       Z25, Z1, Z1
-	VEXTRACTI128  $0x01, Y5, X6
-	VAESENCLAST   Z26, Z0, Z0
-	VPXOR         X5, X6, X8
-	VAESENCLAST   Z26, Z1, Z1
-	VMOVDQA64     X0, X14
-	VMOVDQU8.Z    (DX), K1, Z5
-	VPXORQ        Z5, Z0, Z0
-	VMOVDQU8      Z0, K1, (DX)
-	VMOVDQU8.Z    64(DX), K3, Z5
-	VPXORQ        Z5, Z1, Z1
-	VMOVDQU8      Z1, K3, 64(DX)
-	JMP           tag
+	LEAQ            (BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	LEAQ            -64(BX), R8
+	XORL            R9, R9
+	TESTQ           R8, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VMOVDQA64       Z5, Z6
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPORQ           Z6, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VMOVDQU8.Z      64(DX), K3, Z30
+	VPSHUFB         Z9, Z30, Z30
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	LEAQ            -49(BX), R8
+	SARQ            $0x04, R8
+	ADDQ            R8, R8
+	MOVQ            $0x00000003, R9
+	SHLXQ           R8, R9, R9
+	KMOVQ           R9, K5
+	VMOVDQA64       Z5, K5, Z30
+	VPSHUFB         Z9, Z11, Z0
+	VPXORQ          Z8, Z29, Z29
+	VPADDD          Z12, Z11, Z11
+	VMOVDQU64       64(SI), Z4
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z30, Z15
+	VPSHUFB         Z9, Z11, Z1
+	VPCLMULQDQ      $0x01, Z4, Z30, Z27
+	VPADDD          Z12, Z11, Z11
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPXORQ          Z16, Z1, Z1
+	VPCLMULQDQ      $0x11, Z4, Z30, Z28
+	VAESENC         Z17, Z0, Z0
+	VPXORQ          Z5, Z27, Z27
+	VAESENC         Z17, Z1, Z1
+	VMOVDQU64       (SI), Z4
+	VAESENC         Z18, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z18, Z1, Z1
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z19, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z19, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z20, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z20, Z1, Z1
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VAESENC         Z21, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z21, Z1, Z1
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VAESENC         Z22, Z0, Z0
+	VPSHUFD         $0x4e, Z15, Z15
+	VAESENC         Z22, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VAESENC         Z23, Z1, Z1
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENC         Z24, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENC         Z24, Z1, Z1
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VAESENC         Z25, Z0, Z0
+	VPXORQ          Y5, Y28, Y5
+	VAESENC         Z25, Z1, Z1
+	VEXTRACTI128    $0x01, Y5, X6
+	VAESENCLAST     Z26, Z0, Z0
+	VPXOR           X5, X6, X8
+	VAESENCLAST     Z26, Z1, Z1
+	VMOVDQA64       X0, X14
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
+	VMOVDQU8.Z      (DX), K1, Z5
+	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8        Z0, K1, (DX)
+	VMOVDQU8.Z      64(DX), K3, Z5
+	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8        Z1, K3, 64(DX)
+	JMP             tag
 
 short3:
-	MOVQ          $-65536, R8
-	KMOVQ         R8, K1
-	LEAQ          -64(BX), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K2
-	LEAQ          -128(BX), R8
-	XORL          AX, AX
-	TESTQ         R8, R8
-	CMOVQLT       AX, R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K3
-	MOVBLZX       21(R9), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K4
-	VMOVDQU8.Z    40(R9), K4, X5
-	VMOVDQA64     Z5, Z6
-	VMOVDQU8.Z    (DX), K1, Z29
-	VPORQ         Z6, Z29, Z29
-	VPSHUFB       Z9, Z29, Z29
-	VMOVDQU8.Z    64(DX), K2, Z30
-	VPSHUFB       Z9, Z30, Z30
-	VMOVDQU8.Z    128(DX), K3, Z31
-	VPSHUFB       Z9, Z31, Z31
-	MOVL          16(R9), R8
-	SHLQ          $0x03, R8
-	VMOVQ         R8, X5
-	MOVBLZX       21(R9), R8
-	SHLQ          $0x03, R8
-	VPINSRQ       $0x01, R8, X5, X5
-	VSHUFI32X4    $0x00, Z5, Z5, Z5
-	LEAQ          -113(BX), R8
-	SARQ          $0x04, R8
-	ADDQ          R8, R8
-	MOVQ          $0x00000003, AX
-	SHLXQ         R8, AX, AX
-	KMOVQ         AX, K5
-	VMOVDQA64     Z5, K5, Z31
-	VPSHUFB       Z9, Z11, Z0
-	VPXORQ        Z8, Z29, Z29
-	VPADDD        Z12, Z11, Z11
-	VMOVDQU64     128(SI), Z4
-	VPXORQ        Z16, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z31, Z15
-	VPSHUFB       Z9, Z11, Z1
-	VPCLMULQDQ    $0x01, Z4, Z31, Z27
-	VPADDD        Z12, Z11, Z11
-	VPCLMULQDQ    $0x10, Z4, Z31, Z5
-	VPXORQ        Z16, Z1, Z1
-	VPCLMULQDQ    $0x11, Z4, Z31, Z28
-	VPSHUFB       Z9, Z11, Z2
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z5, Z27, Z27
-	VPXORQ        Z16, Z2, Z2
-	VMOVDQU64     64(SI), Z4
-	VAESENC       Z17, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z30, Z5
-	VAESENC       Z17, Z1, Z1
-	VPCLMULQDQ    $0x01, Z4, Z30, Z6
-	VAESENC       Z17, Z2, Z2
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z18, Z0, Z0
-	VAESENC       Z18, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VAESENC       Z18, Z2, Z2
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z19, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z30, Z5
-	VAESENC       Z19, Z1, Z1
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z19, Z2, Z2
-	VMOVDQU64     (SI), Z4
-	VAESENC       Z20, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VAESENC       Z20, Z1, Z1
-	VAESENC       Z20, Z2, Z2
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VAESENC       Z21, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z21, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VAESENC       Z21, Z2, Z2
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z22, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VAESENC       Z22, Z1, Z1
-	VAESENC       Z22, Z2, Z2
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z23, Z0, Z0
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VAESENC       Z23, Z1, Z1
-	VPSHUFD       $0x4e, Z15, Z15
-	VAESENC       Z23, Z2, Z2
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VAESENC       Z24, Z0, Z0
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VAESENC       Z24, Z1, Z1
-	VPSHUFD       $0x4e, Z27, Z27
-	VAESENC       Z24, Z2, Z2
-	VAESENC       Z25, Z0, Z0
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VAESENC       Z25, Z1, Z1
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VAESENC       Z25, Z2, Z2
-	VPXORQ        Y5, Y28, Y5
-	VAESENCLAST   Z26, Z0, Z0
-	VEXTRACTI128  $0x01, Y5, X6
-	VAESENCLAST   Z26, Z1, Z1
-	VPXOR         X5, X6, X8
-	VAESENCLAST   Z26, Z2, Z2
-	VMOVDQA64     X0, X14
-	VMOVDQU8.Z    (DX), K1, Z5
-	VPXORQ        Z5, Z0, Z0
-	VMOVDQU8      Z0, K1, (DX)
-	VMOVDQU8.Z    64(DX), K2, Z5
-	VPXORQ        Z5, Z1, Z1
-	VMOVDQU8      Z1, K2, 64(DX)
-	VMOVDQU8.Z    128(DX), K3, Z5
-	VPXORQ        Z5, Z2, Z2
-	VMOVDQU8      Z2, K3, 128(DX)
-	JMP           tag
+	MOVQ            $-65536, R8
+	KMOVQ           R8, K1
+	LEAQ            -64(BX), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	LEAQ            -128(BX), R8
+	XORL            R9, R9
+	TESTQ           R8, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VMOVDQA64       Z5, Z6
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPORQ           Z6, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VMOVDQU8.Z      64(DX), K2, Z30
+	VPSHUFB         Z9, Z30, Z30
+	VMOVDQU8.Z      128(DX), K3, Z31
+	VPSHUFB         Z9, Z31, Z31
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	LEAQ            -113(BX), R8
+	SARQ            $0x04, R8
+	ADDQ            R8, R8
+	MOVQ            $0x00000003, R9
+	SHLXQ           R8, R9, R9
+	KMOVQ           R9, K5
+	VMOVDQA64       Z5, K5, Z31
+	VPSHUFB         Z9, Z11, Z0
+	VPXORQ          Z8, Z29, Z29
+	VPADDD          Z12, Z11, Z11
+	VMOVDQU64       128(SI), Z4
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z31, Z15
+	VPSHUFB         Z9, Z11, Z1
+	VPCLMULQDQ      $0x01, Z4, Z31, Z27
+	VPADDD          Z12, Z11, Z11
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPXORQ          Z16, Z1, Z1
+	VPCLMULQDQ      $0x11, Z4, Z31, Z28
+	VPSHUFB         Z9, Z11, Z2
+	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z5, Z27, Z27
+	VPXORQ          Z16, Z2, Z2
+	VMOVDQU64       64(SI), Z4
+	VAESENC         Z17, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z17, Z1, Z1
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z17, Z2, Z2
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z18, Z0, Z0
+	VAESENC         Z18, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z18, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z19, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z19, Z2, Z2
+	VMOVDQU64       (SI), Z4
+	VAESENC         Z20, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z20, Z1, Z1
+	VAESENC         Z20, Z2, Z2
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z21, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z21, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z21, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z22, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VAESENC         Z22, Z1, Z1
+	VAESENC         Z22, Z2, Z2
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VAESENC         Z23, Z1, Z1
+	VPSHUFD         $0x4e, Z15, Z15
+	VAESENC         Z23, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z24, Z0, Z0
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VAESENC         Z24, Z1, Z1
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENC         Z24, Z2, Z2
+	VAESENC         Z25, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENC         Z25, Z1, Z1
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VAESENC         Z25, Z2, Z2
+	VPXORQ          Y5, Y28, Y5
+	VAESENCLAST     Z26, Z0, Z0
+	VEXTRACTI128    $0x01, Y5, X6
+	VAESENCLAST     Z26, Z1, Z1
+	VPXOR           X5, X6, X8
+	VAESENCLAST     Z26, Z2, Z2
+	VMOVDQA64       X0, X14
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
+	VMOVDQU8.Z      (DX), K1, Z5
+	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8        Z0, K1, (DX)
+	VMOVDQU8.Z      64(DX), K2, Z5
+	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8        Z1, K2, 64(DX)
+	VMOVDQU8.Z      128(DX), K3, Z5
+	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8        Z2, K3, 128(DX)
+	JMP             tag
 
 short4:
-	MOVQ          $-65536, R8
-	KMOVQ         R8, K1
-	LEAQ          -128(BX), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K2
-	LEAQ          -192(BX), R8
-	XORL          AX, AX
-	TESTQ         R8, R8
-	CMOVQLT       AX, R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K3
-	MOVBLZX       21(R9), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K4
-	VMOVDQU8.Z    40(R9), K4, X5
-	VMOVDQA64     Z5, Z6
-	VMOVDQU8.Z    (DX), K1, Z29
-	VPORQ         Z6, Z29, Z29
-	VPSHUFB       Z9, Z29, Z29
-	VMOVDQU64     64(DX), Z30
-	VPSHUFB       Z9, Z30, Z30
-	VMOVDQU8.Z    128(DX), K2, Z31
-	VPSHUFB       Z9, Z31, Z31
-	VMOVDQU8.Z    192(DX), K3, Z13
-	VPSHUFB       Z9, Z13, Z13
-	MOVL          16(R9), R8
-	SHLQ          $0x03, R8
-	VMOVQ         R8, X5
-	MOVBLZX       21(R9), R8
-	SHLQ          $0x03, R8
-	VPINSRQ       $0x01, R8, X5, X5
-	VSHUFI32X4    $0x00, Z5, Z5, Z5
-	LEAQ          -177(BX), R8
-	SARQ          $0x04, R8
-	ADDQ          R8, R8
-	MOVQ          $0x00000003, AX
-	SHLXQ         R8, AX, AX
-	KMOVQ         AX, K5
-	VMOVDQA64     Z5, K5, Z13
-	VPSHUFB       Z9, Z11, Z0
-	VPXORQ        Z8, Z29, Z29
-	VPADDD        Z12, Z11, Z11
-	VMOVDQU64     192(SI), Z4
-	VPXORQ        Z16, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z13, Z15
-	VPSHUFB       Z9, Z11, Z1
-	VPCLMULQDQ    $0x01, Z4, Z13, Z27
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z13, Z5
-	VPSHUFB       Z9, Z11, Z2
-	VPCLMULQDQ    $0x11, Z4, Z13, Z28
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z5, Z27, Z27
-	VPXORQ        Z16, Z2, Z2
-	VMOVDQU64     128(SI), Z4
-	VPSHUFB       Z9, Z11, Z3
-	VPADDD        Z12, Z11, Z11
-	VPCLMULQDQ    $0x00, Z4, Z31, Z5
-	VPXORQ        Z16, Z3, Z3
-	VPCLMULQDQ    $0x01, Z4, Z31, Z6
-	VAESENC       Z17, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z17, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z31, Z5
-	VAESENC       Z17, Z2, Z2
-	VAESENC       Z17, Z3, Z3
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z18, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z31, Z5
-	VAESENC       Z18, Z1, Z1
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z18, Z2, Z2
-	VAESENC       Z18, Z3, Z3
-	VMOVDQU64     64(SI), Z4
-	VAESENC       Z19, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z30, Z5
-	VAESENC       Z19, Z1, Z1
-	VPCLMULQDQ    $0x01, Z4, Z30, Z6
-	VAESENC       Z19, Z2, Z2
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z19, Z3, Z3
-	VAESENC       Z20, Z0, Z0
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VAESENC       Z20, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z20, Z2, Z2
-	VPCLMULQDQ    $0x11, Z4, Z30, Z5
-	VAESENC       Z20, Z3, Z3
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z21, Z0, Z0
-	VAESENC       Z21, Z1, Z1
-	VMOVDQU64     (SI), Z4
-	VAESENC       Z21, Z2, Z2
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VAESENC       Z21, Z3, Z3
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VAESENC       Z22, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z22, Z1, Z1
-	VAESENC       Z22, Z2, Z2
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VAESENC       Z22, Z3, Z3
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z23, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VAESENC       Z23, Z1, Z1
-	VAESENC       Z23, Z2, Z2
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z23, Z3, Z3
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VAESENC       Z24, Z0, Z0
-	VPSHUFD       $0x4e, Z15, Z15
-	VAESENC       Z24, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VAESENC       Z24, Z2, Z2
-	VAESENC       Z24, Z3, Z3
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VAESENC       Z25, Z0, Z0
-	VPSHUFD       $0x4e, Z27, Z27
-	VAESENC       Z25, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VAESENC       Z25, Z2, Z2
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VAESENC       Z25, Z3, Z3
-	VAESENCLAST   Z26, Z0, Z0
-	VPXORQ        Y5, Y28, Y5
-	VAESENCLAST   Z26, Z1, Z1
-	VEXTRACTI128  $0x01, Y5, X6
-	VAESENCLAST   Z26, Z2, Z2
-	VPXOR         X5, X6, X8
-	VAESENCLAST   Z26, Z3, Z3
-	VMOVDQA64     X0, X14
-	VMOVDQU8.Z    (DX), K1, Z5
-	VPXORQ        Z5, Z0, Z0
-	VMOVDQU8      Z0, K1, (DX)
-	VPXORQ        64(DX), Z1, Z1
-	VMOVDQU64     Z1, 64(DX)
-	VMOVDQU8.Z    128(DX), K2, Z5
-	VPXORQ        Z5, Z2, Z2
-	VMOVDQU8      Z2, K2, 128(DX)
-	VMOVDQU8.Z    192(DX), K3, Z5
-	VPXORQ        Z5, Z3, Z3
-	VMOVDQU8      Z3, K3, 192(DX)
-	JMP           tag
+	MOVQ            $-65536, R8
+	KMOVQ           R8, K1
+	LEAQ            -128(BX), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	LEAQ            -192(BX), R8
+	XORL            R9, R9
+	TESTQ           R8, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VMOVDQA64       Z5, Z6
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPORQ           Z6, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VMOVDQU64       64(DX), Z30
+	VPSHUFB         Z9, Z30, Z30
+	VMOVDQU8.Z      128(DX), K2, Z31
+	VPSHUFB         Z9, Z31, Z31
+	VMOVDQU8.Z      192(DX), K3, Z13
+	VPSHUFB         Z9, Z13, Z13
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	LEAQ            -177(BX), R8
+	SARQ            $0x04, R8
+	ADDQ            R8, R8
+	MOVQ            $0x00000003, R9
+	SHLXQ           R8, R9, R9
+	KMOVQ           R9, K5
+	VMOVDQA64       Z5, K5, Z13
+	VPSHUFB         Z9, Z11, Z0
+	VPXORQ          Z8, Z29, Z29
+	VPADDD          Z12, Z11, Z11
+	VMOVDQU64       192(SI), Z4
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPSHUFB         Z9, Z11, Z1
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z16, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPSHUFB         Z9, Z11, Z2
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z5, Z27, Z27
+	VPXORQ          Z16, Z2, Z2
+	VMOVDQU64       128(SI), Z4
+	VPSHUFB         Z9, Z11, Z3
+	VPADDD          Z12, Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPXORQ          Z16, Z3, Z3
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VAESENC         Z17, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z17, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VAESENC         Z17, Z2, Z2
+	VAESENC         Z17, Z3, Z3
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z18, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z18, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VMOVDQU64       64(SI), Z4
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z19, Z1, Z1
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z19, Z2, Z2
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z19, Z3, Z3
+	VAESENC         Z20, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z20, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z20, Z2, Z2
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z20, Z3, Z3
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z21, Z0, Z0
+	VAESENC         Z21, Z1, Z1
+	VMOVDQU64       (SI), Z4
+	VAESENC         Z21, Z2, Z2
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z21, Z3, Z3
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z22, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z22, Z1, Z1
+	VAESENC         Z22, Z2, Z2
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z22, Z3, Z3
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VAESENC         Z23, Z1, Z1
+	VAESENC         Z23, Z2, Z2
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z23, Z3, Z3
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VAESENC         Z24, Z0, Z0
+	VPSHUFD         $0x4e, Z15, Z15
+	VAESENC         Z24, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z24, Z2, Z2
+	VAESENC         Z24, Z3, Z3
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VAESENC         Z25, Z0, Z0
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENC         Z25, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENC         Z25, Z2, Z2
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VAESENC         Z25, Z3, Z3
+	VAESENCLAST     Z26, Z0, Z0
+	VPXORQ          Y5, Y28, Y5
+	VAESENCLAST     Z26, Z1, Z1
+	VEXTRACTI128    $0x01, Y5, X6
+	VAESENCLAST     Z26, Z2, Z2
+	VPXOR           X5, X6, X8
+	VAESENCLAST     Z26, Z3, Z3
+	VMOVDQA64       X0, X14
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
+	VMOVDQU8.Z      (DX), K1, Z5
+	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8        Z0, K1, (DX)
+	VPXORQ          64(DX), Z1, Z1
+	VMOVDQU64       Z1, 64(DX)
+	VMOVDQU8.Z      128(DX), K2, Z5
+	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8        Z2, K2, 128(DX)
+	VMOVDQU8.Z      192(DX), K3, Z5
+	VPXORQ          Z5, Z3, Z3
+	VMOVDQU8        Z3, K3, 192(DX)
+	JMP             tag
 
 long:
 	MOVQ          $-65536, R8
 	KMOVQ         R8, K1
-	MOVBLZX       21(R9), R8
+	MOVBLZX       21(R10), R8
 	BZHIQ         R8, DI, R8
 	KMOVQ         R8, K4
-	VMOVDQU8.Z    40(R9), K4, X5
+	VMOVDQU8.Z    40(R10), K4, X5
 	VMOVDQU8.Z    (DX), K1, Z29
 	VPORQ         Z5, Z29, Z29
 	VPSHUFB       Z9, Z29, Z29
@@ -2709,6 +3872,16 @@ endstart:
 	VAESENCLAST   Z26, Z2, Z2
 	VPXOR         X5, X6, X8
 	VAESENCLAST   Z26, Z3, Z3
+	MOVQ          8(R10), R8
+	MOVL          16(R10), R9
+	ADDQ          R9, R8
+	MOVBLZX       20(R10), R9
+	BZHIQ         R9, DI, R9
+	ANDL          $0x0000ffff, R9
+	ORL           $0x000000ff, R9
+	KMOVQ         R9, K6
+	VMOVDQU8.Z    (R8), K6, X5
+	VPXORQ        X5, X14, X14
 	VPXORQ        (DX), Z0, Z0
 	VMOVDQU64     Z0, (DX)
 	VPXORQ        64(DX), Z1, Z1
@@ -2721,442 +3894,460 @@ endstart:
 	JMP           lengths
 
 end1:
-	LEAQ          (BX), R8
-	XORL          AX, AX
-	TESTQ         R8, R8
-	CMOVQLT       AX, R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K3
-	VMOVDQU8.Z    (DX), K3, Z29
-	VPSHUFB       Z9, Z29, Z29
-	MOVL          16(R9), R8
-	SHLQ          $0x03, R8
-	VMOVQ         R8, X5
-	MOVBLZX       21(R9), R8
-	SHLQ          $0x03, R8
-	VPINSRQ       $0x01, R8, X5, X5
-	VSHUFI32X4    $0x00, Z5, Z5, Z5
-	LEAQ          15(BX), R8
-	SARQ          $0x04, R8
-	ADDQ          R8, R8
-	MOVQ          $0x00000003, AX
-	SHLXQ         R8, AX, AX
-	KMOVQ         AX, K5
-	VMOVDQA64     Z5, K5, Z29
-	VPSHUFB       Z9, Z11, Z0
-	VPXORQ        Z8, Z29, Z29
-	VMOVDQU64     (SI), Z4
-	VPADDD        Z12, Z11, Z11
-	VPCLMULQDQ    $0x00, Z4, Z29, Z15
-	VPXORQ        Z16, Z0, Z0
-	VPCLMULQDQ    $0x01, Z4, Z29, Z27
-	VAESENC       Z17, Z0, Z0
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VPCLMULQDQ    $0x11, Z4, Z29, Z28
-	VAESENC       Z18, Z0, Z0
-	VPXORQ        Z5, Z27, Z27
-	VAESENC       Z19, Z0, Z0
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VAESENC       Z20, Z0, Z0
-	VPSHUFD       $0x4e, Z15, Z15
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VAESENC       Z21, Z0, Z0
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VAESENC       Z22, Z0, Z0
-	VPSHUFD       $0x4e, Z27, Z27
-	VAESENC       Z23, Z0, Z0
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VAESENC       Z24, Z0, Z0
-	VPXORQ        Y5, Y28, Y5
-	VAESENC       Z25, Z0, Z0
-	VEXTRACTI128  $0x01, Y5, X6
-	VAESENCLAST   Z26, Z0, Z0
-	VPXOR         X5, X6, X8
-	VMOVDQU8.Z    (DX), K3, Z5
-	VPXORQ        Z5, Z0, Z0
-	VMOVDQU8      Z0, K3, (DX)
-	JMP           tag
+	LEAQ            (BX), R8
+	XORL            R9, R9
+	TESTQ           R8, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      (DX), K3, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	LEAQ            15(BX), R8
+	SARQ            $0x04, R8
+	ADDQ            R8, R8
+	MOVQ            $0x00000003, R9
+	SHLXQ           R8, R9, R9
+	KMOVQ           R9, K5
+	VMOVDQA64       Z5, K5, Z29
+	VPSHUFB         Z9, Z11, Z0
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       (SI), Z4
+	VPADDD          Z12, Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z29, Z15
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x01, Z4, Z29, Z27
+	VAESENC         Z17, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPCLMULQDQ      $0x11, Z4, Z29, Z28
+	VAESENC         Z18, Z0, Z0
+	VPXORQ          Z5, Z27, Z27
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VAESENC         Z20, Z0, Z0
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z21, Z0, Z0
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VAESENC         Z22, Z0, Z0
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENC         Z23, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VAESENC         Z24, Z0, Z0
+	VPXORQ          Y5, Y28, Y5
+	VAESENC         Z25, Z0, Z0
+	VEXTRACTI128    $0x01, Y5, X6
+	VAESENCLAST     Z26, Z0, Z0
+	VPXOR           X5, X6, X8
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
+	VMOVDQU8.Z      (DX), K3, Z5
+	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8        Z0, K3, (DX)
+	JMP             tag
 
 end2:
-	LEAQ          (BX), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K2
-	LEAQ          -64(BX), R8
-	XORL          AX, AX
-	TESTQ         R8, R8
-	CMOVQLT       AX, R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K3
-	VMOVDQU8.Z    (DX), K2, Z29
-	VPSHUFB       Z9, Z29, Z29
-	VMOVDQU8.Z    64(DX), K3, Z30
-	VPSHUFB       Z9, Z30, Z30
-	MOVL          16(R9), R8
-	SHLQ          $0x03, R8
-	VMOVQ         R8, X5
-	MOVBLZX       21(R9), R8
-	SHLQ          $0x03, R8
-	VPINSRQ       $0x01, R8, X5, X5
-	VSHUFI32X4    $0x00, Z5, Z5, Z5
-	LEAQ          -49(BX), R8
-	SARQ          $0x04, R8
-	ADDQ          R8, R8
-	MOVQ          $0x00000003, AX
-	SHLXQ         R8, AX, AX
-	KMOVQ         AX, K5
-	VMOVDQA64     Z5, K5, Z30
-	VPSHUFB       Z9, Z11, Z0
-	VPXORQ        Z8, Z29, Z29
-	VPADDD        Z12, Z11, Z11
-	VMOVDQU64     64(SI), Z4
-	VPXORQ        Z16, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z30, Z15
-	VPSHUFB       Z9, Z11, Z1
-	VPCLMULQDQ    $0x01, Z4, Z30, Z27
-	VPADDD        Z12, Z11, Z11
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VPXORQ        Z16, Z1, Z1
-	VPCLMULQDQ    $0x11, Z4, Z30, Z28
-	VAESENC       Z17, Z0, Z0
-	VPXORQ        Z5, Z27, Z27
-	VAESENC       Z17, Z1, Z1
-	VMOVDQU64     (SI), Z4
-	VAESENC       Z18, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VAESENC       Z18, Z1, Z1
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VAESENC       Z19, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z19, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VAESENC       Z20, Z0, Z0
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z20, Z1, Z1
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VAESENC       Z21, Z0, Z0
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z21, Z1, Z1
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VAESENC       Z22, Z0, Z0
-	VPSHUFD       $0x4e, Z15, Z15
-	VAESENC       Z22, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VAESENC       Z23, Z0, Z0
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VAESENC       Z23, Z1, Z1
-	VPSHUFD       $0x4e, Z27, Z27
-	VAESENC       Z24, Z0, Z0
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VAESENC       Z24, Z1, Z1
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VAESENC       Z25, Z0, Z0
-	VPXORQ        Y5, Y28, Y5
-	VAESENC       Z25, Z1, Z1
-	VEXTRACTI128  $0x01, Y5, X6
-	VAESENCLAST   Z26, Z0, Z0
-	VPXOR         X5, X6, X8
-	VAESENCLAST   Z26, Z1, Z1
-	VMOVDQU8.Z    (DX), K2, Z5
-	VPXORQ        Z5, Z0, Z0
-	VMOVDQU8      Z0, K2, (DX)
-	VMOVDQU8.Z    64(DX), K3, Z5
-	VPXORQ        Z5, Z1, Z1
-	VMOVDQU8      Z1, K3, 64(DX)
-	JMP           tag
+	LEAQ            (BX), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	LEAQ            -64(BX), R8
+	XORL            R9, R9
+	TESTQ           R8, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      (DX), K2, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VMOVDQU8.Z      64(DX), K3, Z30
+	VPSHUFB         Z9, Z30, Z30
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	LEAQ            -49(BX), R8
+	SARQ            $0x04, R8
+	ADDQ            R8, R8
+	MOVQ            $0x00000003, R9
+	SHLXQ           R8, R9, R9
+	KMOVQ           R9, K5
+	VMOVDQA64       Z5, K5, Z30
+	VPSHUFB         Z9, Z11, Z0
+	VPXORQ          Z8, Z29, Z29
+	VPADDD          Z12, Z11, Z11
+	VMOVDQU64       64(SI), Z4
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z30, Z15
+	VPSHUFB         Z9, Z11, Z1
+	VPCLMULQDQ      $0x01, Z4, Z30, Z27
+	VPADDD          Z12, Z11, Z11
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPXORQ          Z16, Z1, Z1
+	VPCLMULQDQ      $0x11, Z4, Z30, Z28
+	VAESENC         Z17, Z0, Z0
+	VPXORQ          Z5, Z27, Z27
+	VAESENC         Z17, Z1, Z1
+	VMOVDQU64       (SI), Z4
+	VAESENC         Z18, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z18, Z1, Z1
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z19, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z19, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z20, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z20, Z1, Z1
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VAESENC         Z21, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z21, Z1, Z1
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VAESENC         Z22, Z0, Z0
+	VPSHUFD         $0x4e, Z15, Z15
+	VAESENC         Z22, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VAESENC         Z23, Z1, Z1
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENC         Z24, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENC         Z24, Z1, Z1
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VAESENC         Z25, Z0, Z0
+	VPXORQ          Y5, Y28, Y5
+	VAESENC         Z25, Z1, Z1
+	VEXTRACTI128    $0x01, Y5, X6
+	VAESENCLAST     Z26, Z0, Z0
+	VPXOR           X5, X6, X8
+	VAESENCLAST     Z26, Z1, Z1
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
+	VMOVDQU8.Z      (DX), K2, Z5
+	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8        Z0, K2, (DX)
+	VMOVDQU8.Z      64(DX), K3, Z5
+	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8        Z1, K3, 64(DX)
+	JMP             tag
 
 end3:
-	LEAQ          -64(BX), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K2
-	LEAQ          -128(BX), R8
-	XORL          AX, AX
-	TESTQ         R8, R8
-	CMOVQLT       AX, R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K3
-	VMOVDQU64     (DX), Z29
-	VPSHUFB       Z9, Z29, Z29
-	VMOVDQU8.Z    64(DX), K2, Z30
-	VPSHUFB       Z9, Z30, Z30
-	VMOVDQU8.Z    128(DX), K3, Z31
-	VPSHUFB       Z9, Z31, Z31
-	MOVL          16(R9), R8
-	SHLQ          $0x03, R8
-	VMOVQ         R8, X5
-	MOVBLZX       21(R9), R8
-	SHLQ          $0x03, R8
-	VPINSRQ       $0x01, R8, X5, X5
-	VSHUFI32X4    $0x00, Z5, Z5, Z5
-	LEAQ          -113(BX), R8
-	SARQ          $0x04, R8
-	ADDQ          R8, R8
-	MOVQ          $0x00000003, AX
-	SHLXQ         R8, AX, AX
-	KMOVQ         AX, K5
-	VMOVDQA64     Z5, K5, Z31
-	VPSHUFB       Z9, Z11, Z0
-	VPXORQ        Z8, Z29, Z29
-	VPADDD        Z12, Z11, Z11
-	VMOVDQU64     128(SI), Z4
-	VPXORQ        Z16, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z31, Z15
-	VPSHUFB       Z9, Z11, Z1
-	VPCLMULQDQ    $0x01, Z4, Z31, Z27
-	VPADDD        Z12, Z11, Z11
-	VPCLMULQDQ    $0x10, Z4, Z31, Z5
-	VPXORQ        Z16, Z1, Z1
-	VPCLMULQDQ    $0x11, Z4, Z31, Z28
-	VPSHUFB       Z9, Z11, Z2
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z5, Z27, Z27
-	VPXORQ        Z16, Z2, Z2
-	VMOVDQU64     64(SI), Z4
-	VAESENC       Z17, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z30, Z5
-	VAESENC       Z17, Z1, Z1
-	VPCLMULQDQ    $0x01, Z4, Z30, Z6
-	VAESENC       Z17, Z2, Z2
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z18, Z0, Z0
-	VAESENC       Z18, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VAESENC       Z18, Z2, Z2
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z19, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z30, Z5
-	VAESENC       Z19, Z1, Z1
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z19, Z2, Z2
-	VMOVDQU64     (SI), Z4
-	VAESENC       Z20, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VAESENC       Z20, Z1, Z1
-	VAESENC       Z20, Z2, Z2
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VAESENC       Z21, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z21, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VAESENC       Z21, Z2, Z2
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z22, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VAESENC       Z22, Z1, Z1
-	VAESENC       Z22, Z2, Z2
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z23, Z0, Z0
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VAESENC       Z23, Z1, Z1
-	VPSHUFD       $0x4e, Z15, Z15
-	VAESENC       Z23, Z2, Z2
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VAESENC       Z24, Z0, Z0
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VAESENC       Z24, Z1, Z1
-	VPSHUFD       $0x4e, Z27, Z27
-	VAESENC       Z24, Z2, Z2
-	VAESENC       Z25, Z0, Z0
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VAESENC       Z25, Z1, Z1
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VAESENC       Z25, Z2, Z2
-	VPXORQ        Y5, Y28, Y5
-	VAESENCLAST   Z26, Z0, Z0
-	VEXTRACTI128  $0x01, Y5, X6
-	VAESENCLAST   Z26, Z1, Z1
-	VPXOR         X5, X6, X8
-	VAESENCLAST   Z26, Z2, Z2
-	VPXORQ        (DX), Z0, Z0
-	VMOVDQU64     Z0, (DX)
-	VMOVDQU8.Z    64(DX), K2, Z5
-	VPXORQ        Z5, Z1, Z1
-	VMOVDQU8      Z1, K2, 64(DX)
-	VMOVDQU8.Z    128(DX), K3, Z5
-	VPXORQ        Z5, Z2, Z2
-	VMOVDQU8      Z2, K3, 128(DX)
-	JMP           tag
+	LEAQ            -64(BX), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	LEAQ            -128(BX), R8
+	XORL            R9, R9
+	TESTQ           R8, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU64       (DX), Z29
+	VPSHUFB         Z9, Z29, Z29
+	VMOVDQU8.Z      64(DX), K2, Z30
+	VPSHUFB         Z9, Z30, Z30
+	VMOVDQU8.Z      128(DX), K3, Z31
+	VPSHUFB         Z9, Z31, Z31
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	LEAQ            -113(BX), R8
+	SARQ            $0x04, R8
+	ADDQ            R8, R8
+	MOVQ            $0x00000003, R9
+	SHLXQ           R8, R9, R9
+	KMOVQ           R9, K5
+	VMOVDQA64       Z5, K5, Z31
+	VPSHUFB         Z9, Z11, Z0
+	VPXORQ          Z8, Z29, Z29
+	VPADDD          Z12, Z11, Z11
+	VMOVDQU64       128(SI), Z4
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z31, Z15
+	VPSHUFB         Z9, Z11, Z1
+	VPCLMULQDQ      $0x01, Z4, Z31, Z27
+	VPADDD          Z12, Z11, Z11
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPXORQ          Z16, Z1, Z1
+	VPCLMULQDQ      $0x11, Z4, Z31, Z28
+	VPSHUFB         Z9, Z11, Z2
+	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z5, Z27, Z27
+	VPXORQ          Z16, Z2, Z2
+	VMOVDQU64       64(SI), Z4
+	VAESENC         Z17, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z17, Z1, Z1
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z17, Z2, Z2
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z18, Z0, Z0
+	VAESENC         Z18, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z18, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z19, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z19, Z2, Z2
+	VMOVDQU64       (SI), Z4
+	VAESENC         Z20, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z20, Z1, Z1
+	VAESENC         Z20, Z2, Z2
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z21, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z21, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z21, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z22, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VAESENC         Z22, Z1, Z1
+	VAESENC         Z22, Z2, Z2
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VAESENC         Z23, Z1, Z1
+	VPSHUFD         $0x4e, Z15, Z15
+	VAESENC         Z23, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z24, Z0, Z0
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VAESENC         Z24, Z1, Z1
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENC         Z24, Z2, Z2
+	VAESENC         Z25, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENC         Z25, Z1, Z1
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VAESENC         Z25, Z2, Z2
+	VPXORQ          Y5, Y28, Y5
+	VAESENCLAST     Z26, Z0, Z0
+	VEXTRACTI128    $0x01, Y5, X6
+	VAESENCLAST     Z26, Z1, Z1
+	VPXOR           X5, X6, X8
+	VAESENCLAST     Z26, Z2, Z2
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
+	VPXORQ          (DX), Z0, Z0
+	VMOVDQU64       Z0, (DX)
+	VMOVDQU8.Z      64(DX), K2, Z5
+	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8        Z1, K2, 64(DX)
+	VMOVDQU8.Z      128(DX), K3, Z5
+	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8        Z2, K3, 128(DX)
+	JMP             tag
 
 end4:
-	LEAQ          -128(BX), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K2
-	LEAQ          -192(BX), R8
-	XORL          AX, AX
-	TESTQ         R8, R8
-	CMOVQLT       AX, R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K3
-	VMOVDQU64     (DX), Z29
-	VPSHUFB       Z9, Z29, Z29
-	VMOVDQU64     64(DX), Z30
-	VPSHUFB       Z9, Z30, Z30
-	VMOVDQU8.Z    128(DX), K2, Z31
-	VPSHUFB       Z9, Z31, Z31
-	VMOVDQU8.Z    192(DX), K3, Z13
-	VPSHUFB       Z9, Z13, Z13
-	MOVL          16(R9), R8
-	SHLQ          $0x03, R8
-	VMOVQ         R8, X5
-	MOVBLZX       21(R9), R8
-	SHLQ          $0x03, R8
-	VPINSRQ       $0x01, R8, X5, X5
-	VSHUFI32X4    $0x00, Z5, Z5, Z5
-	LEAQ          -177(BX), R8
-	SARQ          $0x04, R8
-	ADDQ          R8, R8
-	MOVQ          $0x00000003, AX
-	SHLXQ         R8, AX, AX
-	KMOVQ         AX, K5
-	VMOVDQA64     Z5, K5, Z13
-	VPSHUFB       Z9, Z11, Z0
-	VPXORQ        Z8, Z29, Z29
-	VPADDD        Z12, Z11, Z11
-	VMOVDQU64     192(SI), Z4
-	VPXORQ        Z16, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z13, Z15
-	VPSHUFB       Z9, Z11, Z1
-	VPCLMULQDQ    $0x01, Z4, Z13, Z27
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z13, Z5
-	VPSHUFB       Z9, Z11, Z2
-	VPCLMULQDQ    $0x11, Z4, Z13, Z28
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z5, Z27, Z27
-	VPXORQ        Z16, Z2, Z2
-	VMOVDQU64     128(SI), Z4
-	VPSHUFB       Z9, Z11, Z3
-	VPADDD        Z12, Z11, Z11
-	VPCLMULQDQ    $0x00, Z4, Z31, Z5
-	VPXORQ        Z16, Z3, Z3
-	VPCLMULQDQ    $0x01, Z4, Z31, Z6
-	VAESENC       Z17, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z17, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z31, Z5
-	VAESENC       Z17, Z2, Z2
-	VAESENC       Z17, Z3, Z3
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z18, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z31, Z5
-	VAESENC       Z18, Z1, Z1
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z18, Z2, Z2
-	VAESENC       Z18, Z3, Z3
-	VMOVDQU64     64(SI), Z4
-	VAESENC       Z19, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z30, Z5
-	VAESENC       Z19, Z1, Z1
-	VPCLMULQDQ    $0x01, Z4, Z30, Z6
-	VAESENC       Z19, Z2, Z2
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z19, Z3, Z3
-	VAESENC       Z20, Z0, Z0
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VAESENC       Z20, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z20, Z2, Z2
-	VPCLMULQDQ    $0x11, Z4, Z30, Z5
-	VAESENC       Z20, Z3, Z3
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z21, Z0, Z0
-	VAESENC       Z21, Z1, Z1
-	VMOVDQU64     (SI), Z4
-	VAESENC       Z21, Z2, Z2
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VAESENC       Z21, Z3, Z3
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VAESENC       Z22, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z22, Z1, Z1
-	VAESENC       Z22, Z2, Z2
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VAESENC       Z22, Z3, Z3
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z23, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VAESENC       Z23, Z1, Z1
-	VAESENC       Z23, Z2, Z2
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z23, Z3, Z3
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VAESENC       Z24, Z0, Z0
-	VPSHUFD       $0x4e, Z15, Z15
-	VAESENC       Z24, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VAESENC       Z24, Z2, Z2
-	VAESENC       Z24, Z3, Z3
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VAESENC       Z25, Z0, Z0
-	VPSHUFD       $0x4e, Z27, Z27
-	VAESENC       Z25, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VAESENC       Z25, Z2, Z2
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VAESENC       Z25, Z3, Z3
-	VAESENCLAST   Z26, Z0, Z0
-	VPXORQ        Y5, Y28, Y5
-	VAESENCLAST   Z26, Z1, Z1
-	VEXTRACTI128  $0x01, Y5, X6
-	VAESENCLAST   Z26, Z2, Z2
-	VPXOR         X5, X6, X8
-	VAESENCLAST   Z26, Z3, Z3
-	VPXORQ        (DX), Z0, Z0
-	VMOVDQU64     Z0, (DX)
-	VPXORQ        64(DX), Z1, Z1
-	VMOVDQU64     Z1, 64(DX)
-	VMOVDQU8.Z    128(DX), K2, Z5
-	VPXORQ        Z5, Z2, Z2
-	VMOVDQU8      Z2, K2, 128(DX)
-	VMOVDQU8.Z    192(DX), K3, Z5
-	VPXORQ        Z5, Z3, Z3
-	VMOVDQU8      Z3, K3, 192(DX)
-	JMP           tag
+	LEAQ            -128(BX), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	LEAQ            -192(BX), R8
+	XORL            R9, R9
+	TESTQ           R8, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU64       (DX), Z29
+	VPSHUFB         Z9, Z29, Z29
+	VMOVDQU64       64(DX), Z30
+	VPSHUFB         Z9, Z30, Z30
+	VMOVDQU8.Z      128(DX), K2, Z31
+	VPSHUFB         Z9, Z31, Z31
+	VMOVDQU8.Z      192(DX), K3, Z13
+	VPSHUFB         Z9, Z13, Z13
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	LEAQ            -177(BX), R8
+	SARQ            $0x04, R8
+	ADDQ            R8, R8
+	MOVQ            $0x00000003, R9
+	SHLXQ           R8, R9, R9
+	KMOVQ           R9, K5
+	VMOVDQA64       Z5, K5, Z13
+	VPSHUFB         Z9, Z11, Z0
+	VPXORQ          Z8, Z29, Z29
+	VPADDD          Z12, Z11, Z11
+	VMOVDQU64       192(SI), Z4
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPSHUFB         Z9, Z11, Z1
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z16, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPSHUFB         Z9, Z11, Z2
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z5, Z27, Z27
+	VPXORQ          Z16, Z2, Z2
+	VMOVDQU64       128(SI), Z4
+	VPSHUFB         Z9, Z11, Z3
+	VPADDD          Z12, Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPXORQ          Z16, Z3, Z3
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VAESENC         Z17, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z17, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VAESENC         Z17, Z2, Z2
+	VAESENC         Z17, Z3, Z3
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z18, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z18, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VMOVDQU64       64(SI), Z4
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z19, Z1, Z1
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z19, Z2, Z2
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z19, Z3, Z3
+	VAESENC         Z20, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z20, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z20, Z2, Z2
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z20, Z3, Z3
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z21, Z0, Z0
+	VAESENC         Z21, Z1, Z1
+	VMOVDQU64       (SI), Z4
+	VAESENC         Z21, Z2, Z2
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z21, Z3, Z3
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z22, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z22, Z1, Z1
+	VAESENC         Z22, Z2, Z2
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z22, Z3, Z3
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VAESENC         Z23, Z1, Z1
+	VAESENC         Z23, Z2, Z2
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z23, Z3, Z3
+	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VAESENC         Z24, Z0, Z0
+	VPSHUFD         $0x4e, Z15, Z15
+	VAESENC         Z24, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z24, Z2, Z2
+	VAESENC         Z24, Z3, Z3
+	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VAESENC         Z25, Z0, Z0
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENC         Z25, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENC         Z25, Z2, Z2
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VAESENC         Z25, Z3, Z3
+	VAESENCLAST     Z26, Z0, Z0
+	VPXORQ          Y5, Y28, Y5
+	VAESENCLAST     Z26, Z1, Z1
+	VEXTRACTI128    $0x01, Y5, X6
+	VAESENCLAST     Z26, Z2, Z2
+	VPXOR           X5, X6, X8
+	VAESENCLAST     Z26, Z3, Z3
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
+	VPXORQ          (DX), Z0, Z0
+	VMOVDQU64       Z0, (DX)
+	VPXORQ          64(DX), Z1, Z1
+	VMOVDQU64       Z1, 64(DX)
+	VMOVDQU8.Z      128(DX), K2, Z5
+	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8        Z2, K2, 128(DX)
+	VMOVDQU8.Z      192(DX), K3, Z5
+	VPXORQ          Z5, Z3, Z3
+	VMOVDQU8        Z3, K3, 192(DX)
+	JMP             tag
 
 lengths:
-	MOVL       16(R9), R8
-	SHLQ       $0x03, R8
-	VMOVQ      R8, X5
-	MOVBLZX    21(R9), R8
-	SHLQ       $0x03, R8
-	VPINSRQ    $0x01, R8, X5, X5
-	VPXOR      X5, X8, X8
-	VMOVDQU    240(AX), X4
-	VPCLMULQDQ $0x00, X4, X8, X1
-	VPCLMULQDQ $0x01, X4, X8, X2
-	VPCLMULQDQ $0x10, X4, X8, X3
-	VPXOR      X3, X2, X2
-	VPCLMULQDQ $0x01, X1, X10, X3
-	VPSHUFD    $0x4e, X1, X1
-	VPXOR      X3, X2, X2
-	VPXOR      X1, X2, X2
-	VPCLMULQDQ $0x11, X4, X8, X0
-	VPCLMULQDQ $0x01, X2, X10, X1
-	VPSHUFD    $0x4e, X2, X2
-	VPXOR      X1, X0, X0
-	VPXOR      X2, X0, X0
-	VMOVDQA    X0, X8
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	VPXOR           X5, X8, X8
+	VMOVDQU         240(AX), X4
+	VPCLMULQDQ      $0x00, X4, X8, X1
+	VPCLMULQDQ      $0x01, X4, X8, X2
+	VPCLMULQDQ      $0x10, X4, X8, X3
+	VPXOR           X3, X2, X2
+	VPCLMULQDQ      $0x01, X1, X10, X3
+	VPSHUFD         $0x4e, X1, X1
+	VPXOR           X3, X2, X2
+	VPXOR           X1, X2, X2
+	VPCLMULQDQ      $0x11, X4, X8, X0
+	VPCLMULQDQ      $0x01, X2, X10, X1
+	VPSHUFD         $0x4e, X2, X2
+	VPXOR           X1, X0, X0
+	VPXOR           X2, X0, X0
+	VMOVDQA         X0, X8
 
 tag:
-	MOVBLZX    20(R9), R8
-	BZHIQ      R8, DI, R8
-	ANDL       $0x0000ffff, R8
-	ORL        $0x000000ff, R8
-	KMOVQ      R8, K6
-	MOVQ       8(R9), DX
-	MOVL       16(R9), BX
-	VPSHUFB    X9, X8, X0
-	VPXOR      X14, X0, X0
-	VMOVDQU8.Z (DX)(BX*1), K6, X1
-	VPXOR      X1, X0, X0
-	VPTESTMB   X0, X0, K6, K7
-	KMOVQ      K7, R8
-	TESTQ      R8, R8
-	SETEQ      22(R9)
-	ADDQ       $+64, R9
-	DECQ       R10
-	JNZ        packet
+	VPSHUFB  X9, X8, X0
+	VPXORQ   X14, X0, X0
+	MOVBLZX  20(R10), R8
+	MOVL     16(R10), BX
+	BZHIQ    R8, DI, R8
+	ANDL     $0x0000ffff, R8
+	ORL      $0x000000ff, R8
+	KMOVQ    R8, K6
+	VPTESTMB X0, X0, K6, K7
+	KMOVQ    K7, R8
+	TESTQ    R8, R8
+	SETEQ    22(R10)
+	ADDQ     $+64, R10
+	DECQ     R11
+	JNZ      packets
 
 done:
 	VZEROALL
@@ -3176,19 +4367,33 @@ done:
 	VPXORD Z29, Z29, Z29
 	VPXORD Z30, Z30, Z30
 	VPXORD Z31, Z31, Z31
-	MOVQ   R10, ret+16(FP)
+	MOVQ   R11, ret+16(FP)
 	RET
 
 // func sealAVX2x10(ps *byte, n int) int
-// Requires: AVX, AVX2, PCLMULQDQ, VAES, VPCLMULQDQ
+// Requires: AVX, AVX2, MMX+, PCLMULQDQ, VAES, VPCLMULQDQ
 TEXT ·sealAVX2x10(SB), NOSPLIT, $32-24
 	MOVQ ps+0(FP), R8
 	MOVQ n+8(FP), R9
 
 packet:
-	MOVQ           (R8), AX
-	CMPL           256(AX), $0x0a
-	JNE            done
+	MOVQ       (R8), AX
+	CMPL       256(AX), $0x0a
+	JNE        done
+	CMPQ       R9, $0x02
+	JLE        near
+	MOVQ       128(R8), SI
+	CMPQ       SI, AX
+	JEQ        near
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
+	PREFETCHT0 320(SI)
+	PREFETCHT0 384(SI)
+
+near:
 	MOVL           16(R8), DX
 	MOVQ           8(R8), CX
 	VBROADCASTI128 24(R8), Y9
@@ -4806,15 +6011,29 @@ done:
 	RET
 
 // func openAVX2x10(ps *byte, n int) int
-// Requires: AVX, AVX2, PCLMULQDQ, VAES, VPCLMULQDQ
+// Requires: AVX, AVX2, MMX+, PCLMULQDQ, VAES, VPCLMULQDQ
 TEXT ·openAVX2x10(SB), NOSPLIT, $32-24
 	MOVQ ps+0(FP), R8
 	MOVQ n+8(FP), R9
 
 packet:
-	MOVQ           (R8), AX
-	CMPL           256(AX), $0x0a
-	JNE            done
+	MOVQ       (R8), AX
+	CMPL       256(AX), $0x0a
+	JNE        done
+	CMPQ       R9, $0x02
+	JLE        near
+	MOVQ       128(R8), SI
+	CMPQ       SI, AX
+	JEQ        near
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
+	PREFETCHT0 320(SI)
+	PREFETCHT0 384(SI)
+
+near:
 	MOVL           16(R8), DX
 	MOVQ           8(R8), CX
 	VBROADCASTI128 24(R8), Y9
@@ -6210,7 +7429,7 @@ done:
 	RET
 
 // func sealAVX512x12(ps *byte, n int) int
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, PCLMULQDQ, VAES, VPCLMULQDQ
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+, PCLMULQDQ, VAES, VPCLMULQDQ
 TEXT ·sealAVX512x12(SB), NOSPLIT, $0-24
 	MOVQ      ps+0(FP), R10
 	MOVQ      n+8(FP), R11
@@ -6219,6 +7438,581 @@ TEXT ·sealAVX512x12(SB), NOSPLIT, $0-24
 	VMOVDQU64 fourCtr<>+0(SB), Z12
 	MOVQ      $-1, DI
 	XORL      CX, CX
+
+packets:
+	CMPQ       R11, $0x04
+	JL         packet
+	CMPL       16(R10), $0x60
+	JHI        packet
+	XORL       R9, R9
+	XORL       BX, BX
+	MOVQ       (R10), AX
+	MOVL       $0x00000060, R8
+	SUBL       16(R10), R8
+	ORL        R8, R9
+	MOVQ       64(R10), SI
+	MOVL       $0x00000060, R8
+	SUBL       80(R10), R8
+	ORL        R8, R9
+	MOVQ       128(R10), R12
+	MOVL       $0x00000060, R8
+	SUBL       144(R10), R8
+	ORL        R8, R9
+	MOVQ       192(R10), R13
+	MOVL       $0x00000060, R8
+	SUBL       208(R10), R8
+	ORL        R8, R9
+	MOVL       256(AX), R8
+	XORL       $0x0c, R8
+	ORL        R8, BX
+	MOVL       256(SI), R8
+	XORL       $0x0c, R8
+	ORL        R8, BX
+	MOVL       256(R12), R8
+	XORL       $0x0c, R8
+	ORL        R8, BX
+	MOVL       256(R13), R8
+	XORL       $0x0c, R8
+	ORL        R8, BX
+	SHRL       $0x1f, R9
+	ORL        BX, R9
+	JNZ        packet
+	XORL       CX, CX
+	CMPQ       R11, $0x08
+	JL         quadnear
+	MOVQ       256(R10), R8
+	CMPQ       R8, AX
+	JEQ        quadnear0
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+	PREFETCHT0 448(R8)
+
+quadnear0:
+	MOVQ       320(R10), R8
+	CMPQ       R8, SI
+	JEQ        quadnear1
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+	PREFETCHT0 448(R8)
+
+quadnear1:
+	MOVQ       384(R10), R8
+	CMPQ       R8, R12
+	JEQ        quadnear2
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+	PREFETCHT0 448(R8)
+
+quadnear2:
+	MOVQ       448(R10), R8
+	CMPQ       R8, R13
+	JEQ        quadnear3
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+	PREFETCHT0 448(R8)
+
+quadnear3:
+quadnear:
+	VBROADCASTI32X4 24(R10), Z1
+	VPSHUFB         nonceSwap<>+0(SB), Z1, Z1
+	VBROADCASTI32X4 88(R10), Z3
+	VPSHUFB         nonceSwap<>+0(SB), Z3, Z3
+	VBROADCASTI32X4 152(R10), Z5
+	VPSHUFB         nonceSwap<>+0(SB), Z5, Z5
+	VBROADCASTI32X4 216(R10), Z7
+	VPSHUFB         nonceSwap<>+0(SB), Z7, Z7
+	VPADDD          firstCtr<>+0(SB), Z1, Z0
+	VPADDD          Z12, Z0, Z1
+	VBROADCASTI32X4 272(AX), Z28
+	VPSHUFB         Z9, Z0, Z0
+	VPSHUFB         Z9, Z1, Z1
+	VPXORQ          Z28, Z0, Z0
+	VPXORQ          Z28, Z1, Z1
+	VPADDD          firstCtr<>+0(SB), Z3, Z2
+	VPADDD          Z12, Z2, Z3
+	VBROADCASTI32X4 272(SI), Z29
+	VPSHUFB         Z9, Z2, Z2
+	VPSHUFB         Z9, Z3, Z3
+	VPXORQ          Z29, Z2, Z2
+	VPXORQ          Z29, Z3, Z3
+	VPADDD          firstCtr<>+0(SB), Z5, Z4
+	VPADDD          Z12, Z4, Z5
+	VBROADCASTI32X4 272(R12), Z30
+	VPSHUFB         Z9, Z4, Z4
+	VPSHUFB         Z9, Z5, Z5
+	VPXORQ          Z30, Z4, Z4
+	VPXORQ          Z30, Z5, Z5
+	VPADDD          firstCtr<>+0(SB), Z7, Z6
+	VPADDD          Z12, Z6, Z7
+	VBROADCASTI32X4 272(R13), Z31
+	VPSHUFB         Z9, Z6, Z6
+	VPSHUFB         Z9, Z7, Z7
+	VPXORQ          Z31, Z6, Z6
+	VPXORQ          Z31, Z7, Z7
+	VBROADCASTI32X4 288(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 288(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 288(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 288(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 304(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 304(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 304(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 304(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 320(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 320(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 320(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 320(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 336(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 336(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 336(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 336(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 352(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 352(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 352(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 352(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 368(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 368(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 368(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 368(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 384(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 384(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 384(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 384(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 400(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 400(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 400(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 400(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 416(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 416(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 416(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 416(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 432(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 432(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 432(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 432(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 448(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 448(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 448(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 448(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 464(AX), Z28
+	VAESENCLAST     Z28, Z0, Z0
+	VAESENCLAST     Z28, Z1, Z1
+	VBROADCASTI32X4 464(SI), Z29
+	VAESENCLAST     Z29, Z2, Z2
+	VAESENCLAST     Z29, Z3, Z3
+	VBROADCASTI32X4 464(R12), Z30
+	VAESENCLAST     Z30, Z4, Z4
+	VAESENCLAST     Z30, Z5, Z5
+	VBROADCASTI32X4 464(R13), Z31
+	VAESENCLAST     Z31, Z6, Z6
+	VAESENCLAST     Z31, Z7, Z7
+	VMOVDQA64       X0, X8
+	MOVL            16(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            8(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z16
+	VMOVDQU8.Z      48(DX), K2, Z20
+	VPXORQ          Z16, Z0, Z0
+	VPXORQ          Z20, Z1, Z1
+	VMOVDQU8        Z0, K1, -16(DX)
+	VMOVDQU8        Z1, K2, 48(DX)
+	VMOVDQU8.Z      Z0, K1, Z0
+	VMOVDQU8.Z      Z1, K2, Z1
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      40(R10), K3, X24
+	VPORQ           Z24, Z0, Z0
+	VPSHUFB         Z9, Z0, Z0
+	VPSHUFB         Z9, Z1, Z1
+	VBROADCASTI32X4 16(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z0
+	VMOVDQA64       Z15, K5, Z1
+	SHLQ            $0x03, R9
+	SUBQ            R9, AX
+	VMOVDQA64       X2, X11
+	MOVL            80(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            72(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z17
+	VMOVDQU8.Z      48(DX), K2, Z21
+	VPXORQ          Z17, Z2, Z2
+	VPXORQ          Z21, Z3, Z3
+	VMOVDQU8        Z2, K1, -16(DX)
+	VMOVDQU8        Z3, K2, 48(DX)
+	VMOVDQU8.Z      Z2, K1, Z2
+	VMOVDQU8.Z      Z3, K2, Z3
+	MOVBLZX         85(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      104(R10), K3, X25
+	VPORQ           Z25, Z2, Z2
+	VPSHUFB         Z9, Z2, Z2
+	VPSHUFB         Z9, Z3, Z3
+	VBROADCASTI32X4 80(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z2
+	VMOVDQA64       Z15, K5, Z3
+	SHLQ            $0x03, R9
+	SUBQ            R9, SI
+	VMOVDQA64       X4, X13
+	MOVL            144(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            136(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z18
+	VMOVDQU8.Z      48(DX), K2, Z22
+	VPXORQ          Z18, Z4, Z4
+	VPXORQ          Z22, Z5, Z5
+	VMOVDQU8        Z4, K1, -16(DX)
+	VMOVDQU8        Z5, K2, 48(DX)
+	VMOVDQU8.Z      Z4, K1, Z4
+	VMOVDQU8.Z      Z5, K2, Z5
+	MOVBLZX         149(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      168(R10), K3, X26
+	VPORQ           Z26, Z4, Z4
+	VPSHUFB         Z9, Z4, Z4
+	VPSHUFB         Z9, Z5, Z5
+	VBROADCASTI32X4 144(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z4
+	VMOVDQA64       Z15, K5, Z5
+	SHLQ            $0x03, R9
+	SUBQ            R9, R12
+	VMOVDQA64       X6, X14
+	MOVL            208(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            200(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z19
+	VMOVDQU8.Z      48(DX), K2, Z23
+	VPXORQ          Z19, Z6, Z6
+	VPXORQ          Z23, Z7, Z7
+	VMOVDQU8        Z6, K1, -16(DX)
+	VMOVDQU8        Z7, K2, 48(DX)
+	VMOVDQU8.Z      Z6, K1, Z6
+	VMOVDQU8.Z      Z7, K2, Z7
+	MOVBLZX         213(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      232(R10), K3, X27
+	VPORQ           Z27, Z6, Z6
+	VPSHUFB         Z9, Z6, Z6
+	VPSHUFB         Z9, Z7, Z7
+	VBROADCASTI32X4 208(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z6
+	VMOVDQA64       Z15, K5, Z7
+	SHLQ            $0x03, R9
+	SUBQ            R9, R13
+	VMOVDQU64       304(AX), Z28
+	VMOVDQU64       304(SI), Z29
+	VMOVDQU64       304(R12), Z30
+	VMOVDQU64       304(R13), Z31
+	VPCLMULQDQ      $0x00, Z28, Z1, Z16
+	VPCLMULQDQ      $0x00, Z29, Z3, Z17
+	VPCLMULQDQ      $0x00, Z30, Z5, Z18
+	VPCLMULQDQ      $0x00, Z31, Z7, Z19
+	VPCLMULQDQ      $0x01, Z28, Z1, Z20
+	VPCLMULQDQ      $0x01, Z29, Z3, Z21
+	VPCLMULQDQ      $0x01, Z30, Z5, Z22
+	VPCLMULQDQ      $0x01, Z31, Z7, Z23
+	VPCLMULQDQ      $0x11, Z28, Z1, Z24
+	VPCLMULQDQ      $0x11, Z29, Z3, Z25
+	VPCLMULQDQ      $0x11, Z30, Z5, Z26
+	VPCLMULQDQ      $0x11, Z31, Z7, Z27
+	VPCLMULQDQ      $0x10, Z28, Z1, Z28
+	VPCLMULQDQ      $0x10, Z29, Z3, Z29
+	VPCLMULQDQ      $0x10, Z30, Z5, Z30
+	VPCLMULQDQ      $0x10, Z31, Z7, Z31
+	VMOVDQU64       240(AX), Z1
+	VMOVDQU64       240(SI), Z3
+	VMOVDQU64       240(R12), Z5
+	VMOVDQU64       240(R13), Z7
+	VPXORQ          Z28, Z20, Z20
+	VPXORQ          Z29, Z21, Z21
+	VPXORQ          Z30, Z22, Z22
+	VPXORQ          Z31, Z23, Z23
+	VPCLMULQDQ      $0x00, Z1, Z0, Z28
+	VPCLMULQDQ      $0x00, Z3, Z2, Z29
+	VPCLMULQDQ      $0x00, Z5, Z4, Z30
+	VPCLMULQDQ      $0x00, Z7, Z6, Z31
+	VPXORQ          Z28, Z16, Z16
+	VPXORQ          Z29, Z17, Z17
+	VPXORQ          Z30, Z18, Z18
+	VPXORQ          Z31, Z19, Z19
+	VPCLMULQDQ      $0x11, Z1, Z0, Z28
+	VPCLMULQDQ      $0x11, Z3, Z2, Z29
+	VPCLMULQDQ      $0x11, Z5, Z4, Z30
+	VPCLMULQDQ      $0x11, Z7, Z6, Z31
+	VPXORQ          Z28, Z24, Z24
+	VPXORQ          Z29, Z25, Z25
+	VPXORQ          Z30, Z26, Z26
+	VPXORQ          Z31, Z27, Z27
+	VPCLMULQDQ      $0x01, Z1, Z0, Z28
+	VPCLMULQDQ      $0x01, Z3, Z2, Z29
+	VPCLMULQDQ      $0x01, Z5, Z4, Z30
+	VPCLMULQDQ      $0x01, Z7, Z6, Z31
+	VPCLMULQDQ      $0x10, Z1, Z0, Z1
+	VPCLMULQDQ      $0x10, Z3, Z2, Z3
+	VPCLMULQDQ      $0x10, Z5, Z4, Z5
+	VPCLMULQDQ      $0x10, Z7, Z6, Z7
+	VPTERNLOGD      $0x96, Z28, Z1, Z20
+	VPTERNLOGD      $0x96, Z29, Z3, Z21
+	VPTERNLOGD      $0x96, Z30, Z5, Z22
+	VPTERNLOGD      $0x96, Z31, Z7, Z23
+	VPCLMULQDQ      $0x01, Z16, Z10, Z28
+	VPCLMULQDQ      $0x01, Z17, Z10, Z29
+	VPCLMULQDQ      $0x01, Z18, Z10, Z30
+	VPCLMULQDQ      $0x01, Z19, Z10, Z31
+	VPSHUFD         $0x4e, Z16, Z16
+	VPSHUFD         $0x4e, Z17, Z17
+	VPSHUFD         $0x4e, Z18, Z18
+	VPSHUFD         $0x4e, Z19, Z19
+	VPTERNLOGD      $0x96, Z28, Z16, Z20
+	VPTERNLOGD      $0x96, Z29, Z17, Z21
+	VPTERNLOGD      $0x96, Z30, Z18, Z22
+	VPTERNLOGD      $0x96, Z31, Z19, Z23
+	VPCLMULQDQ      $0x01, Z20, Z10, Z28
+	VPCLMULQDQ      $0x01, Z21, Z10, Z29
+	VPCLMULQDQ      $0x01, Z22, Z10, Z30
+	VPCLMULQDQ      $0x01, Z23, Z10, Z31
+	VPSHUFD         $0x4e, Z20, Z20
+	VPSHUFD         $0x4e, Z21, Z21
+	VPSHUFD         $0x4e, Z22, Z22
+	VPSHUFD         $0x4e, Z23, Z23
+	VPTERNLOGD      $0x96, Z28, Z20, Z24
+	VPTERNLOGD      $0x96, Z29, Z21, Z25
+	VPTERNLOGD      $0x96, Z30, Z22, Z26
+	VPTERNLOGD      $0x96, Z31, Z23, Z27
+	VEXTRACTI64X4   $0x01, Z24, Y28
+	VEXTRACTI64X4   $0x01, Z25, Y29
+	VEXTRACTI64X4   $0x01, Z26, Y30
+	VEXTRACTI64X4   $0x01, Z27, Y31
+	VPXORQ          Y28, Y24, Y28
+	VPXORQ          Y29, Y25, Y29
+	VPXORQ          Y30, Y26, Y30
+	VPXORQ          Y31, Y27, Y31
+	VEXTRACTI32X4   $0x01, Y28, X24
+	VEXTRACTI32X4   $0x01, Y29, X25
+	VEXTRACTI32X4   $0x01, Y30, X26
+	VEXTRACTI32X4   $0x01, Y31, X27
+	VPXORQ          X28, X24, X24
+	VPXORQ          X29, X25, X25
+	VPXORQ          X30, X26, X26
+	VPXORQ          X31, X27, X27
+	VPSHUFB         X9, X24, X24
+	VPSHUFB         X9, X25, X25
+	VPSHUFB         X9, X26, X26
+	VPSHUFB         X9, X27, X27
+	VPXORQ          X8, X24, X24
+	VPXORQ          X11, X25, X25
+	VPXORQ          X13, X26, X26
+	VPXORQ          X14, X27, X27
+	MOVBLZX         20(R10), R8
+	MOVL            16(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	MOVQ            8(R10), DX
+	VMOVDQU8        X24, K6, (DX)(BX*1)
+	MOVBLZX         84(R10), R8
+	MOVL            80(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	MOVQ            72(R10), DX
+	VMOVDQU8        X25, K6, (DX)(BX*1)
+	MOVBLZX         148(R10), R8
+	MOVL            144(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	MOVQ            136(R10), DX
+	VMOVDQU8        X26, K6, (DX)(BX*1)
+	MOVBLZX         212(R10), R8
+	MOVL            208(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	MOVQ            200(R10), DX
+	VMOVDQU8        X27, K6, (DX)(BX*1)
+	ADDQ            $+256, R10
+	SUBQ            $0x04, R11
+	JNZ             packets
+	JMP             done
 
 packet:
 	MOVQ            (R10), AX
@@ -6232,6 +8026,21 @@ packet:
 	VPSHUFB         nonceSwap<>+0(SB), Z11, Z11
 	VPXORQ          Z8, Z8, Z8
 	VPADDD          firstCtr<>+0(SB), Z11, Z11
+	CMPQ            R11, $0x02
+	JLE             near
+	MOVQ            128(R10), R8
+	CMPQ            R8, AX
+	JEQ             near
+	PREFETCHT0      (R8)
+	PREFETCHT0      64(R8)
+	PREFETCHT0      128(R8)
+	PREFETCHT0      192(R8)
+	PREFETCHT0      256(R8)
+	PREFETCHT0      320(R8)
+	PREFETCHT0      384(R8)
+	PREFETCHT0      448(R8)
+
+near:
 	CMPQ            AX, CX
 	JEQ             cached
 	MOVQ            AX, CX
@@ -6430,13 +8239,9 @@ short1:
 	VMOVDQU8.Z      Z0, K1, Z29
 	VPORQ           Z6, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            15(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -6523,13 +8328,9 @@ short2:
 	VMOVDQU8        Z1, K3, 64(DX)
 	VMOVDQU8.Z      Z1, K3, Z30
 	VPSHUFB         Z9, Z30, Z30
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -49(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -6645,13 +8446,9 @@ short3:
 	VMOVDQU8        Z2, K3, 128(DX)
 	VMOVDQU8.Z      Z2, K3, Z31
 	VPSHUFB         Z9, Z31, Z31
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -113(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -6793,13 +8590,9 @@ short4:
 	VMOVDQU8        Z3, K3, 192(DX)
 	VMOVDQU8.Z      Z3, K3, Z13
 	VPSHUFB         Z9, Z13, Z13
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -177(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -7309,13 +9102,9 @@ end1:
 	VMOVDQU8        Z0, K3, (DX)
 	VMOVDQU8.Z      Z0, K3, Z29
 	VPSHUFB         Z9, Z29, Z29
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            15(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -7435,13 +9224,9 @@ end2:
 	VMOVDQU8        Z1, K3, 64(DX)
 	VMOVDQU8.Z      Z1, K3, Z30
 	VPSHUFB         Z9, Z30, Z30
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -49(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -7587,13 +9372,9 @@ end3:
 	VMOVDQU8        Z2, K3, 128(DX)
 	VMOVDQU8.Z      Z2, K3, Z31
 	VPSHUFB         Z9, Z31, Z31
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -113(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -7765,13 +9546,9 @@ end4:
 	VMOVDQU8        Z3, K3, 192(DX)
 	VMOVDQU8.Z      Z3, K3, Z13
 	VPSHUFB         Z9, Z13, Z13
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -177(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -7823,43 +9600,40 @@ end4:
 	JMP             tag
 
 lengths:
-	MOVL       16(R10), R8
-	SHLQ       $0x03, R8
-	VMOVQ      R8, X5
-	MOVBLZX    21(R10), R8
-	SHLQ       $0x03, R8
-	VPINSRQ    $0x01, R8, X5, X5
-	VPXOR      X5, X8, X8
-	VMOVDQU    240(AX), X4
-	VPCLMULQDQ $0x00, X4, X8, X1
-	VPCLMULQDQ $0x01, X4, X8, X2
-	VPCLMULQDQ $0x10, X4, X8, X3
-	VPXOR      X3, X2, X2
-	VPCLMULQDQ $0x01, X1, X10, X3
-	VPSHUFD    $0x4e, X1, X1
-	VPXOR      X3, X2, X2
-	VPXOR      X1, X2, X2
-	VPCLMULQDQ $0x11, X4, X8, X0
-	VPCLMULQDQ $0x01, X2, X10, X1
-	VPSHUFD    $0x4e, X2, X2
-	VPXOR      X1, X0, X0
-	VPXOR      X2, X0, X0
-	VMOVDQA    X0, X8
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	VPXOR           X5, X8, X8
+	VMOVDQU         240(AX), X4
+	VPCLMULQDQ      $0x00, X4, X8, X1
+	VPCLMULQDQ      $0x01, X4, X8, X2
+	VPCLMULQDQ      $0x10, X4, X8, X3
+	VPXOR           X3, X2, X2
+	VPCLMULQDQ      $0x01, X1, X10, X3
+	VPSHUFD         $0x4e, X1, X1
+	VPXOR           X3, X2, X2
+	VPXOR           X1, X2, X2
+	VPCLMULQDQ      $0x11, X4, X8, X0
+	VPCLMULQDQ      $0x01, X2, X10, X1
+	VPSHUFD         $0x4e, X2, X2
+	VPXOR           X1, X0, X0
+	VPXOR           X2, X0, X0
+	VMOVDQA         X0, X8
 
 tag:
+	VPSHUFB  X9, X8, X0
+	VPXORQ   X14, X0, X0
 	MOVBLZX  20(R10), R8
+	MOVL     16(R10), BX
 	BZHIQ    R8, DI, R8
 	ANDL     $0x0000ffff, R8
 	ORL      $0x000000ff, R8
 	KMOVQ    R8, K6
 	MOVQ     8(R10), DX
-	MOVL     16(R10), BX
-	VPSHUFB  X9, X8, X0
-	VPXOR    X14, X0, X0
 	VMOVDQU8 X0, K6, (DX)(BX*1)
 	ADDQ     $+64, R10
 	DECQ     R11
-	JNZ      packet
+	JNZ      packets
 
 done:
 	VZEROALL
@@ -7883,7 +9657,7 @@ done:
 	RET
 
 // func openAVX512x12(ps *byte, n int) int
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, PCLMULQDQ, VAES, VPCLMULQDQ
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+, PCLMULQDQ, VAES, VPCLMULQDQ
 TEXT ·openAVX512x12(SB), NOSPLIT, $0-24
 	MOVQ      ps+0(FP), R10
 	MOVQ      n+8(FP), R11
@@ -7892,6 +9666,613 @@ TEXT ·openAVX512x12(SB), NOSPLIT, $0-24
 	VMOVDQU64 fourCtr<>+0(SB), Z12
 	MOVQ      $-1, DI
 	XORL      CX, CX
+
+packets:
+	CMPQ       R11, $0x04
+	JL         packet
+	CMPL       16(R10), $0x60
+	JHI        packet
+	XORL       R9, R9
+	XORL       BX, BX
+	MOVQ       (R10), AX
+	MOVL       $0x00000060, R8
+	SUBL       16(R10), R8
+	ORL        R8, R9
+	MOVQ       64(R10), SI
+	MOVL       $0x00000060, R8
+	SUBL       80(R10), R8
+	ORL        R8, R9
+	MOVQ       128(R10), R12
+	MOVL       $0x00000060, R8
+	SUBL       144(R10), R8
+	ORL        R8, R9
+	MOVQ       192(R10), R13
+	MOVL       $0x00000060, R8
+	SUBL       208(R10), R8
+	ORL        R8, R9
+	MOVL       256(AX), R8
+	XORL       $0x0c, R8
+	ORL        R8, BX
+	MOVL       256(SI), R8
+	XORL       $0x0c, R8
+	ORL        R8, BX
+	MOVL       256(R12), R8
+	XORL       $0x0c, R8
+	ORL        R8, BX
+	MOVL       256(R13), R8
+	XORL       $0x0c, R8
+	ORL        R8, BX
+	SHRL       $0x1f, R9
+	ORL        BX, R9
+	JNZ        packet
+	XORL       CX, CX
+	CMPQ       R11, $0x08
+	JL         quadnear
+	MOVQ       256(R10), R8
+	CMPQ       R8, AX
+	JEQ        quadnear0
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+	PREFETCHT0 448(R8)
+
+quadnear0:
+	MOVQ       320(R10), R8
+	CMPQ       R8, SI
+	JEQ        quadnear1
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+	PREFETCHT0 448(R8)
+
+quadnear1:
+	MOVQ       384(R10), R8
+	CMPQ       R8, R12
+	JEQ        quadnear2
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+	PREFETCHT0 448(R8)
+
+quadnear2:
+	MOVQ       448(R10), R8
+	CMPQ       R8, R13
+	JEQ        quadnear3
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+	PREFETCHT0 448(R8)
+
+quadnear3:
+quadnear:
+	MOVQ            8(R10), DX
+	MOVBLZX         20(R10), R8
+	MOVL            16(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VMOVDQU8.Z      (DX)(BX*1), K6, X8
+	MOVQ            72(R10), DX
+	MOVBLZX         84(R10), R8
+	MOVL            80(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VMOVDQU8.Z      (DX)(BX*1), K6, X11
+	MOVQ            136(R10), DX
+	MOVBLZX         148(R10), R8
+	MOVL            144(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VMOVDQU8.Z      (DX)(BX*1), K6, X13
+	MOVQ            200(R10), DX
+	MOVBLZX         212(R10), R8
+	MOVL            208(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VMOVDQU8.Z      (DX)(BX*1), K6, X14
+	VBROADCASTI32X4 24(R10), Z1
+	VPSHUFB         nonceSwap<>+0(SB), Z1, Z1
+	VBROADCASTI32X4 88(R10), Z3
+	VPSHUFB         nonceSwap<>+0(SB), Z3, Z3
+	VBROADCASTI32X4 152(R10), Z5
+	VPSHUFB         nonceSwap<>+0(SB), Z5, Z5
+	VBROADCASTI32X4 216(R10), Z7
+	VPSHUFB         nonceSwap<>+0(SB), Z7, Z7
+	VPADDD          firstCtr<>+0(SB), Z1, Z0
+	VPADDD          Z12, Z0, Z1
+	VBROADCASTI32X4 272(AX), Z28
+	VPSHUFB         Z9, Z0, Z0
+	VPSHUFB         Z9, Z1, Z1
+	VPXORQ          Z28, Z0, Z0
+	VPXORQ          Z28, Z1, Z1
+	VPADDD          firstCtr<>+0(SB), Z3, Z2
+	VPADDD          Z12, Z2, Z3
+	VBROADCASTI32X4 272(SI), Z29
+	VPSHUFB         Z9, Z2, Z2
+	VPSHUFB         Z9, Z3, Z3
+	VPXORQ          Z29, Z2, Z2
+	VPXORQ          Z29, Z3, Z3
+	VPADDD          firstCtr<>+0(SB), Z5, Z4
+	VPADDD          Z12, Z4, Z5
+	VBROADCASTI32X4 272(R12), Z30
+	VPSHUFB         Z9, Z4, Z4
+	VPSHUFB         Z9, Z5, Z5
+	VPXORQ          Z30, Z4, Z4
+	VPXORQ          Z30, Z5, Z5
+	VPADDD          firstCtr<>+0(SB), Z7, Z6
+	VPADDD          Z12, Z6, Z7
+	VBROADCASTI32X4 272(R13), Z31
+	VPSHUFB         Z9, Z6, Z6
+	VPSHUFB         Z9, Z7, Z7
+	VPXORQ          Z31, Z6, Z6
+	VPXORQ          Z31, Z7, Z7
+	VBROADCASTI32X4 288(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 288(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 288(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 288(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 304(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 304(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 304(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 304(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 320(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 320(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 320(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 320(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 336(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 336(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 336(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 336(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 352(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 352(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 352(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 352(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 368(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 368(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 368(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 368(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 384(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 384(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 384(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 384(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 400(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 400(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 400(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 400(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 416(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 416(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 416(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 416(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 432(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 432(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 432(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 432(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 448(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 448(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 448(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 448(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 464(AX), Z28
+	VAESENCLAST     Z28, Z0, Z0
+	VAESENCLAST     Z28, Z1, Z1
+	VBROADCASTI32X4 464(SI), Z29
+	VAESENCLAST     Z29, Z2, Z2
+	VAESENCLAST     Z29, Z3, Z3
+	VBROADCASTI32X4 464(R12), Z30
+	VAESENCLAST     Z30, Z4, Z4
+	VAESENCLAST     Z30, Z5, Z5
+	VBROADCASTI32X4 464(R13), Z31
+	VAESENCLAST     Z31, Z6, Z6
+	VAESENCLAST     Z31, Z7, Z7
+	VPXORQ          X0, X8, X8
+	MOVL            16(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            8(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z16
+	VMOVDQU8.Z      48(DX), K2, Z20
+	VPXORQ          Z16, Z0, Z0
+	VPXORQ          Z20, Z1, Z1
+	VMOVDQU8        Z0, K1, -16(DX)
+	VMOVDQU8        Z1, K2, 48(DX)
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      40(R10), K3, X24
+	VPORQ           Z24, Z16, Z16
+	VPSHUFB         Z9, Z16, Z0
+	VPSHUFB         Z9, Z20, Z1
+	VBROADCASTI32X4 16(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z0
+	VMOVDQA64       Z15, K5, Z1
+	SHLQ            $0x03, R9
+	SUBQ            R9, AX
+	VPXORQ          X2, X11, X11
+	MOVL            80(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            72(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z17
+	VMOVDQU8.Z      48(DX), K2, Z21
+	VPXORQ          Z17, Z2, Z2
+	VPXORQ          Z21, Z3, Z3
+	VMOVDQU8        Z2, K1, -16(DX)
+	VMOVDQU8        Z3, K2, 48(DX)
+	MOVBLZX         85(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      104(R10), K3, X25
+	VPORQ           Z25, Z17, Z17
+	VPSHUFB         Z9, Z17, Z2
+	VPSHUFB         Z9, Z21, Z3
+	VBROADCASTI32X4 80(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z2
+	VMOVDQA64       Z15, K5, Z3
+	SHLQ            $0x03, R9
+	SUBQ            R9, SI
+	VPXORQ          X4, X13, X13
+	MOVL            144(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            136(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z18
+	VMOVDQU8.Z      48(DX), K2, Z22
+	VPXORQ          Z18, Z4, Z4
+	VPXORQ          Z22, Z5, Z5
+	VMOVDQU8        Z4, K1, -16(DX)
+	VMOVDQU8        Z5, K2, 48(DX)
+	MOVBLZX         149(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      168(R10), K3, X26
+	VPORQ           Z26, Z18, Z18
+	VPSHUFB         Z9, Z18, Z4
+	VPSHUFB         Z9, Z22, Z5
+	VBROADCASTI32X4 144(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z4
+	VMOVDQA64       Z15, K5, Z5
+	SHLQ            $0x03, R9
+	SUBQ            R9, R12
+	VPXORQ          X6, X14, X14
+	MOVL            208(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            200(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z19
+	VMOVDQU8.Z      48(DX), K2, Z23
+	VPXORQ          Z19, Z6, Z6
+	VPXORQ          Z23, Z7, Z7
+	VMOVDQU8        Z6, K1, -16(DX)
+	VMOVDQU8        Z7, K2, 48(DX)
+	MOVBLZX         213(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      232(R10), K3, X27
+	VPORQ           Z27, Z19, Z19
+	VPSHUFB         Z9, Z19, Z6
+	VPSHUFB         Z9, Z23, Z7
+	VBROADCASTI32X4 208(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z6
+	VMOVDQA64       Z15, K5, Z7
+	SHLQ            $0x03, R9
+	SUBQ            R9, R13
+	VMOVDQU64       304(AX), Z28
+	VMOVDQU64       304(SI), Z29
+	VMOVDQU64       304(R12), Z30
+	VMOVDQU64       304(R13), Z31
+	VPCLMULQDQ      $0x00, Z28, Z1, Z16
+	VPCLMULQDQ      $0x00, Z29, Z3, Z17
+	VPCLMULQDQ      $0x00, Z30, Z5, Z18
+	VPCLMULQDQ      $0x00, Z31, Z7, Z19
+	VPCLMULQDQ      $0x01, Z28, Z1, Z20
+	VPCLMULQDQ      $0x01, Z29, Z3, Z21
+	VPCLMULQDQ      $0x01, Z30, Z5, Z22
+	VPCLMULQDQ      $0x01, Z31, Z7, Z23
+	VPCLMULQDQ      $0x11, Z28, Z1, Z24
+	VPCLMULQDQ      $0x11, Z29, Z3, Z25
+	VPCLMULQDQ      $0x11, Z30, Z5, Z26
+	VPCLMULQDQ      $0x11, Z31, Z7, Z27
+	VPCLMULQDQ      $0x10, Z28, Z1, Z28
+	VPCLMULQDQ      $0x10, Z29, Z3, Z29
+	VPCLMULQDQ      $0x10, Z30, Z5, Z30
+	VPCLMULQDQ      $0x10, Z31, Z7, Z31
+	VMOVDQU64       240(AX), Z1
+	VMOVDQU64       240(SI), Z3
+	VMOVDQU64       240(R12), Z5
+	VMOVDQU64       240(R13), Z7
+	VPXORQ          Z28, Z20, Z20
+	VPXORQ          Z29, Z21, Z21
+	VPXORQ          Z30, Z22, Z22
+	VPXORQ          Z31, Z23, Z23
+	VPCLMULQDQ      $0x00, Z1, Z0, Z28
+	VPCLMULQDQ      $0x00, Z3, Z2, Z29
+	VPCLMULQDQ      $0x00, Z5, Z4, Z30
+	VPCLMULQDQ      $0x00, Z7, Z6, Z31
+	VPXORQ          Z28, Z16, Z16
+	VPXORQ          Z29, Z17, Z17
+	VPXORQ          Z30, Z18, Z18
+	VPXORQ          Z31, Z19, Z19
+	VPCLMULQDQ      $0x11, Z1, Z0, Z28
+	VPCLMULQDQ      $0x11, Z3, Z2, Z29
+	VPCLMULQDQ      $0x11, Z5, Z4, Z30
+	VPCLMULQDQ      $0x11, Z7, Z6, Z31
+	VPXORQ          Z28, Z24, Z24
+	VPXORQ          Z29, Z25, Z25
+	VPXORQ          Z30, Z26, Z26
+	VPXORQ          Z31, Z27, Z27
+	VPCLMULQDQ      $0x01, Z1, Z0, Z28
+	VPCLMULQDQ      $0x01, Z3, Z2, Z29
+	VPCLMULQDQ      $0x01, Z5, Z4, Z30
+	VPCLMULQDQ      $0x01, Z7, Z6, Z31
+	VPCLMULQDQ      $0x10, Z1, Z0, Z1
+	VPCLMULQDQ      $0x10, Z3, Z2, Z3
+	VPCLMULQDQ      $0x10, Z5, Z4, Z5
+	VPCLMULQDQ      $0x10, Z7, Z6, Z7
+	VPTERNLOGD      $0x96, Z28, Z1, Z20
+	VPTERNLOGD      $0x96, Z29, Z3, Z21
+	VPTERNLOGD      $0x96, Z30, Z5, Z22
+	VPTERNLOGD      $0x96, Z31, Z7, Z23
+	VPCLMULQDQ      $0x01, Z16, Z10, Z28
+	VPCLMULQDQ      $0x01, Z17, Z10, Z29
+	VPCLMULQDQ      $0x01, Z18, Z10, Z30
+	VPCLMULQDQ      $0x01, Z19, Z10, Z31
+	VPSHUFD         $0x4e, Z16, Z16
+	VPSHUFD         $0x4e, Z17, Z17
+	VPSHUFD         $0x4e, Z18, Z18
+	VPSHUFD         $0x4e, Z19, Z19
+	VPTERNLOGD      $0x96, Z28, Z16, Z20
+	VPTERNLOGD      $0x96, Z29, Z17, Z21
+	VPTERNLOGD      $0x96, Z30, Z18, Z22
+	VPTERNLOGD      $0x96, Z31, Z19, Z23
+	VPCLMULQDQ      $0x01, Z20, Z10, Z28
+	VPCLMULQDQ      $0x01, Z21, Z10, Z29
+	VPCLMULQDQ      $0x01, Z22, Z10, Z30
+	VPCLMULQDQ      $0x01, Z23, Z10, Z31
+	VPSHUFD         $0x4e, Z20, Z20
+	VPSHUFD         $0x4e, Z21, Z21
+	VPSHUFD         $0x4e, Z22, Z22
+	VPSHUFD         $0x4e, Z23, Z23
+	VPTERNLOGD      $0x96, Z28, Z20, Z24
+	VPTERNLOGD      $0x96, Z29, Z21, Z25
+	VPTERNLOGD      $0x96, Z30, Z22, Z26
+	VPTERNLOGD      $0x96, Z31, Z23, Z27
+	VEXTRACTI64X4   $0x01, Z24, Y28
+	VEXTRACTI64X4   $0x01, Z25, Y29
+	VEXTRACTI64X4   $0x01, Z26, Y30
+	VEXTRACTI64X4   $0x01, Z27, Y31
+	VPXORQ          Y28, Y24, Y28
+	VPXORQ          Y29, Y25, Y29
+	VPXORQ          Y30, Y26, Y30
+	VPXORQ          Y31, Y27, Y31
+	VEXTRACTI32X4   $0x01, Y28, X24
+	VEXTRACTI32X4   $0x01, Y29, X25
+	VEXTRACTI32X4   $0x01, Y30, X26
+	VEXTRACTI32X4   $0x01, Y31, X27
+	VPXORQ          X28, X24, X24
+	VPXORQ          X29, X25, X25
+	VPXORQ          X30, X26, X26
+	VPXORQ          X31, X27, X27
+	VPSHUFB         X9, X24, X24
+	VPSHUFB         X9, X25, X25
+	VPSHUFB         X9, X26, X26
+	VPSHUFB         X9, X27, X27
+	VPXORQ          X8, X24, X24
+	VPXORQ          X11, X25, X25
+	VPXORQ          X13, X26, X26
+	VPXORQ          X14, X27, X27
+	MOVBLZX         20(R10), R8
+	MOVL            16(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VPTESTMB        X24, X24, K6, K7
+	KMOVQ           K7, R8
+	TESTQ           R8, R8
+	SETEQ           22(R10)
+	MOVBLZX         84(R10), R8
+	MOVL            80(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VPTESTMB        X25, X25, K6, K7
+	KMOVQ           K7, R8
+	TESTQ           R8, R8
+	SETEQ           86(R10)
+	MOVBLZX         148(R10), R8
+	MOVL            144(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VPTESTMB        X26, X26, K6, K7
+	KMOVQ           K7, R8
+	TESTQ           R8, R8
+	SETEQ           150(R10)
+	MOVBLZX         212(R10), R8
+	MOVL            208(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VPTESTMB        X27, X27, K6, K7
+	KMOVQ           K7, R8
+	TESTQ           R8, R8
+	SETEQ           214(R10)
+	ADDQ            $+256, R10
+	SUBQ            $0x04, R11
+	JNZ             packets
+	JMP             done
 
 packet:
 	MOVQ            (R10), AX
@@ -7905,6 +10286,21 @@ packet:
 	VPSHUFB         nonceSwap<>+0(SB), Z11, Z11
 	VPXORQ          Z8, Z8, Z8
 	VPADDD          firstCtr<>+0(SB), Z11, Z11
+	CMPQ            R11, $0x02
+	JLE             near
+	MOVQ            128(R10), R8
+	CMPQ            R8, AX
+	JEQ             near
+	PREFETCHT0      (R8)
+	PREFETCHT0      64(R8)
+	PREFETCHT0      128(R8)
+	PREFETCHT0      192(R8)
+	PREFETCHT0      256(R8)
+	PREFETCHT0      320(R8)
+	PREFETCHT0      384(R8)
+	PREFETCHT0      448(R8)
+
+near:
 	CMPQ            AX, CX
 	JEQ             cached
 	MOVQ            AX, CX
@@ -8059,6 +10455,16 @@ cached:
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z3, Z3
 	VMOVDQA64       X0, X14
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
@@ -8084,13 +10490,9 @@ short1:
 	VMOVDQU8.Z      (DX), K1, Z29
 	VPORQ           Z6, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            15(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -8133,6 +10535,16 @@ short1:
 	VAESENCLAST     Z7, Z0, Z0
 	VPXOR           X5, X6, X8
 	VMOVDQA64       X0, X14
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
@@ -8159,13 +10571,9 @@ short2:
 	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K3, Z30
 	VPSHUFB         Z9, Z30, Z30
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -49(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -8231,6 +10639,16 @@ short2:
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z1, Z1
 	VMOVDQA64       X0, X14
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
@@ -8263,13 +10681,9 @@ short3:
 	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K3, Z31
 	VPSHUFB         Z9, Z31, Z31
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -113(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -8358,6 +10772,16 @@ short3:
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z2, Z2
 	VMOVDQA64       X0, X14
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
@@ -8395,13 +10819,9 @@ short4:
 	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU8.Z      192(DX), K3, Z13
 	VPSHUFB         Z9, Z13, Z13
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -177(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -8513,6 +10933,16 @@ short4:
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z3, Z3
 	VMOVDQA64       X0, X14
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
@@ -8913,6 +11343,16 @@ endstart:
 	VAESENCLAST     Z7, Z2, Z2
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z3, Z3
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VPXORQ          (DX), Z0, Z0
 	VMOVDQU64       Z0, (DX)
 	VPXORQ          64(DX), Z1, Z1
@@ -8933,13 +11373,9 @@ end1:
 	KMOVQ           R8, K3
 	VMOVDQU8.Z      (DX), K3, Z29
 	VPSHUFB         Z9, Z29, Z29
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            15(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -8981,6 +11417,16 @@ end1:
 	VEXTRACTI128    $0x01, Y5, X6
 	VAESENCLAST     Z7, Z0, Z0
 	VPXOR           X5, X6, X8
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VMOVDQU8.Z      (DX), K3, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K3, (DX)
@@ -9000,13 +11446,9 @@ end2:
 	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K3, Z30
 	VPSHUFB         Z9, Z30, Z30
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -49(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -9071,6 +11513,16 @@ end2:
 	VAESENCLAST     Z7, Z0, Z0
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z1, Z1
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VMOVDQU8.Z      (DX), K2, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K2, (DX)
@@ -9095,13 +11547,9 @@ end3:
 	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K3, Z31
 	VPSHUFB         Z9, Z31, Z31
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -113(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -9189,6 +11637,16 @@ end3:
 	VAESENCLAST     Z7, Z1, Z1
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z2, Z2
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VPXORQ          (DX), Z0, Z0
 	VMOVDQU64       Z0, (DX)
 	VMOVDQU8.Z      64(DX), K2, Z5
@@ -9217,13 +11675,9 @@ end4:
 	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU8.Z      192(DX), K3, Z13
 	VPSHUFB         Z9, Z13, Z13
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -177(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -9334,6 +11788,16 @@ end4:
 	VAESENCLAST     Z7, Z2, Z2
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z3, Z3
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VPXORQ          (DX), Z0, Z0
 	VMOVDQU64       Z0, (DX)
 	VPXORQ          64(DX), Z1, Z1
@@ -9347,48 +11811,42 @@ end4:
 	JMP             tag
 
 lengths:
-	MOVL       16(R10), R8
-	SHLQ       $0x03, R8
-	VMOVQ      R8, X5
-	MOVBLZX    21(R10), R8
-	SHLQ       $0x03, R8
-	VPINSRQ    $0x01, R8, X5, X5
-	VPXOR      X5, X8, X8
-	VMOVDQU    240(AX), X4
-	VPCLMULQDQ $0x00, X4, X8, X1
-	VPCLMULQDQ $0x01, X4, X8, X2
-	VPCLMULQDQ $0x10, X4, X8, X3
-	VPXOR      X3, X2, X2
-	VPCLMULQDQ $0x01, X1, X10, X3
-	VPSHUFD    $0x4e, X1, X1
-	VPXOR      X3, X2, X2
-	VPXOR      X1, X2, X2
-	VPCLMULQDQ $0x11, X4, X8, X0
-	VPCLMULQDQ $0x01, X2, X10, X1
-	VPSHUFD    $0x4e, X2, X2
-	VPXOR      X1, X0, X0
-	VPXOR      X2, X0, X0
-	VMOVDQA    X0, X8
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	VPXOR           X5, X8, X8
+	VMOVDQU         240(AX), X4
+	VPCLMULQDQ      $0x00, X4, X8, X1
+	VPCLMULQDQ      $0x01, X4, X8, X2
+	VPCLMULQDQ      $0x10, X4, X8, X3
+	VPXOR           X3, X2, X2
+	VPCLMULQDQ      $0x01, X1, X10, X3
+	VPSHUFD         $0x4e, X1, X1
+	VPXOR           X3, X2, X2
+	VPXOR           X1, X2, X2
+	VPCLMULQDQ      $0x11, X4, X8, X0
+	VPCLMULQDQ      $0x01, X2, X10, X1
+	VPSHUFD         $0x4e, X2, X2
+	VPXOR           X1, X0, X0
+	VPXOR           X2, X0, X0
+	VMOVDQA         X0, X8
 
 tag:
-	MOVBLZX    20(R10), R8
-	BZHIQ      R8, DI, R8
-	ANDL       $0x0000ffff, R8
-	ORL        $0x000000ff, R8
-	KMOVQ      R8, K6
-	MOVQ       8(R10), DX
-	MOVL       16(R10), BX
-	VPSHUFB    X9, X8, X0
-	VPXOR      X14, X0, X0
-	VMOVDQU8.Z (DX)(BX*1), K6, X1
-	VPXOR      X1, X0, X0
-	VPTESTMB   X0, X0, K6, K7
-	KMOVQ      K7, R8
-	TESTQ      R8, R8
-	SETEQ      22(R10)
-	ADDQ       $+64, R10
-	DECQ       R11
-	JNZ        packet
+	VPSHUFB  X9, X8, X0
+	VPXORQ   X14, X0, X0
+	MOVBLZX  20(R10), R8
+	MOVL     16(R10), BX
+	BZHIQ    R8, DI, R8
+	ANDL     $0x0000ffff, R8
+	ORL      $0x000000ff, R8
+	KMOVQ    R8, K6
+	VPTESTMB X0, X0, K6, K7
+	KMOVQ    K7, R8
+	TESTQ    R8, R8
+	SETEQ    22(R10)
+	ADDQ     $+64, R10
+	DECQ     R11
+	JNZ      packets
 
 done:
 	VZEROALL
@@ -9412,15 +11870,30 @@ done:
 	RET
 
 // func sealAVX2x12(ps *byte, n int) int
-// Requires: AVX, AVX2, PCLMULQDQ, VAES, VPCLMULQDQ
+// Requires: AVX, AVX2, MMX+, PCLMULQDQ, VAES, VPCLMULQDQ
 TEXT ·sealAVX2x12(SB), NOSPLIT, $32-24
 	MOVQ ps+0(FP), R8
 	MOVQ n+8(FP), R9
 
 packet:
-	MOVQ           (R8), AX
-	CMPL           256(AX), $0x0c
-	JNE            done
+	MOVQ       (R8), AX
+	CMPL       256(AX), $0x0c
+	JNE        done
+	CMPQ       R9, $0x02
+	JLE        near
+	MOVQ       128(R8), SI
+	CMPQ       SI, AX
+	JEQ        near
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
+	PREFETCHT0 320(SI)
+	PREFETCHT0 384(SI)
+	PREFETCHT0 448(SI)
+
+near:
 	MOVL           16(R8), DX
 	MOVQ           8(R8), CX
 	VBROADCASTI128 24(R8), Y9
@@ -11124,15 +13597,30 @@ done:
 	RET
 
 // func openAVX2x12(ps *byte, n int) int
-// Requires: AVX, AVX2, PCLMULQDQ, VAES, VPCLMULQDQ
+// Requires: AVX, AVX2, MMX+, PCLMULQDQ, VAES, VPCLMULQDQ
 TEXT ·openAVX2x12(SB), NOSPLIT, $32-24
 	MOVQ ps+0(FP), R8
 	MOVQ n+8(FP), R9
 
 packet:
-	MOVQ           (R8), AX
-	CMPL           256(AX), $0x0c
-	JNE            done
+	MOVQ       (R8), AX
+	CMPL       256(AX), $0x0c
+	JNE        done
+	CMPQ       R9, $0x02
+	JLE        near
+	MOVQ       128(R8), SI
+	CMPQ       SI, AX
+	JEQ        near
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
+	PREFETCHT0 320(SI)
+	PREFETCHT0 384(SI)
+	PREFETCHT0 448(SI)
+
+near:
 	MOVL           16(R8), DX
 	MOVQ           8(R8), CX
 	VBROADCASTI128 24(R8), Y9
@@ -12596,7 +15084,7 @@ done:
 	RET
 
 // func sealAVX512x14(ps *byte, n int) int
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, PCLMULQDQ, VAES, VPCLMULQDQ
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+, PCLMULQDQ, VAES, VPCLMULQDQ
 TEXT ·sealAVX512x14(SB), NOSPLIT, $0-24
 	MOVQ      ps+0(FP), R10
 	MOVQ      n+8(FP), R11
@@ -12605,6 +15093,605 @@ TEXT ·sealAVX512x14(SB), NOSPLIT, $0-24
 	VMOVDQU64 fourCtr<>+0(SB), Z12
 	MOVQ      $-1, DI
 	XORL      CX, CX
+
+packets:
+	CMPQ       R11, $0x04
+	JL         packet
+	CMPL       16(R10), $0x60
+	JHI        packet
+	XORL       R9, R9
+	XORL       BX, BX
+	MOVQ       (R10), AX
+	MOVL       $0x00000060, R8
+	SUBL       16(R10), R8
+	ORL        R8, R9
+	MOVQ       64(R10), SI
+	MOVL       $0x00000060, R8
+	SUBL       80(R10), R8
+	ORL        R8, R9
+	MOVQ       128(R10), R12
+	MOVL       $0x00000060, R8
+	SUBL       144(R10), R8
+	ORL        R8, R9
+	MOVQ       192(R10), R13
+	MOVL       $0x00000060, R8
+	SUBL       208(R10), R8
+	ORL        R8, R9
+	MOVL       256(AX), R8
+	XORL       $0x0e, R8
+	ORL        R8, BX
+	MOVL       256(SI), R8
+	XORL       $0x0e, R8
+	ORL        R8, BX
+	MOVL       256(R12), R8
+	XORL       $0x0e, R8
+	ORL        R8, BX
+	MOVL       256(R13), R8
+	XORL       $0x0e, R8
+	ORL        R8, BX
+	SHRL       $0x1f, R9
+	ORL        BX, R9
+	JNZ        packet
+	XORL       CX, CX
+	CMPQ       R11, $0x08
+	JL         quadnear
+	MOVQ       256(R10), R8
+	CMPQ       R8, AX
+	JEQ        quadnear0
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+	PREFETCHT0 448(R8)
+
+quadnear0:
+	MOVQ       320(R10), R8
+	CMPQ       R8, SI
+	JEQ        quadnear1
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+	PREFETCHT0 448(R8)
+
+quadnear1:
+	MOVQ       384(R10), R8
+	CMPQ       R8, R12
+	JEQ        quadnear2
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+	PREFETCHT0 448(R8)
+
+quadnear2:
+	MOVQ       448(R10), R8
+	CMPQ       R8, R13
+	JEQ        quadnear3
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+	PREFETCHT0 448(R8)
+
+quadnear3:
+quadnear:
+	VBROADCASTI32X4 24(R10), Z1
+	VPSHUFB         nonceSwap<>+0(SB), Z1, Z1
+	VBROADCASTI32X4 88(R10), Z3
+	VPSHUFB         nonceSwap<>+0(SB), Z3, Z3
+	VBROADCASTI32X4 152(R10), Z5
+	VPSHUFB         nonceSwap<>+0(SB), Z5, Z5
+	VBROADCASTI32X4 216(R10), Z7
+	VPSHUFB         nonceSwap<>+0(SB), Z7, Z7
+	VPADDD          firstCtr<>+0(SB), Z1, Z0
+	VPADDD          Z12, Z0, Z1
+	VBROADCASTI32X4 272(AX), Z28
+	VPSHUFB         Z9, Z0, Z0
+	VPSHUFB         Z9, Z1, Z1
+	VPXORQ          Z28, Z0, Z0
+	VPXORQ          Z28, Z1, Z1
+	VPADDD          firstCtr<>+0(SB), Z3, Z2
+	VPADDD          Z12, Z2, Z3
+	VBROADCASTI32X4 272(SI), Z29
+	VPSHUFB         Z9, Z2, Z2
+	VPSHUFB         Z9, Z3, Z3
+	VPXORQ          Z29, Z2, Z2
+	VPXORQ          Z29, Z3, Z3
+	VPADDD          firstCtr<>+0(SB), Z5, Z4
+	VPADDD          Z12, Z4, Z5
+	VBROADCASTI32X4 272(R12), Z30
+	VPSHUFB         Z9, Z4, Z4
+	VPSHUFB         Z9, Z5, Z5
+	VPXORQ          Z30, Z4, Z4
+	VPXORQ          Z30, Z5, Z5
+	VPADDD          firstCtr<>+0(SB), Z7, Z6
+	VPADDD          Z12, Z6, Z7
+	VBROADCASTI32X4 272(R13), Z31
+	VPSHUFB         Z9, Z6, Z6
+	VPSHUFB         Z9, Z7, Z7
+	VPXORQ          Z31, Z6, Z6
+	VPXORQ          Z31, Z7, Z7
+	VBROADCASTI32X4 288(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 288(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 288(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 288(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 304(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 304(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 304(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 304(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 320(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 320(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 320(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 320(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 336(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 336(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 336(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 336(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 352(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 352(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 352(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 352(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 368(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 368(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 368(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 368(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 384(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 384(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 384(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 384(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 400(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 400(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 400(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 400(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 416(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 416(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 416(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 416(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 432(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 432(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 432(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 432(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 448(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 448(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 448(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 448(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 464(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 464(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 464(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 464(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 480(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 480(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 480(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 480(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 496(AX), Z28
+	VAESENCLAST     Z28, Z0, Z0
+	VAESENCLAST     Z28, Z1, Z1
+	VBROADCASTI32X4 496(SI), Z29
+	VAESENCLAST     Z29, Z2, Z2
+	VAESENCLAST     Z29, Z3, Z3
+	VBROADCASTI32X4 496(R12), Z30
+	VAESENCLAST     Z30, Z4, Z4
+	VAESENCLAST     Z30, Z5, Z5
+	VBROADCASTI32X4 496(R13), Z31
+	VAESENCLAST     Z31, Z6, Z6
+	VAESENCLAST     Z31, Z7, Z7
+	VMOVDQA64       X0, X8
+	MOVL            16(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            8(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z16
+	VMOVDQU8.Z      48(DX), K2, Z20
+	VPXORQ          Z16, Z0, Z0
+	VPXORQ          Z20, Z1, Z1
+	VMOVDQU8        Z0, K1, -16(DX)
+	VMOVDQU8        Z1, K2, 48(DX)
+	VMOVDQU8.Z      Z0, K1, Z0
+	VMOVDQU8.Z      Z1, K2, Z1
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      40(R10), K3, X24
+	VPORQ           Z24, Z0, Z0
+	VPSHUFB         Z9, Z0, Z0
+	VPSHUFB         Z9, Z1, Z1
+	VBROADCASTI32X4 16(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z0
+	VMOVDQA64       Z15, K5, Z1
+	SHLQ            $0x03, R9
+	SUBQ            R9, AX
+	VMOVDQA64       X2, X11
+	MOVL            80(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            72(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z17
+	VMOVDQU8.Z      48(DX), K2, Z21
+	VPXORQ          Z17, Z2, Z2
+	VPXORQ          Z21, Z3, Z3
+	VMOVDQU8        Z2, K1, -16(DX)
+	VMOVDQU8        Z3, K2, 48(DX)
+	VMOVDQU8.Z      Z2, K1, Z2
+	VMOVDQU8.Z      Z3, K2, Z3
+	MOVBLZX         85(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      104(R10), K3, X25
+	VPORQ           Z25, Z2, Z2
+	VPSHUFB         Z9, Z2, Z2
+	VPSHUFB         Z9, Z3, Z3
+	VBROADCASTI32X4 80(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z2
+	VMOVDQA64       Z15, K5, Z3
+	SHLQ            $0x03, R9
+	SUBQ            R9, SI
+	VMOVDQA64       X4, X13
+	MOVL            144(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            136(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z18
+	VMOVDQU8.Z      48(DX), K2, Z22
+	VPXORQ          Z18, Z4, Z4
+	VPXORQ          Z22, Z5, Z5
+	VMOVDQU8        Z4, K1, -16(DX)
+	VMOVDQU8        Z5, K2, 48(DX)
+	VMOVDQU8.Z      Z4, K1, Z4
+	VMOVDQU8.Z      Z5, K2, Z5
+	MOVBLZX         149(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      168(R10), K3, X26
+	VPORQ           Z26, Z4, Z4
+	VPSHUFB         Z9, Z4, Z4
+	VPSHUFB         Z9, Z5, Z5
+	VBROADCASTI32X4 144(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z4
+	VMOVDQA64       Z15, K5, Z5
+	SHLQ            $0x03, R9
+	SUBQ            R9, R12
+	VMOVDQA64       X6, X14
+	MOVL            208(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            200(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z19
+	VMOVDQU8.Z      48(DX), K2, Z23
+	VPXORQ          Z19, Z6, Z6
+	VPXORQ          Z23, Z7, Z7
+	VMOVDQU8        Z6, K1, -16(DX)
+	VMOVDQU8        Z7, K2, 48(DX)
+	VMOVDQU8.Z      Z6, K1, Z6
+	VMOVDQU8.Z      Z7, K2, Z7
+	MOVBLZX         213(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      232(R10), K3, X27
+	VPORQ           Z27, Z6, Z6
+	VPSHUFB         Z9, Z6, Z6
+	VPSHUFB         Z9, Z7, Z7
+	VBROADCASTI32X4 208(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z6
+	VMOVDQA64       Z15, K5, Z7
+	SHLQ            $0x03, R9
+	SUBQ            R9, R13
+	VMOVDQU64       304(AX), Z28
+	VMOVDQU64       304(SI), Z29
+	VMOVDQU64       304(R12), Z30
+	VMOVDQU64       304(R13), Z31
+	VPCLMULQDQ      $0x00, Z28, Z1, Z16
+	VPCLMULQDQ      $0x00, Z29, Z3, Z17
+	VPCLMULQDQ      $0x00, Z30, Z5, Z18
+	VPCLMULQDQ      $0x00, Z31, Z7, Z19
+	VPCLMULQDQ      $0x01, Z28, Z1, Z20
+	VPCLMULQDQ      $0x01, Z29, Z3, Z21
+	VPCLMULQDQ      $0x01, Z30, Z5, Z22
+	VPCLMULQDQ      $0x01, Z31, Z7, Z23
+	VPCLMULQDQ      $0x11, Z28, Z1, Z24
+	VPCLMULQDQ      $0x11, Z29, Z3, Z25
+	VPCLMULQDQ      $0x11, Z30, Z5, Z26
+	VPCLMULQDQ      $0x11, Z31, Z7, Z27
+	VPCLMULQDQ      $0x10, Z28, Z1, Z28
+	VPCLMULQDQ      $0x10, Z29, Z3, Z29
+	VPCLMULQDQ      $0x10, Z30, Z5, Z30
+	VPCLMULQDQ      $0x10, Z31, Z7, Z31
+	VMOVDQU64       240(AX), Z1
+	VMOVDQU64       240(SI), Z3
+	VMOVDQU64       240(R12), Z5
+	VMOVDQU64       240(R13), Z7
+	VPXORQ          Z28, Z20, Z20
+	VPXORQ          Z29, Z21, Z21
+	VPXORQ          Z30, Z22, Z22
+	VPXORQ          Z31, Z23, Z23
+	VPCLMULQDQ      $0x00, Z1, Z0, Z28
+	VPCLMULQDQ      $0x00, Z3, Z2, Z29
+	VPCLMULQDQ      $0x00, Z5, Z4, Z30
+	VPCLMULQDQ      $0x00, Z7, Z6, Z31
+	VPXORQ          Z28, Z16, Z16
+	VPXORQ          Z29, Z17, Z17
+	VPXORQ          Z30, Z18, Z18
+	VPXORQ          Z31, Z19, Z19
+	VPCLMULQDQ      $0x11, Z1, Z0, Z28
+	VPCLMULQDQ      $0x11, Z3, Z2, Z29
+	VPCLMULQDQ      $0x11, Z5, Z4, Z30
+	VPCLMULQDQ      $0x11, Z7, Z6, Z31
+	VPXORQ          Z28, Z24, Z24
+	VPXORQ          Z29, Z25, Z25
+	VPXORQ          Z30, Z26, Z26
+	VPXORQ          Z31, Z27, Z27
+	VPCLMULQDQ      $0x01, Z1, Z0, Z28
+	VPCLMULQDQ      $0x01, Z3, Z2, Z29
+	VPCLMULQDQ      $0x01, Z5, Z4, Z30
+	VPCLMULQDQ      $0x01, Z7, Z6, Z31
+	VPCLMULQDQ      $0x10, Z1, Z0, Z1
+	VPCLMULQDQ      $0x10, Z3, Z2, Z3
+	VPCLMULQDQ      $0x10, Z5, Z4, Z5
+	VPCLMULQDQ      $0x10, Z7, Z6, Z7
+	VPTERNLOGD      $0x96, Z28, Z1, Z20
+	VPTERNLOGD      $0x96, Z29, Z3, Z21
+	VPTERNLOGD      $0x96, Z30, Z5, Z22
+	VPTERNLOGD      $0x96, Z31, Z7, Z23
+	VPCLMULQDQ      $0x01, Z16, Z10, Z28
+	VPCLMULQDQ      $0x01, Z17, Z10, Z29
+	VPCLMULQDQ      $0x01, Z18, Z10, Z30
+	VPCLMULQDQ      $0x01, Z19, Z10, Z31
+	VPSHUFD         $0x4e, Z16, Z16
+	VPSHUFD         $0x4e, Z17, Z17
+	VPSHUFD         $0x4e, Z18, Z18
+	VPSHUFD         $0x4e, Z19, Z19
+	VPTERNLOGD      $0x96, Z28, Z16, Z20
+	VPTERNLOGD      $0x96, Z29, Z17, Z21
+	VPTERNLOGD      $0x96, Z30, Z18, Z22
+	VPTERNLOGD      $0x96, Z31, Z19, Z23
+	VPCLMULQDQ      $0x01, Z20, Z10, Z28
+	VPCLMULQDQ      $0x01, Z21, Z10, Z29
+	VPCLMULQDQ      $0x01, Z22, Z10, Z30
+	VPCLMULQDQ      $0x01, Z23, Z10, Z31
+	VPSHUFD         $0x4e, Z20, Z20
+	VPSHUFD         $0x4e, Z21, Z21
+	VPSHUFD         $0x4e, Z22, Z22
+	VPSHUFD         $0x4e, Z23, Z23
+	VPTERNLOGD      $0x96, Z28, Z20, Z24
+	VPTERNLOGD      $0x96, Z29, Z21, Z25
+	VPTERNLOGD      $0x96, Z30, Z22, Z26
+	VPTERNLOGD      $0x96, Z31, Z23, Z27
+	VEXTRACTI64X4   $0x01, Z24, Y28
+	VEXTRACTI64X4   $0x01, Z25, Y29
+	VEXTRACTI64X4   $0x01, Z26, Y30
+	VEXTRACTI64X4   $0x01, Z27, Y31
+	VPXORQ          Y28, Y24, Y28
+	VPXORQ          Y29, Y25, Y29
+	VPXORQ          Y30, Y26, Y30
+	VPXORQ          Y31, Y27, Y31
+	VEXTRACTI32X4   $0x01, Y28, X24
+	VEXTRACTI32X4   $0x01, Y29, X25
+	VEXTRACTI32X4   $0x01, Y30, X26
+	VEXTRACTI32X4   $0x01, Y31, X27
+	VPXORQ          X28, X24, X24
+	VPXORQ          X29, X25, X25
+	VPXORQ          X30, X26, X26
+	VPXORQ          X31, X27, X27
+	VPSHUFB         X9, X24, X24
+	VPSHUFB         X9, X25, X25
+	VPSHUFB         X9, X26, X26
+	VPSHUFB         X9, X27, X27
+	VPXORQ          X8, X24, X24
+	VPXORQ          X11, X25, X25
+	VPXORQ          X13, X26, X26
+	VPXORQ          X14, X27, X27
+	MOVBLZX         20(R10), R8
+	MOVL            16(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	MOVQ            8(R10), DX
+	VMOVDQU8        X24, K6, (DX)(BX*1)
+	MOVBLZX         84(R10), R8
+	MOVL            80(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	MOVQ            72(R10), DX
+	VMOVDQU8        X25, K6, (DX)(BX*1)
+	MOVBLZX         148(R10), R8
+	MOVL            144(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	MOVQ            136(R10), DX
+	VMOVDQU8        X26, K6, (DX)(BX*1)
+	MOVBLZX         212(R10), R8
+	MOVL            208(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	MOVQ            200(R10), DX
+	VMOVDQU8        X27, K6, (DX)(BX*1)
+	ADDQ            $+256, R10
+	SUBQ            $0x04, R11
+	JNZ             packets
+	JMP             done
 
 packet:
 	MOVQ            (R10), AX
@@ -12618,6 +15705,21 @@ packet:
 	VPSHUFB         nonceSwap<>+0(SB), Z11, Z11
 	VPXORQ          Z8, Z8, Z8
 	VPADDD          firstCtr<>+0(SB), Z11, Z11
+	CMPQ            R11, $0x02
+	JLE             near
+	MOVQ            128(R10), R8
+	CMPQ            R8, AX
+	JEQ             near
+	PREFETCHT0      (R8)
+	PREFETCHT0      64(R8)
+	PREFETCHT0      128(R8)
+	PREFETCHT0      192(R8)
+	PREFETCHT0      256(R8)
+	PREFETCHT0      320(R8)
+	PREFETCHT0      384(R8)
+	PREFETCHT0      448(R8)
+
+near:
 	CMPQ            AX, CX
 	JEQ             cached
 	MOVQ            AX, CX
@@ -12830,13 +15932,9 @@ short1:
 	VMOVDQU8.Z      Z0, K1, Z29
 	VPORQ           Z6, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            15(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -12929,13 +16027,9 @@ short2:
 	VMOVDQU8        Z1, K3, 64(DX)
 	VMOVDQU8.Z      Z1, K3, Z30
 	VPSHUFB         Z9, Z30, Z30
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -49(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -13059,13 +16153,9 @@ short3:
 	VMOVDQU8        Z2, K3, 128(DX)
 	VMOVDQU8.Z      Z2, K3, Z31
 	VPSHUFB         Z9, Z31, Z31
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -113(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -13217,13 +16307,9 @@ short4:
 	VMOVDQU8        Z3, K3, 192(DX)
 	VMOVDQU8.Z      Z3, K3, Z13
 	VPSHUFB         Z9, Z13, Z13
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -177(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -13767,13 +16853,9 @@ end1:
 	VMOVDQU8        Z0, K3, (DX)
 	VMOVDQU8.Z      Z0, K3, Z29
 	VPSHUFB         Z9, Z29, Z29
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            15(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -13899,13 +16981,9 @@ end2:
 	VMOVDQU8        Z1, K3, 64(DX)
 	VMOVDQU8.Z      Z1, K3, Z30
 	VPSHUFB         Z9, Z30, Z30
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -49(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -14059,13 +17137,9 @@ end3:
 	VMOVDQU8        Z2, K3, 128(DX)
 	VMOVDQU8.Z      Z2, K3, Z31
 	VPSHUFB         Z9, Z31, Z31
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -113(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -14247,13 +17321,9 @@ end4:
 	VMOVDQU8        Z3, K3, 192(DX)
 	VMOVDQU8.Z      Z3, K3, Z13
 	VPSHUFB         Z9, Z13, Z13
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -177(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -14305,43 +17375,40 @@ end4:
 	JMP             tag
 
 lengths:
-	MOVL       16(R10), R8
-	SHLQ       $0x03, R8
-	VMOVQ      R8, X5
-	MOVBLZX    21(R10), R8
-	SHLQ       $0x03, R8
-	VPINSRQ    $0x01, R8, X5, X5
-	VPXOR      X5, X8, X8
-	VMOVDQU    240(AX), X4
-	VPCLMULQDQ $0x00, X4, X8, X1
-	VPCLMULQDQ $0x01, X4, X8, X2
-	VPCLMULQDQ $0x10, X4, X8, X3
-	VPXOR      X3, X2, X2
-	VPCLMULQDQ $0x01, X1, X10, X3
-	VPSHUFD    $0x4e, X1, X1
-	VPXOR      X3, X2, X2
-	VPXOR      X1, X2, X2
-	VPCLMULQDQ $0x11, X4, X8, X0
-	VPCLMULQDQ $0x01, X2, X10, X1
-	VPSHUFD    $0x4e, X2, X2
-	VPXOR      X1, X0, X0
-	VPXOR      X2, X0, X0
-	VMOVDQA    X0, X8
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	VPXOR           X5, X8, X8
+	VMOVDQU         240(AX), X4
+	VPCLMULQDQ      $0x00, X4, X8, X1
+	VPCLMULQDQ      $0x01, X4, X8, X2
+	VPCLMULQDQ      $0x10, X4, X8, X3
+	VPXOR           X3, X2, X2
+	VPCLMULQDQ      $0x01, X1, X10, X3
+	VPSHUFD         $0x4e, X1, X1
+	VPXOR           X3, X2, X2
+	VPXOR           X1, X2, X2
+	VPCLMULQDQ      $0x11, X4, X8, X0
+	VPCLMULQDQ      $0x01, X2, X10, X1
+	VPSHUFD         $0x4e, X2, X2
+	VPXOR           X1, X0, X0
+	VPXOR           X2, X0, X0
+	VMOVDQA         X0, X8
 
 tag:
+	VPSHUFB  X9, X8, X0
+	VPXORQ   X14, X0, X0
 	MOVBLZX  20(R10), R8
+	MOVL     16(R10), BX
 	BZHIQ    R8, DI, R8
 	ANDL     $0x0000ffff, R8
 	ORL      $0x000000ff, R8
 	KMOVQ    R8, K6
 	MOVQ     8(R10), DX
-	MOVL     16(R10), BX
-	VPSHUFB  X9, X8, X0
-	VPXOR    X14, X0, X0
 	VMOVDQU8 X0, K6, (DX)(BX*1)
 	ADDQ     $+64, R10
 	DECQ     R11
-	JNZ      packet
+	JNZ      packets
 
 done:
 	VZEROALL
@@ -14365,7 +17432,7 @@ done:
 	RET
 
 // func openAVX512x14(ps *byte, n int) int
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, PCLMULQDQ, VAES, VPCLMULQDQ
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+, PCLMULQDQ, VAES, VPCLMULQDQ
 TEXT ·openAVX512x14(SB), NOSPLIT, $0-24
 	MOVQ      ps+0(FP), R10
 	MOVQ      n+8(FP), R11
@@ -14374,6 +17441,637 @@ TEXT ·openAVX512x14(SB), NOSPLIT, $0-24
 	VMOVDQU64 fourCtr<>+0(SB), Z12
 	MOVQ      $-1, DI
 	XORL      CX, CX
+
+packets:
+	CMPQ       R11, $0x04
+	JL         packet
+	CMPL       16(R10), $0x60
+	JHI        packet
+	XORL       R9, R9
+	XORL       BX, BX
+	MOVQ       (R10), AX
+	MOVL       $0x00000060, R8
+	SUBL       16(R10), R8
+	ORL        R8, R9
+	MOVQ       64(R10), SI
+	MOVL       $0x00000060, R8
+	SUBL       80(R10), R8
+	ORL        R8, R9
+	MOVQ       128(R10), R12
+	MOVL       $0x00000060, R8
+	SUBL       144(R10), R8
+	ORL        R8, R9
+	MOVQ       192(R10), R13
+	MOVL       $0x00000060, R8
+	SUBL       208(R10), R8
+	ORL        R8, R9
+	MOVL       256(AX), R8
+	XORL       $0x0e, R8
+	ORL        R8, BX
+	MOVL       256(SI), R8
+	XORL       $0x0e, R8
+	ORL        R8, BX
+	MOVL       256(R12), R8
+	XORL       $0x0e, R8
+	ORL        R8, BX
+	MOVL       256(R13), R8
+	XORL       $0x0e, R8
+	ORL        R8, BX
+	SHRL       $0x1f, R9
+	ORL        BX, R9
+	JNZ        packet
+	XORL       CX, CX
+	CMPQ       R11, $0x08
+	JL         quadnear
+	MOVQ       256(R10), R8
+	CMPQ       R8, AX
+	JEQ        quadnear0
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+	PREFETCHT0 448(R8)
+
+quadnear0:
+	MOVQ       320(R10), R8
+	CMPQ       R8, SI
+	JEQ        quadnear1
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+	PREFETCHT0 448(R8)
+
+quadnear1:
+	MOVQ       384(R10), R8
+	CMPQ       R8, R12
+	JEQ        quadnear2
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+	PREFETCHT0 448(R8)
+
+quadnear2:
+	MOVQ       448(R10), R8
+	CMPQ       R8, R13
+	JEQ        quadnear3
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	PREFETCHT0 384(R8)
+	PREFETCHT0 448(R8)
+
+quadnear3:
+quadnear:
+	MOVQ            8(R10), DX
+	MOVBLZX         20(R10), R8
+	MOVL            16(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VMOVDQU8.Z      (DX)(BX*1), K6, X8
+	MOVQ            72(R10), DX
+	MOVBLZX         84(R10), R8
+	MOVL            80(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VMOVDQU8.Z      (DX)(BX*1), K6, X11
+	MOVQ            136(R10), DX
+	MOVBLZX         148(R10), R8
+	MOVL            144(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VMOVDQU8.Z      (DX)(BX*1), K6, X13
+	MOVQ            200(R10), DX
+	MOVBLZX         212(R10), R8
+	MOVL            208(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VMOVDQU8.Z      (DX)(BX*1), K6, X14
+	VBROADCASTI32X4 24(R10), Z1
+	VPSHUFB         nonceSwap<>+0(SB), Z1, Z1
+	VBROADCASTI32X4 88(R10), Z3
+	VPSHUFB         nonceSwap<>+0(SB), Z3, Z3
+	VBROADCASTI32X4 152(R10), Z5
+	VPSHUFB         nonceSwap<>+0(SB), Z5, Z5
+	VBROADCASTI32X4 216(R10), Z7
+	VPSHUFB         nonceSwap<>+0(SB), Z7, Z7
+	VPADDD          firstCtr<>+0(SB), Z1, Z0
+	VPADDD          Z12, Z0, Z1
+	VBROADCASTI32X4 272(AX), Z28
+	VPSHUFB         Z9, Z0, Z0
+	VPSHUFB         Z9, Z1, Z1
+	VPXORQ          Z28, Z0, Z0
+	VPXORQ          Z28, Z1, Z1
+	VPADDD          firstCtr<>+0(SB), Z3, Z2
+	VPADDD          Z12, Z2, Z3
+	VBROADCASTI32X4 272(SI), Z29
+	VPSHUFB         Z9, Z2, Z2
+	VPSHUFB         Z9, Z3, Z3
+	VPXORQ          Z29, Z2, Z2
+	VPXORQ          Z29, Z3, Z3
+	VPADDD          firstCtr<>+0(SB), Z5, Z4
+	VPADDD          Z12, Z4, Z5
+	VBROADCASTI32X4 272(R12), Z30
+	VPSHUFB         Z9, Z4, Z4
+	VPSHUFB         Z9, Z5, Z5
+	VPXORQ          Z30, Z4, Z4
+	VPXORQ          Z30, Z5, Z5
+	VPADDD          firstCtr<>+0(SB), Z7, Z6
+	VPADDD          Z12, Z6, Z7
+	VBROADCASTI32X4 272(R13), Z31
+	VPSHUFB         Z9, Z6, Z6
+	VPSHUFB         Z9, Z7, Z7
+	VPXORQ          Z31, Z6, Z6
+	VPXORQ          Z31, Z7, Z7
+	VBROADCASTI32X4 288(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 288(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 288(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 288(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 304(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 304(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 304(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 304(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 320(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 320(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 320(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 320(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 336(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 336(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 336(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 336(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 352(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 352(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 352(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 352(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 368(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 368(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 368(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 368(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 384(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 384(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 384(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 384(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 400(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 400(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 400(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 400(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 416(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 416(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 416(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 416(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 432(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 432(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 432(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 432(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 448(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 448(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 448(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 448(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 464(AX), Z28
+	VAESENC         Z28, Z0, Z0
+	VAESENC         Z28, Z1, Z1
+	VBROADCASTI32X4 464(SI), Z29
+	VAESENC         Z29, Z2, Z2
+	VAESENC         Z29, Z3, Z3
+	VBROADCASTI32X4 464(R12), Z30
+	VAESENC         Z30, Z4, Z4
+	VAESENC         Z30, Z5, Z5
+	VBROADCASTI32X4 464(R13), Z31
+	VAESENC         Z31, Z6, Z6
+	VAESENC         Z31, Z7, Z7
+	VBROADCASTI32X4 480(AX), Z24
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VBROADCASTI32X4 480(SI), Z25
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VBROADCASTI32X4 480(R12), Z26
+	VAESENC         Z26, Z4, Z4
+	VAESENC         Z26, Z5, Z5
+	VBROADCASTI32X4 480(R13), Z27
+	VAESENC         Z27, Z6, Z6
+	VAESENC         Z27, Z7, Z7
+	VBROADCASTI32X4 496(AX), Z28
+	VAESENCLAST     Z28, Z0, Z0
+	VAESENCLAST     Z28, Z1, Z1
+	VBROADCASTI32X4 496(SI), Z29
+	VAESENCLAST     Z29, Z2, Z2
+	VAESENCLAST     Z29, Z3, Z3
+	VBROADCASTI32X4 496(R12), Z30
+	VAESENCLAST     Z30, Z4, Z4
+	VAESENCLAST     Z30, Z5, Z5
+	VBROADCASTI32X4 496(R13), Z31
+	VAESENCLAST     Z31, Z6, Z6
+	VAESENCLAST     Z31, Z7, Z7
+	VPXORQ          X0, X8, X8
+	MOVL            16(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            8(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z16
+	VMOVDQU8.Z      48(DX), K2, Z20
+	VPXORQ          Z16, Z0, Z0
+	VPXORQ          Z20, Z1, Z1
+	VMOVDQU8        Z0, K1, -16(DX)
+	VMOVDQU8        Z1, K2, 48(DX)
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      40(R10), K3, X24
+	VPORQ           Z24, Z16, Z16
+	VPSHUFB         Z9, Z16, Z0
+	VPSHUFB         Z9, Z20, Z1
+	VBROADCASTI32X4 16(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z0
+	VMOVDQA64       Z15, K5, Z1
+	SHLQ            $0x03, R9
+	SUBQ            R9, AX
+	VPXORQ          X2, X11, X11
+	MOVL            80(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            72(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z17
+	VMOVDQU8.Z      48(DX), K2, Z21
+	VPXORQ          Z17, Z2, Z2
+	VPXORQ          Z21, Z3, Z3
+	VMOVDQU8        Z2, K1, -16(DX)
+	VMOVDQU8        Z3, K2, 48(DX)
+	MOVBLZX         85(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      104(R10), K3, X25
+	VPORQ           Z25, Z17, Z17
+	VPSHUFB         Z9, Z17, Z2
+	VPSHUFB         Z9, Z21, Z3
+	VBROADCASTI32X4 80(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z2
+	VMOVDQA64       Z15, K5, Z3
+	SHLQ            $0x03, R9
+	SUBQ            R9, SI
+	VPXORQ          X4, X13, X13
+	MOVL            144(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            136(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z18
+	VMOVDQU8.Z      48(DX), K2, Z22
+	VPXORQ          Z18, Z4, Z4
+	VPXORQ          Z22, Z5, Z5
+	VMOVDQU8        Z4, K1, -16(DX)
+	VMOVDQU8        Z5, K2, 48(DX)
+	MOVBLZX         149(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      168(R10), K3, X26
+	VPORQ           Z26, Z18, Z18
+	VPSHUFB         Z9, Z18, Z4
+	VPSHUFB         Z9, Z22, Z5
+	VBROADCASTI32X4 144(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z4
+	VMOVDQA64       Z15, K5, Z5
+	SHLQ            $0x03, R9
+	SUBQ            R9, R12
+	VPXORQ          X6, X14, X14
+	MOVL            208(R10), BX
+	LEAQ            16(BX), R8
+	BZHIQ           R8, DI, R8
+	ANDQ            $-65536, R8
+	KMOVQ           R8, K1
+	XORL            R9, R9
+	MOVQ            BX, R8
+	SUBQ            $0x30, R8
+	CMOVQLT         R9, R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K2
+	MOVQ            200(R10), DX
+	VMOVDQU8.Z      -16(DX), K1, Z19
+	VMOVDQU8.Z      48(DX), K2, Z23
+	VPXORQ          Z19, Z6, Z6
+	VPXORQ          Z23, Z7, Z7
+	VMOVDQU8        Z6, K1, -16(DX)
+	VMOVDQU8        Z7, K2, 48(DX)
+	MOVBLZX         213(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K3
+	VMOVDQU8.Z      232(R10), K3, X27
+	VPORQ           Z27, Z19, Z19
+	VPSHUFB         Z9, Z19, Z6
+	VPSHUFB         Z9, Z23, Z7
+	VBROADCASTI32X4 208(R10), Z15
+	VPSHUFB         lengthSwap<>+0(SB), Z15, Z15
+	VPSLLQ          $0x03, Z15, Z15
+	LEAQ            31(BX), R9
+	SHRQ            $0x04, R9
+	ADDQ            R9, R9
+	MOVL            $0x00000003, R8
+	SHLXQ           R9, R8, R8
+	KMOVQ           R8, K4
+	KSHIFTRQ        $0x08, K4, K5
+	VMOVDQA64       Z15, K4, Z6
+	VMOVDQA64       Z15, K5, Z7
+	SHLQ            $0x03, R9
+	SUBQ            R9, R13
+	VMOVDQU64       304(AX), Z28
+	VMOVDQU64       304(SI), Z29
+	VMOVDQU64       304(R12), Z30
+	VMOVDQU64       304(R13), Z31
+	VPCLMULQDQ      $0x00, Z28, Z1, Z16
+	VPCLMULQDQ      $0x00, Z29, Z3, Z17
+	VPCLMULQDQ      $0x00, Z30, Z5, Z18
+	VPCLMULQDQ      $0x00, Z31, Z7, Z19
+	VPCLMULQDQ      $0x01, Z28, Z1, Z20
+	VPCLMULQDQ      $0x01, Z29, Z3, Z21
+	VPCLMULQDQ      $0x01, Z30, Z5, Z22
+	VPCLMULQDQ      $0x01, Z31, Z7, Z23
+	VPCLMULQDQ      $0x11, Z28, Z1, Z24
+	VPCLMULQDQ      $0x11, Z29, Z3, Z25
+	VPCLMULQDQ      $0x11, Z30, Z5, Z26
+	VPCLMULQDQ      $0x11, Z31, Z7, Z27
+	VPCLMULQDQ      $0x10, Z28, Z1, Z28
+	VPCLMULQDQ      $0x10, Z29, Z3, Z29
+	VPCLMULQDQ      $0x10, Z30, Z5, Z30
+	VPCLMULQDQ      $0x10, Z31, Z7, Z31
+	VMOVDQU64       240(AX), Z1
+	VMOVDQU64       240(SI), Z3
+	VMOVDQU64       240(R12), Z5
+	VMOVDQU64       240(R13), Z7
+	VPXORQ          Z28, Z20, Z20
+	VPXORQ          Z29, Z21, Z21
+	VPXORQ          Z30, Z22, Z22
+	VPXORQ          Z31, Z23, Z23
+	VPCLMULQDQ      $0x00, Z1, Z0, Z28
+	VPCLMULQDQ      $0x00, Z3, Z2, Z29
+	VPCLMULQDQ      $0x00, Z5, Z4, Z30
+	VPCLMULQDQ      $0x00, Z7, Z6, Z31
+	VPXORQ          Z28, Z16, Z16
+	VPXORQ          Z29, Z17, Z17
+	VPXORQ          Z30, Z18, Z18
+	VPXORQ          Z31, Z19, Z19
+	VPCLMULQDQ      $0x11, Z1, Z0, Z28
+	VPCLMULQDQ      $0x11, Z3, Z2, Z29
+	VPCLMULQDQ      $0x11, Z5, Z4, Z30
+	VPCLMULQDQ      $0x11, Z7, Z6, Z31
+	VPXORQ          Z28, Z24, Z24
+	VPXORQ          Z29, Z25, Z25
+	VPXORQ          Z30, Z26, Z26
+	VPXORQ          Z31, Z27, Z27
+	VPCLMULQDQ      $0x01, Z1, Z0, Z28
+	VPCLMULQDQ      $0x01, Z3, Z2, Z29
+	VPCLMULQDQ      $0x01, Z5, Z4, Z30
+	VPCLMULQDQ      $0x01, Z7, Z6, Z31
+	VPCLMULQDQ      $0x10, Z1, Z0, Z1
+	VPCLMULQDQ      $0x10, Z3, Z2, Z3
+	VPCLMULQDQ      $0x10, Z5, Z4, Z5
+	VPCLMULQDQ      $0x10, Z7, Z6, Z7
+	VPTERNLOGD      $0x96, Z28, Z1, Z20
+	VPTERNLOGD      $0x96, Z29, Z3, Z21
+	VPTERNLOGD      $0x96, Z30, Z5, Z22
+	VPTERNLOGD      $0x96, Z31, Z7, Z23
+	VPCLMULQDQ      $0x01, Z16, Z10, Z28
+	VPCLMULQDQ      $0x01, Z17, Z10, Z29
+	VPCLMULQDQ      $0x01, Z18, Z10, Z30
+	VPCLMULQDQ      $0x01, Z19, Z10, Z31
+	VPSHUFD         $0x4e, Z16, Z16
+	VPSHUFD         $0x4e, Z17, Z17
+	VPSHUFD         $0x4e, Z18, Z18
+	VPSHUFD         $0x4e, Z19, Z19
+	VPTERNLOGD      $0x96, Z28, Z16, Z20
+	VPTERNLOGD      $0x96, Z29, Z17, Z21
+	VPTERNLOGD      $0x96, Z30, Z18, Z22
+	VPTERNLOGD      $0x96, Z31, Z19, Z23
+	VPCLMULQDQ      $0x01, Z20, Z10, Z28
+	VPCLMULQDQ      $0x01, Z21, Z10, Z29
+	VPCLMULQDQ      $0x01, Z22, Z10, Z30
+	VPCLMULQDQ      $0x01, Z23, Z10, Z31
+	VPSHUFD         $0x4e, Z20, Z20
+	VPSHUFD         $0x4e, Z21, Z21
+	VPSHUFD         $0x4e, Z22, Z22
+	VPSHUFD         $0x4e, Z23, Z23
+	VPTERNLOGD      $0x96, Z28, Z20, Z24
+	VPTERNLOGD      $0x96, Z29, Z21, Z25
+	VPTERNLOGD      $0x96, Z30, Z22, Z26
+	VPTERNLOGD      $0x96, Z31, Z23, Z27
+	VEXTRACTI64X4   $0x01, Z24, Y28
+	VEXTRACTI64X4   $0x01, Z25, Y29
+	VEXTRACTI64X4   $0x01, Z26, Y30
+	VEXTRACTI64X4   $0x01, Z27, Y31
+	VPXORQ          Y28, Y24, Y28
+	VPXORQ          Y29, Y25, Y29
+	VPXORQ          Y30, Y26, Y30
+	VPXORQ          Y31, Y27, Y31
+	VEXTRACTI32X4   $0x01, Y28, X24
+	VEXTRACTI32X4   $0x01, Y29, X25
+	VEXTRACTI32X4   $0x01, Y30, X26
+	VEXTRACTI32X4   $0x01, Y31, X27
+	VPXORQ          X28, X24, X24
+	VPXORQ          X29, X25, X25
+	VPXORQ          X30, X26, X26
+	VPXORQ          X31, X27, X27
+	VPSHUFB         X9, X24, X24
+	VPSHUFB         X9, X25, X25
+	VPSHUFB         X9, X26, X26
+	VPSHUFB         X9, X27, X27
+	VPXORQ          X8, X24, X24
+	VPXORQ          X11, X25, X25
+	VPXORQ          X13, X26, X26
+	VPXORQ          X14, X27, X27
+	MOVBLZX         20(R10), R8
+	MOVL            16(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VPTESTMB        X24, X24, K6, K7
+	KMOVQ           K7, R8
+	TESTQ           R8, R8
+	SETEQ           22(R10)
+	MOVBLZX         84(R10), R8
+	MOVL            80(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VPTESTMB        X25, X25, K6, K7
+	KMOVQ           K7, R8
+	TESTQ           R8, R8
+	SETEQ           86(R10)
+	MOVBLZX         148(R10), R8
+	MOVL            144(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VPTESTMB        X26, X26, K6, K7
+	KMOVQ           K7, R8
+	TESTQ           R8, R8
+	SETEQ           150(R10)
+	MOVBLZX         212(R10), R8
+	MOVL            208(R10), BX
+	BZHIQ           R8, DI, R8
+	ANDL            $0x0000ffff, R8
+	ORL             $0x000000ff, R8
+	KMOVQ           R8, K6
+	VPTESTMB        X27, X27, K6, K7
+	KMOVQ           K7, R8
+	TESTQ           R8, R8
+	SETEQ           214(R10)
+	ADDQ            $+256, R10
+	SUBQ            $0x04, R11
+	JNZ             packets
+	JMP             done
 
 packet:
 	MOVQ            (R10), AX
@@ -14387,6 +18085,21 @@ packet:
 	VPSHUFB         nonceSwap<>+0(SB), Z11, Z11
 	VPXORQ          Z8, Z8, Z8
 	VPADDD          firstCtr<>+0(SB), Z11, Z11
+	CMPQ            R11, $0x02
+	JLE             near
+	MOVQ            128(R10), R8
+	CMPQ            R8, AX
+	JEQ             near
+	PREFETCHT0      (R8)
+	PREFETCHT0      64(R8)
+	PREFETCHT0      128(R8)
+	PREFETCHT0      192(R8)
+	PREFETCHT0      256(R8)
+	PREFETCHT0      320(R8)
+	PREFETCHT0      384(R8)
+	PREFETCHT0      448(R8)
+
+near:
 	CMPQ            AX, CX
 	JEQ             cached
 	MOVQ            AX, CX
@@ -14551,6 +18264,16 @@ cached:
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z3, Z3
 	VMOVDQA64       X0, X14
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
@@ -14576,13 +18299,9 @@ short1:
 	VMOVDQU8.Z      (DX), K1, Z29
 	VPORQ           Z6, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            15(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -14629,6 +18348,16 @@ short1:
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z0, Z0
 	VMOVDQA64       X0, X14
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
@@ -14655,13 +18384,9 @@ short2:
 	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K3, Z30
 	VPSHUFB         Z9, Z30, Z30
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -49(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -14733,6 +18458,16 @@ short2:
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z1, Z1
 	VMOVDQA64       X0, X14
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
@@ -14765,13 +18500,9 @@ short3:
 	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K3, Z31
 	VPSHUFB         Z9, Z31, Z31
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -113(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -14868,6 +18599,16 @@ short3:
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z2, Z2
 	VMOVDQA64       X0, X14
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
@@ -14905,13 +18646,9 @@ short4:
 	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU8.Z      192(DX), K3, Z13
 	VPSHUFB         Z9, Z13, Z13
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -177(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -15033,6 +18770,16 @@ short4:
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z3, Z3
 	VMOVDQA64       X0, X14
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
@@ -15463,6 +19210,16 @@ endstart:
 	VAESENCLAST     Z7, Z2, Z2
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z3, Z3
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VPXORQ          (DX), Z0, Z0
 	VMOVDQU64       Z0, (DX)
 	VPXORQ          64(DX), Z1, Z1
@@ -15483,13 +19240,9 @@ end1:
 	KMOVQ           R8, K3
 	VMOVDQU8.Z      (DX), K3, Z29
 	VPSHUFB         Z9, Z29, Z29
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            15(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -15535,6 +19288,16 @@ end1:
 	VBROADCASTI32X4 496(AX), Z7
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z0, Z0
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VMOVDQU8.Z      (DX), K3, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K3, (DX)
@@ -15554,13 +19317,9 @@ end2:
 	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K3, Z30
 	VPSHUFB         Z9, Z30, Z30
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -49(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -15631,6 +19390,16 @@ end2:
 	VAESENCLAST     Z7, Z0, Z0
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z1, Z1
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VMOVDQU8.Z      (DX), K2, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K2, (DX)
@@ -15655,13 +19424,9 @@ end3:
 	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K3, Z31
 	VPSHUFB         Z9, Z31, Z31
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -113(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -15757,6 +19522,16 @@ end3:
 	VAESENCLAST     Z7, Z1, Z1
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z2, Z2
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VPXORQ          (DX), Z0, Z0
 	VMOVDQU64       Z0, (DX)
 	VMOVDQU8.Z      64(DX), K2, Z5
@@ -15785,13 +19560,9 @@ end4:
 	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU8.Z      192(DX), K3, Z13
 	VPSHUFB         Z9, Z13, Z13
-	MOVL            16(R10), R8
-	SHLQ            $0x03, R8
-	VMOVQ           R8, X5
-	MOVBLZX         21(R10), R8
-	SHLQ            $0x03, R8
-	VPINSRQ         $0x01, R8, X5, X5
-	VSHUFI32X4      $0x00, Z5, Z5, Z5
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
 	LEAQ            -177(BX), R8
 	SARQ            $0x04, R8
 	ADDQ            R8, R8
@@ -15912,6 +19683,16 @@ end4:
 	VAESENCLAST     Z7, Z2, Z2
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z3, Z3
+	MOVQ            8(R10), R8
+	MOVL            16(R10), R9
+	ADDQ            R9, R8
+	MOVBLZX         20(R10), R9
+	BZHIQ           R9, DI, R9
+	ANDL            $0x0000ffff, R9
+	ORL             $0x000000ff, R9
+	KMOVQ           R9, K6
+	VMOVDQU8.Z      (R8), K6, X5
+	VPXORQ          X5, X14, X14
 	VPXORQ          (DX), Z0, Z0
 	VMOVDQU64       Z0, (DX)
 	VPXORQ          64(DX), Z1, Z1
@@ -15925,48 +19706,42 @@ end4:
 	JMP             tag
 
 lengths:
-	MOVL       16(R10), R8
-	SHLQ       $0x03, R8
-	VMOVQ      R8, X5
-	MOVBLZX    21(R10), R8
-	SHLQ       $0x03, R8
-	VPINSRQ    $0x01, R8, X5, X5
-	VPXOR      X5, X8, X8
-	VMOVDQU    240(AX), X4
-	VPCLMULQDQ $0x00, X4, X8, X1
-	VPCLMULQDQ $0x01, X4, X8, X2
-	VPCLMULQDQ $0x10, X4, X8, X3
-	VPXOR      X3, X2, X2
-	VPCLMULQDQ $0x01, X1, X10, X3
-	VPSHUFD    $0x4e, X1, X1
-	VPXOR      X3, X2, X2
-	VPXOR      X1, X2, X2
-	VPCLMULQDQ $0x11, X4, X8, X0
-	VPCLMULQDQ $0x01, X2, X10, X1
-	VPSHUFD    $0x4e, X2, X2
-	VPXOR      X1, X0, X0
-	VPXOR      X2, X0, X0
-	VMOVDQA    X0, X8
+	VBROADCASTI32X4 16(R10), Z5
+	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
+	VPSLLQ          $0x03, Z5, Z5
+	VPXOR           X5, X8, X8
+	VMOVDQU         240(AX), X4
+	VPCLMULQDQ      $0x00, X4, X8, X1
+	VPCLMULQDQ      $0x01, X4, X8, X2
+	VPCLMULQDQ      $0x10, X4, X8, X3
+	VPXOR           X3, X2, X2
+	VPCLMULQDQ      $0x01, X1, X10, X3
+	VPSHUFD         $0x4e, X1, X1
+	VPXOR           X3, X2, X2
+	VPXOR           X1, X2, X2
+	VPCLMULQDQ      $0x11, X4, X8, X0
+	VPCLMULQDQ      $0x01, X2, X10, X1
+	VPSHUFD         $0x4e, X2, X2
+	VPXOR           X1, X0, X0
+	VPXOR           X2, X0, X0
+	VMOVDQA         X0, X8
 
 tag:
-	MOVBLZX    20(R10), R8
-	BZHIQ      R8, DI, R8
-	ANDL       $0x0000ffff, R8
-	ORL        $0x000000ff, R8
-	KMOVQ      R8, K6
-	MOVQ       8(R10), DX
-	MOVL       16(R10), BX
-	VPSHUFB    X9, X8, X0
-	VPXOR      X14, X0, X0
-	VMOVDQU8.Z (DX)(BX*1), K6, X1
-	VPXOR      X1, X0, X0
-	VPTESTMB   X0, X0, K6, K7
-	KMOVQ      K7, R8
-	TESTQ      R8, R8
-	SETEQ      22(R10)
-	ADDQ       $+64, R10
-	DECQ       R11
-	JNZ        packet
+	VPSHUFB  X9, X8, X0
+	VPXORQ   X14, X0, X0
+	MOVBLZX  20(R10), R8
+	MOVL     16(R10), BX
+	BZHIQ    R8, DI, R8
+	ANDL     $0x0000ffff, R8
+	ORL      $0x000000ff, R8
+	KMOVQ    R8, K6
+	VPTESTMB X0, X0, K6, K7
+	KMOVQ    K7, R8
+	TESTQ    R8, R8
+	SETEQ    22(R10)
+	ADDQ     $+64, R10
+	DECQ     R11
+	JNZ      packets
 
 done:
 	VZEROALL
@@ -15990,15 +19765,30 @@ done:
 	RET
 
 // func sealAVX2x14(ps *byte, n int) int
-// Requires: AVX, AVX2, PCLMULQDQ, VAES, VPCLMULQDQ
+// Requires: AVX, AVX2, MMX+, PCLMULQDQ, VAES, VPCLMULQDQ
 TEXT ·sealAVX2x14(SB), NOSPLIT, $32-24
 	MOVQ ps+0(FP), R8
 	MOVQ n+8(FP), R9
 
 packet:
-	MOVQ           (R8), AX
-	CMPL           256(AX), $0x0e
-	JNE            done
+	MOVQ       (R8), AX
+	CMPL       256(AX), $0x0e
+	JNE        done
+	CMPQ       R9, $0x02
+	JLE        near
+	MOVQ       128(R8), SI
+	CMPQ       SI, AX
+	JEQ        near
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
+	PREFETCHT0 320(SI)
+	PREFETCHT0 384(SI)
+	PREFETCHT0 448(SI)
+
+near:
 	MOVL           16(R8), DX
 	MOVQ           8(R8), CX
 	VBROADCASTI128 24(R8), Y9
@@ -17788,15 +21578,30 @@ done:
 	RET
 
 // func openAVX2x14(ps *byte, n int) int
-// Requires: AVX, AVX2, PCLMULQDQ, VAES, VPCLMULQDQ
+// Requires: AVX, AVX2, MMX+, PCLMULQDQ, VAES, VPCLMULQDQ
 TEXT ·openAVX2x14(SB), NOSPLIT, $32-24
 	MOVQ ps+0(FP), R8
 	MOVQ n+8(FP), R9
 
 packet:
-	MOVQ           (R8), AX
-	CMPL           256(AX), $0x0e
-	JNE            done
+	MOVQ       (R8), AX
+	CMPL       256(AX), $0x0e
+	JNE        done
+	CMPQ       R9, $0x02
+	JLE        near
+	MOVQ       128(R8), SI
+	CMPQ       SI, AX
+	JEQ        near
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
+	PREFETCHT0 320(SI)
+	PREFETCHT0 384(SI)
+	PREFETCHT0 448(SI)
+
+near:
 	MOVL           16(R8), DX
 	MOVQ           8(R8), CX
 	VBROADCASTI128 24(R8), Y9

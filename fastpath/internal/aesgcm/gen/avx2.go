@@ -73,6 +73,7 @@ func avx2(rounds int, open bool) {
 
 // begin makes the first counters, and hashes the AAD.
 func (h *half) begin() {
+	fetchAhead(h.ps, h.left, h.key, h.m, h.rounds)
 	MOVL(Mem{Base: h.ps, Disp: pktLen}, h.rem.As32())
 	MOVQ(Mem{Base: h.ps, Disp: pktText}, h.text)
 	VBROADCASTI128(Mem{Base: h.ps, Disp: pktNonce}, yCtr)

@@ -58,6 +58,7 @@ func avx512(rounds int, open bool) {
 	VMOVDQU64(fourCtr, zFour)
 	MOVQ(I32(-1), w.ones)
 	XORL(w.cached.(reg.GPVirtual).As32(), w.cached.(reg.GPVirtual).As32())
+	w.quad()
 	Label("packet")
 	MOVQ(Mem{Base: w.ps, Disp: pktKey}, w.key)
 	CMPL(Mem{Base: w.key, Disp: keyRounds}, Imm(uint64(rounds)))
@@ -75,7 +76,7 @@ func avx512(rounds int, open bool) {
 	w.tag()
 	ADDQ(I32(pktSize), w.ps)
 	DECQ(w.left)
-	JNZ(LabelRef("packet"))
+	JNZ(LabelRef("packets"))
 	Label("done")
 	// Nothing of a key stays in registers.
 	VZEROALL()
@@ -96,6 +97,7 @@ func (w *wide) begin() {
 	VPSHUFB(nonceSwap, zCtr, zCtr)
 	VPXORQ(zAcc, zAcc, zAcc)
 	VPADDD(firstCtr, zCtr, zCtr)
+	fetchAhead(w.ps, w.left, w.key, w.m, w.rounds)
 	CMPQ(w.key, w.cached)
 	JEQ(LabelRef("cached"))
 	MOVQ(w.key, w.cached)
@@ -346,8 +348,7 @@ func (w *wide) fours(n int, first, lengths bool) {
 		VPSHUFB(zSwap, zP[i], zP[i])
 	}
 	if lengths {
-		w.lengthBlock(zT0.AsX())
-		VSHUFI32X4(Imm(0), zT0, zT0, zT0)
+		w.lengthBlock(0, zT0)
 		// Its place is behind the text's blocks: two bits of a mask of quadwords a block.
 		LEAQ(Mem{Base: w.rem, Disp: 15 - 64*(n-1)}, w.m)
 		SARQ(Imm(4), w.m)
@@ -366,6 +367,7 @@ func (w *wide) fours(n int, first, lengths bool) {
 		if first {
 			VMOVDQA64(zD[0].AsX(), xMask)
 		}
+		w.expected()
 		for i := range n {
 			if ks[i] != nil {
 				VMOVDQU8_Z(at(i), ks[i], zT0)
@@ -381,46 +383,65 @@ func (w *wide) fours(n int, first, lengths bool) {
 	w.hash(n, pow).emit()
 }
 
-// lengthBlock makes the block of lengths, in bits, in a lane.
-func (w *wide) lengthBlock(x reg.Register) {
-	MOVL(Mem{Base: w.ps, Disp: pktLen}, w.m.As32())
-	SHLQ(Imm(3), w.m)
-	VMOVQ(w.m, x)
-	MOVBLZX(Mem{Base: w.ps, Disp: pktAADLen}, w.m.As32())
-	SHLQ(Imm(3), w.m)
-	VPINSRQ(Imm(1), w.m, x, x)
+// lengthBlock makes the block of lengths, in bits, in all lanes, of the packet at offset ps.
+func (w *wide) lengthBlock(ps int, dst reg.Register) {
+	VBROADCASTI32X4(Mem{Base: w.ps, Disp: ps + pktLen}, dst)
+	VPSHUFB(lengthSwap, dst, dst)
+	VPSLLQ(Imm(3), dst, dst)
 }
 
 // lengths hashes the block of lengths by itself.
 func (w *wide) lengths() {
-	w.lengthBlock(zT0.AsX())
+	w.lengthBlock(0, zT0)
 	VPXOR(zT0.AsX(), zAcc.AsX(), zAcc.AsX())
 	VMOVDQU(Mem{Base: w.key, Disp: keyH1}, zPow.AsX())
 	multiply(zAcc.AsX(), zPow.AsX(), reg.X0, zPoly.AsX(), reg.X1, reg.X2, reg.X3)
 	VMOVDQA(reg.X0, zAcc.AsX())
 }
 
-// tag writes the tag, or compares it, all bytes at once.
+// expected takes the ICV that a packet came with into the tag's mask, before the text is written: a load near a store that is not done yet would wait.
+func (w *wide) expected() {
+	MOVQ(Mem{Base: w.ps, Disp: pktText}, w.m)
+	MOVL(Mem{Base: w.ps, Disp: pktLen}, w.c.As32())
+	ADDQ(w.c, w.m)
+	MOVBLZX(Mem{Base: w.ps, Disp: pktICV}, w.c.As32())
+	w.icvMask(w.c)
+	VMOVDQU8_Z(Mem{Base: w.m}, reg.K6, zT0.AsX())
+	VPXORQ(zT0.AsX(), xMask, xMask)
+}
+
+// tag writes the tag, or compares it.
 func (w *wide) tag() {
-	MOVBLZX(Mem{Base: w.ps, Disp: pktICV}, w.m.As32())
-	BZHIQ(w.m, w.ones, w.m)
-	// An ICV has no more than 16 bytes, and at least 8 are compared whatever is asked for.
-	ANDL(U32(0xffff), w.m.As32())
-	ORL(U32(0xff), w.m.As32())
-	KMOVQ(w.m, reg.K6)
-	MOVQ(Mem{Base: w.ps, Disp: pktText}, w.text)
-	MOVL(Mem{Base: w.ps, Disp: pktLen}, w.rem.(reg.GPVirtual).As32())
-	tag := Mem{Base: w.text, Index: w.rem, Scale: 1}
 	VPSHUFB(zSwap.AsX(), zAcc.AsX(), reg.X0)
-	VPXOR(xMask, reg.X0, reg.X0)
-	if !w.open {
-		VMOVDQU8(reg.X0, reg.K6, tag)
+	VPXORQ(xMask, reg.X0, reg.X0)
+	w.icv(0)
+	if w.open {
+		w.verdict(0, reg.X0)
 		return
 	}
-	VMOVDQU8_Z(tag, reg.K6, reg.X1)
-	VPXOR(reg.X1, reg.X0, reg.X0)
-	VPTESTMB(reg.X0, reg.X0, reg.K6, reg.K7)
+	MOVQ(Mem{Base: w.ps, Disp: pktText}, w.text)
+	VMOVDQU8(reg.X0, reg.K6, Mem{Base: w.text, Index: w.rem, Scale: 1})
+}
+
+// icv loads the length of the packet at offset ps into rem, and makes the mask of its ICV's bytes.
+func (w *wide) icv(ps int) {
+	MOVBLZX(Mem{Base: w.ps, Disp: ps + pktICV}, w.m.As32())
+	MOVL(Mem{Base: w.ps, Disp: ps + pktLen}, w.rem.(reg.GPVirtual).As32())
+	w.icvMask(w.m)
+}
+
+// icvMask makes the mask of an ICV's bytes: no more than 16 of them, and at least 8, which are compared whatever is asked for.
+func (w *wide) icvMask(n reg.GPVirtual) {
+	BZHIQ(n, w.ones, n)
+	ANDL(U32(0xffff), n.As32())
+	ORL(U32(0xff), n.As32())
+	KMOVQ(n, reg.K6)
+}
+
+// verdict says whether x, the difference of two tags, is nothing, all bytes at once.
+func (w *wide) verdict(ps int, x reg.Register) {
+	VPTESTMB(x, x, reg.K6, reg.K7)
 	KMOVQ(reg.K7, w.m)
 	TESTQ(w.m, w.m)
-	SETEQ(Mem{Base: w.ps, Disp: pktOK})
+	SETEQ(Mem{Base: w.ps, Disp: ps + pktOK})
 }

@@ -34,14 +34,15 @@ const (
 
 // Constants in memory, four lanes each.
 var (
-	byteSwap  Mem // reverses the bytes of a lane
-	nonceSwap Mem // the same, and leaves the counter zero
-	poly      Mem // GHASH's polynomial, to reduce by
-	firstCtr  Mem // counters of the first four blocks: 1, 2, 3, 4
-	fourCtr   Mem // 4 in each counter
-	textCtr   Mem // counters of the first two blocks of text: 2, 3
-	twoCtr    Mem // 2 in each counter
-	byteMask  Mem // 32 bytes of ones, then 32 zeros
+	byteSwap   Mem // reverses the bytes of a lane
+	nonceSwap  Mem // the same, and leaves the counter zero
+	poly       Mem // GHASH's polynomial, to reduce by
+	firstCtr   Mem // counters of the first four blocks: 1, 2, 3, 4
+	fourCtr    Mem // 4 in each counter
+	textCtr    Mem // counters of the first two blocks of text: 2, 3
+	twoCtr     Mem // 2 in each counter
+	byteMask   Mem // 32 bytes of ones, then 32 zeros
+	lengthSwap Mem // makes the block of lengths of what stands at pktLen
 )
 
 func main() {
@@ -78,6 +79,7 @@ func constants() {
 	byteMask = lanes("byteMask", func(i int) (uint64, uint64) {
 		return [4]uint64{^uint64(0), ^uint64(0), 0, 0}[i], [4]uint64{^uint64(0), ^uint64(0), 0, 0}[i]
 	})
+	lengthSwap = lanes("lengthSwap", func(int) (uint64, uint64) { return 0xffffffff03020100, 0xffffffffffffff00 + pktAADLen - pktLen })
 	twoCtr = lanes("twoCtr", func(int) (uint64, uint64) { return 2, 0 })
 }
 
@@ -103,6 +105,22 @@ func weave(a, b stream) {
 		b[j]()
 		j++
 	}
+}
+
+// ahead is how many packets ahead a key is fetched.
+const ahead = 2
+
+// fetchAhead fetches the key of a packet to come into the cache, if it is another one.
+func fetchAhead(ps, left, key reg.Register, tmp reg.Register, rounds int) {
+	CMPQ(left, Imm(ahead))
+	JLE(LabelRef("near"))
+	MOVQ(Mem{Base: ps, Disp: pktKey + ahead*pktSize}, tmp)
+	CMPQ(tmp, key)
+	JEQ(LabelRef("near"))
+	for i := range (keyRound + 16*(rounds+1) + 63) / 64 {
+		PREFETCHT0(Mem{Base: tmp, Disp: 64 * i})
+	}
+	Label("near")
 }
 
 // multiply emits dst = a*b in GHASH's field, of one lane or more.
