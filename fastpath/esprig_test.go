@@ -224,15 +224,20 @@ func (p *pair) forger(s suite, id fib.SAID) *forger {
 	p.t.Helper()
 	for _, f := range s.associations(spoke1NBMA, hubNBMA, spiToHub, spiToSpoke) {
 		if f.ID == id {
-			tr, err := sa.New(&f)
-			if err != nil {
-				p.t.Fatal(err)
-			}
-			return &forger{tr, sa.NewScratch(4096, p.spoke.e.ivs), f}
+			return p.forgerOf(f)
 		}
 	}
 	p.t.Fatalf("no association %d", id)
 	return nil
+}
+
+func (p *pair) forgerOf(f fib.SA) *forger {
+	p.t.Helper()
+	tr, err := sa.New(&f)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return &forger{tr, sa.NewScratch(4096, p.spoke.e.ivs), f}
 }
 
 // esp seals payload and trailer, which is on a block already, and is the ESP packet.
