@@ -15,7 +15,8 @@ type replay struct {
 	pool *port.Pool
 	tmpl [][]byte // the frames, to take the first bytes from
 	fill []port.Frame
-	head int // bytes written back
+	head int            // bytes written back
+	vary func(b []byte) // makes a frame another one
 	on   bool
 	free int // chunks of the pool that are nobody's
 }
@@ -44,6 +45,9 @@ func (p *replay) Recv(fs []port.Frame) int {
 	}
 	n := copy(fs, p.fill)
 	for i := range n {
+		if p.vary != nil {
+			p.vary(p.tmpl[i])
+		}
 		copy(p.pool.Bytes(fs[i])[:p.head], p.tmpl[i])
 	}
 	return n
@@ -57,12 +61,18 @@ func (p *replay) Close() error             { return nil }
 
 // benchmark polls bursts of frames that come in by one port.
 func benchmark(b *testing.B, in fib.PortID, frames [][]byte, change ...func(*Config, *fib.Batch)) {
+	benchmarkVaried(b, in, frames, nil, change...)
+}
+
+// benchmarkVaried is benchmark with frames that vary changes each time.
+func benchmarkVaried(b *testing.B, in fib.PortID, frames [][]byte, vary func([]byte), change ...func(*Config, *fib.Batch)) {
 	r := newRig(b, change...)
 	r.w.Detach(wan)
 	r.w.Detach(lan)
 	pool := r.w.pool
 	ports := map[fib.PortID]*replay{wan: newReplay(pool, nil, 0), lan: newReplay(pool, nil, 0)}
 	ports[in] = newReplay(pool, frames, 64)
+	ports[in].vary = vary
 	for id, p := range ports {
 		if err := r.w.Attach(id, p); err != nil {
 			b.Fatal(err)
@@ -121,5 +131,6 @@ func BenchmarkPath(b *testing.B) {
 				benchmark(b, c.in, flows(benchBurst, c.build))
 			})
 		}
+		benchmarkLabels(b, size, body)
 	}
 }

@@ -11,6 +11,7 @@
 //	esp.go        ESP for us, in UDP or not, is authenticated and decrypted (espOpen); a packet that leaves by associations is sealed (espSeal)
 //	association.go  finding an association, its sequence number and window, its limits; who is told (SAHeard, SASoft, SAHard, SAUnknown)
 //	gre.go        a tunnel's packet for us loses its headers (greOpen); one that leaves by a tunnel gets them (encapsulate)
+//	mpls.go       a labelled packet is switched (mplsSwitch): swap, pop, look up; what leaves by a labelled adjacency gets its labels (pushLabels)
 //	forward.go    longest prefix, path, adjacency; TTL; who is told (Redirect, Resolve, Glean); does it fit
 //	fragment.go   it does not: cut it, or ask for smaller ones
 //	multicast.go  a copy for each member of a group
@@ -19,7 +20,7 @@
 //	handover.go   from the worker that received it to the worker that its flow belongs to, where a link does not spread by itself
 //	inject.go     the way down: out of the worker's inject ring, then as above
 //
-// Around it: engine.go, apply.go, applysa.go and check.go (Apply), reason.go (every reason that a packet is not forwarded for, with its name and
+// Around it: engine.go, apply.go, applysa.go, check.go and checklabel.go (Apply), reason.go (every reason that a packet is not forwarded for, with its name and
 // text), counters.go and sacount.go, run.go (Poll for ever: spinning, or sleeping when there is nothing to do), wake.go.
 //
 // # Rules of the path
@@ -46,6 +47,16 @@
 //
 // The order of an outbound packet is: push Inner, the IPv4 header of tunnel mode, ESP, AH's header, push Outer, AH's ICV; then it is cut if the link is
 // smaller. An adjacency's limit knows what its associations add, so that packets are cut before they are sealed.
+//
+// # Labels
+//
+// A label leads to adjacencies, as a route does, or to a VRF's routes. What an adjacency pushes stands in its record as it will in the packet, but for EXP, bottom
+// bit and TTL; a swap writes those, the label and the Ethernet header, and looks at nothing under the label. Labels are pushed before Inner, so a
+// sealed packet's are sealed with it.
+//
+// What came with a label stays in the VRF that the label says: it is not multicast, no redirect is sent for it, and while it waits for a slow cipher or for its
+// next hop it is never sent without the labels that it was to have. A punt that is to be answered carries the stack as it came (Punt.Stack); the answer to
+// a packet whose source has no route here goes the way of the packet (InjectLabelled, RFC 3032 section 2.3.2).
 //
 // # Multicast
 //
