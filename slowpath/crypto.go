@@ -146,6 +146,7 @@ func (r *Router) associationPunt(p *fastpath.Punt) {
 	case fastpath.SAUnknown:
 		if ev, ok := unknownSPI(p); ok {
 			r.tell(ev)
+			r.tell(dmvpn.Stray{VRF: ev.Path.VRF, Local: ev.Path.Local.Addr(), Remote: ev.Path.Remote.Addr()})
 		}
 	}
 }

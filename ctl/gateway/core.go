@@ -25,6 +25,7 @@ type Core struct {
 	load     TrustLoader
 
 	configured bool // a tree was given
+	presumed   presumed
 }
 
 // TrustLoader reads the files of a trustpoint. Its error names the file and says what to do.
@@ -49,6 +50,7 @@ func NewSeededCore(e slowpath.Engine, l slowpath.Linux, seed uint64) *Core {
 // knows them by. What Router.Inherit says holds.
 func (c *Core) Inherit(now time.Time, b fib.Batch) {
 	c.numbers.inherit(&b)
+	c.presumed.inherit(&b)
 	c.router.At(now).Inherit(b)
 }
 
@@ -126,6 +128,7 @@ func (c *Core) SetLink(now time.Time, name string, l Link) error {
 
 // SetLease says what DHCP gave on an interface; the zero Lease takes it away.
 func (c *Core) SetLease(now time.Time, name string, l Lease) error {
+	delete(c.presumed.names, name)
 	if c.facts.Leases[name] == l {
 		return nil
 	}
@@ -141,6 +144,7 @@ func (c *Core) apply(now time.Time) error {
 	if _, _, until := c.router.Takeover(); until.IsZero() {
 		c.numbers.disinherit()
 	}
+	c.presume()
 	c.current, c.problems = translate(c.tree, c.facts, c.numbers)
 	c.current.Incomplete = !c.configured || !c.isComplete()
 	return c.router.At(now).Configure(c.current)

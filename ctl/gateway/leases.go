@@ -29,6 +29,9 @@ func (g *Gateway) setLeases() error {
 		ctx, cancel := context.WithCancel(g.ctx)
 		g.leases[name] = cancel
 		p := g.ports[name]
+		if g.core.Presumes(name) {
+			g.endPresumed(ctx, name)
+		}
 		if hostname == "" {
 			hostname = g.core.tree.Hostname
 		}
@@ -45,6 +48,20 @@ func (g *Gateway) setLeases() error {
 	return nil
 }
 
+// endPresumed gives a lease up after a while that no server has confirmed.
+func (g *Gateway) endPresumed(ctx context.Context, name string) {
+	time.AfterFunc(presumeFor, func() {
+		if ctx.Err() != nil {
+			return
+		}
+		g.loop.Do(func(now time.Time) {
+			if ctx.Err() == nil && g.core.Presumes(name) {
+				g.leased(now, name, host.Lease{})
+			}
+		})
+	})
+}
+
 // leased makes the box use what DHCP gave.
 func (g *Gateway) leased(now time.Time, name string, l host.Lease) {
 	if l.Address.IsValid() {
@@ -54,11 +71,11 @@ func (g *Gateway) leased(now time.Time, name string, l host.Lease) {
 	}
 	before := g.core.facts.Leases[name]
 	next := Lease{Address: l.Address, Gateway: l.Gateway}
-	if before == next {
-		return
-	}
 	if err := g.core.SetLease(now, name, next); err != nil {
 		g.opt.Log.Error("DHCP lease", "interface", name, "error", err)
+	}
+	if before == next {
+		return
 	}
 	if err := g.follow(); err != nil {
 		g.opt.Log.Error("DHCP lease", "interface", name, "error", err)

@@ -39,6 +39,12 @@ type Moved struct {
 	Remote netip.AddrPort
 }
 
+// Stray says that a peer sends by an association that we do not have.
+type Stray struct {
+	VRF           uint16
+	Local, Remote netip.Addr
+}
+
 // Refused says that the fast path did not install an association.
 type Refused struct{ SA fib.SAID }
 
@@ -58,6 +64,7 @@ func (SoftLimit) event() {}
 func (Heard) event()     {}
 func (Used) event()      {}
 func (Moved) event()     {}
+func (Stray) event()     {}
 func (Refused) event()   {}
 func (Reset) event()     {}
 func (Tick) event()      {}

@@ -338,3 +338,16 @@ func (s *session) remoteOf() netip.AddrPort {
 	}
 	return s.address()
 }
+
+// stray hurries the renewal of inherited sessions whose peer sends by an association that we do not have: the process before ended while it was
+// negotiating.
+func (m *Machine) stray(ev Stray) {
+	for _, p := range m.protections {
+		s := m.sessions[key{p.ID, ev.Remote}]
+		if s == nil || p.VRF != ev.VRF || p.Local != ev.Local || s.asked || s.active == nil || !s.active.isInherited() || s.tries > 0 {
+			continue
+		}
+		s.retryAt = m.now
+		m.settle(s)
+	}
+}

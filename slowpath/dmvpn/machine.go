@@ -155,6 +155,8 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 		}
 	case Moved:
 		m.moved(ev)
+	case Stray:
+		m.stray(ev)
 	case Refused:
 		m.refused(ev.SA)
 	case Reset:

@@ -259,6 +259,9 @@ func (r *RIB) FlushGroups() {
 		if i == nil {
 			continue
 		}
+		if i.group == 0 && i.Tunnel != nil {
+			i.group = r.adoptGroup(i.Tunnel.ID)
+		}
 		if i.group == 0 {
 			i.group = r.groups.take()
 			r.describe(i)

@@ -159,7 +159,8 @@ func (r *Router) Orphan() {
 	r.life++
 }
 
-// TakeOver starts another control plane on the fast path of an orphan, with a configuration. Addresses that DHCP gave are not known to it.
+// TakeOver starts another control plane on the fast path of an orphan, with a configuration. Addresses that DHCP gave are not confirmed
+// by any server then: SetLease does that.
 func (r *Router) TakeOver(text string) {
 	r.net.t.Helper()
 	clear(r.leases)
