@@ -73,7 +73,7 @@ func (c *Config) sizes() []struct {
 		{blkSlotSize, "bytes a slot", &c.SlotSize}, {blkBurst, "frames a burst", &c.Burst}, {blkFlows, "flows", &c.Flows},
 		{blkMaxVRFs, "VRFs", &c.MaxVRFs}, {blkMaxPorts, "ports", &c.MaxPorts}, {blkMaxTunnels, "tunnels", &c.MaxTunnels},
 		{blkMaxAdjacencies, "adjacencies", &c.MaxAdjacencies}, {blkMaxGroups, "groups", &c.MaxGroups}, {blkMaxRoutes, "routes", &c.MaxRoutes},
-		{blkMaxSAs, "security associations", &c.MaxSAs},
+		{blkMaxSAs, "security associations", &c.MaxSAs}, {blkMaxLabels, "labels", &c.MaxLabels},
 	}
 }
 

@@ -120,6 +120,20 @@ func (e *Engine) HandsOver(id fib.PortID) bool {
 	return atomic.LoadUint32(low)|atomic.LoadUint32(high) != 0
 }
 
+// ReceivedBy is how many packets of port id each worker has taken from its queue: how evenly a link spreads them.
+func (e *Engine) ReceivedBy(id fib.PortID) []uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed || int(id) >= e.cfg.MaxPorts {
+		return nil
+	}
+	out := make([]uint64, len(e.workers))
+	for i, w := range e.workers {
+		out[i] = atomic.LoadUint64(&w.c.ports[linkWords*int(id)+rxPackets])
+	}
+	return out
+}
+
 // needRing makes the ring from one worker to another if there is none. A ring stays: its ends may be in use.
 func (e *Engine) needRing(from, to int) error {
 	if from < 0 || from >= e.cfg.Workers || to < 0 || to >= e.cfg.Workers {
@@ -128,6 +142,9 @@ func (e *Engine) needRing(from, to int) error {
 	word := e.handRing(from, to)
 	if from == to || atomic.LoadUint32(word) != 0 {
 		return nil
+	}
+	if e.late.joined {
+		return fmt.Errorf("fastpath: there is no ring from worker %d to %d, and the process that writes the tables has to make it", from, to)
 	}
 	n := ring.Bytes(e.cfg.handSlots(), e.cfg.SlotSize)
 	r, err := e.arena.AllocKept(n)

@@ -175,3 +175,33 @@ func (e *Engine) WorkerDied(i int) {
 
 // Workers is how many workers the engine has room for.
 func (e *Engine) Workers() int { return e.cfg.Workers }
+
+// Between runs f between two bursts: for what touches the memory that the worker's ports share. f must not call the worker.
+func (w *Worker) Between(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
+// Polls is how often worker i has polled: a worker that runs polls once a second at least.
+func (e *Engine) Polls(i int) uint64 {
+	w := e.Worker(i)
+	if w == nil {
+		return 0
+	}
+	return atomic.LoadUint64(&w.c.words[cntPolls])
+}
+
+// RelayRing makes what worker from needs to send through worker via, which Relay in its process does not.
+func (e *Engine) RelayRing(from, via int) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return errors.New("fastpath: relay: the engine is closed")
+	}
+	if err := e.needRing(from, via); err != nil {
+		return err
+	}
+	atomic.AddUint32(&e.hand[handGeneration], 1)
+	return nil
+}

@@ -13,6 +13,7 @@ import (
 
 	"nave/bpf"
 	"nave/ctl/config"
+	"nave/ctl/crew"
 	"nave/fastpath"
 	"nave/fastpath/fib"
 	"nave/slowpath"
@@ -27,6 +28,8 @@ type Options struct {
 	RunDir string            // for what outlives the process: pins and notes of what was added. One a daemon
 	Copy   bool              // AF_XDP without zero-copy, for drivers whose zero-copy is broken
 	Log    *slog.Logger
+	// Worker is the program that runs crew.Main, and its arguments, for worker processes. Default: this program.
+	Worker []string
 	// Event takes what the protocols report. It must not block.
 	Event func(Event)
 }
@@ -49,7 +52,9 @@ type Gateway struct {
 	leases   map[string]context.CancelFunc
 	sockets  map[uint16]*host.UDP // of IKE, by port
 	byLink   map[int]fib.PortID   // ports by the index of their netdevs
-	workers  []*worker
+	workers  workers
+	threads  *threads   // the workers, if they are threads
+	crew     *crew.Crew // or if they are processes
 	ctx      context.Context
 	cancel   context.CancelFunc
 	running  sync.WaitGroup // the control plane and the workers
@@ -78,7 +83,11 @@ func Start(ctx context.Context, tree *config.Config, opt Options) (*Gateway, err
 				p.attached = nil
 			}
 		}
-		g.Stop(false)
+		if g.workers != nil && g.workers.TookOver() {
+			g.Leave() // who forwarded before goes on
+		} else {
+			g.Stop(false)
+		}
 		return nil, err
 	}
 	return g, nil
@@ -105,12 +114,15 @@ func (g *Gateway) start(tree *config.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	// A punt must hold a whole frame: the largest packet of any port.
-	if g.engine, err = fastpath.New(fastpath.Config{Workers: plan.workers, SlotSize: plan.chunk + 64}); err != nil {
+	if err := g.openWorkers(tree, plan); err != nil {
 		return err
 	}
+	g.engine = g.workers.Engine()
 	g.linux = newLinux(g)
 	g.core = NewCore(g.engine, g.linux)
+	if g.workers.TookOver() {
+		g.core.Inherit(time.Now(), g.engine.Inherited())
+	}
 	g.core.SetTrustLoader(loadTrust)
 	if err := g.openPorts(tree, plan); err != nil {
 		return err
@@ -128,23 +140,28 @@ func (g *Gateway) start(tree *config.Config) (err error) {
 		return err
 	}
 	g.run()
+	if g.crew != nil {
+		g.running.Go(g.crew.Renew)
+	}
 	return nil
 }
 
 // run starts the goroutines: one for the control plane, two a worker.
 func (g *Gateway) run() {
 	g.running.Go(func() { g.loop.Run(g.ctx, g.core.Router()) })
-	for _, w := range g.workers {
-		g.running.Go(func() {
-			if err := w.Run(g.ctx, w.config); err != nil {
-				g.fail(fmt.Errorf("worker %d: %w", w.Index(), err))
-			}
-		})
+	for w := range g.engine.Workers() {
+		if g.threads != nil {
+			g.running.Go(func() {
+				if err := g.threads.run(g.ctx, w); err != nil {
+					g.fail(err)
+				}
+			})
+		}
 		g.running.Go(func() {
 			police := punt.NewPolice()
 			take := func(p *fastpath.Punt) { g.punted(police, p) }
-			if err := g.engine.Punts(g.ctx, w.Index(), take); err != nil && g.ctx.Err() == nil {
-				g.fail(fmt.Errorf("punts of worker %d: %w", w.Index(), err))
+			if err := g.engine.Punts(g.ctx, w, take); err != nil && g.ctx.Err() == nil {
+				g.fail(fmt.Errorf("punts of worker %d: %w", w, err))
 			}
 		})
 	}
@@ -222,7 +239,32 @@ func (g *Gateway) Do(f func(now time.Time, c *Core)) bool {
 	return g.loop.Call(func(now time.Time) { f(now, g.core) })
 }
 
-// Stop ends the Gateway. The ports keep their addresses and their steering, so the box answers and forwards nothing;
+// Leave ends the Gateway as though it had died: worker processes go on with what is installed, and the next Gateway takes them over.
+func (g *Gateway) Leave() {
+	if g.crew == nil {
+		g.Stop(false)
+		return
+	}
+	g.cancel()
+	g.running.Wait()
+	for _, u := range g.sockets {
+		u.Close()
+	}
+	g.crew.Leave()
+	for _, p := range g.ports {
+		if p.attached != nil {
+			_ = p.attached.Leave() // only our descriptor; the pin holds the link
+		}
+	}
+	if g.steering != nil {
+		g.steering.Close()
+	}
+	if g.unlock != nil {
+		g.unlock()
+	}
+}
+
+// Stop ends the Gateway, worker processes included. The ports keep their addresses and their steering, so the box answers and forwards nothing;
 // release takes the steering off too, and the kernel is then as it was before nave.
 func (g *Gateway) Stop(release bool) {
 	g.cancel()
@@ -243,11 +285,10 @@ func (g *Gateway) Stop(release bool) {
 			g.opt.Log.Warn("releasing the ports", "error", err)
 		}
 	}
-	if g.engine != nil {
-		g.engine.Close()
-	}
-	for _, w := range g.workers {
-		w.umem.Close()
+	if g.workers != nil {
+		if err := g.workers.Stop(); err != nil {
+			g.opt.Log.Error("stopping the workers", "error", err)
+		}
 	}
 	if g.host != nil {
 		g.host.Close()

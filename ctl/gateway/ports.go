@@ -11,9 +11,8 @@ import (
 
 	"nave/bpf"
 	"nave/ctl/config"
-	"nave/fastpath"
+	"nave/ctl/crew"
 	"nave/fastpath/fib"
-	"nave/fastpath/port/afxdp"
 	"nave/slowpath/host"
 )
 
@@ -32,16 +31,9 @@ type port struct {
 	netdev   string
 	id       fib.PortID
 	link     host.Link
-	queues   []*afxdp.Port // queue q is worker q's
+	queues   int // queue q is worker q's
 	attached *bpf.Attachment
 	shutdown bool // `shutdown`: the netdev was taken down
-}
-
-// worker is a worker of the fast path and the memory of its packets.
-type worker struct {
-	*fastpath.Worker
-	umem   *afxdp.UMEM
-	config fastpath.RunConfig
 }
 
 // plan is how many workers there are, and how large a frame must be.
@@ -101,27 +93,15 @@ func configuredMTU(tree *config.Config, name string) int {
 	return 0
 }
 
-// openPorts makes the workers and opens a socket for each queue.
+// openPorts opens a socket for each queue.
 func (g *Gateway) openPorts(tree *config.Config, p plan) error {
-	for w := range p.workers {
-		umem, err := afxdp.NewUMEM(framesOwn+framesPerPort*max(1, len(p.links)), p.chunk)
-		if err != nil {
-			return err
-		}
-		fw, err := g.engine.NewWorker(umem.Pool())
-		if err != nil {
-			return errors.Join(err, umem.Close())
-		}
-		cfg := fastpath.RunConfig{Adaptive: tree.Fastpath.Poll != "strict"}
-		if w < len(tree.Fastpath.CPUs) {
-			cfg.Pin, cfg.CPU = true, tree.Fastpath.CPUs[w]
-		}
-		g.workers = append(g.workers, &worker{Worker: fw, umem: umem, config: cfg})
-	}
 	for _, name := range slices.Sorted(maps.Keys(p.links)) { // the first port of a worker decides about zero-copy
 		if err := g.openPort(name, p.links[name], tree); err != nil {
 			return err
 		}
+	}
+	if g.crew != nil {
+		return g.crew.Prune()
 	}
 	return nil
 }
@@ -140,18 +120,11 @@ func (g *Gateway) openPort(name string, l host.Link, tree *config.Config) error 
 	pt := &port{name: name, netdev: l.Name, id: g.core.numbers.port(name, l.MAC), link: l}
 	g.ports[name], g.byLink[l.Index] = pt, pt.id
 	for q := range l.Queues {
-		w := g.workers[q]
-		s, err := afxdp.Open(w.umem, afxdp.Config{Ifindex: l.Index, Queue: q, Ring: tree.Fastpath.QueueDepth, Copy: g.opt.Copy})
-		if err != nil {
+		a := crew.Attach{Port: pt.id, Ifindex: l.Index, Queue: q, Ring: tree.Fastpath.QueueDepth, Copy: g.opt.Copy}
+		if err := g.workers.Attach(q, a); err != nil {
 			return fmt.Errorf("gateway: port %s (%s): %w", name, l.Name, err)
 		}
-		pt.queues = append(pt.queues, s)
-		if err := w.Attach(pt.id, s); err != nil {
-			return fmt.Errorf("gateway: port %s (%s): %w", name, l.Name, err)
-		}
-		if err := g.steering.SetSocket(pt.slot(q), s.FD()); err != nil {
-			return err
-		}
+		pt.queues++
 	}
 	if err := g.describe(pt); err != nil {
 		return err
@@ -159,11 +132,9 @@ func (g *Gateway) openPort(name string, l host.Link, tree *config.Config) error 
 	return g.core.SetLink(g.started, name, Link{MAC: l.MAC, MTU: l.MTU, Up: l.Up})
 }
 
-func (p *port) slot(queue int) uint32 { return uint32(p.id)*queuesPerPort + uint32(queue) }
-
 // describe tells the XDP program what the port is.
 func (g *Gateway) describe(p *port) error {
-	return g.steering.SetPort(uint32(p.id), bpf.Port{MAC: p.link.MAC, Base: p.slot(0)})
+	return g.steering.SetPort(uint32(p.id), bpf.Port{MAC: p.link.MAC, Base: slot(p.id, 0)})
 }
 
 // attachPorts puts the steering on the ports, once all that it leads to is there.
@@ -184,12 +155,15 @@ func (g *Gateway) attachPorts() error {
 // closePorts ends the sockets. The steering stays unless it is to be released.
 func (g *Gateway) closePorts(release bool) {
 	for _, p := range g.ports {
-		for q, s := range p.queues {
-			if err := g.steering.ClearSocket(p.slot(q)); err != nil {
+		for q := range p.queues {
+			if err := g.steering.ClearSocket(slot(p.id, q)); err != nil {
 				g.opt.Log.Warn("closing a port", "port", p.name, "error", err)
 			}
-			g.workers[q].Detach(p.id)
-			s.Close()
+			if g.threads != nil {
+				if err := g.threads.Detach(q, p.id); err != nil {
+					g.opt.Log.Warn("closing a port", "port", p.name, "error", err)
+				}
+			}
 		}
 		if p.attached == nil {
 			continue

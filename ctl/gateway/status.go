@@ -20,6 +20,7 @@ func (g *Gateway) Status() (s show.Status, ok bool) {
 		return s, false
 	}
 	s.Version = Version
+	g.describeQueues(&s)
 	for r := range g.refused {
 		s.Router.Policed[r] += g.refused[r].Load()
 	}
@@ -57,8 +58,26 @@ func (p *port) status() show.Port {
 	if p.attached != nil {
 		s.Native = p.attached.Native
 	}
-	for q, a := range p.queues {
-		s.Queues = append(s.Queues, show.Queue{Worker: q, ZeroCopy: a.ZeroCopy(), Stats: a.Stats()})
-	}
 	return s
+}
+
+// describeQueues asks the workers about the queues of the ports, and what they are themselves.
+func (g *Gateway) describeQueues(s *show.Status) {
+	for w := range g.engine.Workers() {
+		h, err := g.workers.Host(w)
+		if err != nil {
+			g.opt.Log.Debug("a worker's ports", "worker", w, "error", err)
+			continue
+		}
+		for _, q := range h.Ports {
+			for i := range s.Ports {
+				if s.Ports[i].ID == q.Port {
+					s.Ports[i].Queues = append(s.Ports[i].Queues, show.Queue{Worker: w, ZeroCopy: q.ZeroCopy, Stats: q.Stats})
+				}
+			}
+		}
+	}
+	for _, w := range g.workers.Status() {
+		s.Workers = append(s.Workers, show.Process{Worker: w.Worker, PID: w.PID, CPU: w.CPU, Started: w.Started, Restarts: w.Restarts, Adopted: w.Adopted})
+	}
 }

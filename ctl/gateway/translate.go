@@ -97,9 +97,6 @@ func (t *translation) later() {
 	if len(t.tree.KernelImport) > 0 {
 		t.problem("ip route import kernel", why)
 	}
-	if t.tree.Fastpath.Workers == "process" {
-		t.problem("fastpath workers process", why+": the workers are threads of the daemon")
-	}
 	if t.tree.Platform.HardwareProfile != "" {
 		t.problem("platform hardware profile", why)
 	}

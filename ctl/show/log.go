@@ -26,8 +26,32 @@ func Log(e slowpath.Event) (text string, severity int) {
 		return logIKE(&e)
 	case dmvpn.Log:
 		return logSession(&e)
+	case WorkerLog:
+		return logWorker(e)
 	}
 	return "", severityNotice
+}
+
+// WorkerLog says that a worker's process has died, or is back.
+type WorkerLog struct {
+	Worker int
+	Up     bool
+}
+
+// About names the kind of event.
+func (l WorkerLog) About() string {
+	if l.Up {
+		return "worker up"
+	}
+	return "worker down"
+}
+
+// logWorker is the message of a worker that died or is back.
+func logWorker(l WorkerLog) (text string, severity int) {
+	if l.Up {
+		return fmt.Sprintf("%%NAVE-%d-WORKER_UP: worker %d forwards again", severityNotice, l.Worker), severityNotice
+	}
+	return fmt.Sprintf("%%NAVE-%d-WORKER_DOWN: worker %d died and is started again; its queues receive nothing meanwhile", severityError, l.Worker), severityError
 }
 
 // logNHRP is the message of something that NHRP reports.

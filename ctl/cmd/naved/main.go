@@ -19,6 +19,7 @@ import (
 	"nave/ctl/api"
 	"nave/ctl/config"
 	"nave/ctl/config/grammar"
+	"nave/ctl/crew"
 	"nave/ctl/gateway"
 )
 
@@ -33,6 +34,13 @@ type options struct {
 }
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == crew.Command {
+		if err := crew.Main(); err != nil {
+			fmt.Fprintln(os.Stderr, "naved:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	var o options
 	cmd := &cobra.Command{
 		Use:           "naved -c FILE --port INTERFACE=NETDEV ...",
@@ -80,16 +88,22 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	defer d.gw.Stop(o.release)
 	server, err := api.Serve(filepath.Join(o.runDir, "nave.sock"), d)
 	if err != nil {
+		d.gw.Leave()
 		return err
 	}
-	defer server.Close()
 	for _, p := range d.problems() {
 		log.Warn("configured and not carried out", "what", p.What, "why", p.Why)
 	}
-	return d.serve(ctx)
+	err = d.serve(ctx)
+	server.Close()
+	if err != nil {
+		d.gw.Leave() // the workers forward on until the next naved
+		return err
+	}
+	d.gw.Stop(o.release)
+	return nil
 }
 
 // parsePorts reads --port flags.

@@ -1,0 +1,314 @@
+package crew
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"nave/fastpath"
+)
+
+// Config says what workers there are to be.
+type Config struct {
+	RunDir   string          // where their sockets are
+	Engine   fastpath.Config // of the tables; Workers is how many processes
+	Chunk    int             // bytes of a frame's chunk
+	Frames   int             // chunks of each worker's packet memory
+	CPUs     []int           // of the workers in turn; those beyond are tied to none
+	Adaptive bool            // sleep while there is nothing to do
+	NetAdmin bool            // workers keep CAP_NET_ADMIN: for busy polling
+	// Socket steers a queue's packets to the socket that a worker has opened for it. It keeps no copy of fd.
+	Socket func(worker int, a Attach, fd int) error
+	// Down and Up are told when a worker has died (planned: was replaced on purpose) and when it is back. Either may be nil.
+	Down, Up func(worker int, planned bool)
+	Log      *slog.Logger
+	// Program runs Main; its own name comes in front of the arguments. Default: this program, with Command.
+	Program []string
+	// Patience is how long a process may take to start; default 20 s: it touches all of its packet memory.
+	Patience time.Duration
+}
+
+// Crew is the workers of an engine.
+type Crew struct {
+	cfg      Config
+	engine   *fastpath.Engine
+	members  []*member
+	tookOver bool
+	done     chan struct{}
+	once     sync.Once
+	running  sync.WaitGroup
+}
+
+// Status is what a worker is.
+type Status struct {
+	Worker   int
+	PID      int // 0 while there is none
+	CPU      int // -1: any
+	Started  time.Time
+	Restarts int
+	Adopted  bool // it is a process of the naved before
+}
+
+// Open takes over the workers that a naved before has left in the run directory, or starts new ones. TookOver says which. Ports come by Attach.
+func Open(cfg Config) (*Crew, error) {
+	if cfg.Program == nil {
+		cfg.Program = []string{self, Command}
+	}
+	if cfg.Patience == 0 {
+		cfg.Patience = 20 * time.Second
+	}
+	cfg.Engine.Processes = true
+	dir, err := filepath.Abs(cfg.RunDir)
+	if err != nil {
+		return nil, fmt.Errorf("crew: %w", err)
+	}
+	cfg.RunDir = dir
+	build, err := buildID()
+	if err != nil {
+		return nil, err
+	}
+	c := &Crew{cfg: cfg, done: make(chan struct{})}
+	for i := range max(1, cfg.Engine.Workers) {
+		boot := Boot{
+			Worker: i, Chunk: cfg.Chunk, Frames: cfg.Frames, CPU: -1, Adaptive: cfg.Adaptive, NetAdmin: cfg.NetAdmin, Build: build,
+			Socket: filepath.Join(dir, socketName(i)),
+		}
+		if i < len(cfg.CPUs) {
+			boot.CPU = cfg.CPUs[i]
+		}
+		c.members = append(c.members, &member{
+			crew: c, boot: boot, wanted: make(map[portID]Attach), relays: make(map[portID]int), found: make(map[portID]bool), changed: make(chan struct{}),
+		})
+	}
+	if err := c.assemble(); err != nil {
+		return nil, err
+	}
+	for _, m := range c.members {
+		c.running.Go(m.supervise)
+	}
+	return c, nil
+}
+
+// assemble finds or makes the engine and a process for each member.
+func (c *Crew) assemble() error {
+	found, err := c.find()
+	if err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		why := c.adopt(found)
+		if why != nil {
+			c.cfg.Log.Warn("the workers that were running are stopped, and forwarding starts afresh", "why", why)
+			if err := c.dismiss(found); err != nil {
+				return err
+			}
+		}
+		c.tookOver = why == nil
+	}
+	if c.engine == nil {
+		if c.engine, err = fastpath.New(c.cfg.Engine); err != nil {
+			return err
+		}
+		for range c.members {
+			if _, err := c.engine.NewRemote(c.cfg.Chunk); err != nil {
+				return errors.Join(err, c.engine.Close())
+			}
+		}
+	}
+	var failed error
+	for _, m := range c.members {
+		if m.proc == nil {
+			failed = errors.Join(failed, m.start())
+		}
+	}
+	if failed == nil {
+		return nil
+	}
+	if c.tookOver {
+		c.Leave()
+		return failed
+	}
+	return errors.Join(failed, c.Stop())
+}
+
+// descriptors are those that a process of a worker starts with, behind its socket.
+func (c *Crew) descriptors(i int) ([]int, error) {
+	_, punts, err := c.engine.Worker(i).WakeFDs()
+	if err != nil {
+		return nil, err
+	}
+	fds := []int{c.engine.ArenaFD(), punts}
+	for k := range c.members {
+		wake, _, err := c.engine.Worker(k).WakeFDs()
+		if err != nil {
+			return nil, err
+		}
+		fds = append(fds, wake)
+	}
+	return fds, nil
+}
+
+// Engine is the tables that the workers forward by. It is closed by Stop and Leave.
+func (c *Crew) Engine() *fastpath.Engine { return c.engine }
+
+// TookOver tells whether the tables are those of the naved before, with what was installed.
+func (c *Crew) TookOver() bool { return c.tookOver }
+
+// Attach opens a queue in a worker, and again in each process that follows it. A queue that is open as it is wanted stays open, and its socket is steered to anew.
+func (c *Crew) Attach(worker int, a Attach) error {
+	m := c.members[worker]
+	l, err := m.now()
+	if err != nil {
+		return err
+	}
+	if _, err := m.open(l, a); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.wanted[a.Port] = a
+	delete(m.relays, a.Port)
+	delete(m.found, a.Port)
+	return nil
+}
+
+// Prune detaches what workers that were taken over have, and nobody has asked for by Attach or Relay since.
+func (c *Crew) Prune() error {
+	var failed error
+	for i, m := range c.members {
+		m.mu.Lock()
+		var left []portID
+		for id := range m.found {
+			left = append(left, id)
+		}
+		clear(m.found)
+		m.mu.Unlock()
+		for _, id := range left {
+			c.cfg.Log.Info("a port of the naved before is given up", "worker", i, "port", id)
+			failed = errors.Join(failed, c.Detach(i, id))
+		}
+	}
+	return failed
+}
+
+// Relay makes a worker without a queue of a port send by it through another worker.
+func (c *Crew) Relay(worker int, id portID, via int) error {
+	m := c.members[worker]
+	if err := c.engine.RelayRing(worker, via); err != nil {
+		return err
+	}
+	l, err := m.now()
+	if err != nil {
+		return err
+	}
+	if _, err := l.ask(request{Op: opRelay, Port: id, Via: via}, askPatience); err != nil {
+		return fmt.Errorf("crew: worker %d: %w", worker, err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.relays[id] = via
+	delete(m.wanted, id)
+	delete(m.found, id)
+	return nil
+}
+
+// Detach closes a queue of a worker, or ends a relay. Take its socket out of the steering first.
+func (c *Crew) Detach(worker int, id portID) error {
+	m := c.members[worker]
+	m.mu.Lock()
+	delete(m.wanted, id)
+	delete(m.relays, id)
+	l := m.link
+	m.mu.Unlock()
+	if l == nil {
+		return nil // it died with the process
+	}
+	if _, err := l.ask(request{Op: opDetach, Port: id}, askPatience); err != nil && !errors.Is(err, errDown) {
+		return fmt.Errorf("crew: worker %d: %w", worker, err)
+	}
+	return nil
+}
+
+// Host describes the ports of a worker. It waits for at most a second.
+func (c *Crew) Host(worker int) (Host, error) {
+	l, err := c.members[worker].now()
+	if err != nil {
+		return Host{}, err
+	}
+	a, err := l.ask(request{Op: opPorts}, time.Second)
+	if err != nil {
+		return Host{}, fmt.Errorf("crew: worker %d: %w", worker, err)
+	}
+	closeAll(a.fds)
+	if a.Host == nil {
+		return Host{}, fmt.Errorf("crew: worker %d: %w", worker, errMessage)
+	}
+	return *a.Host, nil
+}
+
+// Status says what the workers are.
+func (c *Crew) Status() []Status {
+	var list []Status
+	for i, m := range c.members {
+		m.mu.Lock()
+		s := Status{Worker: i, CPU: m.boot.CPU, Restarts: m.restarts, Adopted: m.adopted}
+		if m.proc != nil {
+			s.PID, s.Started = m.proc.pid, m.boot.Started
+		}
+		m.mu.Unlock()
+		list = append(list, s)
+	}
+	return list
+}
+
+func (c *Crew) isDone() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Stop ends the workers, and the engine with them.
+func (c *Crew) Stop() error {
+	c.once.Do(func() { close(c.done) })
+	c.running.Wait()
+	var wg sync.WaitGroup
+	errs := make([]error, len(c.members))
+	for i, m := range c.members {
+		wg.Go(func() {
+			errs[i] = m.finish()
+			if err := os.Remove(m.boot.Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+				errs[i] = errors.Join(errs[i], fmt.Errorf("crew: %w", err))
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errors.Join(errs...), c.closeEngine())
+}
+
+// Leave lets the workers go on without a naved: the next one finds them.
+func (c *Crew) Leave() {
+	c.once.Do(func() { close(c.done) })
+	c.running.Wait()
+	for _, m := range c.members {
+		m.mu.Lock()
+		if m.link != nil {
+			m.link.c.Close()
+		}
+		m.mu.Unlock()
+	}
+	_ = c.closeEngine() // the tables stay, in the workers
+}
+
+func (c *Crew) closeEngine() error {
+	if c.engine == nil {
+		return nil
+	}
+	return c.engine.Close()
+}

@@ -1,0 +1,22 @@
+// Package crew runs the workers of the fast path as processes: one a worker, each with a CPU and the sockets of its queues to itself.
+//
+// naved has a Crew. It starts each worker as itself once more (Main), with the memory of the tables, the eventfds that wake workers and naved, and a socket below the
+// run directory as inherited descriptors. By that socket naved tells the worker which queues to open, and gets the descriptor of each AF_XDP socket to steer packets to.
+//
+//	naved ── Attach, Detach, Relay, Ports, Stop ──► worker     (one packet of JSON each, answered by one; message.go)
+//	naved ◄── descriptors: tables, eventfds, AF_XDP sockets ── worker
+//
+// # Who dies
+//
+// A worker that dies takes its AF_XDP sockets and packet memory with it, and nothing else: keys, sequence numbers and replay windows are in the tables' memory.
+// The Crew notices by the end of the connection, makes sure that the process is gone, takes back what it was reading, and starts another one.
+//
+// naved that dies harms no worker: the tables stay mapped, the XDP program and its map of sockets stay pinned, and the worker goes on with what is installed. The next
+// naved finds the sockets in the run directory, asks the workers for the descriptors, and takes the tables over (fastpath.Adopt) if they are of the same layout and
+// sizes; otherwise it stops the workers and starts with empty ones. A worker serves one naved at a time. One that nobody serves and whose socket has been removed ends by itself, for
+// nobody could ever reach it again.
+//
+// # What a worker may do
+//
+// It keeps CAP_NET_RAW for AF_XDP sockets and CAP_IPC_LOCK for their memory, and can gain nothing by executing a file. Descriptors that came with it are all it has of naved's.
+package crew

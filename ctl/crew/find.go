@@ -1,0 +1,235 @@
+package crew
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nave/fastpath"
+)
+
+// relic is a worker of the naved before.
+type relic struct {
+	path string
+	proc *process
+	link *link
+	boot Boot
+	host Host
+	fds  []int // tables, punts, wake-ups
+}
+
+func (r *relic) release() {
+	closeAll(r.fds)
+	r.fds = nil
+}
+
+// Times for workers that were found: the connection of the naved before may be a moment in going.
+const (
+	helloPatience = 3 * time.Second
+	busyPatience  = 3 * time.Second
+)
+
+// find connects to the workers that run. One that does not answer is killed: it can't be left running beside others that have its ports. If another naved has them, that
+// is an error.
+func (c *Crew) find() (found []*relic, err error) {
+	paths, err := filepath.Glob(filepath.Join(c.cfg.RunDir, "worker-*.sock"))
+	if err != nil {
+		return nil, fmt.Errorf("crew: %w", err)
+	}
+	slices.Sort(paths)
+	for _, path := range paths {
+		r, err := c.hail(path)
+		if err != nil {
+			for _, r := range found {
+				r.link.c.Close()
+				r.release()
+			}
+			return nil, err
+		}
+		if r != nil {
+			found = append(found, r)
+		}
+	}
+	return found, nil
+}
+
+// hail connects to the worker at a socket; nil when there is none.
+func (c *Crew) hail(path string) (*relic, error) {
+	for late := deadline(busyPatience); ; time.Sleep(20 * time.Millisecond) {
+		conn, err := dial(path)
+		if errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ENOENT) {
+			_ = os.Remove(path) // nobody listens: left by one that was killed
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		cred, err := conn.peer()
+		if err != nil {
+			conn.Close()
+			return nil, err
+		}
+		proc, err := watchProcess(int(cred.Pid))
+		if err != nil {
+			conn.Close() // it has just died
+			continue
+		}
+		l := newLink(conn)
+		a, err := l.ask(request{Op: opHello}, helloPatience)
+		var no refusal
+		switch {
+		case err == nil && a.Boot != nil && a.Host != nil && len(a.fds) > 2:
+			return &relic{path: path, proc: proc, link: l, boot: *a.Boot, host: *a.Host, fds: a.fds}, nil
+		case errors.As(err, &no) && time.Now().Before(late):
+			conn.Close()
+			_ = unix.Close(proc.pidfd)
+			continue
+		case errors.As(err, &no):
+			conn.Close()
+			return nil, fmt.Errorf("crew: worker at %s (process %d): %w: stop that one first, or give this one another run directory", path, proc.pid, err)
+		}
+		conn.Close()
+		closeAll(a.fds)
+		c.cfg.Log.Error("a worker was found that does not answer: it is killed", "socket", path, "pid", proc.pid, "error", err)
+		if !proc.end(0) {
+			return nil, fmt.Errorf("crew: worker at %s (process %d) does not answer and can't be killed", path, proc.pid)
+		}
+		_ = os.Remove(path)
+		return nil, nil
+	}
+}
+
+// adopt takes over the tables of workers that were found, and them as members. The error says why not; then nothing was changed.
+func (c *Crew) adopt(found []*relic) error {
+	if err := c.fit(found); err != nil {
+		return err
+	}
+	memfd, err := unix.FcntlInt(uintptr(found[0].fds[0]), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("the tables' descriptor: %w", err)
+	}
+	e, err := fastpath.Adopt(memfd, c.cfg.Engine)
+	if err != nil {
+		return err
+	}
+	if err := handWakes(e, found); err != nil {
+		return errors.Join(err, e.Close())
+	}
+	c.engine = e
+	running := make([]bool, len(c.members))
+	for _, r := range found {
+		m := c.members[r.boot.Worker]
+		running[r.boot.Worker] = true
+		m.set(r.proc, r.link)
+		m.adopted = true
+		for _, id := range r.host.All {
+			m.found[id] = true
+		}
+		m.lacking = lacks(&r.boot, &m.boot, r.proc.pid)
+		m.boot.Started = r.boot.Started
+		r.release()
+		c.cfg.Log.Info("a worker goes on under this naved", "worker", r.boot.Worker, "pid", r.proc.pid, "since", r.boot.Started.Format(time.RFC3339))
+	}
+	for i, ok := range running {
+		if !ok {
+			e.WorkerDied(i)
+		}
+	}
+	return nil
+}
+
+// fit tells whether workers belong together, and are as many as this naved wants.
+func (c *Crew) fit(found []*relic) error {
+	var first unix.Stat_t
+	for k, r := range found {
+		if r.boot.Worker < 0 || r.boot.Worker >= len(c.members) || filepath.Base(r.path) != socketName(r.boot.Worker) {
+			return fmt.Errorf("worker %d runs, and there are to be %d", r.boot.Worker, len(c.members))
+		}
+		if r.boot.Chunk != c.cfg.Chunk {
+			return fmt.Errorf("worker %d has chunks of %d bytes, want %d: the MTU of a port has changed", r.boot.Worker, r.boot.Chunk, c.cfg.Chunk)
+		}
+		var st unix.Stat_t
+		if err := unix.Fstat(r.fds[0], &st); err != nil {
+			return fmt.Errorf("the tables of worker %d: %w", r.boot.Worker, err)
+		}
+		if k == 0 {
+			first = st
+		}
+		if st.Ino != first.Ino || st.Dev != first.Dev {
+			return fmt.Errorf("workers %d and %d have different tables", found[0].boot.Worker, r.boot.Worker)
+		}
+		if len(r.fds) != 2+len(c.members) {
+			return fmt.Errorf("worker %d knows %d workers, and there are to be %d", r.boot.Worker, len(r.fds)-2, len(c.members))
+		}
+	}
+	return nil
+}
+
+// handWakes gives the engine's handles the eventfds that the workers have. A worker that is not there gets the wake-up that the others have for it, and
+// a new one for its punts.
+func handWakes(e *fastpath.Engine, found []*relic) error {
+	punts := make([]int, e.Workers())
+	for _, r := range found {
+		punts[r.boot.Worker] = r.fds[1]
+	}
+	for i := range e.Workers() {
+		w := e.Worker(i)
+		if w == nil {
+			return fmt.Errorf("worker %d was never made", i)
+		}
+		wake, err := unix.FcntlInt(uintptr(found[0].fds[2+i]), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("the descriptor that wakes worker %d: %w", i, err)
+		}
+		up := -1
+		if punts[i] != 0 {
+			if up, err = unix.FcntlInt(uintptr(punts[i]), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+				return fmt.Errorf("the descriptor of worker %d's punts: %w", i, err)
+			}
+		}
+		if err := w.UseWakeFDs(wake, up); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lacks says why a process that was found has to give way to another, "" if it is as it is to be.
+func lacks(is, want *Boot, pid int) string {
+	switch {
+	case is.Build != want.Build:
+		return "it is of another build"
+	case is.Frames != want.Frames:
+		return "it has other packet memory"
+	case is.Adaptive != want.Adaptive:
+		return "it polls otherwise"
+	case is.NetAdmin != want.NetAdmin:
+		return "it has other capabilities"
+	case is.CPU != want.CPU || want.CPU >= 0 && cpuOf(pid) != want.CPU:
+		return "it is tied to another CPU"
+	}
+	return ""
+}
+
+// dismiss ends workers that can't be taken over.
+func (c *Crew) dismiss(found []*relic) error {
+	var failed error
+	for _, r := range found {
+		r.release()
+		if _, err := r.link.ask(request{Op: opStop}, closePatience); err != nil {
+			r.proc.kill(unix.SIGTERM)
+		}
+		r.link.c.Close()
+		if !r.proc.end(closePatience) {
+			failed = errors.Join(failed, fmt.Errorf("crew: worker %d (process %d) can't be killed", r.boot.Worker, r.proc.pid))
+		}
+		_ = unix.Close(r.proc.pidfd)
+		_ = os.Remove(r.path)
+	}
+	return failed
+}

@@ -1,0 +1,387 @@
+package crew
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// member is a worker, whatever process it is just now.
+type member struct {
+	crew *Crew
+	boot Boot // that its next process gets
+
+	mu       sync.Mutex
+	proc     *process // nil while there is none
+	link     *link    // to it
+	restarts int
+	adopted  bool              // the process is of the naved before
+	lacking  string            // why the process is to be replaced by another; "" when it is not
+	wanted   map[portID]Attach // ports to have
+	relays   map[portID]int    // ports to send by through another worker
+	found    map[portID]bool   // ports and relays of a process that was taken over, that nobody has asked for yet
+	changed  chan struct{}     // closed when proc or link change
+}
+
+// link is a connection to a worker and the answers that are awaited on it. One request is under way at a time.
+type link struct {
+	c    *conn
+	mu   sync.Mutex // held for a request
+	next uint64
+	got  chan answer
+	down chan struct{} // closed with the connection
+}
+
+// answer is a reply and the descriptors that came with it.
+type answer struct {
+	reply
+	fds []int
+}
+
+func newLink(c *conn) *link {
+	l := &link{c: c, got: make(chan answer, 1), down: make(chan struct{})}
+	go l.read()
+	return l
+}
+
+func (l *link) read() {
+	defer close(l.down)
+	defer l.c.Close()
+	for {
+		b, fds, err := l.c.receive()
+		if err != nil {
+			return
+		}
+		r, err := parseReply(b)
+		if err != nil {
+			closeAll(fds)
+			return
+		}
+		select {
+		case l.got <- answer{r, fds}:
+		default: // nobody has waited for the one before: that came too late, and so is older
+			select {
+			case old := <-l.got:
+				closeAll(old.fds)
+			default:
+			}
+			l.got <- answer{r, fds}
+		}
+	}
+}
+
+// errDown means that the worker is not there just now.
+var errDown = errors.New("the worker's process does not answer")
+
+// refusal is what the worker said no with.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// ask sends a request and waits for its answer, whose descriptors are the caller's.
+func (l *link) ask(r request, patience time.Duration) (answer, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next++
+	r.ID = l.next
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	_ = l.c.SetWriteDeadline(deadline(patience))
+	if err := l.c.send(r); err != nil {
+		// A worker that refuses says why before it closes.
+		select {
+		case a := <-l.got:
+			closeAll(a.fds)
+			return answer{}, refusal(a.Error)
+		case <-l.down:
+		case <-late.C:
+		}
+		return answer{}, fmt.Errorf("%w: %w", errDown, err)
+	}
+	for {
+		select {
+		case a := <-l.got:
+			if a.ID == r.ID && a.Error == "" {
+				return a, nil
+			}
+			closeAll(a.fds)
+			if a.ID == r.ID || a.ID == 0 {
+				return answer{}, refusal(a.Error)
+			}
+		case <-l.down:
+			select {
+			case a := <-l.got: // the last words
+				closeAll(a.fds)
+				if a.ID == 0 && a.Error != "" {
+					return answer{}, refusal(a.Error)
+				}
+			default:
+			}
+			return answer{}, errDown
+		case <-late.C:
+			return answer{}, fmt.Errorf("%w within %v", errDown, patience)
+		}
+	}
+}
+
+// reach connects to a worker that was just started and says hello. It returns early if the process dies.
+func (c *Crew) reach(path string, p *process, patience time.Duration) (*link, answer, error) {
+	late := deadline(patience)
+	for {
+		conn, err := dial(path)
+		if err == nil {
+			l := newLink(conn)
+			a, err := l.ask(request{Op: opHello}, time.Until(late))
+			if err != nil {
+				conn.Close()
+			}
+			return l, a, err
+		}
+		switch {
+		case !p.alive():
+			return nil, answer{}, errors.New("its process ended at once: its log says why")
+		case c.isDone():
+			return nil, answer{}, errDown
+		case time.Now().After(late):
+			return nil, answer{}, fmt.Errorf("it did not answer within %v of its start", patience)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// start gives the member a new process and waits until that is ready. Its ports are not open yet.
+func (m *member) start() error {
+	fds, err := m.crew.descriptors(m.boot.Worker)
+	if err != nil {
+		return err
+	}
+	boot := m.boot
+	boot.Started = time.Now()
+	p, err := spawn(boot, m.crew.cfg.Program, fds)
+	if err != nil {
+		return err
+	}
+	l, a, err := m.crew.reach(boot.Socket, p, m.crew.cfg.Patience)
+	if err != nil {
+		if l != nil {
+			l.c.Close()
+		}
+		dead := p.end(0)
+		if dead {
+			m.crew.engine.WorkerDied(boot.Worker)
+		}
+		return fmt.Errorf("crew: worker %d: %w", boot.Worker, err)
+	}
+	closeAll(a.fds)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.set(p, l)
+	m.adopted, m.lacking, m.boot.Started = false, "", boot.Started
+	return nil
+}
+
+// set changes the process. m.mu is held.
+func (m *member) set(p *process, l *link) {
+	m.proc, m.link = p, l
+	close(m.changed)
+	m.changed = make(chan struct{})
+}
+
+// now is the link to the process that is there.
+func (m *member) now() (*link, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.link == nil {
+		return nil, fmt.Errorf("crew: worker %d: %w", m.boot.Worker, errDown)
+	}
+	return m.link, nil
+}
+
+// open opens a port in the process that is there, and hands its socket to the steering.
+func (m *member) open(l *link, a Attach) (*Host, error) {
+	got, err := l.ask(request{Op: opAttach, Attach: &a}, askPatience)
+	if err != nil {
+		return nil, fmt.Errorf("crew: worker %d: %w", m.boot.Worker, err)
+	}
+	defer closeAll(got.fds)
+	if len(got.fds) != 1 {
+		return nil, fmt.Errorf("crew: worker %d: %d descriptors came for port %d", m.boot.Worker, len(got.fds), a.Port)
+	}
+	if err := m.crew.cfg.Socket(m.boot.Worker, a, got.fds[0]); err != nil {
+		return nil, err
+	}
+	return got.Host, nil
+}
+
+// reopen gives a new process the ports of the one before.
+func (m *member) reopen() error {
+	m.mu.Lock()
+	l := m.link
+	var list []Attach
+	for _, a := range m.wanted {
+		list = append(list, a)
+	}
+	relays := make(map[portID]int, len(m.relays))
+	for id, via := range m.relays {
+		relays[id] = via
+	}
+	m.mu.Unlock()
+	if l == nil {
+		return errDown
+	}
+	slices.SortFunc(list, func(a, b Attach) int { return int(a.Port) - int(b.Port) }) // the first decides about zero-copy
+	var failed error
+	for _, a := range list {
+		_, err := m.open(l, a)
+		failed = errors.Join(failed, err)
+	}
+	for id, via := range relays {
+		_, err := l.ask(request{Op: opRelay, Port: id, Via: via}, askPatience)
+		failed = errors.Join(failed, err)
+	}
+	return failed
+}
+
+// supervise brings the worker back whenever it dies, until it is to end.
+func (m *member) supervise() {
+	for {
+		m.mu.Lock()
+		p, l, changed := m.proc, m.link, m.changed
+		m.mu.Unlock()
+		if p == nil {
+			select {
+			case <-changed:
+				continue
+			case <-m.crew.done:
+				return
+			}
+		}
+		hung := m.crew.watchPolls(m.boot.Worker, l.down)
+		select {
+		case <-l.down:
+		case <-p.gone:
+		case <-hung:
+			m.crew.cfg.Log.Error("a worker polls no more: it is killed", "worker", m.boot.Worker, "pid", p.pid)
+			p.kill(unix.SIGKILL)
+		case <-m.crew.done:
+			return
+		}
+		if m.crew.isDone() {
+			return
+		}
+		m.replace(p, l)
+	}
+}
+
+// Time between two tries to bring a worker back: doubled while it dies young.
+const (
+	firstPause = 50 * time.Millisecond
+	longPause  = 10 * time.Second
+	adultAge   = 30 * time.Second
+)
+
+// replace gets rid of a process that has failed and starts another.
+func (m *member) replace(p *process, l *link) {
+	log := m.crew.cfg.Log
+	l.c.Close()
+	m.mu.Lock()
+	planned := m.lacking != ""
+	m.set(nil, nil)
+	m.mu.Unlock()
+	if !planned {
+		log.Error("a worker died; the others go on", "worker", m.boot.Worker, "pid", p.pid)
+	}
+	if !p.end(closePatience) {
+		log.Error("a worker's process can't be killed; it is not replaced while it may still hold the tables", "worker", m.boot.Worker, "pid", p.pid)
+		select {
+		case <-p.gone:
+		case <-m.crew.done:
+			return
+		}
+	}
+	_ = unix.Close(p.pidfd)
+	m.crew.engine.WorkerDied(m.boot.Worker)
+	if m.crew.cfg.Down != nil {
+		m.crew.cfg.Down(m.boot.Worker, planned)
+	}
+	m.mu.Lock()
+	m.restarts++
+	m.mu.Unlock()
+	pause := m.crew.pause(m.boot.Worker)
+	for {
+		select {
+		case <-m.crew.done:
+			return
+		case <-time.After(pause):
+		}
+		began := time.Now()
+		err := m.start()
+		if err == nil {
+			if err = m.reopen(); err == nil {
+				m.up(planned, time.Since(began))
+				return
+			}
+			m.abandon()
+		}
+		log.Error("a worker does not come back; it is tried again", "worker", m.boot.Worker, "error", err)
+		pause = min(2*max(pause, firstPause), longPause)
+	}
+}
+
+func (m *member) up(planned bool, took time.Duration) {
+	m.mu.Lock()
+	pid := m.proc.pid
+	m.mu.Unlock()
+	m.crew.cfg.Log.Info("a worker is back", "worker", m.boot.Worker, "pid", pid, "after", took.Round(time.Millisecond))
+	if m.crew.cfg.Up != nil {
+		m.crew.cfg.Up(m.boot.Worker, planned)
+	}
+}
+
+// abandon ends a process that came up and is of no use.
+func (m *member) abandon() {
+	m.mu.Lock()
+	p, l := m.proc, m.link
+	m.set(nil, nil)
+	m.mu.Unlock()
+	if p == nil {
+		return
+	}
+	l.c.Close()
+	if p.end(0) {
+		m.crew.engine.WorkerDied(m.boot.Worker)
+	}
+	_ = unix.Close(p.pidfd)
+}
+
+// finish ends the process, if there is one.
+func (m *member) finish() error {
+	m.mu.Lock()
+	p, l := m.proc, m.link
+	m.set(nil, nil)
+	m.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	_, err := l.ask(request{Op: opStop}, closePatience)
+	l.c.Close()
+	if err != nil && !errors.Is(err, io.EOF) {
+		p.kill(unix.SIGTERM)
+	}
+	if !p.end(closePatience) {
+		return fmt.Errorf("crew: worker %d (process %d) can't be killed", m.boot.Worker, p.pid)
+	}
+	_ = unix.Close(p.pidfd)
+	return nil
+}
+
+// Times that a worker is given.
+const (
+	askPatience   = 10 * time.Second // to open a port
+	closePatience = 2 * time.Second  // to end
+)

@@ -1,0 +1,151 @@
+package crew
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"nave/fastpath/fib"
+	"nave/fastpath/port/afxdp"
+)
+
+// maxMessage is the longest message, in bytes.
+const maxMessage = 1 << 16
+
+// maxFDs is how many descriptors a message carries at most: those of the tables, of the punts, and one to wake each worker.
+const maxFDs = 2 + 64
+
+// Operations.
+const (
+	opHello  = "hello"  // who are you; the answer brings the descriptors of the tables, of the punts, and of each worker's wake-up
+	opAttach = "attach" // open a queue, or say that it is open; the answer brings its socket
+	opRelay  = "relay"  // send by a port through another worker
+	opDetach = "detach" // close a queue, or end a relay
+	opPorts  = "ports"  // what the ports are like, and their numbers
+	opStop   = "stop"   // end
+)
+
+type portID = fib.PortID
+
+// request is what naved asks.
+type request struct {
+	ID     uint64  `json:"id"`
+	Op     string  `json:"op"`
+	Attach *Attach `json:"attach,omitempty"`
+	Port   portID  `json:"port,omitempty"`
+	Via    int     `json:"via,omitempty"`
+}
+
+// reply is the answer to the request of the same ID. The first words on a connection that is refused are a reply of ID 0.
+type reply struct {
+	ID    uint64 `json:"id"`
+	Error string `json:"error,omitempty"`
+	Boot  *Boot  `json:"boot,omitempty"`
+	Host  *Host  `json:"host,omitempty"`
+}
+
+// Boot is what a worker is started with, and tells who asks.
+type Boot struct {
+	Worker   int       `json:"worker"` // from 0
+	Chunk    int       `json:"chunk"`  // bytes of a frame's chunk
+	Frames   int       `json:"frames"` // chunks of packet memory
+	CPU      int       `json:"cpu"`    // that the process is tied to; -1: none
+	Adaptive bool      `json:"adaptive"`
+	NetAdmin bool      `json:"net_admin,omitempty"` // keeps CAP_NET_ADMIN, which busy polling needs
+	Build    string    `json:"build"`               // of the program
+	Socket   string    `json:"socket"`              // where it answers
+	Started  time.Time `json:"started"`
+}
+
+// Attach is a queue to open as a port.
+type Attach struct {
+	Port    portID `json:"port"`
+	Ifindex int    `json:"ifindex"`
+	Queue   int    `json:"queue"`
+	Ring    int    `json:"ring,omitempty"` // entries of each ring; 0: the default
+	Copy    bool   `json:"copy,omitempty"` // no zero-copy
+	// BusyPoll and Budget are those of afxdp.Config.
+	BusyPoll int `json:"busy_poll,omitempty"`
+	Budget   int `json:"budget,omitempty"`
+	// Namespace says that the netdev is in another network namespace than the worker, whose descriptor comes with the message. Workers refuse it so far.
+	Namespace bool `json:"namespace,omitempty"`
+}
+
+// Host is what a worker's ports are like.
+type Host struct {
+	Huge      bool        `json:"huge"` // the packet memory lies in huge pages
+	HugeWhy   string      `json:"huge_why,omitempty"`
+	HugePages int         `json:"huge_pages,omitempty"`
+	Ports     []PortState `json:"ports"`
+	All       []portID    `json:"all"` // numbers of ports and relays
+}
+
+// PortState is a port of a worker.
+type PortState struct {
+	Attach
+	ZeroCopy bool        `json:"zero_copy"`
+	CopyWhy  string      `json:"copy_why,omitempty"`
+	BusyWhy  string      `json:"busy_why,omitempty"` // why there is no busy polling, where it was asked for
+	Stats    afxdp.Stats `json:"stats"`
+}
+
+var errMessage = errors.New("malformed message")
+
+// parseRequest reads a request. Whoever can send one is root, but what cannot be meant is refused all the same.
+func parseRequest(b []byte) (r request, err error) {
+	if err := decode(b, &r); err != nil {
+		return request{}, err
+	}
+	switch r.Op {
+	case opHello, opPorts, opStop:
+	case opDetach, opRelay:
+		if r.Port == 0 || r.Via < 0 {
+			return request{}, fmt.Errorf("%w: %s of port %d through %d", errMessage, r.Op, r.Port, r.Via)
+		}
+	case opAttach:
+		a := r.Attach
+		if a == nil || a.Port == 0 || a.Ifindex <= 0 || a.Queue < 0 || a.Ring < 0 || a.BusyPoll < 0 || a.Budget < 0 {
+			return request{}, fmt.Errorf("%w: attach of nothing that could be a port", errMessage)
+		}
+	default:
+		return request{}, fmt.Errorf("%w: nothing is called %.20q", errMessage, r.Op)
+	}
+	return r, nil
+}
+
+// parseReply reads an answer.
+func parseReply(b []byte) (r reply, err error) {
+	if err := decode(b, &r); err != nil {
+		return reply{}, err
+	}
+	return r, nil
+}
+
+// parseBoot reads what a worker is started with.
+func parseBoot(b []byte) (boot Boot, err error) {
+	if err := decode(b, &boot); err != nil {
+		return Boot{}, err
+	}
+	if boot.Worker < 0 || boot.Worker >= 64 || boot.Frames < 1 || boot.Frames > 1<<24 || boot.CPU < -1 {
+		return Boot{}, fmt.Errorf("%w: worker %d with %d frames on CPU %d", errMessage, boot.Worker, boot.Frames, boot.CPU)
+	}
+	return boot, nil
+}
+
+// decode reads one JSON value and nothing after it. Fields that it does not know are a newer build's, and passed over.
+func decode(b []byte, v any) error {
+	if len(b) > maxMessage {
+		return fmt.Errorf("%w: %d bytes", errMessage, len(b))
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	if err := d.Decode(v); err != nil {
+		return fmt.Errorf("%w: %w", errMessage, err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("%w: something follows it", errMessage)
+	}
+	return nil
+}

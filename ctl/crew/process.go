@@ -1,0 +1,165 @@
+package crew
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// process is a worker's process, a child of this one or of the naved before.
+type process struct {
+	pid   int
+	pidfd int
+	gone  chan struct{} // closed once it is dead
+}
+
+// watchProcess starts to watch process pid, which is alive.
+func watchProcess(pid int) (*process, error) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return nil, fmt.Errorf("crew: process %d: %w", pid, err)
+	}
+	p := &process{pid: pid, pidfd: fd, gone: make(chan struct{})}
+	go p.watch()
+	return p, nil
+}
+
+func (p *process) watch() {
+	fds := []unix.PollFd{{Fd: int32(p.pidfd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(fds, -1)
+		if err == unix.EINTR {
+			continue
+		}
+		if n > 0 || err != nil {
+			break
+		}
+	}
+	close(p.gone)
+}
+
+// kill sends a signal. A process that is dead already is no error.
+func (p *process) kill(s unix.Signal) {
+	_ = unix.PidfdSendSignal(p.pidfd, s, nil, 0)
+}
+
+// end makes sure that the process is dead: after patience it is killed. False: it can't be, and nothing that it has may be used.
+func (p *process) end(patience time.Duration) bool {
+	select {
+	case <-p.gone:
+	case <-time.After(patience):
+		p.kill(unix.SIGKILL)
+		select {
+		case <-p.gone:
+		case <-time.After(killPatience):
+			return false
+		}
+	}
+	return true
+}
+
+// killPatience is how long a killed process may take to end: the kernel frees its packet memory.
+const killPatience = 10 * time.Second
+
+// alive tells whether the process runs.
+func (p *process) alive() bool {
+	select {
+	case <-p.gone:
+		return false
+	default:
+		return true
+	}
+}
+
+// spawn starts a worker's process. It inherits its socket and the descriptors, and has a session of its own: whatever ends naved, a terminal included, does not end it.
+func spawn(boot Boot, program []string, fds []int) (*process, error) {
+	text, err := json.Marshal(boot)
+	if err != nil {
+		return nil, fmt.Errorf("crew: %w", err)
+	}
+	socket, err := bind(boot.Socket)
+	if err != nil {
+		return nil, err
+	}
+	defer socket.Close()
+	cmd := &exec.Cmd{
+		Path: program[0], Args: append([]string{fmt.Sprintf("nave-worker-%d", boot.Worker)}, program[1:]...),
+		Env: environment(string(text)), Stdout: os.Stderr, Stderr: os.Stderr,
+		SysProcAttr: &unix.SysProcAttr{Setsid: true}, ExtraFiles: []*os.File{socket},
+	}
+	for _, fd := range fds {
+		dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return nil, fmt.Errorf("crew: descriptor %d: %w", fd, err)
+		}
+		f := os.NewFile(uintptr(dup), "shared")
+		defer f.Close()
+		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+	}
+	if err := onCPU(boot.CPU, cmd.Start); err != nil {
+		return nil, fmt.Errorf("crew: start worker %d: %w", boot.Worker, err)
+	}
+	p, err := watchProcess(cmd.Process.Pid)
+	if err != nil {
+		err = errors.Join(err, cmd.Process.Kill(), cmd.Wait())
+		return nil, err
+	}
+	go func() { _ = cmd.Wait() }() // how it ended is told by its log and ours
+	return p, nil
+}
+
+// environment is ours, with one processor for the scheduler: then nothing of Go's own gets in the way of a goroutine that polls.
+func environment(boot string) []string {
+	var env []string
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		switch name {
+		case bootEnv, "GOMAXPROCS", "GOGC", "GOMEMLIMIT", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID":
+		default:
+			env = append(env, v)
+		}
+	}
+	return append(env, bootEnv+"="+boot, "GOMAXPROCS=1")
+}
+
+// onCPU runs start, which makes a process, on a thread that is tied to a CPU: the process inherits that. -1 ties to none.
+func onCPU(cpu int, start func() error) error {
+	if cpu < 0 {
+		return start()
+	}
+	failed := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine, and nothing else runs on it
+		var one unix.CPUSet
+		one.Set(cpu)
+		if err := unix.SchedSetaffinity(0, &one); err != nil {
+			failed <- fmt.Errorf("tie to CPU %d (is there one?): %w", cpu, err)
+			return
+		}
+		failed <- start()
+	}()
+	return <-failed
+}
+
+// cpuOf says which CPU a process is tied to; -1 when it may run on several.
+func cpuOf(pid int) int {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return -1
+	}
+	_, rest, _ := strings.Cut(string(text), "Cpus_allowed_list:")
+	line, _, _ := strings.Cut(rest, "\n")
+	n, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		return -1
+	}
+	return n
+}

@@ -1,0 +1,228 @@
+package crew
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nave/fastpath"
+	"nave/fastpath/port/afxdp"
+)
+
+// Command is the argument by which the program runs as a worker: its main calls Main then, before anything else.
+const Command = "worker"
+
+// bootEnv holds the Boot of a worker.
+const bootEnv = "NAVE_WORKER"
+
+// Descriptors that a worker is started with. Those that wake each worker follow.
+const (
+	fdSocket = 3 + iota
+	fdArena
+	fdPunts
+	fdWakes
+)
+
+// heapLimit is how much of Go's heap a worker may fill before it collects garbage, in bytes. It makes hardly any: some kilobytes a message.
+const heapLimit = 64 << 20
+
+// Main is the worker's process, from start to end.
+func Main() error {
+	boot, err := parseBoot([]byte(os.Getenv(bootEnv)))
+	if err != nil {
+		return fmt.Errorf("crew: this is started by naved alone: %w", err)
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("worker", boot.Worker)
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(heapLimit)
+	_ = os.WriteFile("/proc/self/comm", []byte(fmt.Sprintf("nave-worker-%d", boot.Worker)), 0) // for ps, and nothing depends on it
+	// naved's terminal, and whoever reads its log, may be gone before the worker is.
+	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
+	defer stop()
+	s, err := newServer(boot, log, stop)
+	if err != nil {
+		return fmt.Errorf("crew: worker %d: %w", boot.Worker, err)
+	}
+	keep := []uint{unix.CAP_NET_RAW, unix.CAP_IPC_LOCK}
+	if boot.NetAdmin {
+		keep = append(keep, unix.CAP_NET_ADMIN)
+	}
+	if err := drop(keep...); err != nil {
+		return errors.Join(err, s.close())
+	}
+	if err := s.listen(); err != nil {
+		return errors.Join(err, s.close())
+	}
+	go s.accept()
+	go s.watch(ctx)
+	err = s.worker.Run(ctx, fastpath.RunConfig{Adaptive: boot.Adaptive})
+	return errors.Join(err, s.close())
+}
+
+// newServer makes the worker out of what the process was started with.
+func newServer(boot Boot, log *slog.Logger, stop func()) (*server, error) {
+	n := 0
+	for unix.SetNonblock(fdWakes+n, true) == nil { // as many as there are
+		n++
+	}
+	for fd := fdSocket; fd < fdWakes+n; fd++ {
+		unix.CloseOnExec(fd)
+	}
+	engine, err := fastpath.Join(fdArena)
+	if err != nil {
+		return nil, err
+	}
+	if n < engine.Workers() {
+		return nil, errors.Join(fmt.Errorf("%d descriptors to wake workers, and there are %d", n, engine.Workers()), engine.Close())
+	}
+	umem, err := afxdp.NewUMEM(boot.Frames, engine.ChunkSize(boot.Worker))
+	if err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	wakes := make([]int, engine.Workers())
+	for i := range wakes {
+		wakes[i] = fdWakes + i
+	}
+	w, err := engine.JoinWorker(boot.Worker, umem.Pool(), wakes, fdPunts)
+	if err != nil {
+		return nil, errors.Join(err, umem.Close(), engine.Close())
+	}
+	s := &server{boot: boot, log: log, stop: stop, engine: engine, worker: w, umem: umem, wakes: wakes, ports: make(map[portID]*attached), idle: time.Now()}
+	s.inode, _ = inode(boot.Socket)
+	return s, nil
+}
+
+// listen opens the worker's socket: from now on whoever connects learns this process's number.
+func (s *server) listen() error {
+	if err := unix.Listen(fdSocket, 16); err != nil {
+		return fmt.Errorf("crew: listen: %w", err)
+	}
+	f := os.NewFile(fdSocket, s.boot.Socket)
+	l, err := net.FileListener(f)
+	f.Close() // the listener has its own copy
+	if err != nil {
+		return fmt.Errorf("crew: listen: %w", err)
+	}
+	s.listener = l.(*net.UnixListener)
+	return nil
+}
+
+// accept takes one naved after the other.
+func (s *server) accept() {
+	for {
+		u, err := s.listener.AcceptUnix()
+		if err != nil {
+			return // closed
+		}
+		c := newConn(u)
+		if !s.enter(c) {
+			_ = c.SetDeadline(deadline(time.Second))
+			_ = c.send(reply{Error: busy}) // and if that is not read, the end of the connection says it, too
+			c.Close()
+			continue
+		}
+		go s.serve(c)
+	}
+}
+
+// busy is what the second naved is told.
+const busy = "another naved controls this worker"
+
+// enter makes c the connection that is served.
+func (s *server) enter(c *conn) bool {
+	cred, err := c.peer()
+	if err != nil || (cred.Uid != 0 && int(cred.Uid) != os.Geteuid()) {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != nil {
+		return false
+	}
+	s.conn = c
+	return true
+}
+
+func (s *server) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conn, s.idle = nil, time.Now()
+}
+
+// serve answers one naved until it goes.
+func (s *server) serve(c *conn) {
+	defer s.leave()
+	defer c.Close()
+	for {
+		b, fds, err := c.receive()
+		if err != nil {
+			return
+		}
+		closeAll(fds) // none is asked for
+		r, err := parseRequest(b)
+		if err != nil {
+			s.log.Warn("control connection", "error", err)
+			return
+		}
+		out, give := s.answer(&r)
+		out.ID = r.ID
+		if err := c.send(out, give...); err != nil {
+			return
+		}
+		if r.Op == opStop {
+			s.stop()
+			return
+		}
+	}
+}
+
+// How often a worker that nobody serves looks whether anybody could, and how long it waits.
+const (
+	watchEvery = 2 * time.Second
+	orphanAge  = 10 * time.Second
+)
+
+// watch ends a worker that nobody can reach any more.
+func (s *server) watch(ctx context.Context) {
+	t := time.NewTicker(watchEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		s.mu.Lock()
+		alone := s.conn == nil && time.Since(s.idle) > orphanAge
+		s.mu.Unlock()
+		if !alone {
+			continue
+		}
+		if now, err := inode(s.boot.Socket); (errors.Is(err, os.ErrNotExist) || err == nil && now != s.inode) && s.inode != 0 {
+			s.log.Warn("nobody controls this worker, and its socket is gone, so nobody can: it ends", "socket", s.boot.Socket)
+			s.stop()
+			return
+		}
+	}
+}
+
+// inode is the number of a file.
+func inode(path string) (uint64, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return 0, &os.PathError{Op: "stat", Path: filepath.Base(path), Err: err}
+	}
+	return st.Ino, nil
+}

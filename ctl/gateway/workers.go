@@ -1,0 +1,187 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"nave/bpf"
+	"nave/ctl/config"
+	"nave/ctl/crew"
+	"nave/ctl/show"
+	"nave/fastpath"
+	"nave/fastpath/fib"
+	"nave/fastpath/port/afxdp"
+)
+
+// workers is what polls the queues of the ports: processes of their own (crew.Crew), or threads of this one.
+type workers interface {
+	Engine() *fastpath.Engine
+	// Attach opens a queue in a worker and steers its packets there.
+	Attach(worker int, a crew.Attach) error
+	Detach(worker int, id fib.PortID) error
+	// Host is what the ports of a worker are like.
+	Host(worker int) (crew.Host, error)
+	Status() []crew.Status
+	// TookOver tells whether the tables are those of the naved before.
+	TookOver() bool
+	// Stop ends the workers and closes the engine. Nobody polls any more.
+	Stop() error
+}
+
+// processes tells whether workers are processes: unless the configuration says thread.
+func processes(tree *config.Config) bool { return tree.Fastpath.Workers != "thread" }
+
+// openWorkers makes the workers, or finds those of the naved before.
+func (g *Gateway) openWorkers(tree *config.Config, p plan) error {
+	// A punt must hold a whole frame: the largest packet of any port.
+	engine := fastpath.Config{Workers: p.workers, SlotSize: p.chunk + 64}
+	frames := framesOwn + framesPerPort*max(1, len(p.links))
+	adaptive := tree.Fastpath.Poll != "strict"
+	if !processes(tree) {
+		t, err := newThreads(g, engine, p.chunk, frames)
+		if err != nil {
+			return err
+		}
+		for w := range p.workers {
+			cfg := fastpath.RunConfig{Adaptive: adaptive}
+			if w < len(tree.Fastpath.CPUs) {
+				cfg.Pin, cfg.CPU = true, tree.Fastpath.CPUs[w]
+			}
+			t.configs = append(t.configs, cfg)
+		}
+		g.workers, g.threads = t, t
+		return nil
+	}
+	c, err := crew.Open(crew.Config{
+		RunDir: g.opt.RunDir, Engine: engine, Chunk: p.chunk, Frames: frames, CPUs: tree.Fastpath.CPUs, Adaptive: adaptive,
+		Log: g.opt.Log, Program: g.opt.Worker,
+		Socket: func(_ int, a crew.Attach, fd int) error { return g.steering.SetSocket(slot(a.Port, a.Queue), fd) },
+		Down:   g.workerDown, Up: g.workerUp,
+	})
+	if err != nil {
+		return err
+	}
+	g.workers, g.crew = c, c
+	return nil
+}
+
+// workerDown and workerUp report what becomes of the workers' processes.
+func (g *Gateway) workerDown(worker int, planned bool) {
+	if !planned {
+		g.loop.Try(func(time.Time) { g.linux.Log(show.WorkerLog{Worker: worker}) })
+	}
+}
+
+func (g *Gateway) workerUp(worker int, planned bool) {
+	if !planned {
+		g.loop.Try(func(time.Time) { g.linux.Log(show.WorkerLog{Worker: worker, Up: true}) })
+	}
+}
+
+// slot is the place of a queue's socket in the steering's map.
+func slot(id fib.PortID, queue int) uint32 { return uint32(id)*queuesPerPort + uint32(queue) }
+
+// threads are workers of this process.
+type threads struct {
+	engine   *fastpath.Engine
+	steering *bpf.Steering
+	workers  []*thread
+	configs  []fastpath.RunConfig
+}
+
+// thread is a worker and the memory of its packets.
+type thread struct {
+	*fastpath.Worker
+	umem  *afxdp.UMEM
+	ports map[fib.PortID]*threadPort
+}
+
+type threadPort struct {
+	crew.Attach
+	port *afxdp.Port
+}
+
+func newThreads(g *Gateway, cfg fastpath.Config, chunk, frames int) (*threads, error) {
+	e, err := fastpath.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	t := &threads{engine: e, steering: g.steering}
+	for range e.Workers() {
+		umem, err := afxdp.NewUMEM(frames, chunk)
+		if err != nil {
+			return nil, errors.Join(err, t.Stop())
+		}
+		w, err := e.NewWorker(umem.Pool())
+		if err != nil {
+			return nil, errors.Join(err, umem.Close(), t.Stop())
+		}
+		t.workers = append(t.workers, &thread{Worker: w, umem: umem, ports: make(map[fib.PortID]*threadPort)})
+	}
+	return t, nil
+}
+
+// run polls by worker i until ctx ends.
+func (t *threads) run(ctx context.Context, i int) error {
+	if err := t.workers[i].Run(ctx, t.configs[i]); err != nil {
+		return fmt.Errorf("worker %d: %w", i, err)
+	}
+	return nil
+}
+
+func (t *threads) Engine() *fastpath.Engine { return t.engine }
+
+func (t *threads) TookOver() bool { return false }
+
+func (t *threads) Status() []crew.Status { return nil }
+
+// Attach is for before the workers run: opening a port touches memory that they share.
+func (t *threads) Attach(worker int, a crew.Attach) error {
+	w := t.workers[worker]
+	p, err := afxdp.Open(w.umem, a.Config())
+	if err != nil {
+		return err
+	}
+	w.ports[a.Port] = &threadPort{a, p}
+	if err := w.Worker.Attach(a.Port, p); err != nil {
+		return err
+	}
+	return t.steering.SetSocket(slot(a.Port, a.Queue), p.FD())
+}
+
+// Detach is for when the workers have stopped.
+func (t *threads) Detach(worker int, id fib.PortID) error {
+	w := t.workers[worker]
+	p := w.ports[id]
+	if p == nil {
+		return nil
+	}
+	delete(w.ports, id)
+	w.Worker.Detach(id)
+	return p.port.Close()
+}
+
+func (t *threads) Host(worker int) (crew.Host, error) {
+	w := t.workers[worker]
+	h := crew.DescribeMemory(w.umem)
+	for _, p := range w.ports {
+		h.Ports = append(h.Ports, crew.DescribePort(p.Attach, p.port))
+	}
+	return h, nil
+}
+
+func (t *threads) Stop() error {
+	var err error
+	for i, w := range t.workers {
+		for id := range w.ports {
+			err = errors.Join(err, t.Detach(i, id))
+		}
+	}
+	err = errors.Join(err, t.engine.Close())
+	for _, w := range t.workers {
+		err = errors.Join(err, w.umem.Close())
+	}
+	return err
+}
