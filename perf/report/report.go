@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 	"strings"
 )
@@ -90,7 +89,14 @@ type Report struct {
 	Rows  []Row   `json:"rows"`
 }
 
-// Read reads a report in JSON, and refuses one whose numbers can not be: rows that name nothing, and what is not positive.
+// What numbers of a report can be: nothing forwards a packet in less than a tick, or takes minutes.
+const (
+	leastTicks = 0.1
+	mostTicks  = 1e12
+	mostSpread = 1e6
+)
+
+// Read reads a report in JSON, and refuses one whose numbers can not be: rows that name nothing, and what no measurement comes to.
 func Read(in io.Reader) (*Report, error) {
 	r := new(Report)
 	if err := json.NewDecoder(in).Decode(r); err != nil {
@@ -101,8 +107,13 @@ func Read(in io.Reader) (*Report, error) {
 	}
 	for i := range r.Rows {
 		row := &r.Rows[i]
-		if row.Work == "" || row.Tunnels < 1 || !(row.TicksPerPacket > 0) || math.IsInf(row.TicksPerPacket, 0) {
-			return nil, fmt.Errorf("report: row %d (%s): work, tunnels and ticks_per_packet are wanted", i, row.Key())
+		switch {
+		case row.Work == "" || row.Tunnels < 1:
+			return nil, fmt.Errorf("report: row %d (%s): work and tunnels are wanted", i, row.Key())
+		case !(row.TicksPerPacket >= leastTicks && row.TicksPerPacket <= mostTicks):
+			return nil, fmt.Errorf("report: row %d (%s): ticks_per_packet %g: want %g to %g", i, row.Key(), row.TicksPerPacket, leastTicks, mostTicks)
+		case !(row.Spread >= 0 && row.Spread <= mostSpread):
+			return nil, fmt.Errorf("report: row %d (%s): spread %g: want 0 to %g", i, row.Key(), row.Spread, mostSpread)
 		}
 	}
 	return r, nil

@@ -73,6 +73,9 @@ func TestReadRefuses(t *testing.T) {
 		`{"tsc_hz":1e9,"rows":[{"work":"","size":64,"tunnels":1,"ticks_per_packet":60}]}`,
 		`{"tsc_hz":1e9,"rows":[{"work":"ipv4","size":64,"tunnels":0,"ticks_per_packet":60}]}`,
 		`{"tsc_hz":1e9,"rows":[{"work":"ipv4","size":64,"tunnels":1,"ticks_per_packet":0}]}`,
+		`{"tsc_hz":1e9,"rows":[{"work":"ipv4","size":64,"tunnels":1,"ticks_per_packet":5e-324}]}`,
+		`{"tsc_hz":1e9,"rows":[{"work":"ipv4","size":64,"tunnels":1,"ticks_per_packet":1e300}]}`,
+		`{"tsc_hz":1e9,"rows":[{"work":"ipv4","size":64,"tunnels":1,"ticks_per_packet":1,"spread":-1}]}`,
 		`{"tsc_hz":1e9,"rows":[{"work":"ipv4","size":-4,"tunnels":1,"ticks_per_packet":60}]}`,
 		`{"tsc_hz":1e9,"rows":[{"work":"ipv4","size":"big","tunnels":1,"ticks_per_packet":60}]}`,
 	} {
@@ -233,7 +236,7 @@ func TestManyTransforms(t *testing.T) {
 
 // TestBarsInside: whatever the numbers, bars stay in their plot.
 func TestBarsInside(t *testing.T) {
-	for _, v := range []float64{0.001, 1, 61.5, 99.9, 1e9} {
+	for _, v := range []float64{0.1, 1, 61.5, 99.9, 1e9} {
 		r := &Report{CPU: "x", TSCHz: 1e9, Rows: []Row{
 			{Work: "ipv4", Size: 64, Tunnels: 1, TicksPerPacket: v, Spread: 2.5}, {Work: "ipv4", Size: IMIX, Tunnels: 10, TicksPerPacket: v / 3},
 		}}
@@ -256,7 +259,7 @@ func FuzzRead(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(good.Bytes())
-	f.Add([]byte(`{"tsc_hz":1,"rows":[{"work":"a","size":"imix","tunnels":1,"ticks_per_packet":1e300}]}`))
+	f.Add([]byte(`{"tsc_hz":1,"rows":[{"work":"a","size":"imix","tunnels":1,"ticks_per_packet":1e12,"spread":1e6}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := Read(bytes.NewReader(b))
 		if err != nil {

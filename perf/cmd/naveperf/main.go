@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"nave/perf/baseline"
 	"nave/perf/path"
 	"nave/perf/stall"
 	"nave/perf/tsc"
@@ -27,6 +28,8 @@ type command struct {
 var commands = []command{
 	{"path", "the forwarding path in memory: ticks a packet, by work, size, tunnels and transform", path.Command},
 	{"stall", "how long a poll loop stands still while a gigabyte a second is allocated beside it", stall.Command},
+	{"collect", "what Go benchmarks print, as a file that diff compares", baseline.CollectCommand},
+	{"diff", "what moved between two measurements by more than the noise", baseline.DiffCommand},
 	{"clock", "the CPU, and the rate of the time stamp counter that everything else is measured by", tsc.Command},
 }
 
