@@ -5,10 +5,13 @@
 //
 // # A packet's way, file by file
 //
-//	worker.go     Poll takes a burst from each port and, in the end, sends what became of it
+//	worker.go     Poll takes a burst from each port and, in the end, sends what became of it; in between, packets go in vectors (handleVector)
+//	ahead.go      with many peers, what a vector will need of the tables is looked up and loaded before the first packet needs it
 //	input.go      Ethernet and IPv4: for us, or transit
 //	ah.go         AH for us is authenticated (ahOpen); what comes out is ESP or GRE
 //	esp.go        ESP for us, in UDP or not, is authenticated and decrypted (espOpen); a packet that leaves by associations is sealed (espSeal)
+//	opening.go    where the cipher has a kernel, the packets of a vector wait until all have come so far, are opened together, and go on (openAll)
+//	sealing.go    likewise on the way out: packets stand in their queues, and get their sequence numbers and are sealed together before those leave (sealAll)
 //	association.go  finding an association, its sequence number and window, its limits; who is told (SAHeard, SASoft, SAHard, SAUnknown)
 //	gre.go        a tunnel's packet for us loses its headers (greOpen); one that leaves by a tunnel gets them (encapsulate)
 //	mpls.go       a labelled packet is switched (mplsSwitch): swap, pop, look up; what leaves by a labelled adjacency gets its labels (pushLabels)
@@ -37,7 +40,8 @@
 // # Security associations
 //
 // An association is a record in the arena (internal/table): keys, sequence number, window, counts, all changed by atomic operations, so any worker may
-// use it at any time, and the next process goes on where this one stopped. What its keys become (internal/sa) is held by the process, by number and
+// use it at any time, and the next process goes on where this one stopped. What AES-GCM makes of a key lies there, too, where the CPU has what the kernels
+// want (internal/aesgcm). What other ciphers' keys become (internal/sa) is held by the process, by number and
 // generation, and never changes. A sequence number is taken from the arena before the packet is sealed, and is used up by that: whatever dies afterwards,
 // no nonce comes twice.
 //
