@@ -118,6 +118,7 @@ func (w *Worker) popIP(p *pkt, l table.Label, e packet.LSE, start, end int) verd
 	if r := martian(p.ip); r != Unknown {
 		return p.drop(r)
 	}
+	p.along = true
 	v := w.forward(p, w.labelPath(p, l.Hop(), end))
 	w.countLabelled(v)
 	return v
@@ -211,7 +212,7 @@ func (w *Worker) swapIP(p *pkt, l table.Label, e packet.LSE, a *table.Adj, id ui
 		return v
 	}
 	uncover(l, e, p.ip)
-	p.own = true
+	p.own, p.along = true, true
 	v := w.output(p, a, id)
 	w.countLabelled(v)
 	return v
@@ -246,6 +247,7 @@ func (w *Worker) labelExpired(p *pkt, end int) verdict {
 	if _, ok := p.underLabels(int(p.top)+n, end); !ok {
 		return p.drop(MPLSTTL)
 	}
+	p.along = true
 	return w.punt(p, TTLExpired, p.ip)
 }
 
@@ -300,7 +302,7 @@ func (w *Worker) fitLabelled(p *pkt, a *table.Adj, id uint32, under packet.LSE, 
 	if n <= int(a.Limit) {
 		return n, drop
 	}
-	p.ip, p.start = ip, start+stack
+	p.ip, p.start, p.along = ip, start+stack, true
 	mtu := int(a.MTU)
 	if ip.DF() && (n > mtu || a.Flags&table.AdjCopyDF != 0) {
 		if a.Flags&table.AdjCopyDF != 0 {

@@ -40,7 +40,7 @@ func TestLabelTTL(t *testing.T) {
 			if u.VRF == vpn && c.stack[0].Label() != inPipeVRF {
 				want.SetTTL(c.stack[0].TTL()) // uniform: the packet's is the label's by then
 			}
-			if !bytes.Equal(u.Stack, stackOf(c.stack...)) || u.VRF != c.vrf || u.Port != wan || u.Len != len(c.ip) {
+			if !bytes.Equal(u.Stack, stackOf(c.stack...)) || u.VRF != c.vrf || u.Port != wan || u.Len != len(c.ip) || u.Switched == (c.vrf == vpn) {
 				t.Errorf("%s: punt %+v", c.name, u)
 			}
 			if c.name != "forward" && !bytes.Equal(u.Packet, want[:quoteLen]) {
@@ -50,7 +50,7 @@ func TestLabelTTL(t *testing.T) {
 	}
 	r := labelRig(t)
 	r.fromWAN(labelled(ipv4(vpnSource, ip4("172.30.0.1"), nil), lab(inVRF, 0, 9)))
-	if u := r.onePunt(Unroutable); !bytes.Equal(u.Stack, stackOf(lab(inVRF, 0, 9))) || u.VRF != vpn {
+	if u := r.onePunt(Unroutable); !bytes.Equal(u.Stack, stackOf(lab(inVRF, 0, 9))) || u.VRF != vpn || u.Switched {
 		t.Errorf("punt %+v", u)
 	}
 }
@@ -113,7 +113,7 @@ func TestLabelFits(t *testing.T) {
 		if int(u.MTU) != c.most || u.Len != c.most+1 || len(u.Packet) != quoteLen {
 			t.Errorf("%s: punt %+v", c.name, u)
 		}
-		if len(c.stack) > 0 && !bytes.Equal(u.Stack, stackOf(c.stack...)) {
+		if !bytes.Equal(u.Stack, stackOf(c.stack...)) || u.Switched != (len(c.stack) > 0) {
 			t.Errorf("%s: stack %x", c.name, u.Stack)
 		}
 		r = send(c.most + 1)

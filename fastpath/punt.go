@@ -34,15 +34,20 @@ type Punt struct {
 	Packet []byte
 	// Stack is the label stack that the packet came with, entries of 4 bytes from the outermost on: of TTLExpired, FragNeeded, Unroutable and MPLSAlert, whose
 	// Packet is what was under it. For its other reasons a labelled packet is not told from one without, or, of Glean and Resolve, Packet is empty. It is valid as
-	// long as Packet.
-	Stack []byte
+	// long as Packet. Switched: it was to go on by what its label says, and no route here knows its source; who answers it sends the answer the same way
+	// (InjectLabelled with the stack, RFC 3032 section 2.3.2).
+	Stack    []byte
+	Switched bool
 }
 
 // quoteLen is how much of a packet is punted to be quoted: as much as an ICMP error can (RFC 1812 section 4.3.2.3).
 const quoteLen = 576
 
-// puntHeader is the length of what a slot holds in front of the packet.
+// puntHeader is the length of what a slot holds in front of the label stack and the packet.
 const puntHeader = 48
+
+// slotAlong is set beside the number of labels for Switched.
+const slotAlong = 0x80
 
 // punt hands the packet to the slow path instead of forwarding it.
 func (w *Worker) punt(p *pkt, r Reason, data []byte) verdict {
@@ -77,6 +82,9 @@ func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu
 	}
 	le := binary.LittleEndian
 	s[0], s[1] = byte(r), byte(len(stack)/packet.LabelLen)
+	if p.along {
+		s[1] |= slotAlong
+	}
 	le.PutUint16(s[2:], uint16(len(data)))
 	le.PutUint16(s[4:], uint16(full))
 	le.PutUint16(s[6:], p.port)
@@ -100,7 +108,7 @@ func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu
 // decode reads a slot. The worker may be another process, so its lengths are not taken on trust.
 func (u *Punt) decode(s []byte) bool {
 	le := binary.LittleEndian
-	n, stack := int(le.Uint16(s[2:])), int(s[1])*packet.LabelLen
+	n, stack := int(le.Uint16(s[2:])), int(s[1]&^slotAlong)*packet.LabelLen
 	at := puntHeader + stack
 	if at > len(s) || n > len(s)-at || int(s[0]) >= NumReasons {
 		return false
@@ -114,7 +122,7 @@ func (u *Punt) decode(s []byte) bool {
 		Packet: s[at : at+n : at+n],
 	}
 	if stack > 0 {
-		u.Stack = s[puntHeader:at:at]
+		u.Stack, u.Switched = s[puntHeader:at:at], s[1]&slotAlong != 0
 	}
 	return true
 }

@@ -130,8 +130,9 @@ type pkt struct {
 	sa, spi            uint32 // the association it came out of, ESP's before AH's
 	ah                 uint32 // the AH association it came out of
 	// MPLS.
-	top uint16     // where its label stack begins that it came with, up to start; 0: it came without
-	lse packet.LSE // EXP, bottom bit and TTL of the labels that are pushed
+	top   uint16     // where its label stack begins that it came with, up to start; 0: it came without
+	along bool       // it goes where its label says, and so does the answer to its source
+	lse   packet.LSE // EXP, bottom bit and TTL of the labels that are pushed
 }
 
 // drop gives the reason for dropping the packet.

@@ -25,7 +25,7 @@ func (r *Router) handlePunt(p *fastpath.Punt) {
 			Iface: r.tunnels[p.Tunnel], From: p.OuterSrc, Identity: r.sessions.IdentityOf(p.SA), Payload: p.Packet,
 		}))
 	case fastpath.Local:
-		if name := r.tunnels[p.Tunnel]; name != "" {
+		if name := r.tunnels[p.Tunnel]; name != "" && p.VRF == fib.Global { // a label of a VRF may have led to an address that is another's here
 			r.stats.Delivered++
 			r.linux.Deliver(name, p.Packet)
 		} else {
@@ -128,7 +128,7 @@ func (r *Router) icmpError(k icmp.Kind, p *fastpath.Punt) {
 	if r.quiet[name] && k != icmp.TTLExceeded && k != icmp.FragmentationNeeded {
 		return
 	}
-	msg, ok := icmp.Error(k, p.MTU, from, p.Packet)
+	msg, ok := icmp.ErrorLabelled(k, p.MTU, from, p.Packet, p.Stack)
 	if !ok {
 		return
 	}
@@ -141,8 +141,27 @@ func (r *Router) icmpError(k icmp.Kind, p *fastpath.Punt) {
 		}
 		return
 	}
+	if p.Switched {
+		r.inject(fastpath.Inject{Kind: fastpath.InjectLabelled, VRF: p.VRF, Packet: append(answerStack(p.Stack), msg...)})
+		return
+	}
 	r.inject(fastpath.Inject{Kind: fastpath.InjectRoute, VRF: p.VRF, Packet: msg})
 }
+
+// answerStack is the label stack that a packet came with, fit to take the answer to its source to where the packet was to go, from where it finds its way (RFC 3032
+// section 2.3.2): a TTL of 255, and the class of the answer.
+func answerStack(stack []byte) []byte {
+	out := make([]byte, 0, len(stack))
+	for ; len(stack) >= packet.LabelLen; stack = stack[packet.LabelLen:] {
+		e := packet.GetLSE(stack)
+		out = append(out, 0, 0, 0, 0)
+		packet.MakeLSE(e.Label(), answerClass, e.Bottom(), 255).Put(out[len(out)-packet.LabelLen:])
+	}
+	return out
+}
+
+// answerClass is what the precedence of ICMP errors (RFC 1812 section 4.3.2.5) is as a traffic class.
+const answerClass = 6
 
 // inject hands a packet to the fast path, or counts that it could not.
 func (r *Router) inject(in fastpath.Inject) bool {

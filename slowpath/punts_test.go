@@ -70,6 +70,37 @@ func TestErrorsByReason(t *testing.T) {
 	}
 }
 
+// TestErrorsLabelled: an error about a packet that a label took through here goes the way of the packet, whose source nobody here may know; one
+// about a packet that was routed here goes by the routes of its VRF.
+func TestErrorsLabelled(t *testing.T) {
+	data := udp("10.1.0.7", "10.2.0.7", 1, 100)
+	stack := []byte{0, 0x06, 0x40, 1, 0, 0x0c, 0x81, 9} // labels 100 and 200
+	r := newRig(t, nil)
+	r.punt(fastpath.Punt{Reason: fastpath.TTLExpired, Port: lanPort, Packet: data, Stack: stack, Switched: true})
+	in := r.engine.take()
+	if len(in) != 1 || in[0].Kind != fastpath.InjectLabelled || !bytes.Equal(in[0].Packet[:8], []byte{0, 0x06, 0x4c, 255, 0, 0x0c, 0x8d, 255}) {
+		t.Fatalf("injected %+v", in)
+	}
+	if m := icmpIn(t, in[0].Packet[8:], 11, 0, "10.1.0.1", "10.1.0.7"); !bytes.HasSuffix(m, stack) {
+		t.Errorf("message %x", []byte(m))
+	}
+	r.punt(fastpath.Punt{Reason: fastpath.TTLExpired, Port: lanPort, VRF: 3, Packet: data, Stack: stack})
+	in = r.engine.take()
+	if len(in) != 1 || in[0].Kind != fastpath.InjectRoute || in[0].VRF != 3 {
+		t.Fatalf("injected %+v", in)
+	}
+	icmpOf(t, in, 11, 0, "10.1.0.1", "10.1.0.7")
+}
+
+// TestLocalOfVRF: what is for an address of a VRF is not delivered where that address may be another's.
+func TestLocalOfVRF(t *testing.T) {
+	r := newRig(t, nil)
+	r.punt(fastpath.Punt{Reason: fastpath.Local, Port: wanPort, Tunnel: tunnelID, VRF: 3, Packet: udp("10.1.0.7", "10.0.0.11", 1, 100)})
+	if s := r.Status().Packets; s.Delivered != 0 || s.NotLocal != 1 {
+		t.Errorf("stats: %+v", s)
+	}
+}
+
 // `no ip unreachables` silences a side, but for what path MTU discovery and traceroute live on.
 func TestNoUnreachables(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Interfaces[1].NoUnreachables = true })

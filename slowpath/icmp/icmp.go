@@ -40,6 +40,11 @@ const (
 // FragmentationNeeded (RFC 1191). ok is false where no error may be sent (RFC 1812 section 4.3.2.7): about an ICMP
 // error, a later fragment, to or from a multicast, broadcast or unspecified address.
 func Error(k Kind, mtu uint16, from netip.Addr, about []byte) (msg []byte, ok bool) {
+	return ErrorLabelled(k, mtu, from, about, nil)
+}
+
+// ErrorLabelled is Error about a packet that came with a label stack, which the message shows (RFC 4950): entries of 4 bytes, as they were received.
+func ErrorLabelled(k Kind, mtu uint16, from netip.Addr, about, stack []byte) (msg []byte, ok bool) {
 	ip, fault := packet.ParseIPv4(about)
 	if fault != packet.OK && !isCut(about) {
 		return nil, false
@@ -56,7 +61,11 @@ func Error(k Kind, mtu uint16, from netip.Addr, about []byte) (msg []byte, ok bo
 		return nil, false
 	}
 	quote := ip[:min(len(ip), maxMessage-ipv4Len-icmpLen)]
-	msg = make([]byte, ipv4Len+icmpLen+len(quote))
+	size, extension := len(quote), extend(stack)
+	if extension != nil {
+		quote, size = ip[:min(len(ip), extendedQuote)], extendedQuote+len(extension)
+	}
+	msg = make([]byte, ipv4Len+icmpLen+size)
 	msg[0], msg[1], msg[8], msg[9] = 0x45, quotedTOS, initialTTL, protoICMP
 	binary.BigEndian.PutUint16(msg[2:], uint16(len(msg)))
 	a := from.As4()
@@ -69,8 +78,29 @@ func Error(k Kind, mtu uint16, from netip.Addr, about []byte) (msg []byte, ok bo
 		binary.BigEndian.PutUint16(m[6:], mtu)
 	}
 	copy(m[icmpLen:], quote)
+	if extension != nil {
+		m[5] = extendedQuote / 4
+		copy(m[icmpLen+extendedQuote:], extension)
+	}
 	binary.BigEndian.PutUint16(m[2:], packet.Checksum(m))
 	return msg, true
+}
+
+// extendedQuote is how much of a packet is quoted, zeros after it, where an extension follows: what those expect that
+// know nothing of its length (RFC 4884 section 5.1).
+const extendedQuote = 128
+
+// extend is the extension with the object of a label stack (RFC 4884 section 7, RFC 4950 section 3); nil without labels.
+func extend(stack []byte) []byte {
+	if len(stack) == 0 {
+		return nil
+	}
+	b := append(make([]byte, 8, 8+len(stack)), stack...)
+	b[0] = 2 << 4 // version
+	binary.BigEndian.PutUint16(b[4:], uint16(4+len(stack)))
+	b[6], b[7] = 1, 1 // the incoming label stack
+	binary.BigEndian.PutUint16(b[2:], packet.Checksum(b))
+	return b
 }
 
 // isCut tells whether the packet is a whole IPv4 header whose total length says more than is there: what was punted

@@ -94,3 +94,32 @@ func FuzzError(f *testing.F) {
 		}
 	})
 }
+
+// TestLabelled: the label stack is shown behind 128 bytes of the packet (RFC 4950).
+func TestLabelled(t *testing.T) {
+	stack := []byte{0, 0x06, 0x4a, 1, 0, 0x0c, 0x87, 9}
+	for _, about := range [][]byte{datagram(nil), append(datagram(func(b []byte) { b[3] = 200 }), bytes.Repeat([]byte{7}, 100)...)} {
+		for _, k := range []Kind{TTLExceeded, FragmentationNeeded} {
+			msg, ok := ErrorLabelled(k, 1400, router, about, stack)
+			if !ok {
+				t.Fatal("no error was made")
+			}
+			ip, fault := packet.ParseIPv4(msg)
+			if fault != packet.OK {
+				t.Fatal(fault)
+			}
+			m := ip.Payload()
+			if packet.Checksum(m) != 0 || m[5] != 32 || len(m) != 8+128+4+4+8 || k == FragmentationNeeded && binary.BigEndian.Uint16(m[6:]) != 1400 {
+				t.Errorf("message of %d bytes, % x", len(m), m[:8])
+			}
+			quote := append(append([]byte{}, about...), make([]byte, 128)...)[:128]
+			if !bytes.Equal(m[8:136], quote) {
+				t.Errorf("quoted % x, want % x", m[8:136], quote)
+			}
+			ext := m[136:]
+			if ext[0] != 0x20 || packet.Checksum(ext) != 0 || !bytes.Equal(ext[4:8], []byte{0, 12, 1, 1}) || !bytes.Equal(ext[8:], stack) {
+				t.Errorf("extension % x", ext)
+			}
+		}
+	}
+}
