@@ -20,7 +20,7 @@
 //	multicast.go  a copy for each member of a group
 //	lane.go       packets of slow ciphers wait here, for the time that is left at the end of a poll
 //	punt.go       the way up: into the worker's punt ring, so many a second of each reason (allowance.go)
-//	handover.go   from the worker that received it to the worker that its flow belongs to, where a link does not spread by itself
+//	handover.go   (handshare.go, relay.go, flowbucket.go) from the worker that received it to the worker that its flow belongs to, where a link does not spread by itself
 //	inject.go     the way down: out of the worker's inject ring, then as above
 //
 // Around it: engine.go, apply.go, applysa.go, check.go and checklabel.go (Apply), reason.go (every reason that a packet is not forwarded for, with its name and

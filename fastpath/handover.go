@@ -2,14 +2,12 @@ package fastpath
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"sync/atomic"
 
 	"nave/fastpath/fib"
 	"nave/fastpath/internal/arena"
 	"nave/fastpath/internal/ring"
-	"nave/fastpath/packet"
 	"nave/fastpath/port"
 )
 
@@ -79,103 +77,6 @@ func (e *Engine) handPort(id fib.PortID, w int) (word *uint32, bit uint32) {
 // handRing is the word that says where the ring from one worker to another is.
 func (e *Engine) handRing(from, to int) *uint32 { return &e.hand[handRings+from*e.cfg.Workers+to] }
 
-// HandOver makes the workers in from, which have a queue of port id, hand over what they receive there to the worker that each flow
-// belongs to; none ends it. It takes effect with the next burst. ErrFull: the arena has no room for the rings.
-func (e *Engine) HandOver(id fib.PortID, from ...int) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed || id == 0 || int(id) >= e.cfg.MaxPorts {
-		return fmt.Errorf("fastpath: hand over what port %d receives: numbers go from 1 to %d", id, e.cfg.MaxPorts-1)
-	}
-	for _, f := range from {
-		for to := range e.cfg.Workers {
-			if err := e.needRing(f, to); err != nil {
-				return err
-			}
-		}
-	}
-	var on [2]uint32
-	if e.cfg.Workers > 1 {
-		for _, f := range from {
-			on[f/32] |= 1 << (f % 32)
-		}
-	}
-	for k, bits := range on {
-		word, _ := e.handPort(id, 32*k)
-		atomic.StoreUint32(word, bits)
-	}
-	atomic.AddUint32(&e.hand[handGeneration], 1)
-	return nil
-}
-
-// HandsOver tells whether what port id receives on a queue of any worker is handed over.
-func (e *Engine) HandsOver(id fib.PortID) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed || int(id) >= e.cfg.MaxPorts {
-		return false
-	}
-	low, _ := e.handPort(id, 0)
-	high, _ := e.handPort(id, 32)
-	return atomic.LoadUint32(low)|atomic.LoadUint32(high) != 0
-}
-
-// ReceivedBy is how many packets of port id each worker has taken from its queue: how evenly a link spreads them.
-func (e *Engine) ReceivedBy(id fib.PortID) []uint64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed || int(id) >= e.cfg.MaxPorts {
-		return nil
-	}
-	out := make([]uint64, len(e.workers))
-	for i, w := range e.workers {
-		out[i] = atomic.LoadUint64(&w.c.ports[linkWords*int(id)+rxPackets])
-	}
-	return out
-}
-
-// needRing makes the ring from one worker to another if there is none. A ring stays: its ends may be in use.
-func (e *Engine) needRing(from, to int) error {
-	if from < 0 || from >= e.cfg.Workers || to < 0 || to >= e.cfg.Workers {
-		return fmt.Errorf("fastpath: hand over from worker %d to %d: there are %d", from, to, e.cfg.Workers)
-	}
-	word := e.handRing(from, to)
-	if from == to || atomic.LoadUint32(word) != 0 {
-		return nil
-	}
-	if e.late.joined {
-		return fmt.Errorf("fastpath: there is no ring from worker %d to %d, and the process that writes the tables has to make it", from, to)
-	}
-	n := ring.Bytes(e.cfg.handSlots(), e.cfg.SlotSize)
-	r, err := e.arena.AllocKept(n)
-	if err == nil {
-		_, err = ring.New(e.arena.Bytes(r, n), e.cfg.handSlots(), e.cfg.SlotSize)
-	}
-	if errors.Is(err, arena.ErrFull) {
-		err = ErrFull
-	}
-	if err != nil {
-		return fmt.Errorf("fastpath: ring from worker %d to %d, %d KiB: %w", from, to, n>>10, err)
-	}
-	atomic.StoreUint32(word, uint32(r))
-	return nil
-}
-
-// Relay lets worker w send by port id, of which it has no queue, through worker via, which has one.
-func (e *Engine) Relay(w *Worker, id fib.PortID, via int) error {
-	if via == w.index {
-		return fmt.Errorf("fastpath: worker %d can't send by port %d through itself", via, id)
-	}
-	e.mu.Lock()
-	err := e.needRing(w.index, via)
-	atomic.AddUint32(&e.hand[handGeneration], 1)
-	e.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	return w.Attach(id, &relay{w: w, id: id, via: via})
-}
-
 // hand is a worker's part in handing over.
 type hand struct {
 	seen  uint32 // generation that the rest is of
@@ -203,7 +104,7 @@ func (w *Worker) checkHand() {
 func (w *Worker) followHand(generation uint32) {
 	h, e := &w.hand, w.e
 	for b := range h.owner {
-		h.owner[b] = uint8(e.hand[handOwners+b])
+		h.owner[b] = uint8(atomic.LoadUint32(&e.hand[handOwners+b]))
 	}
 	h.in = h.in[:0]
 	for o := range e.cfg.Workers {
@@ -392,128 +293,4 @@ func (w *Worker) disarmHanded() {
 	for _, r := range w.hand.in {
 		r.Disarm()
 	}
-}
-
-// relay is a port of a worker that has no queue of it: what is sent goes to the worker that has one. It implements port.Port.
-type relay struct {
-	w   *Worker
-	id  fib.PortID
-	via int
-}
-
-// Recv implements port.Port: there is no queue.
-func (p *relay) Recv([]port.Frame) int { return 0 }
-
-// Send implements port.Port. The frames are copied, and back in the pool when it returns.
-func (p *relay) Send(fs []port.Frame) int {
-	h := &p.w.hand
-	if h.out[p.via] == nil {
-		return 0
-	}
-	for i, f := range fs {
-		b := p.w.pool.Bytes(f)
-		if len(b) > h.out[p.via].SlotSize()-handHeader || !h.put(p.via, handOutput, p.id, b) {
-			return i
-		}
-		p.w.release(f)
-	}
-	return len(fs)
-}
-
-// Flush implements port.Port.
-func (p *relay) Flush() { p.w.publish() }
-
-// FD implements port.Port: nothing is received here.
-func (p *relay) FD() int { return -1 }
-
-// Close implements port.Port.
-func (p *relay) Close() error { return nil }
-
-// flowBucket tells which bucket a frame belongs to: by what all packets of its flow, or of its security association, have in common. ESP and AH go by
-// destination and SPI, in UDP too, so that an association stays with its worker when a NAT gives its peer another address; GRE by
-// addresses and key; others by addresses, protocol and ports; fragments by addresses and protocol.
-func flowBucket(b []byte) uint8 {
-	if len(b) < packet.EthernetLen {
-		return 0
-	}
-	switch binary.BigEndian.Uint16(b[12:14]) {
-	case packet.TypeIPv4:
-		if len(b) >= packet.EthernetLen+packet.IPv4Len {
-			return ipBucket(b[packet.EthernetLen:])
-		}
-	case typeMPLS:
-		return labelBucket(b[packet.EthernetLen:])
-	}
-	return 0
-}
-
-// ipBucket is flowBucket for an IPv4 packet of 20 bytes at least.
-func ipBucket(ip []byte) uint8 {
-	_ = ip[packet.IPv4Len-1]
-	be := binary.BigEndian
-	proto := uint64(ip[9])
-	addrs := be.Uint64(ip[12:20])
-	hl := int(ip[0]&15) * 4
-	if be.Uint16(ip[6:8])&0x3fff != 0 || hl < packet.IPv4Len || len(ip) < hl+8 {
-		return mix(addrs, proto)
-	}
-	l4 := ip[hl : hl+8]
-	switch proto {
-	case packet.ProtoESP:
-		return mix(addrs&0xffffffff, uint64(be.Uint32(l4)))
-	case packet.ProtoAH:
-		return mix(addrs&0xffffffff, uint64(be.Uint32(l4[4:])))
-	case packet.ProtoUDP:
-		if be.Uint16(l4[2:]) == natPort && len(ip) >= hl+packet.UDPLen+4 {
-			if spi := be.Uint32(ip[hl+packet.UDPLen:]); spi != 0 {
-				return mix(addrs&0xffffffff, uint64(spi))
-			}
-		}
-		fallthrough
-	case packet.ProtoTCP:
-		return mix(addrs, proto<<32|uint64(be.Uint32(l4)))
-	case packet.ProtoGRE:
-		return mix(addrs, proto<<32|uint64(greKey(ip[hl:])))
-	}
-	return mix(addrs, proto)
-}
-
-// greKey is the key of a GRE header (RFC 2890), 0 without one.
-func greKey(gre []byte) uint32 {
-	at := 4
-	if gre[0]&0x80 != 0 { // a checksum stands before the key
-		at = 8
-	}
-	if gre[0]&0x20 == 0 || len(gre) < at+4 {
-		return 0
-	}
-	return binary.BigEndian.Uint32(gre[at:])
-}
-
-// typeMPLS is the EtherType of labelled frames (RFC 3032 section 5).
-const typeMPLS = 0x8847
-
-// labelBucket is flowBucket for a labelled packet: by the addresses of an IPv4 packet under at most 8 labels, or else by the labels.
-func labelBucket(b []byte) uint8 {
-	var labels uint64
-	for at := 0; at < 8*4 && at+4 <= len(b); at += 4 {
-		e := binary.BigEndian.Uint32(b[at:])
-		labels = labels*31 + uint64(e>>12)
-		if e&0x100 == 0 { // not the bottom of the stack
-			continue
-		}
-		if ip := b[at+4:]; len(ip) >= packet.IPv4Len && ip[0]>>4 == 4 {
-			return mix(binary.BigEndian.Uint64(ip[12:20]), labels)
-		}
-		break
-	}
-	return mix(0, labels)
-}
-
-// mix is another function than flowHash, so that the flows of one worker still take all paths.
-func mix(a, b uint64) uint8 {
-	h := (a ^ a>>31) * 0x9e3779b97f4a7c15
-	h ^= b * 0xd6e8feb86659fd93
-	h = (h ^ h>>32) * 0xff51afd7ed558ccd
-	return uint8(h >> 56)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +81,9 @@ func TestHandOver(t *testing.T) {
 		if busy != workers || handed == 0 || handed != taken {
 			t.Errorf("%d workers: %d were busy, %d packets handed over, %d taken", workers, busy, handed, taken)
 		}
+		if by := c.e.ReceivedBy(wan); len(by) != workers || by[0] != nFlows*rounds || by[1] != 0 {
+			t.Errorf("%d workers: received by each: %v", workers, by)
+		}
 		if n := s.Ports[wan].Rx.Packets; n != nFlows*rounds {
 			t.Errorf("%d workers: the port counts %d of %d packets received", workers, n, nFlows*rounds)
 		}
@@ -116,6 +120,52 @@ func TestHandOverEnds(t *testing.T) {
 	}
 	if a, b := send(); a+b != 32 || b == 0 {
 		t.Errorf("with the port attached again: %d and %d", a, b)
+	}
+}
+
+// TestShares: buckets change their owner as asked, no more of them than must, and flows follow.
+func TestShares(t *testing.T) {
+	c := newCrew(t, 3)
+	c.fromOneQueue()
+	if s := c.e.Shares(); s[0] != 86 || s[1] != 85 || s[2] != 85 {
+		t.Fatalf("shares %v", s)
+	}
+	c.turn()
+	before := c.w[0].hand.owner
+	for _, want := range [][]int{{50, 103, 103}, {0, 256, 0}, {86, 85, 85}} {
+		if err := c.e.Share(want); err != nil {
+			t.Fatal(err)
+		}
+		if s := c.e.Shares(); !slices.Equal(s, want) {
+			t.Errorf("shares %v, want %v", s, want)
+		}
+		c.turn()
+		moved := 0
+		for b, o := range c.w[0].hand.owner {
+			if o != before[b] {
+				moved++
+			}
+		}
+		if want[0] == 50 && moved != 36 {
+			t.Errorf("%d buckets moved, want 36", moved)
+		}
+		if want[1] == 256 {
+			for f := range 64 {
+				c.wan[0].in = append(c.wan[0].in, flowFrame(f, 0, 16))
+			}
+			c.turn()
+			if n := len(c.lan[1].take()); n != 64 {
+				t.Errorf("%d of 64 packets left by the worker that has all", n)
+			}
+		}
+	}
+	for _, want := range [][]int{nil, {256}, {100, 100, 100}, {-1, 257, 0}} {
+		if c.e.Share(want) == nil {
+			t.Errorf("shares of %v were taken", want)
+		}
+	}
+	if b := c.e.Busy(); len(b) != 3 || b[1] == 0 {
+		t.Errorf("busy %v", b)
 	}
 }
 
