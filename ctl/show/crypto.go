@@ -95,7 +95,9 @@ func (s *Status) flows() []flow {
 				continue
 			}
 			p := pair{ChildStatus: c, esp: s.counts(c.ESPIn, c.ESPOut), ah: s.counts(c.AHIn, c.AHOut)}
-			p.negotiated, p.known = byID[c.Child]
+			if p.negotiated, p.known = byID[c.Child]; c.Was != nil {
+				p.negotiated, p.known = *c.Was, true
+			}
 			f.children = append(f.children, p)
 		}
 		out = append(out, f)

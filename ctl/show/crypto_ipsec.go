@@ -212,6 +212,9 @@ func (s *Status) ipsecOne(b *strings.Builder, p *pair, tag string, in, ah bool) 
 	if p.known {
 		s.timing(b, p, n, ah)
 	}
+	if p.Inherited {
+		b.WriteString("        inherited from before the restart\n")
+	}
 	b.WriteString("        Status: ACTIVE(ACTIVE)\n")
 }
 

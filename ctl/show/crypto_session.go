@@ -49,6 +49,9 @@ func (s *Status) oneSession(b *strings.Builder, f *flow, iface string, detail bo
 		fmt.Fprintf(b, "Uptime: %s\n", since(s.Time, f.Since))
 	}
 	fmt.Fprintf(b, "Session status: %s\n", status)
+	if a := f.active(); a != nil && a.Inherited {
+		fmt.Fprintf(b, "Inherited: from before the restart, for %s at most\n", elapsed(a.Until.Sub(s.Time)))
+	}
 	fmt.Fprintf(b, "Peer: %s port %d", f.Peer, f.port())
 	if detail {
 		fmt.Fprintf(b, " fvrf: %s ivrf: (none)\n", vrfText(f.VRF))

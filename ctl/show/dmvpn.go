@@ -33,9 +33,24 @@ func DMVPN(s *Status, iface string) string {
 			fmt.Fprintf(&b, " %5d %15s %15s %5s %8s %s\n",
 				p.Entries, address(p.NBMA), address(p.Tunnel), p.Stage, since(s.Time, p.Since), attributes(p))
 		}
+		b.WriteString(inheritedPeers(&i))
 		b.WriteString("\n")
 	}
 	return b.String()
+}
+
+// inheritedPeers says how many of the peers nobody has spoken to since the restart.
+func inheritedPeers(i *nhrp.InterfaceStatus) string {
+	n := 0
+	for _, p := range i.Peers {
+		if p.Inherited {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" %d of them inherited from before the restart\n", n)
 }
 
 // attributes are the letters of the Attrb column.

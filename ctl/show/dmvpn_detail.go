@@ -109,6 +109,7 @@ func (s *Status) detailPeers(b *strings.Builder, i *nhrp.InterfaceStatus) {
 			fmt.Fprintf(b, "%s %18s\n", lead, t)
 		}
 	}
+	b.WriteString(inheritedPeers(i))
 }
 
 // targets are the networks that NHRP knows behind a peer.

@@ -67,7 +67,7 @@ func (s *Status) dmvpnJSON(iface string) any {
 		peers := make([]map[string]any, 0, len(i.Peers))
 		for _, p := range i.Peers {
 			row := map[string]any{
-				"entries": p.Entries, "nbma": p.NBMA, "tunnel_address": p.Tunnel, "state": p.Stage.String(), "attributes": attributes(p),
+				"entries": p.Entries, "nbma": p.NBMA, "tunnel_address": p.Tunnel, "state": p.Stage.String(), "attributes": attributes(p), "inherited": p.Inherited,
 				"nhrp_sent": p.Sent, "nhrp_received": p.Received, "since": orNull(p.Since),
 			}
 			peers = append(peers, row)

@@ -119,7 +119,7 @@ func (s *Status) flowsJSON(sel Select, withIKE bool) any {
 		row := map[string]any{
 			"interfaces": f.ifaces(), "profile": f.Profile, "shared": f.Shared, "vrf": f.VRF, "local": f.Local, "peer": f.Peer, "port": f.port(),
 			"identity": f.identity().String(), "status": f.status(), "since": orNull(f.Since), "socket_open": f.Socket, "passive": f.Passive, "active_sas": f.activeSAs(),
-			"encapsulated": saJSON(total.out), "decapsulated": saJSON(total.in), "tries": f.Tries, "next_try": orNull(f.NextTry),
+			"encapsulated": saJSON(total.out), "decapsulated": saJSON(total.in), "tries": f.Tries, "next_try": orNull(f.NextTry), "inherited": f.Inherited,
 		}
 		if f.LastWhy != ike.WhyNone {
 			row["last_end"], row["last_reason"] = orNull(f.LastEnd), f.LastWhy.String()
@@ -142,7 +142,7 @@ func (s *Status) flowsJSON(sel Select, withIKE bool) any {
 }
 
 func (s *Status) childJSON(p *pair) map[string]any {
-	row := map[string]any{"id": p.Child, "ike_sa": p.IKE, "active": p.Active, "remote": p.Remote, "created": orNull(p.Created)}
+	row := map[string]any{"id": p.Child, "ike_sa": p.IKE, "active": p.Active, "remote": p.Remote, "created": orNull(p.Created), "inherited": p.Inherited}
 	if p.ESPIn != 0 || p.ESPOut != 0 {
 		row["esp_inbound"], row["esp_outbound"] = saJSON(p.esp.in), saJSON(p.esp.out)
 	}

@@ -226,6 +226,8 @@ func logSession(l *dmvpn.Log) (text string, severity int) {
 		return message("DMVPN", severityNotice, "CRYPTO_MOVED", "%s: peer %s is reached at %s now", tunnels, withPort(l.Was), withPort(l.Peer))
 	case dmvpn.LogReplaced:
 		return message("DMVPN", severityNotice, "CRYPTO_REPLACED", "%s: peer %s (Id: %s) came back as %s; its old session has ended", tunnels, withPort(l.Was), orNone(l.Identity.String()), withPort(l.Peer))
+	case dmvpn.LogTakenOver:
+		return message("DMVPN", severityNotice, "CRYPTO_TAKEN_OVER", "%s: packets to and from %s go on under the associations from before the restart", tunnels, withPort(l.Peer))
 	case dmvpn.LogNoRoom:
 		return message("DMVPN", severityError, "CRYPTO_FULL", "%s: the fast path has no room for an association with %s", tunnels, withPort(l.Peer))
 	}

@@ -77,6 +77,8 @@ type ChildStatus struct {
 	// Inherited associations are of the process before: no child of IKE stands behind them, and they end at Until.
 	Inherited bool
 	Until     time.Time
+	// Was is what can be told of an inherited child by its associations: the length of a key can't. Nil for others.
+	Was *ike.ChildStatus
 }
 
 // Status copies the state.
@@ -116,6 +118,13 @@ func (c *child) status(active bool) ChildStatus {
 	out := ChildStatus{
 		Child: c.id, IKE: c.spec.SA, Active: active, InSPI: c.spec.ESP.InSPI, OutSPI: c.spec.ESP.OutSPI, Remote: c.spec.Path.Remote,
 		Created: c.spec.Created, Refused: c.refused, HeardAt: c.heard, UsedLast: c.used, Inherited: c.isInherited(), Until: c.until,
+	}
+	if c.isInherited() {
+		k := &c.spec
+		out.Was = &ike.ChildStatus{
+			ID: c.id, Protection: k.Protection, Path: k.Path, Encap: k.Encap, Transform: k.Transform, Window: k.Window, Created: k.Created,
+			Lifetime: k.Lifetime, ESP: ike.SPIs{In: k.ESP.InSPI, Out: k.ESP.OutSPI}, AH: ike.SPIs{In: k.AH.InSPI, Out: k.AH.OutSPI}, Active: active,
+		}
 	}
 	if out.InSPI == 0 {
 		out.InSPI, out.OutSPI = c.spec.AH.InSPI, c.spec.AH.OutSPI

@@ -89,6 +89,7 @@ func (p *peer) status() PeerStatus {
 		s.Static = s.Static || e.kind.configured()
 		s.Dynamic = s.Dynamic || !e.kind.configured()
 		s.NATed = s.NATed || e.nated()
+		s.Inherited = s.Inherited || e.flags&FlagInherited != 0
 	}
 	for _, n := range p.ifc.nhs {
 		if n.peer != p {

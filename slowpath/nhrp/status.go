@@ -142,6 +142,7 @@ type PeerStatus struct {
 	Since   time.Time // of the stage; the zero Time means never up
 
 	Static, Dynamic, Incomplete, NATed, Local, NoSocket bool // S D I N L X
+	Inherited                                           bool // an entry is known from the fast path alone, since before this process
 
 	Sent, Received uint64 // NHRP packets
 }
