@@ -14,7 +14,7 @@ func (w *Worker) lookAhead(in *table.Port, frames []port.Frame) {
 	x := w.seen
 	for i, f := range frames {
 		p := &w.pkts[i]
-		p.hintFor = 0
+		p.hintFor, p.flow = 0, 0
 		b := w.pool.Bytes(f)
 		if len(b) < packet.EthernetLen+packet.IPv4Len+8 || b[12] != 8 || b[13] != 0 || b[14] != 0x45 {
 			continue
@@ -31,7 +31,15 @@ func (w *Worker) lookAhead(in *table.Port, frames []port.Frame) {
 				continue
 			}
 		}
-		p.hint, p.hintFor = w.t.Lookup(in.VRF, dst), routeKey(in.VRF, dst)
+		p.hintFor = routeKey(in.VRF, dst)
+		if w.flows != nil && ip[9] != packet.ProtoGRE {
+			x ^= w.flows.aim(p, in.VRF, ip)
+			continue
+		}
+		p.hint = w.t.Lookup(in.VRF, dst)
+	}
+	if w.flows != nil {
+		w.meetFlows()
 	}
 	for i := range frames {
 		if w.pkts[i].hintFor != 0 {
@@ -41,6 +49,20 @@ func (w *Worker) lookAhead(in *table.Port, frames []port.Frame) {
 	w.seen = x
 }
 
+// look decides, at the start of a poll, whether it looks ahead.
+func (w *Worker) look() {
+	far := w.t.Far()
+	if w.flows != nil {
+		far = w.lookFlows() || far
+	}
+	if w.far && !far {
+		for i := range w.pkts {
+			w.pkts[i].hintFor = 0 // else it would be of a poll long ago
+		}
+	}
+	w.far = far
+}
+
 // lookInside is lookAhead for packets that have just been opened, and are mostly of the tunnel of those before.
 func (w *Worker) lookInside() {
 	t := w.lastTunnel
@@ -48,7 +70,7 @@ func (w *Worker) lookInside() {
 	o := &w.opening
 	for i := range o.todo[:o.n] {
 		j := &o.todo[i]
-		j.p.hintFor = 0
+		j.p.hintFor, j.p.flow = 0, 0
 		gre := j.p.chunk[j.at:]
 		if t == nil || len(gre) < 8+packet.IPv4Len {
 			continue
@@ -58,7 +80,15 @@ func (w *Worker) lookInside() {
 			ip = gre[8:]
 		}
 		dst := binary.BigEndian.Uint32(ip[16:])
-		j.p.hint, j.p.hintFor = w.t.Lookup(t.VRF, dst), routeKey(t.VRF, dst)
+		j.p.hintFor = routeKey(t.VRF, dst)
+		if w.flows != nil && ip[0] == 0x45 {
+			x ^= w.flows.aim(j.p, t.VRF, ip)
+			continue
+		}
+		j.p.hint = w.t.Lookup(t.VRF, dst)
+	}
+	if w.flows != nil {
+		w.meetFlows()
 	}
 	for i := range o.todo[:o.n] {
 		if p := o.todo[i].p; p.hintFor != 0 {

@@ -133,6 +133,7 @@ func (e *Engine) remove(b *fib.Batch) {
 		addr, plen := prefixWord(k.Prefix)
 		t.Delete(uint16(k.VRF), addr, plen)
 	}
+	t.MoveRoutes() // before adjacencies go that they have led to
 	for _, in := range b.DelLabels {
 		t.DelLabel(in)
 	}

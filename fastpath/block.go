@@ -32,7 +32,8 @@ const (
 	blkMaxLabels
 	blkRedirect // nanoseconds
 	blkResolve  // nanoseconds
-	blkHand     // Ref of what handover.go shares
+	blkFlowCache
+	blkHand // Ref of what handover.go shares
 	blkTunnelBase
 	blkAdjBase // Refs of what counters stood at when their entry was installed
 	blkHeader
@@ -49,11 +50,12 @@ const (
 	wkrPorts
 	wkrTunnels
 	wkrAdjs
+	wkrFlows
 	wkrWordsPerWorker
 )
 
 // blockKind changes with the meaning of the words, where arena.LayoutVersion does not.
-const blockKind = 1
+const blockKind = 2
 
 // ErrLayout means that an arena was laid out by a build that this one does not understand, or in other sizes than asked for. Nothing in it may be used or changed.
 var ErrLayout = errors.New("the arena is laid out otherwise")
@@ -73,7 +75,7 @@ func (c *Config) sizes() []struct {
 		{blkSlotSize, "bytes a slot", &c.SlotSize}, {blkBurst, "frames a burst", &c.Burst}, {blkFlows, "flows", &c.Flows},
 		{blkMaxVRFs, "VRFs", &c.MaxVRFs}, {blkMaxPorts, "ports", &c.MaxPorts}, {blkMaxTunnels, "tunnels", &c.MaxTunnels},
 		{blkMaxAdjacencies, "adjacencies", &c.MaxAdjacencies}, {blkMaxGroups, "groups", &c.MaxGroups}, {blkMaxRoutes, "routes", &c.MaxRoutes},
-		{blkMaxSAs, "security associations", &c.MaxSAs}, {blkMaxLabels, "labels", &c.MaxLabels},
+		{blkMaxSAs, "security associations", &c.MaxSAs}, {blkMaxLabels, "labels", &c.MaxLabels}, {blkFlowCache, "remembered flows", &c.FlowCache},
 	}
 }
 
@@ -167,6 +169,9 @@ func (e *Engine) layWorker(i, chunk int) error {
 		}
 		b[d.at] = uint64(r)
 	}
+	if err := e.layFlows(i, b); err != nil {
+		return err
+	}
 	b[wkrChunk] = uint64(chunk)
 	atomic.StoreUint64(&b[wkrReady], 1)
 	return nil
@@ -193,6 +198,10 @@ func (e *Engine) newWorker(i int) (*Worker, error) {
 		}
 	}
 	w.c = openCounters(e.arena, &e.cfg, b)
+	var err error
+	if w.flowTable, err = e.openFlows(i); err != nil {
+		return nil, err
+	}
 	w.wake.init()
 	w.puntWake.init()
 	return w, nil

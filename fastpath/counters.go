@@ -131,8 +131,9 @@ type Snapshot struct {
 	SAs         map[fib.SAID]SACount
 	Routes      int
 	Generation  uint64
-	ArenaUsed   int // bytes
-	ArenaSize   int // bytes
+	Flows       FlowCount // of all workers
+	ArenaUsed   int       // bytes
+	ArenaSize   int       // bytes
 }
 
 // Counters reads all numbers. Ports, tunnels and adjacencies are those installed.
@@ -151,6 +152,9 @@ func (e *Engine) Counters() Snapshot {
 	for _, w := range e.workers {
 		wc := w.c.read()
 		s.Workers = append(s.Workers, wc)
+		if w.flowTable != nil {
+			s.Flows.add(w.flowTable.Stats())
+		}
 		for r := range wc.Reasons {
 			s.Reasons[r] += wc.Reasons[r]
 			s.Lost[r] += wc.Lost[r]

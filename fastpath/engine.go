@@ -47,6 +47,10 @@ type Config struct {
 	Burst int // frames taken from a port at once, 1 to 256; default 256
 	Flows int // flows whose punts are held back, a worker; default 16384
 
+	// FlowCache is how many flows a worker remembers, to find their adjacency without the routes and to count them (Flows); 0: none. It takes about 115 bytes a
+	// flow and worker of the arena, beside ArenaBytes.
+	FlowCache int
+
 	RedirectInterval time.Duration // between two Redirect punts of one source and destination; default 8 s
 	ResolveInterval  time.Duration // between two Resolve or Glean punts for one next hop; default 1 s
 
@@ -72,6 +76,7 @@ func (c *Config) setDefaults() {
 			*d.v = d.def
 		}
 	}
+	c.ArenaBytes += c.flowBytes()
 	if c.RedirectInterval == 0 {
 		c.RedirectInterval = 8 * time.Second
 	}
@@ -88,10 +93,14 @@ func (c *Config) check() error {
 		return fmt.Errorf("fastpath: burst of %d: want 1 to %d", c.Burst, maxBurst)
 	case c.MaxVRFs > 1<<16 || c.MaxPorts > 1<<16 || c.MaxTunnels > 1<<16:
 		return fmt.Errorf("fastpath: %d VRFs, %d ports, %d tunnels: each at most %d", c.MaxVRFs, c.MaxPorts, c.MaxTunnels, 1<<16)
-	case c.SlotSize < 256:
-		return fmt.Errorf("fastpath: slots of %d bytes: want 256 at least", c.SlotSize)
+	case c.SlotSize < 256 || c.SlotSize > 1<<17:
+		return fmt.Errorf("fastpath: slots of %d bytes: want 256 to %d", c.SlotSize, 1<<17)
 	case c.MaxSAs < 2 || c.MaxSAs > 1<<24:
 		return fmt.Errorf("fastpath: %d security associations: want 2 to %d", c.MaxSAs, 1<<24)
+	case c.FlowCache < 0 || c.FlowCache > MaxFlowCache:
+		return fmt.Errorf("fastpath: %d remembered flows: want 0 to %d", c.FlowCache, MaxFlowCache)
+	case c.ArenaBytes > arena.MaxSize:
+		return fmt.Errorf("fastpath: %d workers with %d remembered flows each, and all the rest, take %d bytes: at most %d; remember fewer flows", c.Workers, c.FlowCache, c.ArenaBytes, arena.MaxSize)
 	case c.RedirectInterval < 0 || c.ResolveInterval < 0 || c.Flows < 0:
 		return errors.New("fastpath: negative interval or number of flows")
 	}
@@ -240,6 +249,10 @@ func (w *Worker) equip(pool *port.Pool) (err error) {
 	w.scratch = sa.NewScratch(pool.ChunkSize(), e.ivs)
 	w.lane.init(pool.Free())
 	w.initHand()
+	if w.flowTable != nil {
+		w.flowTable.Resume()
+		w.flows = &flowCache{t: w.flowTable}
+	}
 	if w.reader, err = e.arena.Reader(w.index); err != nil {
 		return fmt.Errorf("fastpath: worker %d: %w", w.index, err)
 	}

@@ -79,6 +79,14 @@ func (w *Worker) route(p *pkt) verdict {
 
 // path is the adjacency of the packet's route.
 func (w *Worker) path(p *pkt, dst uint32) uint32 {
+	if w.flows != nil && !p.own {
+		return w.flowPath(p, dst)
+	}
+	return w.routePath(p, dst)
+}
+
+// routePath is what the routes say of path.
+func (w *Worker) routePath(p *pkt, dst uint32) uint32 {
 	hop := p.hint
 	if p.hintFor != routeKey(p.vrf, dst) {
 		hop = w.t.Lookup(p.vrf, dst)

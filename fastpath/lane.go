@@ -111,7 +111,10 @@ func (w *Worker) drainLane(n int) int {
 func (w *Worker) resume(e *waiting) {
 	p := &w.pkt
 	*p = e.p
-	p.chunk = w.pool.Chunk(p.frame)
+	p.chunk, p.hintFor, p.flow = w.pool.Chunk(p.frame), 0, 0
+	if w.flows != nil {
+		w.flows.generation = w.t.RouteGeneration()
+	}
 	var v verdict
 	if e.in {
 		v = w.espOpen(p, e.off, e.encap)

@@ -9,6 +9,7 @@ import (
 
 	"nave/fastpath/fib"
 	"nave/fastpath/internal/arena"
+	"nave/fastpath/internal/flow"
 	"nave/fastpath/internal/ring"
 	"nave/fastpath/internal/sa"
 	"nave/fastpath/internal/table"
@@ -61,6 +62,10 @@ type Worker struct {
 	sealing sealing
 	tally   tally
 	win     sa.Window // of the association at hand
+
+	flows     *flowCache  // nil: flows are not remembered
+	flowTable *flow.Table // the same for those that only read it
+	busy      bool        // the last poll found packets
 
 	far  bool   // the tables are larger than the caches: worth to look ahead
 	seen uint64 // keeps loads that only warm the cache from being left out
@@ -124,6 +129,7 @@ type pkt struct {
 	newest   bool      // it has the highest sequence number that its association has received
 	hint     table.Hop // where the route of hintFor leads, looked up ahead
 	hintFor  uint64    // VRF and address, and bit 48; 0: none
+	flow     uint32    // where its flow is in the worker's table, maybe; 0: not known
 	// The outer header of what came out of a tunnel.
 	outerSrc, outerDst uint32
 	outerPort          uint16 // source port of ESP in UDP
@@ -200,7 +206,7 @@ func (w *Worker) Poll(now int64) int {
 	w.now = now
 	w.reader.Enter()
 	w.lastHere, w.lastTunnel, w.lastSA = 0, nil, nil
-	w.far = w.t.Far()
+	w.look()
 	w.checkHand()
 	n := 0
 	for _, q := range w.queues {
@@ -227,6 +233,7 @@ func (w *Worker) Poll(now int64) int {
 		}
 	}
 	w.c.polled(n, late, flush-begin, end-flush)
+	w.busy = n > 0
 	w.mu.Unlock()
 	return n + late
 }
@@ -259,6 +266,9 @@ func (w *Worker) handle(in *table.Port, fs []port.Frame) (bytes uint64) {
 
 // handleVector is handle for a vector at most, and returns how many bytes they have.
 func (w *Worker) handleVector(in *table.Port, frames []port.Frame) (bytes uint64) {
+	if w.flows != nil {
+		w.flows.generation = w.t.RouteGeneration()
+	}
 	if w.far && in != nil {
 		w.lookAhead(in, frames)
 	}

@@ -34,6 +34,7 @@ type Tables struct {
 
 	routes int // installed; the writer's
 	dirty  bool
+	moved  bool // routes
 }
 
 // root is the block from which everything is found: whoever maps the region starts here.
@@ -51,6 +52,7 @@ type root struct {
 	nLabels                                           uint32 // of the directory
 	labelCount                                        uint32 // installed; the writer's
 	maxLabels                                         uint32
+	routeGeneration                                   atomic.Uint64
 }
 
 // New lays empty tables out in a.
@@ -137,8 +139,22 @@ func (t *Tables) Routes() int { return t.routes }
 // Generation counts the batches that changed something.
 func (t *Tables) Generation() uint64 { return t.root.generation.Load() }
 
+// RouteGeneration counts changes of the routes, from 1. What Lookup and Path say after it was read is right as long as it stays; what adjacencies, tunnels and associations
+// are is another matter.
+func (t *Tables) RouteGeneration() uint64 { return t.root.routeGeneration.Load() + 1 }
+
+// MoveRoutes tells readers that keep what Lookup says of changes of routes, if there were any. The writer calls it before it takes adjacencies away that they may
+// have led to; Commit does so at last.
+func (t *Tables) MoveRoutes() {
+	if t.moved {
+		t.moved = false
+		t.root.routeGeneration.Add(1)
+	}
+}
+
 // Commit ends a batch: what it took away is reclaimed once no reader can hold it any more.
 func (t *Tables) Commit() {
+	t.MoveRoutes()
 	if t.dirty {
 		t.dirty = false
 		t.root.generation.Add(1)

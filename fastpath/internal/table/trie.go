@@ -259,7 +259,7 @@ func (t *Tables) Insert(vrf uint16, addr uint32, plen int, paths []uint32) error
 	if !have {
 		t.routes++
 	}
-	t.dirty = true
+	t.dirty, t.moved = true, true
 	return nil
 }
 
@@ -343,6 +343,6 @@ func (t *Tables) Delete(vrf uint16, addr uint32, plen int) bool {
 	}
 	t.retireHop(old)
 	t.routes--
-	t.dirty = true
+	t.dirty, t.moved = true, true
 	return true
 }
