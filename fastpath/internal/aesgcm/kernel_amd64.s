@@ -185,8 +185,6 @@ TEXT ·sealAVX512x10(SB), NOSPLIT, $0-24
 	MOVQ      ps+0(FP), R10
 	MOVQ      n+8(FP), R11
 	VMOVDQU64 byteSwap<>+0(SB), Z9
-	VMOVDQU64 poly<>+0(SB), Z10
-	VMOVDQU64 fourCtr<>+0(SB), Z12
 	MOVQ      $-1, DI
 	XORL      CX, CX
 
@@ -281,28 +279,28 @@ quadnear:
 	VBROADCASTI32X4 216(R10), Z7
 	VPSHUFB         nonceSwap<>+0(SB), Z7, Z7
 	VPADDD          firstCtr<>+0(SB), Z1, Z0
-	VPADDD          Z12, Z0, Z1
+	VPADDD          fourCtr<>+0(SB), Z0, Z1
 	VBROADCASTI32X4 272(AX), Z28
 	VPSHUFB         Z9, Z0, Z0
 	VPSHUFB         Z9, Z1, Z1
 	VPXORQ          Z28, Z0, Z0
 	VPXORQ          Z28, Z1, Z1
 	VPADDD          firstCtr<>+0(SB), Z3, Z2
-	VPADDD          Z12, Z2, Z3
+	VPADDD          fourCtr<>+0(SB), Z2, Z3
 	VBROADCASTI32X4 272(SI), Z29
 	VPSHUFB         Z9, Z2, Z2
 	VPSHUFB         Z9, Z3, Z3
 	VPXORQ          Z29, Z2, Z2
 	VPXORQ          Z29, Z3, Z3
 	VPADDD          firstCtr<>+0(SB), Z5, Z4
-	VPADDD          Z12, Z4, Z5
+	VPADDD          fourCtr<>+0(SB), Z4, Z5
 	VBROADCASTI32X4 272(R12), Z30
 	VPSHUFB         Z9, Z4, Z4
 	VPSHUFB         Z9, Z5, Z5
 	VPXORQ          Z30, Z4, Z4
 	VPXORQ          Z30, Z5, Z5
 	VPADDD          firstCtr<>+0(SB), Z7, Z6
-	VPADDD          Z12, Z6, Z7
+	VPADDD          fourCtr<>+0(SB), Z6, Z7
 	VBROADCASTI32X4 272(R13), Z31
 	VPSHUFB         Z9, Z6, Z6
 	VPSHUFB         Z9, Z7, Z7
@@ -652,10 +650,10 @@ quadnear:
 	VPTERNLOGD      $0x96, Z29, Z3, Z21
 	VPTERNLOGD      $0x96, Z30, Z5, Z22
 	VPTERNLOGD      $0x96, Z31, Z7, Z23
-	VPCLMULQDQ      $0x01, Z16, Z10, Z28
-	VPCLMULQDQ      $0x01, Z17, Z10, Z29
-	VPCLMULQDQ      $0x01, Z18, Z10, Z30
-	VPCLMULQDQ      $0x01, Z19, Z10, Z31
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z16, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z17, Z29
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z18, Z30
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z19, Z31
 	VPSHUFD         $0x4e, Z16, Z16
 	VPSHUFD         $0x4e, Z17, Z17
 	VPSHUFD         $0x4e, Z18, Z18
@@ -664,10 +662,10 @@ quadnear:
 	VPTERNLOGD      $0x96, Z29, Z17, Z21
 	VPTERNLOGD      $0x96, Z30, Z18, Z22
 	VPTERNLOGD      $0x96, Z31, Z19, Z23
-	VPCLMULQDQ      $0x01, Z20, Z10, Z28
-	VPCLMULQDQ      $0x01, Z21, Z10, Z29
-	VPCLMULQDQ      $0x01, Z22, Z10, Z30
-	VPCLMULQDQ      $0x01, Z23, Z10, Z31
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z20, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z21, Z29
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z22, Z30
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z23, Z31
 	VPSHUFD         $0x4e, Z20, Z20
 	VPSHUFD         $0x4e, Z21, Z21
 	VPSHUFD         $0x4e, Z22, Z22
@@ -800,16 +798,16 @@ cached:
 	BZHIQ         R8, DI, R8
 	KMOVQ         R8, K3
 	VPSHUFB       Z9, Z11, Z0
-	VPADDD        Z12, Z11, Z11
+	VPADDD        fourCtr<>+0(SB), Z11, Z11
 	VPXORQ        Z16, Z0, Z0
 	VPSHUFB       Z9, Z11, Z1
-	VPADDD        Z12, Z11, Z11
+	VPADDD        fourCtr<>+0(SB), Z11, Z11
 	VPXORQ        Z16, Z1, Z1
 	VPSHUFB       Z9, Z11, Z2
-	VPADDD        Z12, Z11, Z11
+	VPADDD        fourCtr<>+0(SB), Z11, Z11
 	VPXORQ        Z16, Z2, Z2
 	VPSHUFB       Z9, Z11, Z3
-	VPADDD        Z12, Z11, Z11
+	VPADDD        fourCtr<>+0(SB), Z11, Z11
 	VPXORQ        Z16, Z3, Z3
 	VAESENC       Z17, Z0, Z0
 	VAESENC       Z17, Z1, Z1
@@ -852,29 +850,27 @@ cached:
 	VAESENCLAST   Z26, Z2, Z2
 	VAESENCLAST   Z26, Z3, Z3
 	VMOVDQA64     X0, X14
-	MOVBLZX       21(R10), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K4
-	VMOVDQU8.Z    40(R10), K4, X5
-	VMOVDQA64     Z5, Z6
 	VMOVDQU8.Z    (DX), K1, Z5
 	VPXORQ        Z5, Z0, Z0
 	VMOVDQU8      Z0, K1, (DX)
 	VMOVDQU8.Z    Z0, K1, Z29
-	VPORQ         Z6, Z29, Z29
-	VPSHUFB       Z9, Z29, Z29
 	VPXORQ        64(DX), Z1, Z30
 	VMOVDQU64     Z30, 64(DX)
-	VPSHUFB       Z9, Z30, Z30
 	VPXORQ        128(DX), Z2, Z31
 	VMOVDQU64     Z31, 128(DX)
-	VPSHUFB       Z9, Z31, Z31
 	VMOVDQU8.Z    192(DX), K3, Z5
 	VPXORQ        Z5, Z3, Z3
 	VMOVDQU8      Z3, K3, 192(DX)
 	VMOVDQU8.Z    Z3, K3, Z13
+	MOVBLZX       21(R10), R8
+	BZHIQ         R8, DI, R8
+	KMOVQ         R8, K4
+	VMOVDQU8.Z    40(R10), K4, X5
+	VPORQ         Z5, Z29, Z29
+	VPSHUFB       Z9, Z29, Z29
+	VPSHUFB       Z9, Z30, Z30
+	VPSHUFB       Z9, Z31, Z31
 	VPSHUFB       Z9, Z13, Z13
-	VPXORQ        Z8, Z29, Z29
 	VMOVDQU64     192(AX), Z4
 	VPCLMULQDQ    $0x00, Z4, Z13, Z15
 	VPCLMULQDQ    $0x01, Z4, Z13, Z27
@@ -897,6 +893,7 @@ cached:
 	VPTERNLOGD    $0x96, Z5, Z6, Z27
 	VPCLMULQDQ    $0x11, Z4, Z30, Z5
 	VPXORQ        Z5, Z28, Z28
+	VPXORQ        Z8, Z29, Z29
 	VMOVDQU64     (AX), Z4
 	VPCLMULQDQ    $0x00, Z4, Z29, Z5
 	VPCLMULQDQ    $0x01, Z4, Z29, Z6
@@ -905,10 +902,10 @@ cached:
 	VPTERNLOGD    $0x96, Z5, Z6, Z27
 	VPCLMULQDQ    $0x11, Z4, Z29, Z5
 	VPXORQ        Z5, Z28, Z28
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
+	VPCLMULQDQ    $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD       $0x4e, Z15, Z15
 	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
+	VPCLMULQDQ    $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD       $0x4e, Z27, Z27
 	VPTERNLOGD    $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4 $0x01, Z28, Y5
@@ -923,7 +920,7 @@ short1:
 	ANDQ            $-65536, R8
 	KMOVQ           R8, K1
 	VPSHUFB         Z9, Z11, Z0
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z0, Z0
 	VAESENC         Z17, Z0, Z0
 	VAESENC         Z18, Z0, Z0
@@ -936,16 +933,15 @@ short1:
 	VAESENC         Z25, Z0, Z0
 	VAESENCLAST     Z26, Z0, Z0
 	VMOVDQA64       X0, X14
-	MOVBLZX         21(R10), R8
-	BZHIQ           R8, DI, R8
-	KMOVQ           R8, K4
-	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VMOVDQU8.Z      Z0, K1, Z29
-	VPORQ           Z6, Z29, Z29
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -964,10 +960,10 @@ short1:
 	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VPCLMULQDQ      $0x11, Z4, Z29, Z28
 	VPXORQ          Z5, Z27, Z27
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -988,10 +984,10 @@ short2:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z1, Z1
 	VAESENC         Z17, Z0, Z0
 	VAESENC         Z17, Z1, Z1
@@ -1014,21 +1010,20 @@ short2:
 	VAESENCLAST     Z26, Z0, Z0
 	VAESENCLAST     Z26, Z1, Z1
 	VMOVDQA64       X0, X14
-	MOVBLZX         21(R10), R8
-	BZHIQ           R8, DI, R8
-	KMOVQ           R8, K4
-	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VMOVDQU8.Z      Z0, K1, Z29
-	VPORQ           Z6, Z29, Z29
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K3, Z5
 	VPXORQ          Z5, Z1, Z1
 	VMOVDQU8        Z1, K3, 64(DX)
 	VMOVDQU8.Z      Z1, K3, Z30
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VPORQ           Z5, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
 	VPSHUFB         Z9, Z30, Z30
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -1040,13 +1035,13 @@ short2:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z30
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       64(SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z30, Z15
 	VPCLMULQDQ      $0x01, Z4, Z30, Z27
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
 	VPCLMULQDQ      $0x11, Z4, Z30, Z28
 	VPXORQ          Z5, Z27, Z27
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -1055,10 +1050,10 @@ short2:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -1080,13 +1075,13 @@ short3:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z1, Z1
 	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z2, Z2
 	VAESENC         Z17, Z0, Z0
 	VAESENC         Z17, Z1, Z1
@@ -1119,26 +1114,25 @@ short3:
 	VAESENCLAST     Z26, Z1, Z1
 	VAESENCLAST     Z26, Z2, Z2
 	VMOVDQA64       X0, X14
-	MOVBLZX         21(R10), R8
-	BZHIQ           R8, DI, R8
-	KMOVQ           R8, K4
-	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VMOVDQU8.Z      Z0, K1, Z29
-	VPORQ           Z6, Z29, Z29
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K2, Z5
 	VPXORQ          Z5, Z1, Z1
 	VMOVDQU8        Z1, K2, 64(DX)
 	VMOVDQU8.Z      Z1, K2, Z30
-	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K3, Z5
 	VPXORQ          Z5, Z2, Z2
 	VMOVDQU8        Z2, K3, 128(DX)
 	VMOVDQU8.Z      Z2, K3, Z31
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VPORQ           Z5, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
 	VPSHUFB         Z9, Z31, Z31
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -1150,7 +1144,6 @@ short3:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z31
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       128(SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z31, Z15
 	VPCLMULQDQ      $0x01, Z4, Z31, Z27
@@ -1165,6 +1158,7 @@ short3:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -1173,10 +1167,10 @@ short3:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -1198,16 +1192,16 @@ short4:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z1, Z1
 	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z2, Z2
 	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z3, Z3
 	VAESENC         Z17, Z0, Z0
 	VAESENC         Z17, Z1, Z1
@@ -1250,29 +1244,28 @@ short4:
 	VAESENCLAST     Z26, Z2, Z2
 	VAESENCLAST     Z26, Z3, Z3
 	VMOVDQA64       X0, X14
-	MOVBLZX         21(R10), R8
-	BZHIQ           R8, DI, R8
-	KMOVQ           R8, K4
-	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VMOVDQU8.Z      Z0, K1, Z29
-	VPORQ           Z6, Z29, Z29
-	VPSHUFB         Z9, Z29, Z29
 	VPXORQ          64(DX), Z1, Z30
 	VMOVDQU64       Z30, 64(DX)
-	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K2, Z5
 	VPXORQ          Z5, Z2, Z2
 	VMOVDQU8        Z2, K2, 128(DX)
 	VMOVDQU8.Z      Z2, K2, Z31
-	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU8.Z      192(DX), K3, Z5
 	VPXORQ          Z5, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	VMOVDQU8.Z      Z3, K3, Z13
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VPORQ           Z5, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
+	VPSHUFB         Z9, Z31, Z31
 	VPSHUFB         Z9, Z13, Z13
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -1284,7 +1277,6 @@ short4:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z13
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       192(SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
@@ -1307,6 +1299,7 @@ short4:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -1315,10 +1308,10 @@ short4:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -1328,196 +1321,205 @@ short4:
 	JMP             tag
 
 long:
-	MOVQ        $-65536, R8
-	KMOVQ       R8, K1
-	MOVBLZX     21(R10), R8
-	BZHIQ       R8, DI, R8
-	KMOVQ       R8, K4
-	VMOVDQU8.Z  40(R10), K4, X5
-	VMOVDQA64   Z5, Z6
-	VPSHUFB     Z9, Z11, Z0
-	VPADDD      Z12, Z11, Z11
-	VPXORQ      Z16, Z0, Z0
-	VPSHUFB     Z9, Z11, Z1
-	VPADDD      Z12, Z11, Z11
-	VPXORQ      Z16, Z1, Z1
-	VPSHUFB     Z9, Z11, Z2
-	VPADDD      Z12, Z11, Z11
-	VPXORQ      Z16, Z2, Z2
-	VPSHUFB     Z9, Z11, Z3
-	VPADDD      Z12, Z11, Z11
-	VPXORQ      Z16, Z3, Z3
-	VAESENC     Z17, Z0, Z0
-	VAESENC     Z17, Z1, Z1
-	VAESENC     Z17, Z2, Z2
-	VAESENC     Z17, Z3, Z3
-	VAESENC     Z18, Z0, Z0
-	VAESENC     Z18, Z1, Z1
-	VAESENC     Z18, Z2, Z2
-	VAESENC     Z18, Z3, Z3
-	VAESENC     Z19, Z0, Z0
-	VAESENC     Z19, Z1, Z1
-	VAESENC     Z19, Z2, Z2
-	VAESENC     Z19, Z3, Z3
-	VAESENC     Z20, Z0, Z0
-	VAESENC     Z20, Z1, Z1
-	VAESENC     Z20, Z2, Z2
-	VAESENC     Z20, Z3, Z3
-	VAESENC     Z21, Z0, Z0
-	VAESENC     Z21, Z1, Z1
-	VAESENC     Z21, Z2, Z2
-	VAESENC     Z21, Z3, Z3
-	VAESENC     Z22, Z0, Z0
-	VAESENC     Z22, Z1, Z1
-	VAESENC     Z22, Z2, Z2
-	VAESENC     Z22, Z3, Z3
-	VAESENC     Z23, Z0, Z0
-	VAESENC     Z23, Z1, Z1
-	VAESENC     Z23, Z2, Z2
-	VAESENC     Z23, Z3, Z3
-	VAESENC     Z24, Z0, Z0
-	VAESENC     Z24, Z1, Z1
-	VAESENC     Z24, Z2, Z2
-	VAESENC     Z24, Z3, Z3
-	VAESENC     Z25, Z0, Z0
-	VAESENC     Z25, Z1, Z1
-	VAESENC     Z25, Z2, Z2
-	VAESENC     Z25, Z3, Z3
-	VAESENCLAST Z26, Z0, Z0
-	VAESENCLAST Z26, Z1, Z1
-	VAESENCLAST Z26, Z2, Z2
-	VAESENCLAST Z26, Z3, Z3
-	VMOVDQA64   X0, X14
-	VMOVDQU8.Z  (DX), K1, Z5
-	VPXORQ      Z5, Z0, Z0
-	VMOVDQU8    Z0, K1, (DX)
-	VMOVDQU8.Z  Z0, K1, Z0
-	VPORQ       Z6, Z0, Z0
-	VPSHUFB     Z9, Z0, Z29
-	VPXORQ      64(DX), Z1, Z1
-	VMOVDQU64   Z1, 64(DX)
-	VPSHUFB     Z9, Z1, Z30
-	VPXORQ      128(DX), Z2, Z2
-	VMOVDQU64   Z2, 128(DX)
-	VPSHUFB     Z9, Z2, Z31
-	VPXORQ      192(DX), Z3, Z3
-	VMOVDQU64   Z3, 192(DX)
-	VPSHUFB     Z9, Z3, Z13
-	ADDQ        $+256, DX
-	SUBQ        $+256, BX
-	CMPQ        BX, $+256
-	JLE         endstart
+	MOVQ            $-65536, R8
+	KMOVQ           R8, K1
+	VPSHUFB         Z9, Z11, Z0
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z0, Z0
+	VPSHUFB         Z9, Z11, Z1
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z1, Z1
+	VPSHUFB         Z9, Z11, Z2
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z2, Z2
+	VPSHUFB         Z9, Z11, Z3
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z3, Z3
+	VAESENC         Z17, Z0, Z0
+	VAESENC         Z17, Z1, Z1
+	VAESENC         Z17, Z2, Z2
+	VAESENC         Z17, Z3, Z3
+	VAESENC         Z18, Z0, Z0
+	VAESENC         Z18, Z1, Z1
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z19, Z0, Z0
+	VAESENC         Z19, Z1, Z1
+	VAESENC         Z19, Z2, Z2
+	VAESENC         Z19, Z3, Z3
+	VAESENC         Z20, Z0, Z0
+	VAESENC         Z20, Z1, Z1
+	VAESENC         Z20, Z2, Z2
+	VAESENC         Z20, Z3, Z3
+	VAESENC         Z21, Z0, Z0
+	VAESENC         Z21, Z1, Z1
+	VAESENC         Z21, Z2, Z2
+	VAESENC         Z21, Z3, Z3
+	VAESENC         Z22, Z0, Z0
+	VAESENC         Z22, Z1, Z1
+	VAESENC         Z22, Z2, Z2
+	VAESENC         Z22, Z3, Z3
+	VAESENC         Z23, Z0, Z0
+	VAESENC         Z23, Z1, Z1
+	VAESENC         Z23, Z2, Z2
+	VAESENC         Z23, Z3, Z3
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VAESENC         Z24, Z2, Z2
+	VAESENC         Z24, Z3, Z3
+	VAESENC         Z25, Z0, Z0
+	VAESENC         Z25, Z1, Z1
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VAESENCLAST     Z26, Z0, Z0
+	VAESENCLAST     Z26, Z1, Z1
+	VAESENCLAST     Z26, Z2, Z2
+	VAESENCLAST     Z26, Z3, Z3
+	VMOVDQA64       X0, X14
+	VMOVDQU8.Z      (DX), K1, Z5
+	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8        Z0, K1, (DX)
+	VMOVDQU8.Z      Z0, K1, Z29
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VPORQ           Z5, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VPXORQ          64(DX), Z1, Z30
+	VMOVDQU64       Z30, 64(DX)
+	VPSHUFB         Z9, Z30, Z30
+	VPXORQ          128(DX), Z2, Z31
+	VMOVDQU64       Z31, 128(DX)
+	VPSHUFB         Z9, Z31, Z31
+	VPXORQ          192(DX), Z3, Z13
+	VMOVDQU64       Z13, 192(DX)
+	VPSHUFB         Z9, Z13, Z13
+	ADDQ            $+256, DX
+	SUBQ            $+256, BX
+	CMPQ            BX, $+256
+	JLE             endstart
+	VBROADCASTI32X4 64(AX), Z4
+	VPSHUFD         $0x4e, Z4, Z6
+	VPXORQ          Z6, Z4, Z4
+	VBROADCASTI32X4 128(AX), Z5
+	VPSHUFD         $0x4e, Z5, Z6
+	VPXORQ          Z6, Z5, Z5
+	VBROADCASTI32X4 192(AX), Z12
+	VPSHUFD         $0x4e, Z12, Z6
+	VPXORQ          Z6, Z12, Z12
+	VPUNPCKLQDQ     Z5, Z4, Z10
 
 loop:
-	VPSHUFB       Z9, Z11, Z0
-	VPXORQ        Z8, Z29, Z29
-	VPADDD        Z12, Z11, Z11
-	VMOVDQU64     192(AX), Z4
-	VPXORQ        Z16, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z13, Z15
-	VPSHUFB       Z9, Z11, Z1
-	VPCLMULQDQ    $0x01, Z4, Z13, Z27
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z13, Z5
-	VPSHUFB       Z9, Z11, Z2
-	VPCLMULQDQ    $0x11, Z4, Z13, Z28
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z5, Z27, Z27
-	VPXORQ        Z16, Z2, Z2
-	VMOVDQU64     128(AX), Z4
-	VPSHUFB       Z9, Z11, Z3
-	VPADDD        Z12, Z11, Z11
-	VPCLMULQDQ    $0x00, Z4, Z31, Z5
-	VPXORQ        Z16, Z3, Z3
-	VPCLMULQDQ    $0x01, Z4, Z31, Z6
-	VAESENC       Z17, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z17, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z31, Z5
-	VAESENC       Z17, Z2, Z2
-	VAESENC       Z17, Z3, Z3
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z18, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z31, Z5
-	VAESENC       Z18, Z1, Z1
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z18, Z2, Z2
-	VAESENC       Z18, Z3, Z3
-	VMOVDQU64     64(AX), Z4
-	VAESENC       Z19, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z30, Z5
-	VAESENC       Z19, Z1, Z1
-	VPCLMULQDQ    $0x01, Z4, Z30, Z6
-	VAESENC       Z19, Z2, Z2
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z19, Z3, Z3
-	VAESENC       Z20, Z0, Z0
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VAESENC       Z20, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z20, Z2, Z2
-	VPCLMULQDQ    $0x11, Z4, Z30, Z5
-	VAESENC       Z20, Z3, Z3
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z21, Z0, Z0
-	VAESENC       Z21, Z1, Z1
-	VMOVDQU64     (AX), Z4
-	VAESENC       Z21, Z2, Z2
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VAESENC       Z21, Z3, Z3
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VAESENC       Z22, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z22, Z1, Z1
-	VAESENC       Z22, Z2, Z2
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VAESENC       Z22, Z3, Z3
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z23, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VAESENC       Z23, Z1, Z1
-	VAESENC       Z23, Z2, Z2
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z23, Z3, Z3
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VAESENC       Z24, Z0, Z0
-	VPSHUFD       $0x4e, Z15, Z15
-	VAESENC       Z24, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VAESENC       Z24, Z2, Z2
-	VAESENC       Z24, Z3, Z3
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VAESENC       Z25, Z0, Z0
-	VPSHUFD       $0x4e, Z27, Z27
-	VAESENC       Z25, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VAESENC       Z25, Z2, Z2
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VAESENC       Z25, Z3, Z3
-	VAESENCLAST   Z26, Z0, Z0
-	VPXORQ        Y5, Y28, Y5
-	VAESENCLAST   Z26, Z1, Z1
-	VEXTRACTI128  $0x01, Y5, X6
-	VAESENCLAST   Z26, Z2, Z2
-	VPXOR         X5, X6, X8
-	VAESENCLAST   Z26, Z3, Z3
-	VPXORQ        (DX), Z0, Z0
-	VMOVDQU64     Z0, (DX)
-	VPSHUFB       Z9, Z0, Z29
-	VPXORQ        64(DX), Z1, Z1
-	VMOVDQU64     Z1, 64(DX)
-	VPSHUFB       Z9, Z1, Z30
-	VPXORQ        128(DX), Z2, Z2
-	VMOVDQU64     Z2, 128(DX)
-	VPSHUFB       Z9, Z2, Z31
-	VPXORQ        192(DX), Z3, Z3
-	VMOVDQU64     Z3, 192(DX)
-	VPSHUFB       Z9, Z3, Z13
-	ADDQ          $+256, DX
-	SUBQ          $+256, BX
-	CMPQ          BX, $+256
-	JG            loop
+	VPSHUFB         Z9, Z11, Z0
+	VBROADCASTI32X4 192(AX), Z4
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPXORQ          Z16, Z0, Z0
+	VPSHUFD         $0x4e, Z13, Z6
+	VPSHUFB         Z9, Z11, Z1
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z1, Z1
+	VPXORQ          Z13, Z6, Z6
+	VPSHUFB         Z9, Z11, Z2
+	VPCLMULQDQ      $0x00, Z12, Z6, Z27
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VBROADCASTI32X4 128(AX), Z4
+	VPXORQ          Z16, Z2, Z2
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPSHUFB         Z9, Z11, Z3
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPSHUFD         $0x4e, Z31, Z6
+	VPXORQ          Z16, Z3, Z3
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z17, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z17, Z1, Z1
+	VPXORQ          Z31, Z6, Z6
+	VAESENC         Z17, Z2, Z2
+	VAESENC         Z17, Z3, Z3
+	VPCLMULQDQ      $0x10, Z10, Z6, Z6
+	VAESENC         Z18, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z18, Z1, Z1
+	VPXORQ          Z6, Z27, Z27
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VBROADCASTI32X4 64(AX), Z4
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z19, Z1, Z1
+	VPSHUFD         $0x4e, Z30, Z6
+	VAESENC         Z19, Z2, Z2
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z19, Z3, Z3
+	VAESENC         Z20, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z20, Z1, Z1
+	VPXORQ          Z30, Z6, Z6
+	VAESENC         Z20, Z2, Z2
+	VPCLMULQDQ      $0x00, Z10, Z6, Z6
+	VAESENC         Z20, Z3, Z3
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z21, Z0, Z0
+	VAESENC         Z21, Z1, Z1
+	VPXORQ          Z6, Z27, Z27
+	VAESENC         Z21, Z2, Z2
+	VPTERNLOGD      $0x96, Z15, Z28, Z27
+	VAESENC         Z21, Z3, Z3
+	VBROADCASTI32X4 (AX), Z4
+	VAESENC         Z22, Z0, Z0
+	VPXORQ          Z8, Z29, Z29
+	VAESENC         Z22, Z1, Z1
+	VAESENC         Z22, Z2, Z2
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z22, Z3, Z3
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z23, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z23, Z1, Z1
+	VAESENC         Z23, Z2, Z2
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z23, Z3, Z3
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z24, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VAESENC         Z24, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z24, Z2, Z2
+	VAESENC         Z24, Z3, Z3
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VAESENC         Z25, Z0, Z0
+	VPSHUFD         $0x4e, Z15, Z15
+	VAESENC         Z25, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z25, Z2, Z2
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VAESENC         Z25, Z3, Z3
+	VAESENCLAST     Z26, Z0, Z0
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENCLAST     Z26, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENCLAST     Z26, Z2, Z2
+	VMOVDQA64       Z28, Z8
+	VAESENCLAST     Z26, Z3, Z3
+	VPXORQ          (DX), Z0, Z29
+	VMOVDQU64       Z29, (DX)
+	VPSHUFB         Z9, Z29, Z29
+	VPXORQ          64(DX), Z1, Z30
+	VMOVDQU64       Z30, 64(DX)
+	VPSHUFB         Z9, Z30, Z30
+	VPXORQ          128(DX), Z2, Z31
+	VMOVDQU64       Z31, 128(DX)
+	VPSHUFB         Z9, Z31, Z31
+	VPXORQ          192(DX), Z3, Z13
+	VMOVDQU64       Z13, 192(DX)
+	VPSHUFB         Z9, Z13, Z13
+	ADDQ            $+256, DX
+	SUBQ            $+256, BX
+	CMPQ            BX, $+256
+	JG              loop
 
 endstart:
 	LEAQ          15(BX), SI
@@ -1537,56 +1539,56 @@ endstart:
 	BZHIQ         R8, DI, R8
 	KMOVQ         R8, K3
 	VPSHUFB       Z9, Z11, Z0
-	VPXORQ        Z8, Z29, Z29
-	VPADDD        Z12, Z11, Z11
 	VMOVDQU64     192(AX), Z4
-	VPXORQ        Z16, Z0, Z0
+	VPADDD        fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ    $0x00, Z4, Z13, Z15
-	VPSHUFB       Z9, Z11, Z1
+	VPXORQ        Z16, Z0, Z0
 	VPCLMULQDQ    $0x01, Z4, Z13, Z27
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z1, Z1
+	VPSHUFB       Z9, Z11, Z1
 	VPCLMULQDQ    $0x10, Z4, Z13, Z5
-	VPSHUFB       Z9, Z11, Z2
+	VPADDD        fourCtr<>+0(SB), Z11, Z11
+	VPXORQ        Z16, Z1, Z1
 	VPCLMULQDQ    $0x11, Z4, Z13, Z28
-	VPADDD        Z12, Z11, Z11
+	VPSHUFB       Z9, Z11, Z2
 	VPXORQ        Z5, Z27, Z27
-	VPXORQ        Z16, Z2, Z2
+	VPADDD        fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64     128(AX), Z4
-	VPSHUFB       Z9, Z11, Z3
-	VPADDD        Z12, Z11, Z11
+	VPXORQ        Z16, Z2, Z2
 	VPCLMULQDQ    $0x00, Z4, Z31, Z5
-	VPXORQ        Z16, Z3, Z3
+	VPSHUFB       Z9, Z11, Z3
+	VPADDD        fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ    $0x01, Z4, Z31, Z6
-	VAESENC       Z17, Z0, Z0
+	VPXORQ        Z16, Z3, Z3
 	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z17, Z1, Z1
+	VAESENC       Z17, Z0, Z0
 	VPCLMULQDQ    $0x10, Z4, Z31, Z5
+	VAESENC       Z17, Z1, Z1
+	VPTERNLOGD    $0x96, Z5, Z6, Z27
 	VAESENC       Z17, Z2, Z2
 	VAESENC       Z17, Z3, Z3
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z18, Z0, Z0
 	VPCLMULQDQ    $0x11, Z4, Z31, Z5
-	VAESENC       Z18, Z1, Z1
+	VAESENC       Z18, Z0, Z0
 	VPXORQ        Z5, Z28, Z28
+	VAESENC       Z18, Z1, Z1
+	VMOVDQU64     64(AX), Z4
 	VAESENC       Z18, Z2, Z2
 	VAESENC       Z18, Z3, Z3
-	VMOVDQU64     64(AX), Z4
-	VAESENC       Z19, Z0, Z0
 	VPCLMULQDQ    $0x00, Z4, Z30, Z5
-	VAESENC       Z19, Z1, Z1
+	VAESENC       Z19, Z0, Z0
 	VPCLMULQDQ    $0x01, Z4, Z30, Z6
-	VAESENC       Z19, Z2, Z2
+	VAESENC       Z19, Z1, Z1
 	VPXORQ        Z5, Z15, Z15
+	VAESENC       Z19, Z2, Z2
+	VPCLMULQDQ    $0x10, Z4, Z30, Z5
 	VAESENC       Z19, Z3, Z3
 	VAESENC       Z20, Z0, Z0
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VAESENC       Z20, Z1, Z1
 	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z20, Z2, Z2
+	VAESENC       Z20, Z1, Z1
 	VPCLMULQDQ    $0x11, Z4, Z30, Z5
-	VAESENC       Z20, Z3, Z3
+	VAESENC       Z20, Z2, Z2
 	VPXORQ        Z5, Z28, Z28
+	VAESENC       Z20, Z3, Z3
+	VPXORQ        Z8, Z29, Z29
 	VAESENC       Z21, Z0, Z0
 	VAESENC       Z21, Z1, Z1
 	VMOVDQU64     (AX), Z4
@@ -1607,14 +1609,14 @@ endstart:
 	VAESENC       Z23, Z2, Z2
 	VPXORQ        Z5, Z28, Z28
 	VAESENC       Z23, Z3, Z3
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
+	VPCLMULQDQ    $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC       Z24, Z0, Z0
 	VPSHUFD       $0x4e, Z15, Z15
 	VAESENC       Z24, Z1, Z1
 	VPTERNLOGD    $0x96, Z5, Z15, Z27
 	VAESENC       Z24, Z2, Z2
 	VAESENC       Z24, Z3, Z3
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
+	VPCLMULQDQ    $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC       Z25, Z0, Z0
 	VPSHUFD       $0x4e, Z27, Z27
 	VAESENC       Z25, Z1, Z1
@@ -1631,19 +1633,18 @@ endstart:
 	VAESENCLAST   Z26, Z3, Z3
 	VPXORQ        (DX), Z0, Z29
 	VMOVDQU64     Z29, (DX)
-	VPSHUFB       Z9, Z29, Z29
 	VPXORQ        64(DX), Z1, Z30
 	VMOVDQU64     Z30, 64(DX)
-	VPSHUFB       Z9, Z30, Z30
 	VPXORQ        128(DX), Z2, Z31
 	VMOVDQU64     Z31, 128(DX)
-	VPSHUFB       Z9, Z31, Z31
 	VMOVDQU8.Z    192(DX), K3, Z5
 	VPXORQ        Z5, Z3, Z3
 	VMOVDQU8      Z3, K3, 192(DX)
 	VMOVDQU8.Z    Z3, K3, Z13
+	VPSHUFB       Z9, Z29, Z29
+	VPSHUFB       Z9, Z30, Z30
+	VPSHUFB       Z9, Z31, Z31
 	VPSHUFB       Z9, Z13, Z13
-	VPXORQ        Z8, Z29, Z29
 	VMOVDQU64     192(AX), Z4
 	VPCLMULQDQ    $0x00, Z4, Z13, Z15
 	VPCLMULQDQ    $0x01, Z4, Z13, Z27
@@ -1666,6 +1667,7 @@ endstart:
 	VPTERNLOGD    $0x96, Z5, Z6, Z27
 	VPCLMULQDQ    $0x11, Z4, Z30, Z5
 	VPXORQ        Z5, Z28, Z28
+	VPXORQ        Z8, Z29, Z29
 	VMOVDQU64     (AX), Z4
 	VPCLMULQDQ    $0x00, Z4, Z29, Z5
 	VPCLMULQDQ    $0x01, Z4, Z29, Z6
@@ -1674,10 +1676,10 @@ endstart:
 	VPTERNLOGD    $0x96, Z5, Z6, Z27
 	VPCLMULQDQ    $0x11, Z4, Z29, Z5
 	VPXORQ        Z5, Z28, Z28
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
+	VPCLMULQDQ    $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD       $0x4e, Z15, Z15
 	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
+	VPCLMULQDQ    $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD       $0x4e, Z27, Z27
 	VPTERNLOGD    $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4 $0x01, Z28, Y5
@@ -1694,35 +1696,35 @@ end1:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       192(AX), Z4
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPADDD          Z12, Z11, Z11
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
 	VPXORQ          Z5, Z27, Z27
-	VPXORQ          Z16, Z0, Z0
 	VMOVDQU64       128(AX), Z4
+	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z31, Z5
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
-	VAESENC         Z17, Z0, Z0
 	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z17, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z18, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z18, Z0, Z0
 	VPXORQ          Z5, Z28, Z28
 	VMOVDQU64       64(AX), Z4
-	VAESENC         Z19, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z19, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
 	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z20, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z20, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z21, Z0, Z0
 	VMOVDQU64       (AX), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
@@ -1734,11 +1736,11 @@ end1:
 	VAESENC         Z23, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z24, Z0, Z0
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z25, Z0, Z0
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
@@ -1769,10 +1771,10 @@ end1:
 	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VPCLMULQDQ      $0x11, Z4, Z29, Z28
 	VPXORQ          Z5, Z27, Z27
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -1792,42 +1794,42 @@ end2:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       192(AX), Z4
-	VPADDD          Z12, Z11, Z11
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPSHUFB         Z9, Z11, Z1
+	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPSHUFB         Z9, Z11, Z1
 	VPXORQ          Z5, Z27, Z27
-	VPADDD          Z12, Z11, Z11
 	VMOVDQU64       128(AX), Z4
-	VPXORQ          Z16, Z1, Z1
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPXORQ          Z16, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z17, Z0, Z0
-	VPXORQ          Z5, Z15, Z15
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z17, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z18, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z18, Z0, Z0
 	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z18, Z1, Z1
 	VMOVDQU64       64(AX), Z4
-	VAESENC         Z19, Z0, Z0
+	VAESENC         Z18, Z1, Z1
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z19, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
-	VAESENC         Z19, Z1, Z1
 	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z20, Z0, Z0
+	VAESENC         Z19, Z1, Z1
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z20, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z20, Z1, Z1
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z20, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z21, Z0, Z0
 	VMOVDQU64       (AX), Z4
 	VAESENC         Z21, Z1, Z1
@@ -1842,12 +1844,12 @@ end2:
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z23, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z24, Z0, Z0
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z24, Z1, Z1
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z25, Z0, Z0
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
@@ -1862,11 +1864,11 @@ end2:
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K2, (DX)
 	VMOVDQU8.Z      Z0, K2, Z29
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K3, Z5
 	VPXORQ          Z5, Z1, Z1
 	VMOVDQU8        Z1, K3, 64(DX)
 	VMOVDQU8.Z      Z1, K3, Z30
+	VPSHUFB         Z9, Z29, Z29
 	VPSHUFB         Z9, Z30, Z30
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -1878,13 +1880,13 @@ end2:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z30
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       64(SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z30, Z15
 	VPCLMULQDQ      $0x01, Z4, Z30, Z27
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
 	VPCLMULQDQ      $0x11, Z4, Z30, Z28
 	VPXORQ          Z5, Z27, Z27
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -1893,10 +1895,10 @@ end2:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -1916,49 +1918,49 @@ end3:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       192(AX), Z4
-	VPADDD          Z12, Z11, Z11
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPXORQ          Z16, Z0, Z0
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPSHUFB         Z9, Z11, Z1
+	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPADDD          Z12, Z11, Z11
+	VPSHUFB         Z9, Z11, Z1
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
-	VPXORQ          Z16, Z1, Z1
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z5, Z27, Z27
-	VPSHUFB         Z9, Z11, Z2
+	VPXORQ          Z16, Z1, Z1
 	VMOVDQU64       128(AX), Z4
-	VPADDD          Z12, Z11, Z11
+	VPSHUFB         Z9, Z11, Z2
 	VPCLMULQDQ      $0x00, Z4, Z31, Z5
-	VPXORQ          Z16, Z2, Z2
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPXORQ          Z16, Z2, Z2
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z17, Z0, Z0
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z17, Z1, Z1
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VAESENC         Z17, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z17, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z18, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z18, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z18, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z18, Z2, Z2
 	VMOVDQU64       64(AX), Z4
-	VAESENC         Z19, Z0, Z0
+	VAESENC         Z18, Z2, Z2
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z19, Z1, Z1
+	VAESENC         Z19, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
-	VAESENC         Z19, Z2, Z2
+	VAESENC         Z19, Z1, Z1
 	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z20, Z0, Z0
+	VAESENC         Z19, Z2, Z2
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z20, Z1, Z1
+	VAESENC         Z20, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z20, Z1, Z1
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
-	VAESENC         Z20, Z2, Z2
 	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z20, Z2, Z2
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z21, Z0, Z0
 	VMOVDQU64       (AX), Z4
 	VAESENC         Z21, Z1, Z1
@@ -1976,13 +1978,13 @@ end3:
 	VAESENC         Z23, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z23, Z2, Z2
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z24, Z0, Z0
 	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z24, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z24, Z2, Z2
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z25, Z0, Z0
 	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z25, Z1, Z1
@@ -1997,16 +1999,16 @@ end3:
 	VPXOR           X5, X6, X8
 	VPXORQ          (DX), Z0, Z29
 	VMOVDQU64       Z29, (DX)
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K2, Z5
 	VPXORQ          Z5, Z1, Z1
 	VMOVDQU8        Z1, K2, 64(DX)
 	VMOVDQU8.Z      Z1, K2, Z30
-	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K3, Z5
 	VPXORQ          Z5, Z2, Z2
 	VMOVDQU8        Z2, K3, 128(DX)
 	VMOVDQU8.Z      Z2, K3, Z31
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
 	VPSHUFB         Z9, Z31, Z31
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -2018,7 +2020,6 @@ end3:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z31
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       128(SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z31, Z15
 	VPCLMULQDQ      $0x01, Z4, Z31, Z27
@@ -2033,6 +2034,7 @@ end3:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -2041,10 +2043,10 @@ end3:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -2064,56 +2066,56 @@ end4:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
 	VMOVDQU64       192(AX), Z4
-	VPXORQ          Z16, Z0, Z0
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPSHUFB         Z9, Z11, Z1
+	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z16, Z1, Z1
+	VPSHUFB         Z9, Z11, Z1
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPSHUFB         Z9, Z11, Z2
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z1, Z1
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
-	VPADDD          Z12, Z11, Z11
+	VPSHUFB         Z9, Z11, Z2
 	VPXORQ          Z5, Z27, Z27
-	VPXORQ          Z16, Z2, Z2
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       128(AX), Z4
-	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z16, Z2, Z2
 	VPCLMULQDQ      $0x00, Z4, Z31, Z5
-	VPXORQ          Z16, Z3, Z3
+	VPSHUFB         Z9, Z11, Z3
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
-	VAESENC         Z17, Z0, Z0
+	VPXORQ          Z16, Z3, Z3
 	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z17, Z1, Z1
+	VAESENC         Z17, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VAESENC         Z17, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z17, Z2, Z2
 	VAESENC         Z17, Z3, Z3
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z18, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
-	VAESENC         Z18, Z1, Z1
+	VAESENC         Z18, Z0, Z0
 	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z18, Z1, Z1
+	VMOVDQU64       64(AX), Z4
 	VAESENC         Z18, Z2, Z2
 	VAESENC         Z18, Z3, Z3
-	VMOVDQU64       64(AX), Z4
-	VAESENC         Z19, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z19, Z1, Z1
+	VAESENC         Z19, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
-	VAESENC         Z19, Z2, Z2
+	VAESENC         Z19, Z1, Z1
 	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z19, Z2, Z2
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
 	VAESENC         Z19, Z3, Z3
 	VAESENC         Z20, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z20, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z20, Z2, Z2
+	VAESENC         Z20, Z1, Z1
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
-	VAESENC         Z20, Z3, Z3
+	VAESENC         Z20, Z2, Z2
 	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z20, Z3, Z3
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z21, Z0, Z0
 	VAESENC         Z21, Z1, Z1
 	VMOVDQU64       (AX), Z4
@@ -2134,14 +2136,14 @@ end4:
 	VAESENC         Z23, Z2, Z2
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z23, Z3, Z3
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z24, Z0, Z0
 	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z24, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z24, Z2, Z2
 	VAESENC         Z24, Z3, Z3
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z25, Z0, Z0
 	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z25, Z1, Z1
@@ -2158,19 +2160,19 @@ end4:
 	VAESENCLAST     Z26, Z3, Z3
 	VPXORQ          (DX), Z0, Z29
 	VMOVDQU64       Z29, (DX)
-	VPSHUFB         Z9, Z29, Z29
 	VPXORQ          64(DX), Z1, Z30
 	VMOVDQU64       Z30, 64(DX)
-	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K2, Z5
 	VPXORQ          Z5, Z2, Z2
 	VMOVDQU8        Z2, K2, 128(DX)
 	VMOVDQU8.Z      Z2, K2, Z31
-	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU8.Z      192(DX), K3, Z5
 	VPXORQ          Z5, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	VMOVDQU8.Z      Z3, K3, Z13
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
+	VPSHUFB         Z9, Z31, Z31
 	VPSHUFB         Z9, Z13, Z13
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -2182,7 +2184,6 @@ end4:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z13
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       192(SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
@@ -2205,6 +2206,7 @@ end4:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -2213,10 +2215,10 @@ end4:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -2231,20 +2233,21 @@ lengths:
 	VPSLLQ          $0x03, Z5, Z5
 	VPXOR           X5, X8, X8
 	VMOVDQU         240(AX), X4
-	VPCLMULQDQ      $0x00, X4, X8, X1
-	VPCLMULQDQ      $0x01, X4, X8, X2
-	VPCLMULQDQ      $0x10, X4, X8, X3
-	VPXOR           X3, X2, X2
-	VPCLMULQDQ      $0x01, X1, X10, X3
-	VPSHUFD         $0x4e, X1, X1
-	VPXOR           X3, X2, X2
-	VPXOR           X1, X2, X2
-	VPCLMULQDQ      $0x11, X4, X8, X0
-	VPCLMULQDQ      $0x01, X2, X10, X1
+	VMOVDQU         poly<>+0(SB), X0
+	VPCLMULQDQ      $0x00, X4, X8, X2
+	VPCLMULQDQ      $0x01, X4, X8, X3
+	VPCLMULQDQ      $0x10, X4, X8, X5
+	VPXOR           X5, X3, X3
+	VPCLMULQDQ      $0x01, X2, X0, X5
 	VPSHUFD         $0x4e, X2, X2
-	VPXOR           X1, X0, X0
-	VPXOR           X2, X0, X0
-	VMOVDQA         X0, X8
+	VPXOR           X5, X3, X3
+	VPXOR           X2, X3, X3
+	VPCLMULQDQ      $0x11, X4, X8, X1
+	VPCLMULQDQ      $0x01, X3, X0, X2
+	VPSHUFD         $0x4e, X3, X3
+	VPXOR           X2, X1, X1
+	VPXOR           X3, X1, X1
+	VMOVDQA         X1, X8
 
 tag:
 	VPSHUFB  X9, X8, X0
@@ -2288,8 +2291,6 @@ TEXT ·openAVX512x10(SB), NOSPLIT, $0-24
 	MOVQ      ps+0(FP), R10
 	MOVQ      n+8(FP), R11
 	VMOVDQU64 byteSwap<>+0(SB), Z9
-	VMOVDQU64 poly<>+0(SB), Z10
-	VMOVDQU64 fourCtr<>+0(SB), Z12
 	MOVQ      $-1, DI
 	XORL      CX, CX
 
@@ -2416,28 +2417,28 @@ quadnear:
 	VBROADCASTI32X4 216(R10), Z7
 	VPSHUFB         nonceSwap<>+0(SB), Z7, Z7
 	VPADDD          firstCtr<>+0(SB), Z1, Z0
-	VPADDD          Z12, Z0, Z1
+	VPADDD          fourCtr<>+0(SB), Z0, Z1
 	VBROADCASTI32X4 272(AX), Z28
 	VPSHUFB         Z9, Z0, Z0
 	VPSHUFB         Z9, Z1, Z1
 	VPXORQ          Z28, Z0, Z0
 	VPXORQ          Z28, Z1, Z1
 	VPADDD          firstCtr<>+0(SB), Z3, Z2
-	VPADDD          Z12, Z2, Z3
+	VPADDD          fourCtr<>+0(SB), Z2, Z3
 	VBROADCASTI32X4 272(SI), Z29
 	VPSHUFB         Z9, Z2, Z2
 	VPSHUFB         Z9, Z3, Z3
 	VPXORQ          Z29, Z2, Z2
 	VPXORQ          Z29, Z3, Z3
 	VPADDD          firstCtr<>+0(SB), Z5, Z4
-	VPADDD          Z12, Z4, Z5
+	VPADDD          fourCtr<>+0(SB), Z4, Z5
 	VBROADCASTI32X4 272(R12), Z30
 	VPSHUFB         Z9, Z4, Z4
 	VPSHUFB         Z9, Z5, Z5
 	VPXORQ          Z30, Z4, Z4
 	VPXORQ          Z30, Z5, Z5
 	VPADDD          firstCtr<>+0(SB), Z7, Z6
-	VPADDD          Z12, Z6, Z7
+	VPADDD          fourCtr<>+0(SB), Z6, Z7
 	VBROADCASTI32X4 272(R13), Z31
 	VPSHUFB         Z9, Z6, Z6
 	VPSHUFB         Z9, Z7, Z7
@@ -2779,10 +2780,10 @@ quadnear:
 	VPTERNLOGD      $0x96, Z29, Z3, Z21
 	VPTERNLOGD      $0x96, Z30, Z5, Z22
 	VPTERNLOGD      $0x96, Z31, Z7, Z23
-	VPCLMULQDQ      $0x01, Z16, Z10, Z28
-	VPCLMULQDQ      $0x01, Z17, Z10, Z29
-	VPCLMULQDQ      $0x01, Z18, Z10, Z30
-	VPCLMULQDQ      $0x01, Z19, Z10, Z31
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z16, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z17, Z29
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z18, Z30
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z19, Z31
 	VPSHUFD         $0x4e, Z16, Z16
 	VPSHUFD         $0x4e, Z17, Z17
 	VPSHUFD         $0x4e, Z18, Z18
@@ -2791,10 +2792,10 @@ quadnear:
 	VPTERNLOGD      $0x96, Z29, Z17, Z21
 	VPTERNLOGD      $0x96, Z30, Z18, Z22
 	VPTERNLOGD      $0x96, Z31, Z19, Z23
-	VPCLMULQDQ      $0x01, Z20, Z10, Z28
-	VPCLMULQDQ      $0x01, Z21, Z10, Z29
-	VPCLMULQDQ      $0x01, Z22, Z10, Z30
-	VPCLMULQDQ      $0x01, Z23, Z10, Z31
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z20, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z21, Z29
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z22, Z30
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z23, Z31
 	VPSHUFD         $0x4e, Z20, Z20
 	VPSHUFD         $0x4e, Z21, Z21
 	VPSHUFD         $0x4e, Z22, Z22
@@ -2934,40 +2935,38 @@ cached:
 	LEAQ          -192(BX), R8
 	BZHIQ         R8, DI, R8
 	KMOVQ         R8, K3
+	VPSHUFB       Z9, Z11, Z0
+	VMOVDQU8.Z    (DX), K1, Z29
+	VMOVDQU64     64(DX), Z30
+	VMOVDQU64     128(DX), Z31
+	VMOVDQU8.Z    192(DX), K3, Z13
 	MOVBLZX       21(R10), R8
 	BZHIQ         R8, DI, R8
 	KMOVQ         R8, K4
 	VMOVDQU8.Z    40(R10), K4, X5
-	VMOVDQA64     Z5, Z6
-	VMOVDQU8.Z    (DX), K1, Z29
-	VPORQ         Z6, Z29, Z29
+	VPORQ         Z5, Z29, Z29
 	VPSHUFB       Z9, Z29, Z29
-	VMOVDQU64     64(DX), Z30
 	VPSHUFB       Z9, Z30, Z30
-	VMOVDQU64     128(DX), Z31
 	VPSHUFB       Z9, Z31, Z31
-	VMOVDQU8.Z    192(DX), K3, Z13
 	VPSHUFB       Z9, Z13, Z13
-	VPSHUFB       Z9, Z11, Z0
-	VPXORQ        Z8, Z29, Z29
-	VPADDD        Z12, Z11, Z11
+	VPADDD        fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64     192(AX), Z4
 	VPXORQ        Z16, Z0, Z0
 	VPCLMULQDQ    $0x00, Z4, Z13, Z15
 	VPSHUFB       Z9, Z11, Z1
 	VPCLMULQDQ    $0x01, Z4, Z13, Z27
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z1, Z1
+	VPADDD        fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ    $0x10, Z4, Z13, Z5
+	VPXORQ        Z16, Z1, Z1
 	VPSHUFB       Z9, Z11, Z2
 	VPCLMULQDQ    $0x11, Z4, Z13, Z28
-	VPADDD        Z12, Z11, Z11
+	VPADDD        fourCtr<>+0(SB), Z11, Z11
 	VPXORQ        Z5, Z27, Z27
 	VPXORQ        Z16, Z2, Z2
 	VMOVDQU64     128(AX), Z4
 	VPSHUFB       Z9, Z11, Z3
-	VPADDD        Z12, Z11, Z11
 	VPCLMULQDQ    $0x00, Z4, Z31, Z5
+	VPADDD        fourCtr<>+0(SB), Z11, Z11
 	VPXORQ        Z16, Z3, Z3
 	VPCLMULQDQ    $0x01, Z4, Z31, Z6
 	VAESENC       Z17, Z0, Z0
@@ -2975,65 +2974,66 @@ cached:
 	VAESENC       Z17, Z1, Z1
 	VPCLMULQDQ    $0x10, Z4, Z31, Z5
 	VAESENC       Z17, Z2, Z2
-	VAESENC       Z17, Z3, Z3
 	VPTERNLOGD    $0x96, Z5, Z6, Z27
+	VAESENC       Z17, Z3, Z3
 	VAESENC       Z18, Z0, Z0
 	VPCLMULQDQ    $0x11, Z4, Z31, Z5
 	VAESENC       Z18, Z1, Z1
 	VPXORQ        Z5, Z28, Z28
 	VAESENC       Z18, Z2, Z2
-	VAESENC       Z18, Z3, Z3
 	VMOVDQU64     64(AX), Z4
-	VAESENC       Z19, Z0, Z0
+	VAESENC       Z18, Z3, Z3
 	VPCLMULQDQ    $0x00, Z4, Z30, Z5
+	VAESENC       Z19, Z0, Z0
 	VAESENC       Z19, Z1, Z1
 	VPCLMULQDQ    $0x01, Z4, Z30, Z6
 	VAESENC       Z19, Z2, Z2
 	VPXORQ        Z5, Z15, Z15
 	VAESENC       Z19, Z3, Z3
-	VAESENC       Z20, Z0, Z0
 	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VAESENC       Z20, Z1, Z1
+	VAESENC       Z20, Z0, Z0
 	VPTERNLOGD    $0x96, Z5, Z6, Z27
+	VAESENC       Z20, Z1, Z1
 	VAESENC       Z20, Z2, Z2
 	VPCLMULQDQ    $0x11, Z4, Z30, Z5
 	VAESENC       Z20, Z3, Z3
 	VPXORQ        Z5, Z28, Z28
 	VAESENC       Z21, Z0, Z0
+	VPXORQ        Z8, Z29, Z29
 	VAESENC       Z21, Z1, Z1
 	VMOVDQU64     (AX), Z4
 	VAESENC       Z21, Z2, Z2
 	VPCLMULQDQ    $0x00, Z4, Z29, Z5
 	VAESENC       Z21, Z3, Z3
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
 	VAESENC       Z22, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
+	VPCLMULQDQ    $0x01, Z4, Z29, Z6
 	VAESENC       Z22, Z1, Z1
+	VPXORQ        Z5, Z15, Z15
 	VAESENC       Z22, Z2, Z2
 	VPCLMULQDQ    $0x10, Z4, Z29, Z5
 	VAESENC       Z22, Z3, Z3
 	VPTERNLOGD    $0x96, Z5, Z6, Z27
 	VAESENC       Z23, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
 	VAESENC       Z23, Z1, Z1
+	VPCLMULQDQ    $0x11, Z4, Z29, Z5
 	VAESENC       Z23, Z2, Z2
 	VPXORQ        Z5, Z28, Z28
 	VAESENC       Z23, Z3, Z3
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
+	VPCLMULQDQ    $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC       Z24, Z0, Z0
 	VPSHUFD       $0x4e, Z15, Z15
 	VAESENC       Z24, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
 	VAESENC       Z24, Z2, Z2
+	VPTERNLOGD    $0x96, Z5, Z15, Z27
 	VAESENC       Z24, Z3, Z3
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
+	VPCLMULQDQ    $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC       Z25, Z0, Z0
 	VPSHUFD       $0x4e, Z27, Z27
 	VAESENC       Z25, Z1, Z1
 	VPTERNLOGD    $0x96, Z5, Z27, Z28
 	VAESENC       Z25, Z2, Z2
-	VEXTRACTI64X4 $0x01, Z28, Y5
 	VAESENC       Z25, Z3, Z3
+	VEXTRACTI64X4 $0x01, Z28, Y5
 	VAESENCLAST   Z26, Z0, Z0
 	VPXORQ        Y5, Y28, Y5
 	VAESENCLAST   Z26, Z1, Z1
@@ -3052,15 +3052,15 @@ cached:
 	KMOVQ         R9, K6
 	VMOVDQU8.Z    (R8), K6, X5
 	VPXORQ        X5, X14, X14
-	VMOVDQU8.Z    (DX), K1, Z5
-	VPXORQ        Z5, Z0, Z0
+	VMOVDQU8.Z    (DX), K1, Z29
+	VPXORQ        Z29, Z0, Z0
 	VMOVDQU8      Z0, K1, (DX)
 	VPXORQ        64(DX), Z1, Z1
 	VMOVDQU64     Z1, 64(DX)
 	VPXORQ        128(DX), Z2, Z2
 	VMOVDQU64     Z2, 128(DX)
-	VMOVDQU8.Z    192(DX), K3, Z5
-	VPXORQ        Z5, Z3, Z3
+	VMOVDQU8.Z    192(DX), K3, Z13
+	VPXORQ        Z13, Z3, Z3
 	VMOVDQU8      Z3, K3, 192(DX)
 	JMP           lengths
 
@@ -3069,13 +3069,13 @@ short1:
 	BZHIQ           R8, DI, R8
 	ANDQ            $-65536, R8
 	KMOVQ           R8, K1
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
 	MOVBLZX         21(R10), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K4
 	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
-	VMOVDQU8.Z      (DX), K1, Z29
-	VPORQ           Z6, Z29, Z29
+	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -3087,31 +3087,30 @@ short1:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z29
-	VPSHUFB         Z9, Z11, Z0
 	VPXORQ          Z8, Z29, Z29
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       (SI), Z4
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x00, Z4, Z29, Z15
 	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z29, Z15
 	VPCLMULQDQ      $0x01, Z4, Z29, Z27
 	VAESENC         Z17, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z29, Z5
-	VPCLMULQDQ      $0x11, Z4, Z29, Z28
 	VAESENC         Z18, Z0, Z0
-	VPXORQ          Z5, Z27, Z27
+	VPCLMULQDQ      $0x11, Z4, Z29, Z28
 	VAESENC         Z19, Z0, Z0
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPXORQ          Z5, Z27, Z27
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z20, Z0, Z0
 	VPSHUFD         $0x4e, Z15, Z15
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z21, Z0, Z0
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z22, Z0, Z0
 	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z23, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
-	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENC         Z24, Z0, Z0
+	VEXTRACTI64X4   $0x01, Z28, Y5
 	VPXORQ          Y5, Y28, Y5
 	VAESENC         Z25, Z0, Z0
 	VEXTRACTI128    $0x01, Y5, X6
@@ -3128,8 +3127,8 @@ short1:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K1, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	JMP             tag
 
@@ -3144,15 +3143,15 @@ short2:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VMOVDQU8.Z      64(DX), K3, Z30
 	MOVBLZX         21(R10), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K4
 	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
-	VMOVDQU8.Z      (DX), K1, Z29
-	VPORQ           Z6, Z29, Z29
+	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
-	VMOVDQU8.Z      64(DX), K3, Z30
 	VPSHUFB         Z9, Z30, Z30
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -3164,57 +3163,56 @@ short2:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z30
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       64(SI), Z4
 	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z30, Z15
 	VPSHUFB         Z9, Z11, Z1
 	VPCLMULQDQ      $0x01, Z4, Z30, Z27
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
 	VPXORQ          Z16, Z1, Z1
 	VPCLMULQDQ      $0x11, Z4, Z30, Z28
 	VAESENC         Z17, Z0, Z0
 	VPXORQ          Z5, Z27, Z27
 	VAESENC         Z17, Z1, Z1
-	VMOVDQU64       (SI), Z4
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z18, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VMOVDQU64       (SI), Z4
 	VAESENC         Z18, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z19, Z0, Z0
-	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z19, Z1, Z1
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z20, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z20, Z1, Z1
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z21, Z0, Z0
-	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z21, Z1, Z1
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z22, Z0, Z0
-	VPSHUFD         $0x4e, Z15, Z15
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z22, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z23, Z0, Z0
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z23, Z1, Z1
-	VPSHUFD         $0x4e, Z27, Z27
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z24, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z24, Z1, Z1
-	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENC         Z25, Z0, Z0
-	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENC         Z25, Z1, Z1
-	VEXTRACTI128    $0x01, Y5, X6
+	VPXORQ          Y5, Y28, Y5
 	VAESENCLAST     Z26, Z0, Z0
-	VPXOR           X5, X6, X8
+	VEXTRACTI128    $0x01, Y5, X6
 	VAESENCLAST     Z26, Z1, Z1
+	VPXOR           X5, X6, X8
 	VMOVDQA64       X0, X14
 	MOVQ            8(R10), R8
 	MOVL            16(R10), R9
@@ -3226,11 +3224,11 @@ short2:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K1, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
-	VMOVDQU8.Z      64(DX), K3, Z5
-	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8.Z      64(DX), K3, Z30
+	VPXORQ          Z30, Z1, Z1
 	VMOVDQU8        Z1, K3, 64(DX)
 	JMP             tag
 
@@ -3246,17 +3244,17 @@ short3:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VMOVDQU8.Z      64(DX), K2, Z30
+	VMOVDQU8.Z      128(DX), K3, Z31
 	MOVBLZX         21(R10), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K4
 	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
-	VMOVDQU8.Z      (DX), K1, Z29
-	VPORQ           Z6, Z29, Z29
+	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
-	VMOVDQU8.Z      64(DX), K2, Z30
 	VPSHUFB         Z9, Z30, Z30
-	VMOVDQU8.Z      128(DX), K3, Z31
 	VPSHUFB         Z9, Z31, Z31
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -3268,21 +3266,19 @@ short3:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z31
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       128(SI), Z4
 	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z31, Z15
 	VPSHUFB         Z9, Z11, Z1
 	VPCLMULQDQ      $0x01, Z4, Z31, Z27
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
 	VPXORQ          Z16, Z1, Z1
 	VPCLMULQDQ      $0x11, Z4, Z31, Z28
 	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
 	VPXORQ          Z5, Z27, Z27
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z2, Z2
 	VMOVDQU64       64(SI), Z4
 	VAESENC         Z17, Z0, Z0
@@ -3292,19 +3288,20 @@ short3:
 	VAESENC         Z17, Z2, Z2
 	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z18, Z0, Z0
-	VAESENC         Z18, Z1, Z1
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z19, Z0, Z0
+	VAESENC         Z18, Z2, Z2
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z19, Z0, Z0
 	VAESENC         Z19, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z19, Z2, Z2
-	VMOVDQU64       (SI), Z4
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z20, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VMOVDQU64       (SI), Z4
 	VAESENC         Z20, Z1, Z1
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z20, Z2, Z2
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z21, Z0, Z0
@@ -3312,23 +3309,23 @@ short3:
 	VAESENC         Z21, Z1, Z1
 	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z21, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z22, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z22, Z1, Z1
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z22, Z2, Z2
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z23, Z0, Z0
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z23, Z1, Z1
 	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z23, Z2, Z2
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z24, Z0, Z0
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z24, Z1, Z1
-	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z24, Z2, Z2
+	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z25, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENC         Z25, Z1, Z1
@@ -3351,14 +3348,14 @@ short3:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K1, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
-	VMOVDQU8.Z      64(DX), K2, Z5
-	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8.Z      64(DX), K2, Z30
+	VPXORQ          Z30, Z1, Z1
 	VMOVDQU8        Z1, K2, 64(DX)
-	VMOVDQU8.Z      128(DX), K3, Z5
-	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8.Z      128(DX), K3, Z31
+	VPXORQ          Z31, Z2, Z2
 	VMOVDQU8        Z2, K3, 128(DX)
 	JMP             tag
 
@@ -3374,19 +3371,19 @@ short4:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VMOVDQU64       64(DX), Z30
+	VMOVDQU8.Z      128(DX), K2, Z31
+	VMOVDQU8.Z      192(DX), K3, Z13
 	MOVBLZX         21(R10), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K4
 	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
-	VMOVDQU8.Z      (DX), K1, Z29
-	VPORQ           Z6, Z29, Z29
+	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
-	VMOVDQU64       64(DX), Z30
 	VPSHUFB         Z9, Z30, Z30
-	VMOVDQU8.Z      128(DX), K2, Z31
 	VPSHUFB         Z9, Z31, Z31
-	VMOVDQU8.Z      192(DX), K3, Z13
 	VPSHUFB         Z9, Z13, Z13
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -3398,26 +3395,24 @@ short4:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z13
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       192(SI), Z4
 	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPSHUFB         Z9, Z11, Z1
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z16, Z1, Z1
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPXORQ          Z16, Z1, Z1
 	VPSHUFB         Z9, Z11, Z2
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z5, Z27, Z27
 	VPXORQ          Z16, Z2, Z2
 	VMOVDQU64       128(SI), Z4
 	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
 	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z3, Z3
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
 	VAESENC         Z17, Z0, Z0
@@ -3425,65 +3420,66 @@ short4:
 	VAESENC         Z17, Z1, Z1
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
 	VAESENC         Z17, Z2, Z2
-	VAESENC         Z17, Z3, Z3
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z17, Z3, Z3
 	VAESENC         Z18, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
 	VAESENC         Z18, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z18, Z2, Z2
-	VAESENC         Z18, Z3, Z3
 	VMOVDQU64       64(SI), Z4
-	VAESENC         Z19, Z0, Z0
+	VAESENC         Z18, Z3, Z3
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z19, Z0, Z0
 	VAESENC         Z19, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
 	VAESENC         Z19, Z2, Z2
 	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z19, Z3, Z3
-	VAESENC         Z20, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z20, Z1, Z1
+	VAESENC         Z20, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z20, Z1, Z1
 	VAESENC         Z20, Z2, Z2
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VAESENC         Z20, Z3, Z3
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z21, Z0, Z0
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z21, Z1, Z1
 	VMOVDQU64       (SI), Z4
 	VAESENC         Z21, Z2, Z2
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z21, Z3, Z3
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z22, Z0, Z0
-	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z22, Z1, Z1
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z22, Z2, Z2
 	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z22, Z3, Z3
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z23, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z23, Z1, Z1
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z23, Z2, Z2
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z23, Z3, Z3
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z24, Z0, Z0
 	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z24, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z24, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z24, Z3, Z3
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z25, Z0, Z0
 	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z25, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENC         Z25, Z2, Z2
-	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENC         Z25, Z3, Z3
+	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENCLAST     Z26, Z0, Z0
 	VPXORQ          Y5, Y28, Y5
 	VAESENCLAST     Z26, Z1, Z1
@@ -3502,257 +3498,225 @@ short4:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K1, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VPXORQ          64(DX), Z1, Z1
 	VMOVDQU64       Z1, 64(DX)
-	VMOVDQU8.Z      128(DX), K2, Z5
-	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8.Z      128(DX), K2, Z31
+	VPXORQ          Z31, Z2, Z2
 	VMOVDQU8        Z2, K2, 128(DX)
-	VMOVDQU8.Z      192(DX), K3, Z5
-	VPXORQ          Z5, Z3, Z3
+	VMOVDQU8.Z      192(DX), K3, Z13
+	VPXORQ          Z13, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	JMP             tag
 
 long:
-	MOVQ          $-65536, R8
-	KMOVQ         R8, K1
-	MOVBLZX       21(R10), R8
-	BZHIQ         R8, DI, R8
-	KMOVQ         R8, K4
-	VMOVDQU8.Z    40(R10), K4, X5
-	VMOVDQU8.Z    (DX), K1, Z29
-	VPORQ         Z5, Z29, Z29
-	VPSHUFB       Z9, Z29, Z29
-	VMOVDQU64     64(DX), Z30
-	VPSHUFB       Z9, Z30, Z30
-	VMOVDQU64     128(DX), Z31
-	VPSHUFB       Z9, Z31, Z31
-	VMOVDQU64     192(DX), Z13
-	VPSHUFB       Z9, Z13, Z13
-	VPSHUFB       Z9, Z11, Z0
-	VPXORQ        Z8, Z29, Z29
-	VPADDD        Z12, Z11, Z11
-	VMOVDQU64     192(AX), Z4
-	VPXORQ        Z16, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z13, Z15
-	VPSHUFB       Z9, Z11, Z1
-	VPCLMULQDQ    $0x01, Z4, Z13, Z27
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z13, Z5
-	VPSHUFB       Z9, Z11, Z2
-	VPCLMULQDQ    $0x11, Z4, Z13, Z28
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z5, Z27, Z27
-	VPXORQ        Z16, Z2, Z2
-	VMOVDQU64     128(AX), Z4
-	VPSHUFB       Z9, Z11, Z3
-	VPADDD        Z12, Z11, Z11
-	VPCLMULQDQ    $0x00, Z4, Z31, Z5
-	VPXORQ        Z16, Z3, Z3
-	VPCLMULQDQ    $0x01, Z4, Z31, Z6
-	VAESENC       Z17, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z17, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z31, Z5
-	VAESENC       Z17, Z2, Z2
-	VAESENC       Z17, Z3, Z3
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z18, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z31, Z5
-	VAESENC       Z18, Z1, Z1
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z18, Z2, Z2
-	VAESENC       Z18, Z3, Z3
-	VMOVDQU64     64(AX), Z4
-	VAESENC       Z19, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z30, Z5
-	VAESENC       Z19, Z1, Z1
-	VPCLMULQDQ    $0x01, Z4, Z30, Z6
-	VAESENC       Z19, Z2, Z2
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z19, Z3, Z3
-	VAESENC       Z20, Z0, Z0
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VAESENC       Z20, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z20, Z2, Z2
-	VPCLMULQDQ    $0x11, Z4, Z30, Z5
-	VAESENC       Z20, Z3, Z3
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z21, Z0, Z0
-	VAESENC       Z21, Z1, Z1
-	VMOVDQU64     (AX), Z4
-	VAESENC       Z21, Z2, Z2
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VAESENC       Z21, Z3, Z3
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VAESENC       Z22, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z22, Z1, Z1
-	VAESENC       Z22, Z2, Z2
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VAESENC       Z22, Z3, Z3
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z23, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VAESENC       Z23, Z1, Z1
-	VAESENC       Z23, Z2, Z2
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z23, Z3, Z3
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VAESENC       Z24, Z0, Z0
-	VPSHUFD       $0x4e, Z15, Z15
-	VAESENC       Z24, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VAESENC       Z24, Z2, Z2
-	VAESENC       Z24, Z3, Z3
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VAESENC       Z25, Z0, Z0
-	VPSHUFD       $0x4e, Z27, Z27
-	VAESENC       Z25, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VAESENC       Z25, Z2, Z2
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VAESENC       Z25, Z3, Z3
-	VAESENCLAST   Z26, Z0, Z0
-	VPXORQ        Y5, Y28, Y5
-	VAESENCLAST   Z26, Z1, Z1
-	VEXTRACTI128  $0x01, Y5, X6
-	VAESENCLAST   Z26, Z2, Z2
-	VPXOR         X5, X6, X8
-	VAESENCLAST   Z26, Z3, Z3
-	VMOVDQA64     X0, X14
-	VMOVDQU8.Z    (DX), K1, Z5
-	VPXORQ        Z5, Z0, Z0
-	VMOVDQU8      Z0, K1, (DX)
-	VPXORQ        64(DX), Z1, Z1
-	VMOVDQU64     Z1, 64(DX)
-	VPXORQ        128(DX), Z2, Z2
-	VMOVDQU64     Z2, 128(DX)
-	VPXORQ        192(DX), Z3, Z3
-	VMOVDQU64     Z3, 192(DX)
-	ADDQ          $+256, DX
-	SUBQ          $+256, BX
-	CMPQ          BX, $+256
-	JLE           endstart
+	MOVQ            $-65536, R8
+	KMOVQ           R8, K1
+	VPSHUFB         Z9, Z11, Z0
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z0, Z0
+	VPSHUFB         Z9, Z11, Z1
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z1, Z1
+	VPSHUFB         Z9, Z11, Z2
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z2, Z2
+	VPSHUFB         Z9, Z11, Z3
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z3, Z3
+	VAESENC         Z17, Z0, Z0
+	VAESENC         Z17, Z1, Z1
+	VAESENC         Z17, Z2, Z2
+	VAESENC         Z17, Z3, Z3
+	VAESENC         Z18, Z0, Z0
+	VAESENC         Z18, Z1, Z1
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z19, Z0, Z0
+	VAESENC         Z19, Z1, Z1
+	VAESENC         Z19, Z2, Z2
+	VAESENC         Z19, Z3, Z3
+	VAESENC         Z20, Z0, Z0
+	VAESENC         Z20, Z1, Z1
+	VAESENC         Z20, Z2, Z2
+	VAESENC         Z20, Z3, Z3
+	VAESENC         Z21, Z0, Z0
+	VAESENC         Z21, Z1, Z1
+	VAESENC         Z21, Z2, Z2
+	VAESENC         Z21, Z3, Z3
+	VAESENC         Z22, Z0, Z0
+	VAESENC         Z22, Z1, Z1
+	VAESENC         Z22, Z2, Z2
+	VAESENC         Z22, Z3, Z3
+	VAESENC         Z23, Z0, Z0
+	VAESENC         Z23, Z1, Z1
+	VAESENC         Z23, Z2, Z2
+	VAESENC         Z23, Z3, Z3
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VAESENC         Z24, Z2, Z2
+	VAESENC         Z24, Z3, Z3
+	VAESENC         Z25, Z0, Z0
+	VAESENC         Z25, Z1, Z1
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VAESENCLAST     Z26, Z0, Z0
+	VAESENCLAST     Z26, Z1, Z1
+	VAESENCLAST     Z26, Z2, Z2
+	VAESENCLAST     Z26, Z3, Z3
+	VMOVDQA64       X0, X14
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPXORQ          Z29, Z0, Z0
+	VMOVDQU8        Z0, K1, (DX)
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VPORQ           Z5, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VMOVDQU64       64(DX), Z30
+	VPXORQ          Z30, Z1, Z1
+	VMOVDQU64       Z1, 64(DX)
+	VPSHUFB         Z9, Z30, Z30
+	VMOVDQU64       128(DX), Z31
+	VPXORQ          Z31, Z2, Z2
+	VMOVDQU64       Z2, 128(DX)
+	VPSHUFB         Z9, Z31, Z31
+	VMOVDQU64       192(DX), Z13
+	VPXORQ          Z13, Z3, Z3
+	VMOVDQU64       Z3, 192(DX)
+	VPSHUFB         Z9, Z13, Z13
+	ADDQ            $+256, DX
+	SUBQ            $+256, BX
+	CMPQ            BX, $+256
+	JLE             endstart
+	VBROADCASTI32X4 64(AX), Z4
+	VPSHUFD         $0x4e, Z4, Z6
+	VPXORQ          Z6, Z4, Z4
+	VBROADCASTI32X4 128(AX), Z5
+	VPSHUFD         $0x4e, Z5, Z6
+	VPXORQ          Z6, Z5, Z5
+	VBROADCASTI32X4 192(AX), Z12
+	VPSHUFD         $0x4e, Z12, Z6
+	VPXORQ          Z6, Z12, Z12
+	VPUNPCKLQDQ     Z5, Z4, Z10
 
 loop:
-	VMOVDQU64     (DX), Z29
-	VPSHUFB       Z9, Z29, Z29
-	VMOVDQU64     64(DX), Z30
-	VPSHUFB       Z9, Z30, Z30
-	VMOVDQU64     128(DX), Z31
-	VPSHUFB       Z9, Z31, Z31
-	VMOVDQU64     192(DX), Z13
-	VPSHUFB       Z9, Z13, Z13
-	VPSHUFB       Z9, Z11, Z0
-	VPXORQ        Z8, Z29, Z29
-	VPADDD        Z12, Z11, Z11
-	VMOVDQU64     192(AX), Z4
-	VPXORQ        Z16, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z13, Z15
-	VPSHUFB       Z9, Z11, Z1
-	VPCLMULQDQ    $0x01, Z4, Z13, Z27
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z13, Z5
-	VPSHUFB       Z9, Z11, Z2
-	VPCLMULQDQ    $0x11, Z4, Z13, Z28
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z5, Z27, Z27
-	VPXORQ        Z16, Z2, Z2
-	VMOVDQU64     128(AX), Z4
-	VPSHUFB       Z9, Z11, Z3
-	VPADDD        Z12, Z11, Z11
-	VPCLMULQDQ    $0x00, Z4, Z31, Z5
-	VPXORQ        Z16, Z3, Z3
-	VPCLMULQDQ    $0x01, Z4, Z31, Z6
-	VAESENC       Z17, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z17, Z1, Z1
-	VPCLMULQDQ    $0x10, Z4, Z31, Z5
-	VAESENC       Z17, Z2, Z2
-	VAESENC       Z17, Z3, Z3
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z18, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z31, Z5
-	VAESENC       Z18, Z1, Z1
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z18, Z2, Z2
-	VAESENC       Z18, Z3, Z3
-	VMOVDQU64     64(AX), Z4
-	VAESENC       Z19, Z0, Z0
-	VPCLMULQDQ    $0x00, Z4, Z30, Z5
-	VAESENC       Z19, Z1, Z1
-	VPCLMULQDQ    $0x01, Z4, Z30, Z6
-	VAESENC       Z19, Z2, Z2
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z19, Z3, Z3
-	VAESENC       Z20, Z0, Z0
-	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VAESENC       Z20, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z20, Z2, Z2
-	VPCLMULQDQ    $0x11, Z4, Z30, Z5
-	VAESENC       Z20, Z3, Z3
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z21, Z0, Z0
-	VAESENC       Z21, Z1, Z1
-	VMOVDQU64     (AX), Z4
-	VAESENC       Z21, Z2, Z2
-	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VAESENC       Z21, Z3, Z3
-	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VAESENC       Z22, Z0, Z0
-	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z22, Z1, Z1
-	VAESENC       Z22, Z2, Z2
-	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VAESENC       Z22, Z3, Z3
-	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z23, Z0, Z0
-	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VAESENC       Z23, Z1, Z1
-	VAESENC       Z23, Z2, Z2
-	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z23, Z3, Z3
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VAESENC       Z24, Z0, Z0
-	VPSHUFD       $0x4e, Z15, Z15
-	VAESENC       Z24, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VAESENC       Z24, Z2, Z2
-	VAESENC       Z24, Z3, Z3
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VAESENC       Z25, Z0, Z0
-	VPSHUFD       $0x4e, Z27, Z27
-	VAESENC       Z25, Z1, Z1
-	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VAESENC       Z25, Z2, Z2
-	VEXTRACTI64X4 $0x01, Z28, Y5
-	VAESENC       Z25, Z3, Z3
-	VAESENCLAST   Z26, Z0, Z0
-	VPXORQ        Y5, Y28, Y5
-	VAESENCLAST   Z26, Z1, Z1
-	VEXTRACTI128  $0x01, Y5, X6
-	VAESENCLAST   Z26, Z2, Z2
-	VPXOR         X5, X6, X8
-	VAESENCLAST   Z26, Z3, Z3
-	VPXORQ        (DX), Z0, Z0
-	VMOVDQU64     Z0, (DX)
-	VPXORQ        64(DX), Z1, Z1
-	VMOVDQU64     Z1, 64(DX)
-	VPXORQ        128(DX), Z2, Z2
-	VMOVDQU64     Z2, 128(DX)
-	VPXORQ        192(DX), Z3, Z3
-	VMOVDQU64     Z3, 192(DX)
-	ADDQ          $+256, DX
-	SUBQ          $+256, BX
-	CMPQ          BX, $+256
-	JG            loop
+	VPSHUFB         Z9, Z11, Z0
+	VBROADCASTI32X4 192(AX), Z4
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPXORQ          Z16, Z0, Z0
+	VPSHUFD         $0x4e, Z13, Z6
+	VPSHUFB         Z9, Z11, Z1
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z1, Z1
+	VPXORQ          Z13, Z6, Z6
+	VPSHUFB         Z9, Z11, Z2
+	VPCLMULQDQ      $0x00, Z12, Z6, Z27
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VBROADCASTI32X4 128(AX), Z4
+	VPXORQ          Z16, Z2, Z2
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPSHUFB         Z9, Z11, Z3
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPSHUFD         $0x4e, Z31, Z6
+	VPXORQ          Z16, Z3, Z3
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z17, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z17, Z1, Z1
+	VPXORQ          Z31, Z6, Z6
+	VAESENC         Z17, Z2, Z2
+	VAESENC         Z17, Z3, Z3
+	VPCLMULQDQ      $0x10, Z10, Z6, Z6
+	VAESENC         Z18, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z18, Z1, Z1
+	VPXORQ          Z6, Z27, Z27
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VBROADCASTI32X4 64(AX), Z4
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z19, Z1, Z1
+	VPSHUFD         $0x4e, Z30, Z6
+	VAESENC         Z19, Z2, Z2
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z19, Z3, Z3
+	VAESENC         Z20, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z20, Z1, Z1
+	VPXORQ          Z30, Z6, Z6
+	VAESENC         Z20, Z2, Z2
+	VPCLMULQDQ      $0x00, Z10, Z6, Z6
+	VAESENC         Z20, Z3, Z3
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z21, Z0, Z0
+	VAESENC         Z21, Z1, Z1
+	VPXORQ          Z6, Z27, Z27
+	VAESENC         Z21, Z2, Z2
+	VPTERNLOGD      $0x96, Z15, Z28, Z27
+	VAESENC         Z21, Z3, Z3
+	VBROADCASTI32X4 (AX), Z4
+	VAESENC         Z22, Z0, Z0
+	VPXORQ          Z8, Z29, Z29
+	VAESENC         Z22, Z1, Z1
+	VAESENC         Z22, Z2, Z2
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z22, Z3, Z3
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z23, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z23, Z1, Z1
+	VAESENC         Z23, Z2, Z2
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z23, Z3, Z3
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z24, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VAESENC         Z24, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z24, Z2, Z2
+	VAESENC         Z24, Z3, Z3
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VAESENC         Z25, Z0, Z0
+	VPSHUFD         $0x4e, Z15, Z15
+	VAESENC         Z25, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z25, Z2, Z2
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VAESENC         Z25, Z3, Z3
+	VAESENCLAST     Z26, Z0, Z0
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENCLAST     Z26, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENCLAST     Z26, Z2, Z2
+	VMOVDQA64       Z28, Z8
+	VAESENCLAST     Z26, Z3, Z3
+	VMOVDQU64       (DX), Z29
+	VPXORQ          Z29, Z0, Z0
+	VMOVDQU64       Z0, (DX)
+	VPSHUFB         Z9, Z29, Z29
+	VMOVDQU64       64(DX), Z30
+	VPXORQ          Z30, Z1, Z1
+	VMOVDQU64       Z1, 64(DX)
+	VPSHUFB         Z9, Z30, Z30
+	VMOVDQU64       128(DX), Z31
+	VPXORQ          Z31, Z2, Z2
+	VMOVDQU64       Z2, 128(DX)
+	VPSHUFB         Z9, Z31, Z31
+	VMOVDQU64       192(DX), Z13
+	VPXORQ          Z13, Z3, Z3
+	VMOVDQU64       Z3, 192(DX)
+	VPSHUFB         Z9, Z13, Z13
+	ADDQ            $+256, DX
+	SUBQ            $+256, BX
+	CMPQ            BX, $+256
+	JG              loop
 
 endstart:
 	LEAQ          15(BX), SI
@@ -3771,107 +3735,148 @@ endstart:
 	LEAQ          -192(BX), R8
 	BZHIQ         R8, DI, R8
 	KMOVQ         R8, K3
-	VMOVDQU64     (DX), Z29
-	VPSHUFB       Z9, Z29, Z29
-	VMOVDQU64     64(DX), Z30
-	VPSHUFB       Z9, Z30, Z30
-	VMOVDQU64     128(DX), Z31
-	VPSHUFB       Z9, Z31, Z31
-	VMOVDQU8.Z    192(DX), K3, Z13
-	VPSHUFB       Z9, Z13, Z13
 	VPSHUFB       Z9, Z11, Z0
-	VPXORQ        Z8, Z29, Z29
-	VPADDD        Z12, Z11, Z11
 	VMOVDQU64     192(AX), Z4
-	VPXORQ        Z16, Z0, Z0
 	VPCLMULQDQ    $0x00, Z4, Z13, Z15
-	VPSHUFB       Z9, Z11, Z1
+	VPADDD        fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ    $0x01, Z4, Z13, Z27
-	VPADDD        Z12, Z11, Z11
-	VPXORQ        Z16, Z1, Z1
 	VPCLMULQDQ    $0x10, Z4, Z13, Z5
-	VPSHUFB       Z9, Z11, Z2
+	VPXORQ        Z16, Z0, Z0
 	VPCLMULQDQ    $0x11, Z4, Z13, Z28
-	VPADDD        Z12, Z11, Z11
+	VPSHUFB       Z9, Z11, Z1
 	VPXORQ        Z5, Z27, Z27
-	VPXORQ        Z16, Z2, Z2
 	VMOVDQU64     128(AX), Z4
-	VPSHUFB       Z9, Z11, Z3
-	VPADDD        Z12, Z11, Z11
+	VPADDD        fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ    $0x00, Z4, Z31, Z5
-	VPXORQ        Z16, Z3, Z3
+	VPXORQ        Z16, Z1, Z1
 	VPCLMULQDQ    $0x01, Z4, Z31, Z6
-	VAESENC       Z17, Z0, Z0
 	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z17, Z1, Z1
+	VPSHUFB       Z9, Z11, Z2
 	VPCLMULQDQ    $0x10, Z4, Z31, Z5
-	VAESENC       Z17, Z2, Z2
-	VAESENC       Z17, Z3, Z3
 	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z18, Z0, Z0
+	VPADDD        fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ    $0x11, Z4, Z31, Z5
-	VAESENC       Z18, Z1, Z1
+	VPXORQ        Z16, Z2, Z2
 	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z18, Z2, Z2
-	VAESENC       Z18, Z3, Z3
 	VMOVDQU64     64(AX), Z4
-	VAESENC       Z19, Z0, Z0
+	VPSHUFB       Z9, Z11, Z3
 	VPCLMULQDQ    $0x00, Z4, Z30, Z5
-	VAESENC       Z19, Z1, Z1
+	VPADDD        fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ    $0x01, Z4, Z30, Z6
-	VAESENC       Z19, Z2, Z2
 	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z19, Z3, Z3
-	VAESENC       Z20, Z0, Z0
+	VPXORQ        Z16, Z3, Z3
 	VPCLMULQDQ    $0x10, Z4, Z30, Z5
-	VAESENC       Z20, Z1, Z1
 	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z20, Z2, Z2
+	VAESENC       Z17, Z0, Z0
 	VPCLMULQDQ    $0x11, Z4, Z30, Z5
-	VAESENC       Z20, Z3, Z3
+	VAESENC       Z17, Z1, Z1
 	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z21, Z0, Z0
-	VAESENC       Z21, Z1, Z1
+	VPXORQ        Z8, Z29, Z29
+	VAESENC       Z17, Z2, Z2
 	VMOVDQU64     (AX), Z4
-	VAESENC       Z21, Z2, Z2
+	VAESENC       Z17, Z3, Z3
 	VPCLMULQDQ    $0x00, Z4, Z29, Z5
-	VAESENC       Z21, Z3, Z3
 	VPCLMULQDQ    $0x01, Z4, Z29, Z6
-	VAESENC       Z22, Z0, Z0
+	VAESENC       Z18, Z0, Z0
 	VPXORQ        Z5, Z15, Z15
-	VAESENC       Z22, Z1, Z1
-	VAESENC       Z22, Z2, Z2
 	VPCLMULQDQ    $0x10, Z4, Z29, Z5
-	VAESENC       Z22, Z3, Z3
+	VAESENC       Z18, Z1, Z1
 	VPTERNLOGD    $0x96, Z5, Z6, Z27
-	VAESENC       Z23, Z0, Z0
+	VAESENC       Z18, Z2, Z2
 	VPCLMULQDQ    $0x11, Z4, Z29, Z5
-	VAESENC       Z23, Z1, Z1
-	VAESENC       Z23, Z2, Z2
 	VPXORQ        Z5, Z28, Z28
-	VAESENC       Z23, Z3, Z3
-	VPCLMULQDQ    $0x01, Z15, Z10, Z5
-	VAESENC       Z24, Z0, Z0
+	VAESENC       Z18, Z3, Z3
+	VPCLMULQDQ    $0x10, poly<>+0(SB), Z15, Z5
+	VAESENC       Z19, Z0, Z0
 	VPSHUFD       $0x4e, Z15, Z15
-	VAESENC       Z24, Z1, Z1
 	VPTERNLOGD    $0x96, Z5, Z15, Z27
-	VAESENC       Z24, Z2, Z2
-	VAESENC       Z24, Z3, Z3
-	VPCLMULQDQ    $0x01, Z27, Z10, Z5
-	VAESENC       Z25, Z0, Z0
+	VAESENC       Z19, Z1, Z1
+	VPCLMULQDQ    $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD       $0x4e, Z27, Z27
-	VAESENC       Z25, Z1, Z1
+	VAESENC       Z19, Z2, Z2
 	VPTERNLOGD    $0x96, Z5, Z27, Z28
-	VAESENC       Z25, Z2, Z2
+	VAESENC       Z19, Z3, Z3
 	VEXTRACTI64X4 $0x01, Z28, Y5
-	VAESENC       Z25, Z3, Z3
-	VAESENCLAST   Z26, Z0, Z0
 	VPXORQ        Y5, Y28, Y5
-	VAESENCLAST   Z26, Z1, Z1
+	VAESENC       Z20, Z0, Z0
 	VEXTRACTI128  $0x01, Y5, X6
-	VAESENCLAST   Z26, Z2, Z2
+	VAESENC       Z20, Z1, Z1
 	VPXOR         X5, X6, X8
+	VMOVDQU64     (DX), Z29
+	VMOVDQU64     64(DX), Z30
+	VMOVDQU64     128(DX), Z31
+	VMOVDQU8.Z    192(DX), K3, Z13
+	VPSHUFB       Z9, Z29, Z29
+	VPSHUFB       Z9, Z30, Z30
+	VPSHUFB       Z9, Z31, Z31
+	VPSHUFB       Z9, Z13, Z13
+	VAESENC       Z20, Z2, Z2
+	VMOVDQU64     192(AX), Z4
+	VPCLMULQDQ    $0x00, Z4, Z13, Z15
+	VAESENC       Z20, Z3, Z3
+	VPCLMULQDQ    $0x01, Z4, Z13, Z27
+	VAESENC       Z21, Z0, Z0
+	VPCLMULQDQ    $0x10, Z4, Z13, Z5
+	VPCLMULQDQ    $0x11, Z4, Z13, Z28
+	VAESENC       Z21, Z1, Z1
+	VPXORQ        Z5, Z27, Z27
+	VAESENC       Z21, Z2, Z2
+	VMOVDQU64     128(AX), Z4
+	VPCLMULQDQ    $0x00, Z4, Z31, Z5
+	VAESENC       Z21, Z3, Z3
+	VPCLMULQDQ    $0x01, Z4, Z31, Z6
+	VPXORQ        Z5, Z15, Z15
+	VAESENC       Z22, Z0, Z0
+	VPCLMULQDQ    $0x10, Z4, Z31, Z5
+	VAESENC       Z22, Z1, Z1
+	VPTERNLOGD    $0x96, Z5, Z6, Z27
+	VPCLMULQDQ    $0x11, Z4, Z31, Z5
+	VAESENC       Z22, Z2, Z2
+	VPXORQ        Z5, Z28, Z28
+	VAESENC       Z22, Z3, Z3
+	VMOVDQU64     64(AX), Z4
+	VPCLMULQDQ    $0x00, Z4, Z30, Z5
+	VAESENC       Z23, Z0, Z0
+	VPCLMULQDQ    $0x01, Z4, Z30, Z6
+	VPXORQ        Z5, Z15, Z15
+	VAESENC       Z23, Z1, Z1
+	VPCLMULQDQ    $0x10, Z4, Z30, Z5
+	VAESENC       Z23, Z2, Z2
+	VPTERNLOGD    $0x96, Z5, Z6, Z27
+	VPCLMULQDQ    $0x11, Z4, Z30, Z5
+	VAESENC       Z23, Z3, Z3
+	VPXORQ        Z5, Z28, Z28
+	VAESENC       Z24, Z0, Z0
+	VPXORQ        Z8, Z29, Z29
+	VMOVDQU64     (AX), Z4
+	VAESENC       Z24, Z1, Z1
+	VPCLMULQDQ    $0x00, Z4, Z29, Z5
+	VPCLMULQDQ    $0x01, Z4, Z29, Z6
+	VAESENC       Z24, Z2, Z2
+	VPXORQ        Z5, Z15, Z15
+	VAESENC       Z24, Z3, Z3
+	VPCLMULQDQ    $0x10, Z4, Z29, Z5
+	VPTERNLOGD    $0x96, Z5, Z6, Z27
+	VAESENC       Z25, Z0, Z0
+	VPCLMULQDQ    $0x11, Z4, Z29, Z5
+	VAESENC       Z25, Z1, Z1
+	VPXORQ        Z5, Z28, Z28
+	VPCLMULQDQ    $0x10, poly<>+0(SB), Z15, Z5
+	VAESENC       Z25, Z2, Z2
+	VPSHUFD       $0x4e, Z15, Z15
+	VPTERNLOGD    $0x96, Z5, Z15, Z27
+	VAESENC       Z25, Z3, Z3
+	VPCLMULQDQ    $0x10, poly<>+0(SB), Z27, Z5
+	VAESENCLAST   Z26, Z0, Z0
+	VPSHUFD       $0x4e, Z27, Z27
+	VPTERNLOGD    $0x96, Z5, Z27, Z28
+	VAESENCLAST   Z26, Z1, Z1
+	VEXTRACTI64X4 $0x01, Z28, Y5
+	VAESENCLAST   Z26, Z2, Z2
+	VPXORQ        Y5, Y28, Y5
+	VEXTRACTI128  $0x01, Y5, X6
 	VAESENCLAST   Z26, Z3, Z3
+	VPXOR         X5, X6, X8
 	MOVQ          8(R10), R8
 	MOVL          16(R10), R9
 	ADDQ          R9, R8
@@ -3888,8 +3893,8 @@ endstart:
 	VMOVDQU64     Z1, 64(DX)
 	VPXORQ        128(DX), Z2, Z2
 	VMOVDQU64     Z2, 128(DX)
-	VMOVDQU8.Z    192(DX), K3, Z5
-	VPXORQ        Z5, Z3, Z3
+	VMOVDQU8.Z    192(DX), K3, Z13
+	VPXORQ        Z13, Z3, Z3
 	VMOVDQU8      Z3, K3, 192(DX)
 	JMP           lengths
 
@@ -3900,6 +3905,57 @@ end1:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU64       192(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z5, Z27, Z27
+	VMOVDQU64       128(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z17, Z0, Z0
+	VMOVDQU64       64(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z18, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
+	VAESENC         Z19, Z0, Z0
+	VMOVDQU64       (AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z20, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VAESENC         Z21, Z0, Z0
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENC         Z22, Z0, Z0
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
+	VPXOR           X5, X6, X8
+	VAESENC         Z23, Z0, Z0
 	VMOVDQU8.Z      (DX), K3, Z29
 	VPSHUFB         Z9, Z29, Z29
 	VBROADCASTI32X4 16(R10), Z5
@@ -3912,35 +3968,25 @@ end1:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z29
-	VPSHUFB         Z9, Z11, Z0
 	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
-	VPADDD          Z12, Z11, Z11
 	VPCLMULQDQ      $0x00, Z4, Z29, Z15
-	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z29, Z27
-	VAESENC         Z17, Z0, Z0
+	VAESENC         Z24, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VPCLMULQDQ      $0x11, Z4, Z29, Z28
-	VAESENC         Z18, Z0, Z0
 	VPXORQ          Z5, Z27, Z27
-	VAESENC         Z19, Z0, Z0
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
-	VAESENC         Z20, Z0, Z0
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VAESENC         Z25, Z0, Z0
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VAESENC         Z21, Z0, Z0
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
-	VAESENC         Z22, Z0, Z0
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
-	VAESENC         Z23, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
-	VEXTRACTI64X4   $0x01, Z28, Y5
-	VAESENC         Z24, Z0, Z0
-	VPXORQ          Y5, Y28, Y5
-	VAESENC         Z25, Z0, Z0
-	VEXTRACTI128    $0x01, Y5, X6
 	VAESENCLAST     Z26, Z0, Z0
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
 	VPXOR           X5, X6, X8
 	MOVQ            8(R10), R8
 	MOVL            16(R10), R9
@@ -3952,8 +3998,8 @@ end1:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K3, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K3, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K3, (DX)
 	JMP             tag
 
@@ -3967,9 +4013,66 @@ end2:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU64       192(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPXORQ          Z5, Z27, Z27
+	VPXORQ          Z16, Z0, Z0
+	VMOVDQU64       128(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPSHUFB         Z9, Z11, Z1
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VPXORQ          Z16, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VMOVDQU64       64(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z17, Z0, Z0
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z17, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z18, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       (AX), Z4
+	VAESENC         Z18, Z1, Z1
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z19, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z19, Z1, Z1
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z20, Z0, Z0
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z20, Z1, Z1
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENC         Z21, Z0, Z0
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VAESENC         Z21, Z1, Z1
+	VEXTRACTI128    $0x01, Y5, X6
+	VPXOR           X5, X6, X8
 	VMOVDQU8.Z      (DX), K2, Z29
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K3, Z30
+	VPSHUFB         Z9, Z29, Z29
 	VPSHUFB         Z9, Z30, Z30
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -3981,57 +4084,41 @@ end2:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z30
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       64(SI), Z4
-	VPXORQ          Z16, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z30, Z15
-	VPSHUFB         Z9, Z11, Z1
-	VPCLMULQDQ      $0x01, Z4, Z30, Z27
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VPXORQ          Z16, Z1, Z1
-	VPCLMULQDQ      $0x11, Z4, Z30, Z28
-	VAESENC         Z17, Z0, Z0
-	VPXORQ          Z5, Z27, Z27
-	VAESENC         Z17, Z1, Z1
-	VMOVDQU64       (SI), Z4
-	VAESENC         Z18, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
-	VAESENC         Z18, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
-	VAESENC         Z19, Z0, Z0
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z19, Z1, Z1
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
-	VAESENC         Z20, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z20, Z1, Z1
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
-	VAESENC         Z21, Z0, Z0
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z21, Z1, Z1
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
 	VAESENC         Z22, Z0, Z0
-	VPSHUFD         $0x4e, Z15, Z15
+	VMOVDQU64       64(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z30, Z15
 	VAESENC         Z22, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x01, Z4, Z30, Z27
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPCLMULQDQ      $0x11, Z4, Z30, Z28
 	VAESENC         Z23, Z0, Z0
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPXORQ          Z5, Z27, Z27
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z23, Z1, Z1
-	VPSHUFD         $0x4e, Z27, Z27
+	VMOVDQU64       (SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z24, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z24, Z1, Z1
-	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z25, Z0, Z0
-	VPXORQ          Y5, Y28, Y5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z25, Z1, Z1
-	VEXTRACTI128    $0x01, Y5, X6
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VPSHUFD         $0x4e, Z27, Z27
 	VAESENCLAST     Z26, Z0, Z0
-	VPXOR           X5, X6, X8
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
 	VAESENCLAST     Z26, Z1, Z1
+	VEXTRACTI128    $0x01, Y5, X6
+	VPXOR           X5, X6, X8
 	MOVQ            8(R10), R8
 	MOVL            16(R10), R9
 	ADDQ            R9, R8
@@ -4042,11 +4129,11 @@ end2:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K2, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K2, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K2, (DX)
-	VMOVDQU8.Z      64(DX), K3, Z5
-	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8.Z      64(DX), K3, Z30
+	VPXORQ          Z30, Z1, Z1
 	VMOVDQU8        Z1, K3, 64(DX)
 	JMP             tag
 
@@ -4060,11 +4147,74 @@ end3:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU64       192(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPXORQ          Z5, Z27, Z27
+	VPSHUFB         Z9, Z11, Z1
+	VMOVDQU64       128(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPXORQ          Z16, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPSHUFB         Z9, Z11, Z2
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VPXORQ          Z5, Z28, Z28
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VMOVDQU64       64(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VPXORQ          Z16, Z2, Z2
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z17, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z17, Z1, Z1
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z17, Z2, Z2
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       (AX), Z4
+	VAESENC         Z18, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z18, Z1, Z1
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z18, Z2, Z2
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z19, Z1, Z1
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VPSHUFD         $0x4e, Z15, Z15
+	VAESENC         Z19, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VAESENC         Z20, Z0, Z0
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENC         Z20, Z1, Z1
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VAESENC         Z20, Z2, Z2
+	VEXTRACTI128    $0x01, Y5, X6
+	VPXOR           X5, X6, X8
+	VAESENC         Z21, Z0, Z0
 	VMOVDQU64       (DX), Z29
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K2, Z30
-	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K3, Z31
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
 	VPSHUFB         Z9, Z31, Z31
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -4076,78 +4226,56 @@ end3:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z31
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
 	VMOVDQU64       128(SI), Z4
-	VPXORQ          Z16, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z31, Z15
-	VPSHUFB         Z9, Z11, Z1
-	VPCLMULQDQ      $0x01, Z4, Z31, Z27
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x10, Z4, Z31, Z5
-	VPXORQ          Z16, Z1, Z1
-	VPCLMULQDQ      $0x11, Z4, Z31, Z28
-	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z5, Z27, Z27
-	VPXORQ          Z16, Z2, Z2
-	VMOVDQU64       64(SI), Z4
-	VAESENC         Z17, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z17, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z30, Z6
-	VAESENC         Z17, Z2, Z2
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z18, Z0, Z0
-	VAESENC         Z18, Z1, Z1
-	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z18, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z19, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z30, Z5
-	VAESENC         Z19, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z19, Z2, Z2
-	VMOVDQU64       (SI), Z4
-	VAESENC         Z20, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
-	VAESENC         Z20, Z1, Z1
-	VAESENC         Z20, Z2, Z2
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
-	VAESENC         Z21, Z0, Z0
-	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z21, Z1, Z1
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPCLMULQDQ      $0x00, Z4, Z31, Z15
+	VPCLMULQDQ      $0x01, Z4, Z31, Z27
 	VAESENC         Z21, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPCLMULQDQ      $0x11, Z4, Z31, Z28
 	VAESENC         Z22, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z27, Z27
+	VMOVDQU64       64(SI), Z4
 	VAESENC         Z22, Z1, Z1
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
 	VAESENC         Z22, Z2, Z2
-	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z23, Z0, Z0
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z23, Z1, Z1
-	VPSHUFD         $0x4e, Z15, Z15
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z23, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       (SI), Z4
 	VAESENC         Z24, Z0, Z0
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z24, Z1, Z1
-	VPSHUFD         $0x4e, Z27, Z27
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z24, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z25, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z25, Z1, Z1
-	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z25, Z2, Z2
-	VPXORQ          Y5, Y28, Y5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VPSHUFD         $0x4e, Z27, Z27
 	VAESENCLAST     Z26, Z0, Z0
-	VEXTRACTI128    $0x01, Y5, X6
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENCLAST     Z26, Z1, Z1
-	VPXOR           X5, X6, X8
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
 	VAESENCLAST     Z26, Z2, Z2
+	VPXOR           X5, X6, X8
 	MOVQ            8(R10), R8
 	MOVL            16(R10), R9
 	ADDQ            R9, R8
@@ -4160,11 +4288,11 @@ end3:
 	VPXORQ          X5, X14, X14
 	VPXORQ          (DX), Z0, Z0
 	VMOVDQU64       Z0, (DX)
-	VMOVDQU8.Z      64(DX), K2, Z5
-	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8.Z      64(DX), K2, Z30
+	VPXORQ          Z30, Z1, Z1
 	VMOVDQU8        Z1, K2, 64(DX)
-	VMOVDQU8.Z      128(DX), K3, Z5
-	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8.Z      128(DX), K3, Z31
+	VPXORQ          Z31, Z2, Z2
 	VMOVDQU8        Z2, K3, 128(DX)
 	JMP             tag
 
@@ -4178,13 +4306,80 @@ end4:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU64       192(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPSHUFB         Z9, Z11, Z1
+	VPXORQ          Z5, Z27, Z27
+	VMOVDQU64       128(AX), Z4
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPXORQ          Z16, Z1, Z1
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPSHUFB         Z9, Z11, Z2
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VPXORQ          Z16, Z2, Z2
+	VPXORQ          Z5, Z28, Z28
+	VMOVDQU64       64(AX), Z4
+	VPSHUFB         Z9, Z11, Z3
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPXORQ          Z16, Z3, Z3
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z17, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z17, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
+	VAESENC         Z17, Z2, Z2
+	VMOVDQU64       (AX), Z4
+	VAESENC         Z17, Z3, Z3
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z18, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z18, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z18, Z2, Z2
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z18, Z3, Z3
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VAESENC         Z19, Z0, Z0
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z19, Z1, Z1
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENC         Z19, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENC         Z19, Z3, Z3
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VAESENC         Z20, Z0, Z0
+	VEXTRACTI128    $0x01, Y5, X6
+	VAESENC         Z20, Z1, Z1
+	VPXOR           X5, X6, X8
 	VMOVDQU64       (DX), Z29
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU64       64(DX), Z30
-	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K2, Z31
-	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU8.Z      192(DX), K3, Z13
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
+	VPSHUFB         Z9, Z31, Z31
 	VPSHUFB         Z9, Z13, Z13
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -4196,99 +4391,73 @@ end4:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z13
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       192(SI), Z4
-	VPXORQ          Z16, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPSHUFB         Z9, Z11, Z1
-	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z16, Z1, Z1
-	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPSHUFB         Z9, Z11, Z2
-	VPCLMULQDQ      $0x11, Z4, Z13, Z28
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z5, Z27, Z27
-	VPXORQ          Z16, Z2, Z2
-	VMOVDQU64       128(SI), Z4
-	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x00, Z4, Z31, Z5
-	VPXORQ          Z16, Z3, Z3
-	VPCLMULQDQ      $0x01, Z4, Z31, Z6
-	VAESENC         Z17, Z0, Z0
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z17, Z1, Z1
-	VPCLMULQDQ      $0x10, Z4, Z31, Z5
-	VAESENC         Z17, Z2, Z2
-	VAESENC         Z17, Z3, Z3
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z18, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z31, Z5
-	VAESENC         Z18, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z18, Z2, Z2
-	VAESENC         Z18, Z3, Z3
-	VMOVDQU64       64(SI), Z4
-	VAESENC         Z19, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z19, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z30, Z6
-	VAESENC         Z19, Z2, Z2
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z19, Z3, Z3
-	VAESENC         Z20, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z20, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z20, Z2, Z2
-	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VMOVDQU64       192(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VAESENC         Z20, Z3, Z3
-	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
 	VAESENC         Z21, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
 	VAESENC         Z21, Z1, Z1
-	VMOVDQU64       (SI), Z4
+	VPXORQ          Z5, Z27, Z27
 	VAESENC         Z21, Z2, Z2
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VMOVDQU64       128(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
 	VAESENC         Z21, Z3, Z3
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
-	VAESENC         Z22, Z0, Z0
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
 	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z22, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
 	VAESENC         Z22, Z1, Z1
-	VAESENC         Z22, Z2, Z2
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
-	VAESENC         Z22, Z3, Z3
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z23, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
-	VAESENC         Z23, Z1, Z1
-	VAESENC         Z23, Z2, Z2
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z22, Z2, Z2
 	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z22, Z3, Z3
+	VMOVDQU64       64(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z23, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z23, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VAESENC         Z23, Z3, Z3
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z24, Z0, Z0
-	VPSHUFD         $0x4e, Z15, Z15
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       (SI), Z4
 	VAESENC         Z24, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z24, Z2, Z2
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z24, Z3, Z3
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z25, Z0, Z0
-	VPSHUFD         $0x4e, Z27, Z27
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z25, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z25, Z2, Z2
-	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z25, Z3, Z3
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENCLAST     Z26, Z0, Z0
-	VPXORQ          Y5, Y28, Y5
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENCLAST     Z26, Z1, Z1
-	VEXTRACTI128    $0x01, Y5, X6
+	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENCLAST     Z26, Z2, Z2
-	VPXOR           X5, X6, X8
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
 	VAESENCLAST     Z26, Z3, Z3
+	VPXOR           X5, X6, X8
 	MOVQ            8(R10), R8
 	MOVL            16(R10), R9
 	ADDQ            R9, R8
@@ -4303,11 +4472,11 @@ end4:
 	VMOVDQU64       Z0, (DX)
 	VPXORQ          64(DX), Z1, Z1
 	VMOVDQU64       Z1, 64(DX)
-	VMOVDQU8.Z      128(DX), K2, Z5
-	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8.Z      128(DX), K2, Z31
+	VPXORQ          Z31, Z2, Z2
 	VMOVDQU8        Z2, K2, 128(DX)
-	VMOVDQU8.Z      192(DX), K3, Z5
-	VPXORQ          Z5, Z3, Z3
+	VMOVDQU8.Z      192(DX), K3, Z13
+	VPXORQ          Z13, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	JMP             tag
 
@@ -4317,20 +4486,21 @@ lengths:
 	VPSLLQ          $0x03, Z5, Z5
 	VPXOR           X5, X8, X8
 	VMOVDQU         240(AX), X4
-	VPCLMULQDQ      $0x00, X4, X8, X1
-	VPCLMULQDQ      $0x01, X4, X8, X2
-	VPCLMULQDQ      $0x10, X4, X8, X3
-	VPXOR           X3, X2, X2
-	VPCLMULQDQ      $0x01, X1, X10, X3
-	VPSHUFD         $0x4e, X1, X1
-	VPXOR           X3, X2, X2
-	VPXOR           X1, X2, X2
-	VPCLMULQDQ      $0x11, X4, X8, X0
-	VPCLMULQDQ      $0x01, X2, X10, X1
+	VMOVDQU         poly<>+0(SB), X0
+	VPCLMULQDQ      $0x00, X4, X8, X2
+	VPCLMULQDQ      $0x01, X4, X8, X3
+	VPCLMULQDQ      $0x10, X4, X8, X5
+	VPXOR           X5, X3, X3
+	VPCLMULQDQ      $0x01, X2, X0, X5
 	VPSHUFD         $0x4e, X2, X2
-	VPXOR           X1, X0, X0
-	VPXOR           X2, X0, X0
-	VMOVDQA         X0, X8
+	VPXOR           X5, X3, X3
+	VPXOR           X2, X3, X3
+	VPCLMULQDQ      $0x11, X4, X8, X1
+	VPCLMULQDQ      $0x01, X3, X0, X2
+	VPSHUFD         $0x4e, X3, X3
+	VPXOR           X2, X1, X1
+	VPXOR           X3, X1, X1
+	VMOVDQA         X1, X8
 
 tag:
 	VPSHUFB  X9, X8, X0
@@ -7434,8 +7604,6 @@ TEXT ·sealAVX512x12(SB), NOSPLIT, $0-24
 	MOVQ      ps+0(FP), R10
 	MOVQ      n+8(FP), R11
 	VMOVDQU64 byteSwap<>+0(SB), Z9
-	VMOVDQU64 poly<>+0(SB), Z10
-	VMOVDQU64 fourCtr<>+0(SB), Z12
 	MOVQ      $-1, DI
 	XORL      CX, CX
 
@@ -7534,28 +7702,28 @@ quadnear:
 	VBROADCASTI32X4 216(R10), Z7
 	VPSHUFB         nonceSwap<>+0(SB), Z7, Z7
 	VPADDD          firstCtr<>+0(SB), Z1, Z0
-	VPADDD          Z12, Z0, Z1
+	VPADDD          fourCtr<>+0(SB), Z0, Z1
 	VBROADCASTI32X4 272(AX), Z28
 	VPSHUFB         Z9, Z0, Z0
 	VPSHUFB         Z9, Z1, Z1
 	VPXORQ          Z28, Z0, Z0
 	VPXORQ          Z28, Z1, Z1
 	VPADDD          firstCtr<>+0(SB), Z3, Z2
-	VPADDD          Z12, Z2, Z3
+	VPADDD          fourCtr<>+0(SB), Z2, Z3
 	VBROADCASTI32X4 272(SI), Z29
 	VPSHUFB         Z9, Z2, Z2
 	VPSHUFB         Z9, Z3, Z3
 	VPXORQ          Z29, Z2, Z2
 	VPXORQ          Z29, Z3, Z3
 	VPADDD          firstCtr<>+0(SB), Z5, Z4
-	VPADDD          Z12, Z4, Z5
+	VPADDD          fourCtr<>+0(SB), Z4, Z5
 	VBROADCASTI32X4 272(R12), Z30
 	VPSHUFB         Z9, Z4, Z4
 	VPSHUFB         Z9, Z5, Z5
 	VPXORQ          Z30, Z4, Z4
 	VPXORQ          Z30, Z5, Z5
 	VPADDD          firstCtr<>+0(SB), Z7, Z6
-	VPADDD          Z12, Z6, Z7
+	VPADDD          fourCtr<>+0(SB), Z6, Z7
 	VBROADCASTI32X4 272(R13), Z31
 	VPSHUFB         Z9, Z6, Z6
 	VPSHUFB         Z9, Z7, Z7
@@ -7929,10 +8097,10 @@ quadnear:
 	VPTERNLOGD      $0x96, Z29, Z3, Z21
 	VPTERNLOGD      $0x96, Z30, Z5, Z22
 	VPTERNLOGD      $0x96, Z31, Z7, Z23
-	VPCLMULQDQ      $0x01, Z16, Z10, Z28
-	VPCLMULQDQ      $0x01, Z17, Z10, Z29
-	VPCLMULQDQ      $0x01, Z18, Z10, Z30
-	VPCLMULQDQ      $0x01, Z19, Z10, Z31
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z16, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z17, Z29
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z18, Z30
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z19, Z31
 	VPSHUFD         $0x4e, Z16, Z16
 	VPSHUFD         $0x4e, Z17, Z17
 	VPSHUFD         $0x4e, Z18, Z18
@@ -7941,10 +8109,10 @@ quadnear:
 	VPTERNLOGD      $0x96, Z29, Z17, Z21
 	VPTERNLOGD      $0x96, Z30, Z18, Z22
 	VPTERNLOGD      $0x96, Z31, Z19, Z23
-	VPCLMULQDQ      $0x01, Z20, Z10, Z28
-	VPCLMULQDQ      $0x01, Z21, Z10, Z29
-	VPCLMULQDQ      $0x01, Z22, Z10, Z30
-	VPCLMULQDQ      $0x01, Z23, Z10, Z31
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z20, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z21, Z29
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z22, Z30
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z23, Z31
 	VPSHUFD         $0x4e, Z20, Z20
 	VPSHUFD         $0x4e, Z21, Z21
 	VPSHUFD         $0x4e, Z22, Z22
@@ -8078,16 +8246,16 @@ cached:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z1, Z1
 	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z2, Z2
 	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z3, Z3
 	VAESENC         Z17, Z0, Z0
 	VAESENC         Z17, Z1, Z1
@@ -8140,29 +8308,27 @@ cached:
 	VAESENCLAST     Z7, Z2, Z2
 	VAESENCLAST     Z7, Z3, Z3
 	VMOVDQA64       X0, X14
-	MOVBLZX         21(R10), R8
-	BZHIQ           R8, DI, R8
-	KMOVQ           R8, K4
-	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VMOVDQU8.Z      Z0, K1, Z29
-	VPORQ           Z6, Z29, Z29
-	VPSHUFB         Z9, Z29, Z29
 	VPXORQ          64(DX), Z1, Z30
 	VMOVDQU64       Z30, 64(DX)
-	VPSHUFB         Z9, Z30, Z30
 	VPXORQ          128(DX), Z2, Z31
 	VMOVDQU64       Z31, 128(DX)
-	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU8.Z      192(DX), K3, Z5
 	VPXORQ          Z5, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	VMOVDQU8.Z      Z3, K3, Z13
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VPORQ           Z5, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
+	VPSHUFB         Z9, Z31, Z31
 	VPSHUFB         Z9, Z13, Z13
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       192(AX), Z4
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
@@ -8185,6 +8351,7 @@ cached:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (AX), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -8193,10 +8360,10 @@ cached:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -8211,7 +8378,7 @@ short1:
 	ANDQ            $-65536, R8
 	KMOVQ           R8, K1
 	VPSHUFB         Z9, Z11, Z0
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z0, Z0
 	VAESENC         Z17, Z0, Z0
 	VAESENC         Z18, Z0, Z0
@@ -8228,16 +8395,15 @@ short1:
 	VBROADCASTI32X4 464(AX), Z7
 	VAESENCLAST     Z7, Z0, Z0
 	VMOVDQA64       X0, X14
-	MOVBLZX         21(R10), R8
-	BZHIQ           R8, DI, R8
-	KMOVQ           R8, K4
-	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VMOVDQU8.Z      Z0, K1, Z29
-	VPORQ           Z6, Z29, Z29
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -8256,10 +8422,10 @@ short1:
 	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VPCLMULQDQ      $0x11, Z4, Z29, Z28
 	VPXORQ          Z5, Z27, Z27
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -8280,10 +8446,10 @@ short2:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z1, Z1
 	VAESENC         Z17, Z0, Z0
 	VAESENC         Z17, Z1, Z1
@@ -8312,21 +8478,20 @@ short2:
 	VAESENCLAST     Z7, Z0, Z0
 	VAESENCLAST     Z7, Z1, Z1
 	VMOVDQA64       X0, X14
-	MOVBLZX         21(R10), R8
-	BZHIQ           R8, DI, R8
-	KMOVQ           R8, K4
-	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VMOVDQU8.Z      Z0, K1, Z29
-	VPORQ           Z6, Z29, Z29
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K3, Z5
 	VPXORQ          Z5, Z1, Z1
 	VMOVDQU8        Z1, K3, 64(DX)
 	VMOVDQU8.Z      Z1, K3, Z30
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VPORQ           Z5, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
 	VPSHUFB         Z9, Z30, Z30
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -8338,13 +8503,13 @@ short2:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z30
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       64(SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z30, Z15
 	VPCLMULQDQ      $0x01, Z4, Z30, Z27
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
 	VPCLMULQDQ      $0x11, Z4, Z30, Z28
 	VPXORQ          Z5, Z27, Z27
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -8353,10 +8518,10 @@ short2:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -8378,13 +8543,13 @@ short3:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z1, Z1
 	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z2, Z2
 	VAESENC         Z17, Z0, Z0
 	VAESENC         Z17, Z1, Z1
@@ -8425,26 +8590,25 @@ short3:
 	VAESENCLAST     Z7, Z1, Z1
 	VAESENCLAST     Z7, Z2, Z2
 	VMOVDQA64       X0, X14
-	MOVBLZX         21(R10), R8
-	BZHIQ           R8, DI, R8
-	KMOVQ           R8, K4
-	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VMOVDQU8.Z      Z0, K1, Z29
-	VPORQ           Z6, Z29, Z29
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K2, Z5
 	VPXORQ          Z5, Z1, Z1
 	VMOVDQU8        Z1, K2, 64(DX)
 	VMOVDQU8.Z      Z1, K2, Z30
-	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K3, Z5
 	VPXORQ          Z5, Z2, Z2
 	VMOVDQU8        Z2, K3, 128(DX)
 	VMOVDQU8.Z      Z2, K3, Z31
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VPORQ           Z5, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
 	VPSHUFB         Z9, Z31, Z31
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -8456,7 +8620,6 @@ short3:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z31
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       128(SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z31, Z15
 	VPCLMULQDQ      $0x01, Z4, Z31, Z27
@@ -8471,6 +8634,7 @@ short3:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -8479,10 +8643,10 @@ short3:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -8504,16 +8668,16 @@ short4:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z1, Z1
 	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z2, Z2
 	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z3, Z3
 	VAESENC         Z17, Z0, Z0
 	VAESENC         Z17, Z1, Z1
@@ -8566,29 +8730,28 @@ short4:
 	VAESENCLAST     Z7, Z2, Z2
 	VAESENCLAST     Z7, Z3, Z3
 	VMOVDQA64       X0, X14
-	MOVBLZX         21(R10), R8
-	BZHIQ           R8, DI, R8
-	KMOVQ           R8, K4
-	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VMOVDQU8.Z      Z0, K1, Z29
-	VPORQ           Z6, Z29, Z29
-	VPSHUFB         Z9, Z29, Z29
 	VPXORQ          64(DX), Z1, Z30
 	VMOVDQU64       Z30, 64(DX)
-	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K2, Z5
 	VPXORQ          Z5, Z2, Z2
 	VMOVDQU8        Z2, K2, 128(DX)
 	VMOVDQU8.Z      Z2, K2, Z31
-	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU8.Z      192(DX), K3, Z5
 	VPXORQ          Z5, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	VMOVDQU8.Z      Z3, K3, Z13
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VPORQ           Z5, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
+	VPSHUFB         Z9, Z31, Z31
 	VPSHUFB         Z9, Z13, Z13
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -8600,7 +8763,6 @@ short4:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z13
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       192(SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
@@ -8623,6 +8785,7 @@ short4:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -8631,10 +8794,10 @@ short4:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -8646,22 +8809,17 @@ short4:
 long:
 	MOVQ            $-65536, R8
 	KMOVQ           R8, K1
-	MOVBLZX         21(R10), R8
-	BZHIQ           R8, DI, R8
-	KMOVQ           R8, K4
-	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
 	VPSHUFB         Z9, Z11, Z0
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z1, Z1
 	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z2, Z2
 	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z3, Z3
 	VAESENC         Z17, Z0, Z0
 	VAESENC         Z17, Z1, Z1
@@ -8717,139 +8875,153 @@ long:
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
-	VMOVDQU8.Z      Z0, K1, Z0
-	VPORQ           Z6, Z0, Z0
-	VPSHUFB         Z9, Z0, Z29
-	VPXORQ          64(DX), Z1, Z1
-	VMOVDQU64       Z1, 64(DX)
-	VPSHUFB         Z9, Z1, Z30
-	VPXORQ          128(DX), Z2, Z2
-	VMOVDQU64       Z2, 128(DX)
-	VPSHUFB         Z9, Z2, Z31
-	VPXORQ          192(DX), Z3, Z3
-	VMOVDQU64       Z3, 192(DX)
-	VPSHUFB         Z9, Z3, Z13
+	VMOVDQU8.Z      Z0, K1, Z29
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VPORQ           Z5, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VPXORQ          64(DX), Z1, Z30
+	VMOVDQU64       Z30, 64(DX)
+	VPSHUFB         Z9, Z30, Z30
+	VPXORQ          128(DX), Z2, Z31
+	VMOVDQU64       Z31, 128(DX)
+	VPSHUFB         Z9, Z31, Z31
+	VPXORQ          192(DX), Z3, Z13
+	VMOVDQU64       Z13, 192(DX)
+	VPSHUFB         Z9, Z13, Z13
 	ADDQ            $+256, DX
 	SUBQ            $+256, BX
 	CMPQ            BX, $+256
 	JLE             endstart
+	VBROADCASTI32X4 64(AX), Z4
+	VPSHUFD         $0x4e, Z4, Z6
+	VPXORQ          Z6, Z4, Z4
+	VBROADCASTI32X4 128(AX), Z5
+	VPSHUFD         $0x4e, Z5, Z6
+	VPXORQ          Z6, Z5, Z5
+	VBROADCASTI32X4 192(AX), Z12
+	VPSHUFD         $0x4e, Z12, Z6
+	VPXORQ          Z6, Z12, Z12
+	VPUNPCKLQDQ     Z5, Z4, Z10
 
 loop:
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       192(AX), Z4
+	VBROADCASTI32X4 192(AX), Z4
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPSHUFD         $0x4e, Z13, Z6
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
 	VPXORQ          Z16, Z1, Z1
 	VPSHUFB         Z9, Z11, Z2
-	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPXORQ          Z13, Z6, Z6
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x00, Z12, Z6, Z27
 	VPXORQ          Z16, Z2, Z2
 	VPSHUFB         Z9, Z11, Z3
-	VPXORQ          Z5, Z27, Z27
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       128(AX), Z4
+	VBROADCASTI32X4 128(AX), Z4
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
 	VPXORQ          Z16, Z3, Z3
 	VAESENC         Z17, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPSHUFD         $0x4e, Z31, Z6
 	VAESENC         Z17, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z17, Z2, Z2
 	VAESENC         Z17, Z3, Z3
-	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
 	VAESENC         Z18, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPXORQ          Z31, Z6, Z6
 	VAESENC         Z18, Z1, Z1
 	VAESENC         Z18, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x10, Z10, Z6, Z6
 	VAESENC         Z18, Z3, Z3
-	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z19, Z0, Z0
 	VAESENC         Z19, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z6, Z27, Z27
 	VAESENC         Z19, Z2, Z2
-	VMOVDQU64       64(AX), Z4
+	VBROADCASTI32X4 64(AX), Z4
 	VAESENC         Z19, Z3, Z3
 	VAESENC         Z20, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
 	VAESENC         Z20, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPSHUFD         $0x4e, Z30, Z6
 	VAESENC         Z20, Z2, Z2
 	VAESENC         Z20, Z3, Z3
 	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z21, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VAESENC         Z21, Z1, Z1
 	VAESENC         Z21, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPXORQ          Z30, Z6, Z6
 	VAESENC         Z21, Z3, Z3
-	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VPCLMULQDQ      $0x00, Z10, Z6, Z6
 	VAESENC         Z22, Z0, Z0
 	VAESENC         Z22, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z22, Z2, Z2
-	VMOVDQU64       (AX), Z4
+	VPXORQ          Z6, Z27, Z27
 	VAESENC         Z22, Z3, Z3
 	VAESENC         Z23, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z15, Z28, Z27
 	VAESENC         Z23, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VBROADCASTI32X4 (AX), Z4
 	VAESENC         Z23, Z2, Z2
 	VAESENC         Z23, Z3, Z3
-	VPXORQ          Z5, Z15, Z15
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z24, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z24, Z1, Z1
 	VAESENC         Z24, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z24, Z3, Z3
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z25, Z0, Z0
 	VAESENC         Z25, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z25, Z2, Z2
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z25, Z3, Z3
 	VAESENC         Z26, Z0, Z0
-	VPSHUFD         $0x4e, Z15, Z15
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z26, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z26, Z2, Z2
 	VAESENC         Z26, Z3, Z3
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VBROADCASTI32X4 448(AX), Z7
-	VPSHUFD         $0x4e, Z27, Z27
+	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z7, Z0, Z0
 	VAESENC         Z7, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z7, Z2, Z2
-	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z7, Z3, Z3
 	VBROADCASTI32X4 464(AX), Z7
-	VPXORQ          Y5, Y28, Y5
+	VPSHUFD         $0x4e, Z27, Z27
 	VAESENCLAST     Z7, Z0, Z0
-	VEXTRACTI128    $0x01, Y5, X6
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENCLAST     Z7, Z1, Z1
 	VAESENCLAST     Z7, Z2, Z2
-	VPXOR           X5, X6, X8
+	VMOVDQA64       Z28, Z8
 	VAESENCLAST     Z7, Z3, Z3
-	VPXORQ          (DX), Z0, Z0
-	VMOVDQU64       Z0, (DX)
-	VPSHUFB         Z9, Z0, Z29
-	VPXORQ          64(DX), Z1, Z1
-	VMOVDQU64       Z1, 64(DX)
-	VPSHUFB         Z9, Z1, Z30
-	VPXORQ          128(DX), Z2, Z2
-	VMOVDQU64       Z2, 128(DX)
-	VPSHUFB         Z9, Z2, Z31
-	VPXORQ          192(DX), Z3, Z3
-	VMOVDQU64       Z3, 192(DX)
-	VPSHUFB         Z9, Z3, Z13
+	VPXORQ          (DX), Z0, Z29
+	VMOVDQU64       Z29, (DX)
+	VPSHUFB         Z9, Z29, Z29
+	VPXORQ          64(DX), Z1, Z30
+	VMOVDQU64       Z30, 64(DX)
+	VPSHUFB         Z9, Z30, Z30
+	VPXORQ          128(DX), Z2, Z31
+	VMOVDQU64       Z31, 128(DX)
+	VPSHUFB         Z9, Z31, Z31
+	VPXORQ          192(DX), Z3, Z13
+	VMOVDQU64       Z13, 192(DX)
+	VPSHUFB         Z9, Z13, Z13
 	ADDQ            $+256, DX
 	SUBQ            $+256, BX
 	CMPQ            BX, $+256
@@ -8873,62 +9045,62 @@ endstart:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
 	VMOVDQU64       192(AX), Z4
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
 	VPXORQ          Z16, Z1, Z1
 	VPSHUFB         Z9, Z11, Z2
-	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPADDD          Z12, Z11, Z11
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z5, Z27, Z27
 	VPXORQ          Z16, Z2, Z2
 	VPSHUFB         Z9, Z11, Z3
-	VPXORQ          Z5, Z27, Z27
-	VPADDD          Z12, Z11, Z11
 	VMOVDQU64       128(AX), Z4
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
 	VPXORQ          Z16, Z3, Z3
 	VAESENC         Z17, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z31, Z5
-	VAESENC         Z17, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VAESENC         Z17, Z1, Z1
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z17, Z2, Z2
 	VAESENC         Z17, Z3, Z3
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z18, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VAESENC         Z18, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z18, Z1, Z1
 	VAESENC         Z18, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z18, Z3, Z3
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z18, Z3, Z3
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z19, Z0, Z0
 	VAESENC         Z19, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z19, Z2, Z2
 	VMOVDQU64       64(AX), Z4
+	VAESENC         Z19, Z2, Z2
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
 	VAESENC         Z19, Z3, Z3
 	VAESENC         Z20, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z20, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z20, Z1, Z1
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z20, Z2, Z2
 	VAESENC         Z20, Z3, Z3
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z21, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z21, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z21, Z1, Z1
 	VAESENC         Z21, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z21, Z3, Z3
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z21, Z3, Z3
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z22, Z0, Z0
 	VAESENC         Z22, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z22, Z2, Z2
 	VMOVDQU64       (AX), Z4
 	VAESENC         Z22, Z3, Z3
@@ -8950,7 +9122,7 @@ endstart:
 	VAESENC         Z25, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z25, Z2, Z2
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z25, Z3, Z3
 	VAESENC         Z26, Z0, Z0
 	VPSHUFD         $0x4e, Z15, Z15
@@ -8958,7 +9130,7 @@ endstart:
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z26, Z2, Z2
 	VAESENC         Z26, Z3, Z3
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VBROADCASTI32X4 448(AX), Z7
 	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z7, Z0, Z0
@@ -8977,19 +9149,18 @@ endstart:
 	VAESENCLAST     Z7, Z3, Z3
 	VPXORQ          (DX), Z0, Z29
 	VMOVDQU64       Z29, (DX)
-	VPSHUFB         Z9, Z29, Z29
 	VPXORQ          64(DX), Z1, Z30
 	VMOVDQU64       Z30, 64(DX)
-	VPSHUFB         Z9, Z30, Z30
 	VPXORQ          128(DX), Z2, Z31
 	VMOVDQU64       Z31, 128(DX)
-	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU8.Z      192(DX), K3, Z5
 	VPXORQ          Z5, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	VMOVDQU8.Z      Z3, K3, Z13
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
+	VPSHUFB         Z9, Z31, Z31
 	VPSHUFB         Z9, Z13, Z13
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       192(AX), Z4
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
@@ -9012,6 +9183,7 @@ endstart:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (AX), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -9020,10 +9192,10 @@ endstart:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -9040,38 +9212,38 @@ end1:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       192(AX), Z4
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPXORQ          Z16, Z0, Z0
 	VPXORQ          Z5, Z27, Z27
 	VMOVDQU64       128(AX), Z4
-	VAESENC         Z17, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VAESENC         Z17, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
-	VAESENC         Z18, Z0, Z0
 	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z18, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z19, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z19, Z0, Z0
 	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z20, Z0, Z0
 	VMOVDQU64       64(AX), Z4
+	VAESENC         Z20, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z21, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z21, Z0, Z0
 	VPXORQ          Z5, Z15, Z15
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z22, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z22, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
-	VAESENC         Z23, Z0, Z0
 	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z23, Z0, Z0
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (AX), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z24, Z0, Z0
@@ -9083,12 +9255,12 @@ end1:
 	VAESENC         Z26, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VBROADCASTI32X4 448(AX), Z7
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z7, Z0, Z0
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VBROADCASTI32X4 464(AX), Z7
@@ -9119,10 +9291,10 @@ end1:
 	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VPCLMULQDQ      $0x11, Z4, Z29, Z28
 	VPXORQ          Z5, Z27, Z27
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -9142,46 +9314,46 @@ end2:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       192(AX), Z4
-	VPADDD          Z12, Z11, Z11
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPXORQ          Z16, Z0, Z0
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPSHUFB         Z9, Z11, Z1
+	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPSHUFB         Z9, Z11, Z1
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
-	VPADDD          Z12, Z11, Z11
 	VPXORQ          Z5, Z27, Z27
-	VPXORQ          Z16, Z1, Z1
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       128(AX), Z4
-	VAESENC         Z17, Z0, Z0
+	VPXORQ          Z16, Z1, Z1
 	VPCLMULQDQ      $0x00, Z4, Z31, Z5
-	VAESENC         Z17, Z1, Z1
+	VAESENC         Z17, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VAESENC         Z17, Z1, Z1
 	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z18, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VAESENC         Z18, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z18, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z19, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z19, Z0, Z0
 	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z19, Z1, Z1
 	VMOVDQU64       64(AX), Z4
-	VAESENC         Z20, Z0, Z0
+	VAESENC         Z19, Z1, Z1
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z20, Z1, Z1
+	VAESENC         Z20, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
-	VAESENC         Z21, Z0, Z0
+	VAESENC         Z20, Z1, Z1
 	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z21, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z21, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z22, Z0, Z0
+	VAESENC         Z21, Z1, Z1
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
-	VAESENC         Z22, Z1, Z1
+	VAESENC         Z22, Z0, Z0
 	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z22, Z1, Z1
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (AX), Z4
 	VAESENC         Z23, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
@@ -9197,12 +9369,12 @@ end2:
 	VAESENC         Z25, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z26, Z0, Z0
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z26, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VBROADCASTI32X4 448(AX), Z7
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z7, Z0, Z0
 	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z7, Z1, Z1
@@ -9218,11 +9390,11 @@ end2:
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K2, (DX)
 	VMOVDQU8.Z      Z0, K2, Z29
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K3, Z5
 	VPXORQ          Z5, Z1, Z1
 	VMOVDQU8        Z1, K3, 64(DX)
 	VMOVDQU8.Z      Z1, K3, Z30
+	VPSHUFB         Z9, Z29, Z29
 	VPSHUFB         Z9, Z30, Z30
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -9234,13 +9406,13 @@ end2:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z30
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       64(SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z30, Z15
 	VPCLMULQDQ      $0x01, Z4, Z30, Z27
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
 	VPCLMULQDQ      $0x11, Z4, Z30, Z28
 	VPXORQ          Z5, Z27, Z27
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -9249,10 +9421,10 @@ end2:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -9272,54 +9444,54 @@ end3:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
 	VMOVDQU64       192(AX), Z4
-	VPXORQ          Z16, Z0, Z0
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPSHUFB         Z9, Z11, Z1
+	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPADDD          Z12, Z11, Z11
+	VPSHUFB         Z9, Z11, Z1
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPXORQ          Z16, Z1, Z1
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
-	VPSHUFB         Z9, Z11, Z2
+	VPXORQ          Z16, Z1, Z1
 	VPXORQ          Z5, Z27, Z27
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z16, Z2, Z2
+	VPSHUFB         Z9, Z11, Z2
 	VMOVDQU64       128(AX), Z4
-	VAESENC         Z17, Z0, Z0
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z2, Z2
 	VPCLMULQDQ      $0x00, Z4, Z31, Z5
-	VAESENC         Z17, Z1, Z1
+	VAESENC         Z17, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
-	VAESENC         Z17, Z2, Z2
+	VAESENC         Z17, Z1, Z1
 	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z18, Z0, Z0
+	VAESENC         Z17, Z2, Z2
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
-	VAESENC         Z18, Z1, Z1
+	VAESENC         Z18, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z1, Z1
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z18, Z2, Z2
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z19, Z0, Z0
 	VAESENC         Z19, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z19, Z2, Z2
 	VMOVDQU64       64(AX), Z4
-	VAESENC         Z20, Z0, Z0
+	VAESENC         Z19, Z2, Z2
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z20, Z1, Z1
+	VAESENC         Z20, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
-	VAESENC         Z20, Z2, Z2
+	VAESENC         Z20, Z1, Z1
 	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z21, Z0, Z0
+	VAESENC         Z20, Z2, Z2
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z21, Z1, Z1
+	VAESENC         Z21, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z21, Z1, Z1
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VAESENC         Z21, Z2, Z2
 	VAESENC         Z22, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z30, Z5
-	VAESENC         Z22, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z22, Z1, Z1
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z22, Z2, Z2
 	VMOVDQU64       (AX), Z4
 	VAESENC         Z23, Z0, Z0
@@ -9338,13 +9510,13 @@ end3:
 	VAESENC         Z25, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z25, Z2, Z2
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z26, Z0, Z0
 	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z26, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z26, Z2, Z2
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VBROADCASTI32X4 448(AX), Z7
 	VAESENC         Z7, Z0, Z0
 	VPSHUFD         $0x4e, Z27, Z27
@@ -9361,16 +9533,16 @@ end3:
 	VAESENCLAST     Z7, Z2, Z2
 	VPXORQ          (DX), Z0, Z29
 	VMOVDQU64       Z29, (DX)
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K2, Z5
 	VPXORQ          Z5, Z1, Z1
 	VMOVDQU8        Z1, K2, 64(DX)
 	VMOVDQU8.Z      Z1, K2, Z30
-	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K3, Z5
 	VPXORQ          Z5, Z2, Z2
 	VMOVDQU8        Z2, K3, 128(DX)
 	VMOVDQU8.Z      Z2, K3, Z31
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
 	VPSHUFB         Z9, Z31, Z31
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -9382,7 +9554,6 @@ end3:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z31
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       128(SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z31, Z15
 	VPCLMULQDQ      $0x01, Z4, Z31, Z27
@@ -9397,6 +9568,7 @@ end3:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -9405,10 +9577,10 @@ end3:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -9428,62 +9600,62 @@ end4:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
 	VMOVDQU64       192(AX), Z4
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
 	VPXORQ          Z16, Z1, Z1
 	VPSHUFB         Z9, Z11, Z2
-	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPADDD          Z12, Z11, Z11
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z5, Z27, Z27
 	VPXORQ          Z16, Z2, Z2
 	VPSHUFB         Z9, Z11, Z3
-	VPXORQ          Z5, Z27, Z27
-	VPADDD          Z12, Z11, Z11
 	VMOVDQU64       128(AX), Z4
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
 	VPXORQ          Z16, Z3, Z3
 	VAESENC         Z17, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z31, Z5
-	VAESENC         Z17, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VAESENC         Z17, Z1, Z1
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z17, Z2, Z2
 	VAESENC         Z17, Z3, Z3
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z18, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VAESENC         Z18, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z18, Z1, Z1
 	VAESENC         Z18, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z18, Z3, Z3
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z18, Z3, Z3
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z19, Z0, Z0
 	VAESENC         Z19, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z19, Z2, Z2
 	VMOVDQU64       64(AX), Z4
+	VAESENC         Z19, Z2, Z2
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
 	VAESENC         Z19, Z3, Z3
 	VAESENC         Z20, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z20, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z20, Z1, Z1
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z20, Z2, Z2
 	VAESENC         Z20, Z3, Z3
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z21, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z21, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z21, Z1, Z1
 	VAESENC         Z21, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z21, Z3, Z3
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z21, Z3, Z3
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z22, Z0, Z0
 	VAESENC         Z22, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z22, Z2, Z2
 	VMOVDQU64       (AX), Z4
 	VAESENC         Z22, Z3, Z3
@@ -9505,7 +9677,7 @@ end4:
 	VAESENC         Z25, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z25, Z2, Z2
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z25, Z3, Z3
 	VAESENC         Z26, Z0, Z0
 	VPSHUFD         $0x4e, Z15, Z15
@@ -9513,7 +9685,7 @@ end4:
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z26, Z2, Z2
 	VAESENC         Z26, Z3, Z3
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VBROADCASTI32X4 448(AX), Z7
 	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z7, Z0, Z0
@@ -9532,19 +9704,19 @@ end4:
 	VAESENCLAST     Z7, Z3, Z3
 	VPXORQ          (DX), Z0, Z29
 	VMOVDQU64       Z29, (DX)
-	VPSHUFB         Z9, Z29, Z29
 	VPXORQ          64(DX), Z1, Z30
 	VMOVDQU64       Z30, 64(DX)
-	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K2, Z5
 	VPXORQ          Z5, Z2, Z2
 	VMOVDQU8        Z2, K2, 128(DX)
 	VMOVDQU8.Z      Z2, K2, Z31
-	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU8.Z      192(DX), K3, Z5
 	VPXORQ          Z5, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	VMOVDQU8.Z      Z3, K3, Z13
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
+	VPSHUFB         Z9, Z31, Z31
 	VPSHUFB         Z9, Z13, Z13
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -9556,7 +9728,6 @@ end4:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z13
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       192(SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
@@ -9579,6 +9750,7 @@ end4:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -9587,10 +9759,10 @@ end4:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -9605,20 +9777,21 @@ lengths:
 	VPSLLQ          $0x03, Z5, Z5
 	VPXOR           X5, X8, X8
 	VMOVDQU         240(AX), X4
-	VPCLMULQDQ      $0x00, X4, X8, X1
-	VPCLMULQDQ      $0x01, X4, X8, X2
-	VPCLMULQDQ      $0x10, X4, X8, X3
-	VPXOR           X3, X2, X2
-	VPCLMULQDQ      $0x01, X1, X10, X3
-	VPSHUFD         $0x4e, X1, X1
-	VPXOR           X3, X2, X2
-	VPXOR           X1, X2, X2
-	VPCLMULQDQ      $0x11, X4, X8, X0
-	VPCLMULQDQ      $0x01, X2, X10, X1
+	VMOVDQU         poly<>+0(SB), X0
+	VPCLMULQDQ      $0x00, X4, X8, X2
+	VPCLMULQDQ      $0x01, X4, X8, X3
+	VPCLMULQDQ      $0x10, X4, X8, X5
+	VPXOR           X5, X3, X3
+	VPCLMULQDQ      $0x01, X2, X0, X5
 	VPSHUFD         $0x4e, X2, X2
-	VPXOR           X1, X0, X0
-	VPXOR           X2, X0, X0
-	VMOVDQA         X0, X8
+	VPXOR           X5, X3, X3
+	VPXOR           X2, X3, X3
+	VPCLMULQDQ      $0x11, X4, X8, X1
+	VPCLMULQDQ      $0x01, X3, X0, X2
+	VPSHUFD         $0x4e, X3, X3
+	VPXOR           X2, X1, X1
+	VPXOR           X3, X1, X1
+	VMOVDQA         X1, X8
 
 tag:
 	VPSHUFB  X9, X8, X0
@@ -9662,8 +9835,6 @@ TEXT ·openAVX512x12(SB), NOSPLIT, $0-24
 	MOVQ      ps+0(FP), R10
 	MOVQ      n+8(FP), R11
 	VMOVDQU64 byteSwap<>+0(SB), Z9
-	VMOVDQU64 poly<>+0(SB), Z10
-	VMOVDQU64 fourCtr<>+0(SB), Z12
 	MOVQ      $-1, DI
 	XORL      CX, CX
 
@@ -9794,28 +9965,28 @@ quadnear:
 	VBROADCASTI32X4 216(R10), Z7
 	VPSHUFB         nonceSwap<>+0(SB), Z7, Z7
 	VPADDD          firstCtr<>+0(SB), Z1, Z0
-	VPADDD          Z12, Z0, Z1
+	VPADDD          fourCtr<>+0(SB), Z0, Z1
 	VBROADCASTI32X4 272(AX), Z28
 	VPSHUFB         Z9, Z0, Z0
 	VPSHUFB         Z9, Z1, Z1
 	VPXORQ          Z28, Z0, Z0
 	VPXORQ          Z28, Z1, Z1
 	VPADDD          firstCtr<>+0(SB), Z3, Z2
-	VPADDD          Z12, Z2, Z3
+	VPADDD          fourCtr<>+0(SB), Z2, Z3
 	VBROADCASTI32X4 272(SI), Z29
 	VPSHUFB         Z9, Z2, Z2
 	VPSHUFB         Z9, Z3, Z3
 	VPXORQ          Z29, Z2, Z2
 	VPXORQ          Z29, Z3, Z3
 	VPADDD          firstCtr<>+0(SB), Z5, Z4
-	VPADDD          Z12, Z4, Z5
+	VPADDD          fourCtr<>+0(SB), Z4, Z5
 	VBROADCASTI32X4 272(R12), Z30
 	VPSHUFB         Z9, Z4, Z4
 	VPSHUFB         Z9, Z5, Z5
 	VPXORQ          Z30, Z4, Z4
 	VPXORQ          Z30, Z5, Z5
 	VPADDD          firstCtr<>+0(SB), Z7, Z6
-	VPADDD          Z12, Z6, Z7
+	VPADDD          fourCtr<>+0(SB), Z6, Z7
 	VBROADCASTI32X4 272(R13), Z31
 	VPSHUFB         Z9, Z6, Z6
 	VPSHUFB         Z9, Z7, Z7
@@ -10181,10 +10352,10 @@ quadnear:
 	VPTERNLOGD      $0x96, Z29, Z3, Z21
 	VPTERNLOGD      $0x96, Z30, Z5, Z22
 	VPTERNLOGD      $0x96, Z31, Z7, Z23
-	VPCLMULQDQ      $0x01, Z16, Z10, Z28
-	VPCLMULQDQ      $0x01, Z17, Z10, Z29
-	VPCLMULQDQ      $0x01, Z18, Z10, Z30
-	VPCLMULQDQ      $0x01, Z19, Z10, Z31
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z16, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z17, Z29
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z18, Z30
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z19, Z31
 	VPSHUFD         $0x4e, Z16, Z16
 	VPSHUFD         $0x4e, Z17, Z17
 	VPSHUFD         $0x4e, Z18, Z18
@@ -10193,10 +10364,10 @@ quadnear:
 	VPTERNLOGD      $0x96, Z29, Z17, Z21
 	VPTERNLOGD      $0x96, Z30, Z18, Z22
 	VPTERNLOGD      $0x96, Z31, Z19, Z23
-	VPCLMULQDQ      $0x01, Z20, Z10, Z28
-	VPCLMULQDQ      $0x01, Z21, Z10, Z29
-	VPCLMULQDQ      $0x01, Z22, Z10, Z30
-	VPCLMULQDQ      $0x01, Z23, Z10, Z31
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z20, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z21, Z29
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z22, Z30
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z23, Z31
 	VPSHUFD         $0x4e, Z20, Z20
 	VPSHUFD         $0x4e, Z21, Z21
 	VPSHUFD         $0x4e, Z22, Z22
@@ -10337,120 +10508,119 @@ cached:
 	LEAQ            -192(BX), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VMOVDQU64       64(DX), Z30
+	VMOVDQU64       128(DX), Z31
+	VMOVDQU8.Z      192(DX), K3, Z13
 	MOVBLZX         21(R10), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K4
 	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
-	VMOVDQU8.Z      (DX), K1, Z29
-	VPORQ           Z6, Z29, Z29
+	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
-	VMOVDQU64       64(DX), Z30
 	VPSHUFB         Z9, Z30, Z30
-	VMOVDQU64       128(DX), Z31
 	VPSHUFB         Z9, Z31, Z31
-	VMOVDQU8.Z      192(DX), K3, Z13
 	VPSHUFB         Z9, Z13, Z13
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       192(AX), Z4
 	VPXORQ          Z16, Z0, Z0
-	VPSHUFB         Z9, Z11, Z1
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
+	VPSHUFB         Z9, Z11, Z1
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
 	VPXORQ          Z16, Z1, Z1
-	VPSHUFB         Z9, Z11, Z2
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPADDD          Z12, Z11, Z11
+	VPSHUFB         Z9, Z11, Z2
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
 	VPXORQ          Z16, Z2, Z2
-	VPSHUFB         Z9, Z11, Z3
 	VPXORQ          Z5, Z27, Z27
-	VPADDD          Z12, Z11, Z11
+	VPSHUFB         Z9, Z11, Z3
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       128(AX), Z4
 	VPXORQ          Z16, Z3, Z3
-	VAESENC         Z17, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VAESENC         Z17, Z0, Z0
 	VAESENC         Z17, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
 	VAESENC         Z17, Z2, Z2
-	VAESENC         Z17, Z3, Z3
 	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z17, Z3, Z3
 	VAESENC         Z18, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
 	VAESENC         Z18, Z1, Z1
-	VAESENC         Z18, Z2, Z2
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z18, Z2, Z2
 	VAESENC         Z18, Z3, Z3
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
 	VAESENC         Z19, Z0, Z0
-	VAESENC         Z19, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z19, Z1, Z1
 	VAESENC         Z19, Z2, Z2
 	VMOVDQU64       64(AX), Z4
 	VAESENC         Z19, Z3, Z3
-	VAESENC         Z20, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z20, Z0, Z0
 	VAESENC         Z20, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
 	VAESENC         Z20, Z2, Z2
-	VAESENC         Z20, Z3, Z3
 	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z20, Z3, Z3
 	VAESENC         Z21, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
 	VAESENC         Z21, Z1, Z1
-	VAESENC         Z21, Z2, Z2
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z21, Z2, Z2
 	VAESENC         Z21, Z3, Z3
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VAESENC         Z22, Z0, Z0
-	VAESENC         Z22, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z22, Z1, Z1
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z22, Z2, Z2
-	VMOVDQU64       (AX), Z4
 	VAESENC         Z22, Z3, Z3
+	VMOVDQU64       (AX), Z4
 	VAESENC         Z23, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z23, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z23, Z2, Z2
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z23, Z3, Z3
 	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z24, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z24, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z24, Z2, Z2
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z24, Z3, Z3
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z25, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z25, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z25, Z2, Z2
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
 	VAESENC         Z25, Z3, Z3
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z26, Z0, Z0
 	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z26, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z26, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z26, Z3, Z3
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VBROADCASTI32X4 448(AX), Z7
-	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z7, Z0, Z0
+	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z7, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENC         Z7, Z2, Z2
-	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENC         Z7, Z3, Z3
+	VEXTRACTI64X4   $0x01, Z28, Y5
 	VBROADCASTI32X4 464(AX), Z7
 	VPXORQ          Y5, Y28, Y5
 	VAESENCLAST     Z7, Z0, Z0
-	VEXTRACTI128    $0x01, Y5, X6
 	VAESENCLAST     Z7, Z1, Z1
+	VEXTRACTI128    $0x01, Y5, X6
 	VAESENCLAST     Z7, Z2, Z2
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z3, Z3
@@ -10465,15 +10635,15 @@ cached:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K1, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VPXORQ          64(DX), Z1, Z1
 	VMOVDQU64       Z1, 64(DX)
 	VPXORQ          128(DX), Z2, Z2
 	VMOVDQU64       Z2, 128(DX)
-	VMOVDQU8.Z      192(DX), K3, Z5
-	VPXORQ          Z5, Z3, Z3
+	VMOVDQU8.Z      192(DX), K3, Z13
+	VPXORQ          Z13, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	JMP             lengths
 
@@ -10482,13 +10652,13 @@ short1:
 	BZHIQ           R8, DI, R8
 	ANDQ            $-65536, R8
 	KMOVQ           R8, K1
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
 	MOVBLZX         21(R10), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K4
 	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
-	VMOVDQU8.Z      (DX), K1, Z29
-	VPORQ           Z6, Z29, Z29
+	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -10500,9 +10670,8 @@ short1:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z29
-	VPSHUFB         Z9, Z11, Z0
 	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       (SI), Z4
 	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z29, Z15
@@ -10515,13 +10684,13 @@ short1:
 	VAESENC         Z20, Z0, Z0
 	VPXORQ          Z5, Z27, Z27
 	VAESENC         Z21, Z0, Z0
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z22, Z0, Z0
 	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z23, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z24, Z0, Z0
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z25, Z0, Z0
 	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z26, Z0, Z0
@@ -10545,8 +10714,8 @@ short1:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K1, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	JMP             tag
 
@@ -10561,15 +10730,15 @@ short2:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VMOVDQU8.Z      64(DX), K3, Z30
 	MOVBLZX         21(R10), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K4
 	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
-	VMOVDQU8.Z      (DX), K1, Z29
-	VPORQ           Z6, Z29, Z29
+	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
-	VMOVDQU8.Z      64(DX), K3, Z30
 	VPSHUFB         Z9, Z30, Z30
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -10581,56 +10750,55 @@ short2:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z30
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       64(SI), Z4
 	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z30, Z15
 	VPSHUFB         Z9, Z11, Z1
 	VPCLMULQDQ      $0x01, Z4, Z30, Z27
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z16, Z1, Z1
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPXORQ          Z16, Z1, Z1
 	VAESENC         Z17, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z30, Z28
 	VAESENC         Z17, Z1, Z1
 	VPXORQ          Z5, Z27, Z27
 	VAESENC         Z18, Z0, Z0
-	VMOVDQU64       (SI), Z4
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z18, Z1, Z1
+	VMOVDQU64       (SI), Z4
 	VAESENC         Z19, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z19, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z20, Z0, Z0
-	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z20, Z1, Z1
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z21, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z21, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z22, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z22, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z23, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z23, Z1, Z1
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z24, Z0, Z0
 	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z24, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z25, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z25, Z1, Z1
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z26, Z0, Z0
 	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z26, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VBROADCASTI32X4 448(AX), Z7
-	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENC         Z7, Z0, Z0
+	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENC         Z7, Z1, Z1
 	VPXORQ          Y5, Y28, Y5
 	VBROADCASTI32X4 464(AX), Z7
@@ -10649,11 +10817,11 @@ short2:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K1, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
-	VMOVDQU8.Z      64(DX), K3, Z5
-	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8.Z      64(DX), K3, Z30
+	VPXORQ          Z30, Z1, Z1
 	VMOVDQU8        Z1, K3, 64(DX)
 	JMP             tag
 
@@ -10669,17 +10837,17 @@ short3:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VMOVDQU8.Z      64(DX), K2, Z30
+	VMOVDQU8.Z      128(DX), K3, Z31
 	MOVBLZX         21(R10), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K4
 	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
-	VMOVDQU8.Z      (DX), K1, Z29
-	VPORQ           Z6, Z29, Z29
+	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
-	VMOVDQU8.Z      64(DX), K2, Z30
 	VPSHUFB         Z9, Z30, Z30
-	VMOVDQU8.Z      128(DX), K3, Z31
 	VPSHUFB         Z9, Z31, Z31
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -10691,20 +10859,18 @@ short3:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z31
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       128(SI), Z4
 	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z31, Z15
 	VPSHUFB         Z9, Z11, Z1
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x01, Z4, Z31, Z27
 	VPXORQ          Z16, Z1, Z1
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
 	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
 	VPCLMULQDQ      $0x11, Z4, Z31, Z28
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z2, Z2
 	VPXORQ          Z5, Z27, Z27
 	VAESENC         Z17, Z0, Z0
@@ -10715,52 +10881,53 @@ short3:
 	VAESENC         Z18, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
 	VAESENC         Z18, Z1, Z1
-	VAESENC         Z18, Z2, Z2
 	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z18, Z2, Z2
 	VAESENC         Z19, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
 	VAESENC         Z19, Z1, Z1
-	VAESENC         Z19, Z2, Z2
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z20, Z0, Z0
+	VAESENC         Z19, Z2, Z2
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z20, Z0, Z0
 	VAESENC         Z20, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z20, Z2, Z2
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z21, Z0, Z0
-	VMOVDQU64       (SI), Z4
 	VAESENC         Z21, Z1, Z1
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VMOVDQU64       (SI), Z4
 	VAESENC         Z21, Z2, Z2
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z22, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z22, Z1, Z1
-	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z22, Z2, Z2
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z23, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z23, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z23, Z2, Z2
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z24, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z24, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z24, Z2, Z2
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
 	VAESENC         Z25, Z0, Z0
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z25, Z1, Z1
 	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z25, Z2, Z2
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z26, Z0, Z0
 	VAESENC         Z26, Z1, Z1
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z26, Z2, Z2
 	VPSHUFD         $0x4e, Z27, Z27
 	VBROADCASTI32X4 448(AX), Z7
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENC         Z7, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENC         Z7, Z1, Z1
 	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENC         Z7, Z2, Z2
@@ -10782,14 +10949,14 @@ short3:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K1, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
-	VMOVDQU8.Z      64(DX), K2, Z5
-	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8.Z      64(DX), K2, Z30
+	VPXORQ          Z30, Z1, Z1
 	VMOVDQU8        Z1, K2, 64(DX)
-	VMOVDQU8.Z      128(DX), K3, Z5
-	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8.Z      128(DX), K3, Z31
+	VPXORQ          Z31, Z2, Z2
 	VMOVDQU8        Z2, K3, 128(DX)
 	JMP             tag
 
@@ -10805,19 +10972,19 @@ short4:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VMOVDQU64       64(DX), Z30
+	VMOVDQU8.Z      128(DX), K2, Z31
+	VMOVDQU8.Z      192(DX), K3, Z13
 	MOVBLZX         21(R10), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K4
 	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
-	VMOVDQU8.Z      (DX), K1, Z29
-	VPORQ           Z6, Z29, Z29
+	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
-	VMOVDQU64       64(DX), Z30
 	VPSHUFB         Z9, Z30, Z30
-	VMOVDQU8.Z      128(DX), K2, Z31
 	VPSHUFB         Z9, Z31, Z31
-	VMOVDQU8.Z      192(DX), K3, Z13
 	VPSHUFB         Z9, Z13, Z13
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -10829,106 +10996,105 @@ short4:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z13
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       192(SI), Z4
 	VPXORQ          Z16, Z0, Z0
-	VPSHUFB         Z9, Z11, Z1
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
+	VPSHUFB         Z9, Z11, Z1
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
 	VPXORQ          Z16, Z1, Z1
-	VPSHUFB         Z9, Z11, Z2
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPADDD          Z12, Z11, Z11
+	VPSHUFB         Z9, Z11, Z2
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
 	VPXORQ          Z16, Z2, Z2
-	VPSHUFB         Z9, Z11, Z3
 	VPXORQ          Z5, Z27, Z27
-	VPADDD          Z12, Z11, Z11
+	VPSHUFB         Z9, Z11, Z3
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       128(SI), Z4
 	VPXORQ          Z16, Z3, Z3
-	VAESENC         Z17, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VAESENC         Z17, Z0, Z0
 	VAESENC         Z17, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
 	VAESENC         Z17, Z2, Z2
-	VAESENC         Z17, Z3, Z3
 	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z17, Z3, Z3
 	VAESENC         Z18, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
 	VAESENC         Z18, Z1, Z1
-	VAESENC         Z18, Z2, Z2
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z18, Z2, Z2
 	VAESENC         Z18, Z3, Z3
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
 	VAESENC         Z19, Z0, Z0
-	VAESENC         Z19, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z19, Z1, Z1
 	VAESENC         Z19, Z2, Z2
 	VMOVDQU64       64(SI), Z4
 	VAESENC         Z19, Z3, Z3
-	VAESENC         Z20, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z20, Z0, Z0
 	VAESENC         Z20, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
 	VAESENC         Z20, Z2, Z2
-	VAESENC         Z20, Z3, Z3
 	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z20, Z3, Z3
 	VAESENC         Z21, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
 	VAESENC         Z21, Z1, Z1
-	VAESENC         Z21, Z2, Z2
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z21, Z2, Z2
 	VAESENC         Z21, Z3, Z3
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VAESENC         Z22, Z0, Z0
-	VAESENC         Z22, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z22, Z1, Z1
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z22, Z2, Z2
-	VMOVDQU64       (SI), Z4
 	VAESENC         Z22, Z3, Z3
+	VMOVDQU64       (SI), Z4
 	VAESENC         Z23, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z23, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z23, Z2, Z2
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z23, Z3, Z3
 	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z24, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z24, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z24, Z2, Z2
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z24, Z3, Z3
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z25, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z25, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z25, Z2, Z2
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
 	VAESENC         Z25, Z3, Z3
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z26, Z0, Z0
 	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z26, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z26, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z26, Z3, Z3
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VBROADCASTI32X4 448(AX), Z7
-	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z7, Z0, Z0
+	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z7, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENC         Z7, Z2, Z2
-	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENC         Z7, Z3, Z3
+	VEXTRACTI64X4   $0x01, Z28, Y5
 	VBROADCASTI32X4 464(AX), Z7
 	VPXORQ          Y5, Y28, Y5
 	VAESENCLAST     Z7, Z0, Z0
-	VEXTRACTI128    $0x01, Y5, X6
 	VAESENCLAST     Z7, Z1, Z1
+	VEXTRACTI128    $0x01, Y5, X6
 	VAESENCLAST     Z7, Z2, Z2
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z3, Z3
@@ -10943,273 +11109,241 @@ short4:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K1, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VPXORQ          64(DX), Z1, Z1
 	VMOVDQU64       Z1, 64(DX)
-	VMOVDQU8.Z      128(DX), K2, Z5
-	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8.Z      128(DX), K2, Z31
+	VPXORQ          Z31, Z2, Z2
 	VMOVDQU8        Z2, K2, 128(DX)
-	VMOVDQU8.Z      192(DX), K3, Z5
-	VPXORQ          Z5, Z3, Z3
+	VMOVDQU8.Z      192(DX), K3, Z13
+	VPXORQ          Z13, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	JMP             tag
 
 long:
 	MOVQ            $-65536, R8
 	KMOVQ           R8, K1
+	VPSHUFB         Z9, Z11, Z0
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z0, Z0
+	VPSHUFB         Z9, Z11, Z1
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z1, Z1
+	VPSHUFB         Z9, Z11, Z2
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z2, Z2
+	VPSHUFB         Z9, Z11, Z3
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z3, Z3
+	VAESENC         Z17, Z0, Z0
+	VAESENC         Z17, Z1, Z1
+	VAESENC         Z17, Z2, Z2
+	VAESENC         Z17, Z3, Z3
+	VAESENC         Z18, Z0, Z0
+	VAESENC         Z18, Z1, Z1
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z19, Z0, Z0
+	VAESENC         Z19, Z1, Z1
+	VAESENC         Z19, Z2, Z2
+	VAESENC         Z19, Z3, Z3
+	VAESENC         Z20, Z0, Z0
+	VAESENC         Z20, Z1, Z1
+	VAESENC         Z20, Z2, Z2
+	VAESENC         Z20, Z3, Z3
+	VAESENC         Z21, Z0, Z0
+	VAESENC         Z21, Z1, Z1
+	VAESENC         Z21, Z2, Z2
+	VAESENC         Z21, Z3, Z3
+	VAESENC         Z22, Z0, Z0
+	VAESENC         Z22, Z1, Z1
+	VAESENC         Z22, Z2, Z2
+	VAESENC         Z22, Z3, Z3
+	VAESENC         Z23, Z0, Z0
+	VAESENC         Z23, Z1, Z1
+	VAESENC         Z23, Z2, Z2
+	VAESENC         Z23, Z3, Z3
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VAESENC         Z24, Z2, Z2
+	VAESENC         Z24, Z3, Z3
+	VAESENC         Z25, Z0, Z0
+	VAESENC         Z25, Z1, Z1
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VAESENC         Z26, Z0, Z0
+	VAESENC         Z26, Z1, Z1
+	VAESENC         Z26, Z2, Z2
+	VAESENC         Z26, Z3, Z3
+	VBROADCASTI32X4 448(AX), Z7
+	VAESENC         Z7, Z0, Z0
+	VAESENC         Z7, Z1, Z1
+	VAESENC         Z7, Z2, Z2
+	VAESENC         Z7, Z3, Z3
+	VBROADCASTI32X4 464(AX), Z7
+	VAESENCLAST     Z7, Z0, Z0
+	VAESENCLAST     Z7, Z1, Z1
+	VAESENCLAST     Z7, Z2, Z2
+	VAESENCLAST     Z7, Z3, Z3
+	VMOVDQA64       X0, X14
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPXORQ          Z29, Z0, Z0
+	VMOVDQU8        Z0, K1, (DX)
 	MOVBLZX         21(R10), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K4
 	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQU8.Z      (DX), K1, Z29
 	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU64       64(DX), Z30
+	VPXORQ          Z30, Z1, Z1
+	VMOVDQU64       Z1, 64(DX)
 	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU64       128(DX), Z31
+	VPXORQ          Z31, Z2, Z2
+	VMOVDQU64       Z2, 128(DX)
 	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU64       192(DX), Z13
-	VPSHUFB         Z9, Z13, Z13
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       192(AX), Z4
-	VPXORQ          Z16, Z0, Z0
-	VPSHUFB         Z9, Z11, Z1
-	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPXORQ          Z16, Z1, Z1
-	VPSHUFB         Z9, Z11, Z2
-	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x11, Z4, Z13, Z28
-	VPXORQ          Z16, Z2, Z2
-	VPSHUFB         Z9, Z11, Z3
-	VPXORQ          Z5, Z27, Z27
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       128(AX), Z4
-	VPXORQ          Z16, Z3, Z3
-	VAESENC         Z17, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z31, Z5
-	VAESENC         Z17, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z31, Z6
-	VAESENC         Z17, Z2, Z2
-	VAESENC         Z17, Z3, Z3
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z18, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z31, Z5
-	VAESENC         Z18, Z1, Z1
-	VAESENC         Z18, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z18, Z3, Z3
-	VPCLMULQDQ      $0x11, Z4, Z31, Z5
-	VAESENC         Z19, Z0, Z0
-	VAESENC         Z19, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z19, Z2, Z2
-	VMOVDQU64       64(AX), Z4
-	VAESENC         Z19, Z3, Z3
-	VAESENC         Z20, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z20, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z30, Z6
-	VAESENC         Z20, Z2, Z2
-	VAESENC         Z20, Z3, Z3
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z21, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z21, Z1, Z1
-	VAESENC         Z21, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z21, Z3, Z3
-	VPCLMULQDQ      $0x11, Z4, Z30, Z5
-	VAESENC         Z22, Z0, Z0
-	VAESENC         Z22, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z22, Z2, Z2
-	VMOVDQU64       (AX), Z4
-	VAESENC         Z22, Z3, Z3
-	VAESENC         Z23, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
-	VAESENC         Z23, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
-	VAESENC         Z23, Z2, Z2
-	VAESENC         Z23, Z3, Z3
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z24, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
-	VAESENC         Z24, Z1, Z1
-	VAESENC         Z24, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z24, Z3, Z3
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
-	VAESENC         Z25, Z0, Z0
-	VAESENC         Z25, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z25, Z2, Z2
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
-	VAESENC         Z25, Z3, Z3
-	VAESENC         Z26, Z0, Z0
-	VPSHUFD         $0x4e, Z15, Z15
-	VAESENC         Z26, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VAESENC         Z26, Z2, Z2
-	VAESENC         Z26, Z3, Z3
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
-	VBROADCASTI32X4 448(AX), Z7
-	VPSHUFD         $0x4e, Z27, Z27
-	VAESENC         Z7, Z0, Z0
-	VAESENC         Z7, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
-	VAESENC         Z7, Z2, Z2
-	VEXTRACTI64X4   $0x01, Z28, Y5
-	VAESENC         Z7, Z3, Z3
-	VBROADCASTI32X4 464(AX), Z7
-	VPXORQ          Y5, Y28, Y5
-	VAESENCLAST     Z7, Z0, Z0
-	VEXTRACTI128    $0x01, Y5, X6
-	VAESENCLAST     Z7, Z1, Z1
-	VAESENCLAST     Z7, Z2, Z2
-	VPXOR           X5, X6, X8
-	VAESENCLAST     Z7, Z3, Z3
-	VMOVDQA64       X0, X14
-	VMOVDQU8.Z      (DX), K1, Z5
-	VPXORQ          Z5, Z0, Z0
-	VMOVDQU8        Z0, K1, (DX)
-	VPXORQ          64(DX), Z1, Z1
-	VMOVDQU64       Z1, 64(DX)
-	VPXORQ          128(DX), Z2, Z2
-	VMOVDQU64       Z2, 128(DX)
-	VPXORQ          192(DX), Z3, Z3
+	VPXORQ          Z13, Z3, Z3
 	VMOVDQU64       Z3, 192(DX)
+	VPSHUFB         Z9, Z13, Z13
 	ADDQ            $+256, DX
 	SUBQ            $+256, BX
 	CMPQ            BX, $+256
 	JLE             endstart
+	VBROADCASTI32X4 64(AX), Z4
+	VPSHUFD         $0x4e, Z4, Z6
+	VPXORQ          Z6, Z4, Z4
+	VBROADCASTI32X4 128(AX), Z5
+	VPSHUFD         $0x4e, Z5, Z6
+	VPXORQ          Z6, Z5, Z5
+	VBROADCASTI32X4 192(AX), Z12
+	VPSHUFD         $0x4e, Z12, Z6
+	VPXORQ          Z6, Z12, Z12
+	VPUNPCKLQDQ     Z5, Z4, Z10
 
 loop:
-	VMOVDQU64       (DX), Z29
-	VPSHUFB         Z9, Z29, Z29
-	VMOVDQU64       64(DX), Z30
-	VPSHUFB         Z9, Z30, Z30
-	VMOVDQU64       128(DX), Z31
-	VPSHUFB         Z9, Z31, Z31
-	VMOVDQU64       192(DX), Z13
-	VPSHUFB         Z9, Z13, Z13
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       192(AX), Z4
+	VBROADCASTI32X4 192(AX), Z4
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPSHUFD         $0x4e, Z13, Z6
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
 	VPXORQ          Z16, Z1, Z1
 	VPSHUFB         Z9, Z11, Z2
-	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPXORQ          Z13, Z6, Z6
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x00, Z12, Z6, Z27
 	VPXORQ          Z16, Z2, Z2
 	VPSHUFB         Z9, Z11, Z3
-	VPXORQ          Z5, Z27, Z27
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       128(AX), Z4
+	VBROADCASTI32X4 128(AX), Z4
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
 	VPXORQ          Z16, Z3, Z3
 	VAESENC         Z17, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPSHUFD         $0x4e, Z31, Z6
 	VAESENC         Z17, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z17, Z2, Z2
 	VAESENC         Z17, Z3, Z3
-	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
 	VAESENC         Z18, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPXORQ          Z31, Z6, Z6
 	VAESENC         Z18, Z1, Z1
 	VAESENC         Z18, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x10, Z10, Z6, Z6
 	VAESENC         Z18, Z3, Z3
-	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z19, Z0, Z0
 	VAESENC         Z19, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z6, Z27, Z27
 	VAESENC         Z19, Z2, Z2
-	VMOVDQU64       64(AX), Z4
+	VBROADCASTI32X4 64(AX), Z4
 	VAESENC         Z19, Z3, Z3
 	VAESENC         Z20, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
 	VAESENC         Z20, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPSHUFD         $0x4e, Z30, Z6
 	VAESENC         Z20, Z2, Z2
 	VAESENC         Z20, Z3, Z3
 	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z21, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VAESENC         Z21, Z1, Z1
 	VAESENC         Z21, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPXORQ          Z30, Z6, Z6
 	VAESENC         Z21, Z3, Z3
-	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VPCLMULQDQ      $0x00, Z10, Z6, Z6
 	VAESENC         Z22, Z0, Z0
 	VAESENC         Z22, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z22, Z2, Z2
-	VMOVDQU64       (AX), Z4
+	VPXORQ          Z6, Z27, Z27
 	VAESENC         Z22, Z3, Z3
 	VAESENC         Z23, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z15, Z28, Z27
 	VAESENC         Z23, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VBROADCASTI32X4 (AX), Z4
 	VAESENC         Z23, Z2, Z2
 	VAESENC         Z23, Z3, Z3
-	VPXORQ          Z5, Z15, Z15
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z24, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z24, Z1, Z1
 	VAESENC         Z24, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z24, Z3, Z3
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z25, Z0, Z0
 	VAESENC         Z25, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z25, Z2, Z2
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z25, Z3, Z3
 	VAESENC         Z26, Z0, Z0
-	VPSHUFD         $0x4e, Z15, Z15
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z26, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z26, Z2, Z2
 	VAESENC         Z26, Z3, Z3
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VBROADCASTI32X4 448(AX), Z7
-	VPSHUFD         $0x4e, Z27, Z27
+	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z7, Z0, Z0
 	VAESENC         Z7, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z7, Z2, Z2
-	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z7, Z3, Z3
 	VBROADCASTI32X4 464(AX), Z7
-	VPXORQ          Y5, Y28, Y5
+	VPSHUFD         $0x4e, Z27, Z27
 	VAESENCLAST     Z7, Z0, Z0
-	VEXTRACTI128    $0x01, Y5, X6
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENCLAST     Z7, Z1, Z1
 	VAESENCLAST     Z7, Z2, Z2
-	VPXOR           X5, X6, X8
+	VMOVDQA64       Z28, Z8
 	VAESENCLAST     Z7, Z3, Z3
-	VPXORQ          (DX), Z0, Z0
+	VMOVDQU64       (DX), Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU64       Z0, (DX)
-	VPXORQ          64(DX), Z1, Z1
+	VPSHUFB         Z9, Z29, Z29
+	VMOVDQU64       64(DX), Z30
+	VPXORQ          Z30, Z1, Z1
 	VMOVDQU64       Z1, 64(DX)
-	VPXORQ          128(DX), Z2, Z2
+	VPSHUFB         Z9, Z30, Z30
+	VMOVDQU64       128(DX), Z31
+	VPXORQ          Z31, Z2, Z2
 	VMOVDQU64       Z2, 128(DX)
-	VPXORQ          192(DX), Z3, Z3
+	VPSHUFB         Z9, Z31, Z31
+	VMOVDQU64       192(DX), Z13
+	VPXORQ          Z13, Z3, Z3
 	VMOVDQU64       Z3, 192(DX)
+	VPSHUFB         Z9, Z13, Z13
 	ADDQ            $+256, DX
 	SUBQ            $+256, BX
 	CMPQ            BX, $+256
@@ -11232,117 +11366,158 @@ endstart:
 	LEAQ            -192(BX), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
-	VMOVDQU64       (DX), Z29
-	VPSHUFB         Z9, Z29, Z29
-	VMOVDQU64       64(DX), Z30
-	VPSHUFB         Z9, Z30, Z30
-	VMOVDQU64       128(DX), Z31
-	VPSHUFB         Z9, Z31, Z31
-	VMOVDQU8.Z      192(DX), K3, Z13
-	VPSHUFB         Z9, Z13, Z13
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
 	VMOVDQU64       192(AX), Z4
-	VPXORQ          Z16, Z0, Z0
-	VPSHUFB         Z9, Z11, Z1
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPXORQ          Z16, Z1, Z1
-	VPSHUFB         Z9, Z11, Z2
+	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPADDD          Z12, Z11, Z11
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
-	VPXORQ          Z16, Z2, Z2
-	VPSHUFB         Z9, Z11, Z3
+	VPSHUFB         Z9, Z11, Z1
 	VPXORQ          Z5, Z27, Z27
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       128(AX), Z4
-	VPXORQ          Z16, Z3, Z3
-	VAESENC         Z17, Z0, Z0
+	VPXORQ          Z16, Z1, Z1
 	VPCLMULQDQ      $0x00, Z4, Z31, Z5
-	VAESENC         Z17, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
-	VAESENC         Z17, Z2, Z2
-	VAESENC         Z17, Z3, Z3
+	VPSHUFB         Z9, Z11, Z2
 	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z18, Z0, Z0
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
-	VAESENC         Z18, Z1, Z1
-	VAESENC         Z18, Z2, Z2
+	VPXORQ          Z16, Z2, Z2
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z18, Z3, Z3
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
-	VAESENC         Z19, Z0, Z0
-	VAESENC         Z19, Z1, Z1
+	VPSHUFB         Z9, Z11, Z3
 	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z19, Z2, Z2
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       64(AX), Z4
-	VAESENC         Z19, Z3, Z3
-	VAESENC         Z20, Z0, Z0
+	VPXORQ          Z16, Z3, Z3
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z20, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
-	VAESENC         Z20, Z2, Z2
-	VAESENC         Z20, Z3, Z3
+	VAESENC         Z17, Z0, Z0
 	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z21, Z0, Z0
+	VAESENC         Z17, Z1, Z1
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z21, Z1, Z1
-	VAESENC         Z21, Z2, Z2
+	VAESENC         Z17, Z2, Z2
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z21, Z3, Z3
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
-	VAESENC         Z22, Z0, Z0
-	VAESENC         Z22, Z1, Z1
+	VAESENC         Z17, Z3, Z3
 	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z22, Z2, Z2
+	VAESENC         Z18, Z0, Z0
+	VPXORQ          Z8, Z29, Z29
+	VAESENC         Z18, Z1, Z1
 	VMOVDQU64       (AX), Z4
-	VAESENC         Z22, Z3, Z3
-	VAESENC         Z23, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
-	VAESENC         Z23, Z1, Z1
+	VAESENC         Z18, Z2, Z2
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
-	VAESENC         Z23, Z2, Z2
-	VAESENC         Z23, Z3, Z3
+	VAESENC         Z18, Z3, Z3
 	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z24, Z0, Z0
+	VAESENC         Z19, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z29, Z5
-	VAESENC         Z24, Z1, Z1
-	VAESENC         Z24, Z2, Z2
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z24, Z3, Z3
+	VAESENC         Z19, Z1, Z1
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
-	VAESENC         Z25, Z0, Z0
-	VAESENC         Z25, Z1, Z1
+	VAESENC         Z19, Z2, Z2
 	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z25, Z2, Z2
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
-	VAESENC         Z25, Z3, Z3
-	VAESENC         Z26, Z0, Z0
+	VAESENC         Z19, Z3, Z3
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
-	VAESENC         Z26, Z1, Z1
+	VAESENC         Z20, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VAESENC         Z26, Z2, Z2
-	VAESENC         Z26, Z3, Z3
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
-	VBROADCASTI32X4 448(AX), Z7
+	VAESENC         Z20, Z1, Z1
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VAESENC         Z20, Z2, Z2
 	VPSHUFD         $0x4e, Z27, Z27
-	VAESENC         Z7, Z0, Z0
-	VAESENC         Z7, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
-	VAESENC         Z7, Z2, Z2
+	VAESENC         Z20, Z3, Z3
 	VEXTRACTI64X4   $0x01, Z28, Y5
-	VAESENC         Z7, Z3, Z3
-	VBROADCASTI32X4 464(AX), Z7
+	VAESENC         Z21, Z0, Z0
 	VPXORQ          Y5, Y28, Y5
-	VAESENCLAST     Z7, Z0, Z0
+	VAESENC         Z21, Z1, Z1
 	VEXTRACTI128    $0x01, Y5, X6
-	VAESENCLAST     Z7, Z1, Z1
-	VAESENCLAST     Z7, Z2, Z2
 	VPXOR           X5, X6, X8
+	VAESENC         Z21, Z2, Z2
+	VMOVDQU64       (DX), Z29
+	VMOVDQU64       64(DX), Z30
+	VMOVDQU64       128(DX), Z31
+	VMOVDQU8.Z      192(DX), K3, Z13
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
+	VPSHUFB         Z9, Z31, Z31
+	VPSHUFB         Z9, Z13, Z13
+	VAESENC         Z21, Z3, Z3
+	VMOVDQU64       192(AX), Z4
+	VAESENC         Z22, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VAESENC         Z22, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VAESENC         Z22, Z2, Z2
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VAESENC         Z22, Z3, Z3
+	VPXORQ          Z5, Z27, Z27
+	VMOVDQU64       128(AX), Z4
+	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VAESENC         Z23, Z1, Z1
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VAESENC         Z23, Z2, Z2
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VAESENC         Z23, Z3, Z3
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z24, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z24, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VMOVDQU64       64(AX), Z4
+	VAESENC         Z24, Z2, Z2
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z24, Z3, Z3
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z25, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z25, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z25, Z2, Z2
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z25, Z3, Z3
+	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
+	VAESENC         Z26, Z0, Z0
+	VMOVDQU64       (AX), Z4
+	VAESENC         Z26, Z1, Z1
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z26, Z2, Z2
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z26, Z3, Z3
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VBROADCASTI32X4 448(AX), Z7
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z7, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z7, Z1, Z1
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VAESENC         Z7, Z2, Z2
+	VPSHUFD         $0x4e, Z15, Z15
+	VAESENC         Z7, Z3, Z3
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VBROADCASTI32X4 464(AX), Z7
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENCLAST     Z7, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENCLAST     Z7, Z1, Z1
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VAESENCLAST     Z7, Z2, Z2
+	VEXTRACTI128    $0x01, Y5, X6
 	VAESENCLAST     Z7, Z3, Z3
+	VPXOR           X5, X6, X8
 	MOVQ            8(R10), R8
 	MOVL            16(R10), R9
 	ADDQ            R9, R8
@@ -11359,8 +11534,8 @@ endstart:
 	VMOVDQU64       Z1, 64(DX)
 	VPXORQ          128(DX), Z2, Z2
 	VMOVDQU64       Z2, 128(DX)
-	VMOVDQU8.Z      192(DX), K3, Z5
-	VPXORQ          Z5, Z3, Z3
+	VMOVDQU8.Z      192(DX), K3, Z13
+	VPXORQ          Z13, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	JMP             lengths
 
@@ -11371,6 +11546,59 @@ end1:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU64       192(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPXORQ          Z5, Z27, Z27
+	VMOVDQU64       128(AX), Z4
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VAESENC         Z17, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z18, Z0, Z0
+	VMOVDQU64       64(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z20, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       (AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z21, Z0, Z0
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z22, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VAESENC         Z23, Z0, Z0
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VAESENC         Z24, Z0, Z0
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VAESENC         Z25, Z0, Z0
+	VEXTRACTI128    $0x01, Y5, X6
+	VPXOR           X5, X6, X8
 	VMOVDQU8.Z      (DX), K3, Z29
 	VPSHUFB         Z9, Z29, Z29
 	VBROADCASTI32X4 16(R10), Z5
@@ -11383,39 +11611,27 @@ end1:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z29
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       (SI), Z4
-	VPXORQ          Z16, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z29, Z15
-	VAESENC         Z17, Z0, Z0
-	VPCLMULQDQ      $0x01, Z4, Z29, Z27
-	VAESENC         Z18, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
-	VAESENC         Z19, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z29, Z28
-	VAESENC         Z20, Z0, Z0
-	VPXORQ          Z5, Z27, Z27
-	VAESENC         Z21, Z0, Z0
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
-	VAESENC         Z22, Z0, Z0
-	VPSHUFD         $0x4e, Z15, Z15
-	VAESENC         Z23, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VAESENC         Z24, Z0, Z0
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
-	VAESENC         Z25, Z0, Z0
-	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z26, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       (SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z29, Z15
+	VPCLMULQDQ      $0x01, Z4, Z29, Z27
 	VBROADCASTI32X4 448(AX), Z7
-	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPCLMULQDQ      $0x11, Z4, Z29, Z28
+	VPXORQ          Z5, Z27, Z27
 	VAESENC         Z7, Z0, Z0
-	VPXORQ          Y5, Y28, Y5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VBROADCASTI32X4 464(AX), Z7
-	VEXTRACTI128    $0x01, Y5, X6
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENCLAST     Z7, Z0, Z0
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
 	VPXOR           X5, X6, X8
 	MOVQ            8(R10), R8
 	MOVL            16(R10), R9
@@ -11427,8 +11643,8 @@ end1:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K3, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K3, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K3, (DX)
 	JMP             tag
 
@@ -11442,9 +11658,70 @@ end2:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU64       192(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPXORQ          Z16, Z0, Z0
+	VPXORQ          Z5, Z27, Z27
+	VMOVDQU64       128(AX), Z4
+	VPSHUFB         Z9, Z11, Z1
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPXORQ          Z16, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z17, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
+	VMOVDQU64       64(AX), Z4
+	VAESENC         Z17, Z1, Z1
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z18, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z18, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z19, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       (AX), Z4
+	VAESENC         Z19, Z1, Z1
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z20, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z20, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VAESENC         Z21, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VAESENC         Z21, Z1, Z1
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z22, Z0, Z0
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENC         Z22, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VAESENC         Z23, Z0, Z0
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
+	VAESENC         Z23, Z1, Z1
+	VPXOR           X5, X6, X8
 	VMOVDQU8.Z      (DX), K2, Z29
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K3, Z30
+	VPSHUFB         Z9, Z29, Z29
 	VPSHUFB         Z9, Z30, Z30
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -11456,63 +11733,43 @@ end2:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z30
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       64(SI), Z4
-	VPXORQ          Z16, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z30, Z15
-	VPSHUFB         Z9, Z11, Z1
-	VPCLMULQDQ      $0x01, Z4, Z30, Z27
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z16, Z1, Z1
-	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z17, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z30, Z28
-	VAESENC         Z17, Z1, Z1
-	VPXORQ          Z5, Z27, Z27
-	VAESENC         Z18, Z0, Z0
-	VMOVDQU64       (SI), Z4
-	VAESENC         Z18, Z1, Z1
-	VAESENC         Z19, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
-	VAESENC         Z19, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
-	VAESENC         Z20, Z0, Z0
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z20, Z1, Z1
-	VAESENC         Z21, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
-	VAESENC         Z21, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z22, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
-	VAESENC         Z22, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z23, Z0, Z0
-	VAESENC         Z23, Z1, Z1
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
 	VAESENC         Z24, Z0, Z0
-	VPSHUFD         $0x4e, Z15, Z15
+	VMOVDQU64       64(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z30, Z15
 	VAESENC         Z24, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x01, Z4, Z30, Z27
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPCLMULQDQ      $0x11, Z4, Z30, Z28
 	VAESENC         Z25, Z0, Z0
+	VPXORQ          Z5, Z27, Z27
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z25, Z1, Z1
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VMOVDQU64       (SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z26, Z0, Z0
-	VPSHUFD         $0x4e, Z27, Z27
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z26, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VBROADCASTI32X4 448(AX), Z7
-	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z7, Z0, Z0
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z7, Z1, Z1
-	VPXORQ          Y5, Y28, Y5
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VBROADCASTI32X4 464(AX), Z7
-	VEXTRACTI128    $0x01, Y5, X6
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENCLAST     Z7, Z0, Z0
-	VPXOR           X5, X6, X8
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
 	VAESENCLAST     Z7, Z1, Z1
+	VEXTRACTI128    $0x01, Y5, X6
+	VPXOR           X5, X6, X8
 	MOVQ            8(R10), R8
 	MOVL            16(R10), R9
 	ADDQ            R9, R8
@@ -11523,11 +11780,11 @@ end2:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K2, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K2, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K2, (DX)
-	VMOVDQU8.Z      64(DX), K3, Z5
-	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8.Z      64(DX), K3, Z30
+	VPXORQ          Z30, Z1, Z1
 	VMOVDQU8        Z1, K3, 64(DX)
 	JMP             tag
 
@@ -11541,11 +11798,78 @@ end3:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU64       192(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPSHUFB         Z9, Z11, Z1
+	VPXORQ          Z5, Z27, Z27
+	VMOVDQU64       128(AX), Z4
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPXORQ          Z16, Z1, Z1
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPXORQ          Z5, Z15, Z15
+	VPSHUFB         Z9, Z11, Z2
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VPXORQ          Z16, Z2, Z2
+	VPXORQ          Z5, Z28, Z28
+	VMOVDQU64       64(AX), Z4
+	VAESENC         Z17, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z17, Z1, Z1
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z17, Z2, Z2
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z18, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z18, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
+	VAESENC         Z18, Z2, Z2
+	VMOVDQU64       (AX), Z4
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z19, Z1, Z1
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z19, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z20, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z20, Z1, Z1
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VAESENC         Z20, Z2, Z2
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z21, Z0, Z0
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENC         Z21, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENC         Z21, Z2, Z2
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VAESENC         Z22, Z0, Z0
+	VEXTRACTI128    $0x01, Y5, X6
+	VAESENC         Z22, Z1, Z1
+	VPXOR           X5, X6, X8
 	VMOVDQU64       (DX), Z29
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K2, Z30
-	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K3, Z31
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
 	VPSHUFB         Z9, Z31, Z31
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -11557,86 +11881,60 @@ end3:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z31
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       128(SI), Z4
-	VPXORQ          Z16, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z31, Z15
-	VPSHUFB         Z9, Z11, Z1
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x01, Z4, Z31, Z27
-	VPXORQ          Z16, Z1, Z1
-	VPCLMULQDQ      $0x10, Z4, Z31, Z5
-	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x11, Z4, Z31, Z28
-	VPXORQ          Z16, Z2, Z2
-	VPXORQ          Z5, Z27, Z27
-	VAESENC         Z17, Z0, Z0
-	VMOVDQU64       64(SI), Z4
-	VAESENC         Z17, Z1, Z1
-	VAESENC         Z17, Z2, Z2
-	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z18, Z0, Z0
-	VPCLMULQDQ      $0x01, Z4, Z30, Z6
-	VAESENC         Z18, Z1, Z1
-	VAESENC         Z18, Z2, Z2
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z19, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z19, Z1, Z1
-	VAESENC         Z19, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z20, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z30, Z5
-	VAESENC         Z20, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z20, Z2, Z2
-	VAESENC         Z21, Z0, Z0
-	VMOVDQU64       (SI), Z4
-	VAESENC         Z21, Z1, Z1
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
-	VAESENC         Z21, Z2, Z2
-	VAESENC         Z22, Z0, Z0
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
-	VAESENC         Z22, Z1, Z1
-	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z22, Z2, Z2
+	VMOVDQU64       128(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z31, Z15
 	VAESENC         Z23, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z31, Z27
 	VAESENC         Z23, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPCLMULQDQ      $0x11, Z4, Z31, Z28
 	VAESENC         Z23, Z2, Z2
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z27, Z27
 	VAESENC         Z24, Z0, Z0
+	VMOVDQU64       64(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
 	VAESENC         Z24, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z24, Z2, Z2
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
 	VAESENC         Z25, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VAESENC         Z25, Z1, Z1
-	VPSHUFD         $0x4e, Z15, Z15
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z25, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       (SI), Z4
 	VAESENC         Z26, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z26, Z1, Z1
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z26, Z2, Z2
-	VPSHUFD         $0x4e, Z27, Z27
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VBROADCASTI32X4 448(AX), Z7
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z7, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z7, Z1, Z1
-	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z7, Z2, Z2
-	VPXORQ          Y5, Y28, Y5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VBROADCASTI32X4 464(AX), Z7
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENCLAST     Z7, Z0, Z0
-	VEXTRACTI128    $0x01, Y5, X6
+	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENCLAST     Z7, Z1, Z1
-	VPXOR           X5, X6, X8
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
 	VAESENCLAST     Z7, Z2, Z2
+	VPXOR           X5, X6, X8
 	MOVQ            8(R10), R8
 	MOVL            16(R10), R9
 	ADDQ            R9, R8
@@ -11649,11 +11947,11 @@ end3:
 	VPXORQ          X5, X14, X14
 	VPXORQ          (DX), Z0, Z0
 	VMOVDQU64       Z0, (DX)
-	VMOVDQU8.Z      64(DX), K2, Z5
-	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8.Z      64(DX), K2, Z30
+	VPXORQ          Z30, Z1, Z1
 	VMOVDQU8        Z1, K2, 64(DX)
-	VMOVDQU8.Z      128(DX), K3, Z5
-	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8.Z      128(DX), K3, Z31
+	VPXORQ          Z31, Z2, Z2
 	VMOVDQU8        Z2, K3, 128(DX)
 	JMP             tag
 
@@ -11667,13 +11965,85 @@ end4:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU64       192(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPSHUFB         Z9, Z11, Z1
+	VPXORQ          Z5, Z27, Z27
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VMOVDQU64       128(AX), Z4
+	VPXORQ          Z16, Z1, Z1
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPSHUFB         Z9, Z11, Z2
+	VPXORQ          Z5, Z15, Z15
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPXORQ          Z16, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VPSHUFB         Z9, Z11, Z3
+	VPXORQ          Z5, Z28, Z28
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VMOVDQU64       64(AX), Z4
+	VPXORQ          Z16, Z3, Z3
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z17, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z17, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z17, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z17, Z3, Z3
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z18, Z0, Z0
+	VPXORQ          Z8, Z29, Z29
+	VAESENC         Z18, Z1, Z1
+	VMOVDQU64       (AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z18, Z2, Z2
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z18, Z3, Z3
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z19, Z1, Z1
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VAESENC         Z19, Z2, Z2
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z19, Z3, Z3
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VPSHUFD         $0x4e, Z15, Z15
+	VAESENC         Z20, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z20, Z1, Z1
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VAESENC         Z20, Z2, Z2
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENC         Z20, Z3, Z3
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VAESENC         Z21, Z0, Z0
+	VPXORQ          Y5, Y28, Y5
+	VAESENC         Z21, Z1, Z1
+	VEXTRACTI128    $0x01, Y5, X6
+	VPXOR           X5, X6, X8
+	VAESENC         Z21, Z2, Z2
 	VMOVDQU64       (DX), Z29
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU64       64(DX), Z30
-	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K2, Z31
-	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU8.Z      192(DX), K3, Z13
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
+	VPSHUFB         Z9, Z31, Z31
 	VPSHUFB         Z9, Z13, Z13
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -11685,109 +12055,78 @@ end4:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z13
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       192(SI), Z4
-	VPXORQ          Z16, Z0, Z0
-	VPSHUFB         Z9, Z11, Z1
-	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPXORQ          Z16, Z1, Z1
-	VPSHUFB         Z9, Z11, Z2
-	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x11, Z4, Z13, Z28
-	VPXORQ          Z16, Z2, Z2
-	VPSHUFB         Z9, Z11, Z3
-	VPXORQ          Z5, Z27, Z27
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       128(SI), Z4
-	VPXORQ          Z16, Z3, Z3
-	VAESENC         Z17, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z31, Z5
-	VAESENC         Z17, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z31, Z6
-	VAESENC         Z17, Z2, Z2
-	VAESENC         Z17, Z3, Z3
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z18, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z31, Z5
-	VAESENC         Z18, Z1, Z1
-	VAESENC         Z18, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z18, Z3, Z3
-	VPCLMULQDQ      $0x11, Z4, Z31, Z5
-	VAESENC         Z19, Z0, Z0
-	VAESENC         Z19, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z19, Z2, Z2
-	VMOVDQU64       64(SI), Z4
-	VAESENC         Z19, Z3, Z3
-	VAESENC         Z20, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z20, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z30, Z6
-	VAESENC         Z20, Z2, Z2
-	VAESENC         Z20, Z3, Z3
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z21, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z21, Z1, Z1
-	VAESENC         Z21, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z21, Z3, Z3
-	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VMOVDQU64       192(SI), Z4
 	VAESENC         Z22, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
 	VAESENC         Z22, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
 	VAESENC         Z22, Z2, Z2
-	VMOVDQU64       (SI), Z4
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
 	VAESENC         Z22, Z3, Z3
+	VPXORQ          Z5, Z27, Z27
+	VMOVDQU64       128(SI), Z4
 	VAESENC         Z23, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
 	VAESENC         Z23, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
 	VAESENC         Z23, Z2, Z2
-	VAESENC         Z23, Z3, Z3
 	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z24, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
-	VAESENC         Z24, Z1, Z1
-	VAESENC         Z24, Z2, Z2
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VAESENC         Z23, Z3, Z3
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z24, Z3, Z3
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
-	VAESENC         Z25, Z0, Z0
-	VAESENC         Z25, Z1, Z1
+	VAESENC         Z24, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z24, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
+	VMOVDQU64       64(SI), Z4
+	VAESENC         Z24, Z2, Z2
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z24, Z3, Z3
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z25, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z25, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z25, Z2, Z2
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VAESENC         Z25, Z3, Z3
+	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z26, Z0, Z0
-	VPSHUFD         $0x4e, Z15, Z15
+	VMOVDQU64       (SI), Z4
 	VAESENC         Z26, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z26, Z2, Z2
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z26, Z3, Z3
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VBROADCASTI32X4 448(AX), Z7
-	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z7, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z7, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z7, Z2, Z2
-	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z7, Z3, Z3
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VBROADCASTI32X4 464(AX), Z7
-	VPXORQ          Y5, Y28, Y5
+	VPSHUFD         $0x4e, Z27, Z27
 	VAESENCLAST     Z7, Z0, Z0
-	VEXTRACTI128    $0x01, Y5, X6
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENCLAST     Z7, Z1, Z1
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
 	VAESENCLAST     Z7, Z2, Z2
-	VPXOR           X5, X6, X8
+	VEXTRACTI128    $0x01, Y5, X6
 	VAESENCLAST     Z7, Z3, Z3
+	VPXOR           X5, X6, X8
 	MOVQ            8(R10), R8
 	MOVL            16(R10), R9
 	ADDQ            R9, R8
@@ -11802,11 +12141,11 @@ end4:
 	VMOVDQU64       Z0, (DX)
 	VPXORQ          64(DX), Z1, Z1
 	VMOVDQU64       Z1, 64(DX)
-	VMOVDQU8.Z      128(DX), K2, Z5
-	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8.Z      128(DX), K2, Z31
+	VPXORQ          Z31, Z2, Z2
 	VMOVDQU8        Z2, K2, 128(DX)
-	VMOVDQU8.Z      192(DX), K3, Z5
-	VPXORQ          Z5, Z3, Z3
+	VMOVDQU8.Z      192(DX), K3, Z13
+	VPXORQ          Z13, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	JMP             tag
 
@@ -11816,20 +12155,21 @@ lengths:
 	VPSLLQ          $0x03, Z5, Z5
 	VPXOR           X5, X8, X8
 	VMOVDQU         240(AX), X4
-	VPCLMULQDQ      $0x00, X4, X8, X1
-	VPCLMULQDQ      $0x01, X4, X8, X2
-	VPCLMULQDQ      $0x10, X4, X8, X3
-	VPXOR           X3, X2, X2
-	VPCLMULQDQ      $0x01, X1, X10, X3
-	VPSHUFD         $0x4e, X1, X1
-	VPXOR           X3, X2, X2
-	VPXOR           X1, X2, X2
-	VPCLMULQDQ      $0x11, X4, X8, X0
-	VPCLMULQDQ      $0x01, X2, X10, X1
+	VMOVDQU         poly<>+0(SB), X0
+	VPCLMULQDQ      $0x00, X4, X8, X2
+	VPCLMULQDQ      $0x01, X4, X8, X3
+	VPCLMULQDQ      $0x10, X4, X8, X5
+	VPXOR           X5, X3, X3
+	VPCLMULQDQ      $0x01, X2, X0, X5
 	VPSHUFD         $0x4e, X2, X2
-	VPXOR           X1, X0, X0
-	VPXOR           X2, X0, X0
-	VMOVDQA         X0, X8
+	VPXOR           X5, X3, X3
+	VPXOR           X2, X3, X3
+	VPCLMULQDQ      $0x11, X4, X8, X1
+	VPCLMULQDQ      $0x01, X3, X0, X2
+	VPSHUFD         $0x4e, X3, X3
+	VPXOR           X2, X1, X1
+	VPXOR           X3, X1, X1
+	VMOVDQA         X1, X8
 
 tag:
 	VPSHUFB  X9, X8, X0
@@ -15089,8 +15429,6 @@ TEXT ·sealAVX512x14(SB), NOSPLIT, $0-24
 	MOVQ      ps+0(FP), R10
 	MOVQ      n+8(FP), R11
 	VMOVDQU64 byteSwap<>+0(SB), Z9
-	VMOVDQU64 poly<>+0(SB), Z10
-	VMOVDQU64 fourCtr<>+0(SB), Z12
 	MOVQ      $-1, DI
 	XORL      CX, CX
 
@@ -15189,28 +15527,28 @@ quadnear:
 	VBROADCASTI32X4 216(R10), Z7
 	VPSHUFB         nonceSwap<>+0(SB), Z7, Z7
 	VPADDD          firstCtr<>+0(SB), Z1, Z0
-	VPADDD          Z12, Z0, Z1
+	VPADDD          fourCtr<>+0(SB), Z0, Z1
 	VBROADCASTI32X4 272(AX), Z28
 	VPSHUFB         Z9, Z0, Z0
 	VPSHUFB         Z9, Z1, Z1
 	VPXORQ          Z28, Z0, Z0
 	VPXORQ          Z28, Z1, Z1
 	VPADDD          firstCtr<>+0(SB), Z3, Z2
-	VPADDD          Z12, Z2, Z3
+	VPADDD          fourCtr<>+0(SB), Z2, Z3
 	VBROADCASTI32X4 272(SI), Z29
 	VPSHUFB         Z9, Z2, Z2
 	VPSHUFB         Z9, Z3, Z3
 	VPXORQ          Z29, Z2, Z2
 	VPXORQ          Z29, Z3, Z3
 	VPADDD          firstCtr<>+0(SB), Z5, Z4
-	VPADDD          Z12, Z4, Z5
+	VPADDD          fourCtr<>+0(SB), Z4, Z5
 	VBROADCASTI32X4 272(R12), Z30
 	VPSHUFB         Z9, Z4, Z4
 	VPSHUFB         Z9, Z5, Z5
 	VPXORQ          Z30, Z4, Z4
 	VPXORQ          Z30, Z5, Z5
 	VPADDD          firstCtr<>+0(SB), Z7, Z6
-	VPADDD          Z12, Z6, Z7
+	VPADDD          fourCtr<>+0(SB), Z6, Z7
 	VBROADCASTI32X4 272(R13), Z31
 	VPSHUFB         Z9, Z6, Z6
 	VPSHUFB         Z9, Z7, Z7
@@ -15608,10 +15946,10 @@ quadnear:
 	VPTERNLOGD      $0x96, Z29, Z3, Z21
 	VPTERNLOGD      $0x96, Z30, Z5, Z22
 	VPTERNLOGD      $0x96, Z31, Z7, Z23
-	VPCLMULQDQ      $0x01, Z16, Z10, Z28
-	VPCLMULQDQ      $0x01, Z17, Z10, Z29
-	VPCLMULQDQ      $0x01, Z18, Z10, Z30
-	VPCLMULQDQ      $0x01, Z19, Z10, Z31
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z16, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z17, Z29
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z18, Z30
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z19, Z31
 	VPSHUFD         $0x4e, Z16, Z16
 	VPSHUFD         $0x4e, Z17, Z17
 	VPSHUFD         $0x4e, Z18, Z18
@@ -15620,10 +15958,10 @@ quadnear:
 	VPTERNLOGD      $0x96, Z29, Z17, Z21
 	VPTERNLOGD      $0x96, Z30, Z18, Z22
 	VPTERNLOGD      $0x96, Z31, Z19, Z23
-	VPCLMULQDQ      $0x01, Z20, Z10, Z28
-	VPCLMULQDQ      $0x01, Z21, Z10, Z29
-	VPCLMULQDQ      $0x01, Z22, Z10, Z30
-	VPCLMULQDQ      $0x01, Z23, Z10, Z31
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z20, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z21, Z29
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z22, Z30
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z23, Z31
 	VPSHUFD         $0x4e, Z20, Z20
 	VPSHUFD         $0x4e, Z21, Z21
 	VPSHUFD         $0x4e, Z22, Z22
@@ -15757,16 +16095,16 @@ cached:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z1, Z1
 	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z2, Z2
 	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z3, Z3
 	VAESENC         Z17, Z0, Z0
 	VAESENC         Z17, Z1, Z1
@@ -15829,29 +16167,27 @@ cached:
 	VAESENCLAST     Z7, Z2, Z2
 	VAESENCLAST     Z7, Z3, Z3
 	VMOVDQA64       X0, X14
-	MOVBLZX         21(R10), R8
-	BZHIQ           R8, DI, R8
-	KMOVQ           R8, K4
-	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VMOVDQU8.Z      Z0, K1, Z29
-	VPORQ           Z6, Z29, Z29
-	VPSHUFB         Z9, Z29, Z29
 	VPXORQ          64(DX), Z1, Z30
 	VMOVDQU64       Z30, 64(DX)
-	VPSHUFB         Z9, Z30, Z30
 	VPXORQ          128(DX), Z2, Z31
 	VMOVDQU64       Z31, 128(DX)
-	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU8.Z      192(DX), K3, Z5
 	VPXORQ          Z5, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	VMOVDQU8.Z      Z3, K3, Z13
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VPORQ           Z5, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
+	VPSHUFB         Z9, Z31, Z31
 	VPSHUFB         Z9, Z13, Z13
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       192(AX), Z4
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
@@ -15874,6 +16210,7 @@ cached:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (AX), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -15882,10 +16219,10 @@ cached:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -15900,7 +16237,7 @@ short1:
 	ANDQ            $-65536, R8
 	KMOVQ           R8, K1
 	VPSHUFB         Z9, Z11, Z0
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z0, Z0
 	VAESENC         Z17, Z0, Z0
 	VAESENC         Z18, Z0, Z0
@@ -15921,16 +16258,15 @@ short1:
 	VBROADCASTI32X4 496(AX), Z7
 	VAESENCLAST     Z7, Z0, Z0
 	VMOVDQA64       X0, X14
-	MOVBLZX         21(R10), R8
-	BZHIQ           R8, DI, R8
-	KMOVQ           R8, K4
-	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VMOVDQU8.Z      Z0, K1, Z29
-	VPORQ           Z6, Z29, Z29
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -15949,10 +16285,10 @@ short1:
 	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VPCLMULQDQ      $0x11, Z4, Z29, Z28
 	VPXORQ          Z5, Z27, Z27
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -15973,10 +16309,10 @@ short2:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z1, Z1
 	VAESENC         Z17, Z0, Z0
 	VAESENC         Z17, Z1, Z1
@@ -16011,21 +16347,20 @@ short2:
 	VAESENCLAST     Z7, Z0, Z0
 	VAESENCLAST     Z7, Z1, Z1
 	VMOVDQA64       X0, X14
-	MOVBLZX         21(R10), R8
-	BZHIQ           R8, DI, R8
-	KMOVQ           R8, K4
-	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VMOVDQU8.Z      Z0, K1, Z29
-	VPORQ           Z6, Z29, Z29
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K3, Z5
 	VPXORQ          Z5, Z1, Z1
 	VMOVDQU8        Z1, K3, 64(DX)
 	VMOVDQU8.Z      Z1, K3, Z30
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VPORQ           Z5, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
 	VPSHUFB         Z9, Z30, Z30
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -16037,13 +16372,13 @@ short2:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z30
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       64(SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z30, Z15
 	VPCLMULQDQ      $0x01, Z4, Z30, Z27
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
 	VPCLMULQDQ      $0x11, Z4, Z30, Z28
 	VPXORQ          Z5, Z27, Z27
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -16052,10 +16387,10 @@ short2:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -16077,13 +16412,13 @@ short3:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z1, Z1
 	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z2, Z2
 	VAESENC         Z17, Z0, Z0
 	VAESENC         Z17, Z1, Z1
@@ -16132,26 +16467,25 @@ short3:
 	VAESENCLAST     Z7, Z1, Z1
 	VAESENCLAST     Z7, Z2, Z2
 	VMOVDQA64       X0, X14
-	MOVBLZX         21(R10), R8
-	BZHIQ           R8, DI, R8
-	KMOVQ           R8, K4
-	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VMOVDQU8.Z      Z0, K1, Z29
-	VPORQ           Z6, Z29, Z29
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K2, Z5
 	VPXORQ          Z5, Z1, Z1
 	VMOVDQU8        Z1, K2, 64(DX)
 	VMOVDQU8.Z      Z1, K2, Z30
-	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K3, Z5
 	VPXORQ          Z5, Z2, Z2
 	VMOVDQU8        Z2, K3, 128(DX)
 	VMOVDQU8.Z      Z2, K3, Z31
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VPORQ           Z5, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
 	VPSHUFB         Z9, Z31, Z31
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -16163,7 +16497,6 @@ short3:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z31
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       128(SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z31, Z15
 	VPCLMULQDQ      $0x01, Z4, Z31, Z27
@@ -16178,6 +16511,7 @@ short3:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -16186,10 +16520,10 @@ short3:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -16211,16 +16545,16 @@ short4:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z1, Z1
 	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z2, Z2
 	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z3, Z3
 	VAESENC         Z17, Z0, Z0
 	VAESENC         Z17, Z1, Z1
@@ -16283,29 +16617,28 @@ short4:
 	VAESENCLAST     Z7, Z2, Z2
 	VAESENCLAST     Z7, Z3, Z3
 	VMOVDQA64       X0, X14
-	MOVBLZX         21(R10), R8
-	BZHIQ           R8, DI, R8
-	KMOVQ           R8, K4
-	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VMOVDQU8.Z      Z0, K1, Z29
-	VPORQ           Z6, Z29, Z29
-	VPSHUFB         Z9, Z29, Z29
 	VPXORQ          64(DX), Z1, Z30
 	VMOVDQU64       Z30, 64(DX)
-	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K2, Z5
 	VPXORQ          Z5, Z2, Z2
 	VMOVDQU8        Z2, K2, 128(DX)
 	VMOVDQU8.Z      Z2, K2, Z31
-	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU8.Z      192(DX), K3, Z5
 	VPXORQ          Z5, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	VMOVDQU8.Z      Z3, K3, Z13
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VPORQ           Z5, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
+	VPSHUFB         Z9, Z31, Z31
 	VPSHUFB         Z9, Z13, Z13
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -16317,7 +16650,6 @@ short4:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z13
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       192(SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
@@ -16340,6 +16672,7 @@ short4:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -16348,10 +16681,10 @@ short4:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -16363,22 +16696,17 @@ short4:
 long:
 	MOVQ            $-65536, R8
 	KMOVQ           R8, K1
-	MOVBLZX         21(R10), R8
-	BZHIQ           R8, DI, R8
-	KMOVQ           R8, K4
-	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
 	VPSHUFB         Z9, Z11, Z0
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z1, Z1
 	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z2, Z2
 	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z3, Z3
 	VAESENC         Z17, Z0, Z0
 	VAESENC         Z17, Z1, Z1
@@ -16444,149 +16772,163 @@ long:
 	VMOVDQU8.Z      (DX), K1, Z5
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
-	VMOVDQU8.Z      Z0, K1, Z0
-	VPORQ           Z6, Z0, Z0
-	VPSHUFB         Z9, Z0, Z29
-	VPXORQ          64(DX), Z1, Z1
-	VMOVDQU64       Z1, 64(DX)
-	VPSHUFB         Z9, Z1, Z30
-	VPXORQ          128(DX), Z2, Z2
-	VMOVDQU64       Z2, 128(DX)
-	VPSHUFB         Z9, Z2, Z31
-	VPXORQ          192(DX), Z3, Z3
-	VMOVDQU64       Z3, 192(DX)
-	VPSHUFB         Z9, Z3, Z13
+	VMOVDQU8.Z      Z0, K1, Z29
+	MOVBLZX         21(R10), R8
+	BZHIQ           R8, DI, R8
+	KMOVQ           R8, K4
+	VMOVDQU8.Z      40(R10), K4, X5
+	VPORQ           Z5, Z29, Z29
+	VPSHUFB         Z9, Z29, Z29
+	VPXORQ          64(DX), Z1, Z30
+	VMOVDQU64       Z30, 64(DX)
+	VPSHUFB         Z9, Z30, Z30
+	VPXORQ          128(DX), Z2, Z31
+	VMOVDQU64       Z31, 128(DX)
+	VPSHUFB         Z9, Z31, Z31
+	VPXORQ          192(DX), Z3, Z13
+	VMOVDQU64       Z13, 192(DX)
+	VPSHUFB         Z9, Z13, Z13
 	ADDQ            $+256, DX
 	SUBQ            $+256, BX
 	CMPQ            BX, $+256
 	JLE             endstart
+	VBROADCASTI32X4 64(AX), Z4
+	VPSHUFD         $0x4e, Z4, Z6
+	VPXORQ          Z6, Z4, Z4
+	VBROADCASTI32X4 128(AX), Z5
+	VPSHUFD         $0x4e, Z5, Z6
+	VPXORQ          Z6, Z5, Z5
+	VBROADCASTI32X4 192(AX), Z12
+	VPSHUFD         $0x4e, Z12, Z6
+	VPXORQ          Z6, Z12, Z12
+	VPUNPCKLQDQ     Z5, Z4, Z10
 
 loop:
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       192(AX), Z4
+	VBROADCASTI32X4 192(AX), Z4
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
+	VPSHUFD         $0x4e, Z13, Z6
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPXORQ          Z16, Z2, Z2
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPSHUFB         Z9, Z11, Z2
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z13, Z6, Z6
+	VPXORQ          Z16, Z2, Z2
+	VPCLMULQDQ      $0x00, Z12, Z6, Z27
 	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z5, Z27, Z27
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VBROADCASTI32X4 128(AX), Z4
 	VPXORQ          Z16, Z3, Z3
 	VAESENC         Z17, Z0, Z0
-	VMOVDQU64       128(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
 	VAESENC         Z17, Z1, Z1
 	VAESENC         Z17, Z2, Z2
-	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPSHUFD         $0x4e, Z31, Z6
 	VAESENC         Z17, Z3, Z3
-	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z18, Z0, Z0
 	VAESENC         Z18, Z1, Z1
-	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
 	VAESENC         Z18, Z2, Z2
 	VAESENC         Z18, Z3, Z3
-	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPXORQ          Z31, Z6, Z6
 	VAESENC         Z19, Z0, Z0
 	VAESENC         Z19, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x10, Z10, Z6, Z6
 	VAESENC         Z19, Z2, Z2
-	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z19, Z3, Z3
 	VAESENC         Z20, Z0, Z0
-	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z6, Z27, Z27
 	VAESENC         Z20, Z1, Z1
 	VAESENC         Z20, Z2, Z2
-	VMOVDQU64       64(AX), Z4
+	VBROADCASTI32X4 64(AX), Z4
 	VAESENC         Z20, Z3, Z3
 	VAESENC         Z21, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
 	VAESENC         Z21, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPSHUFD         $0x4e, Z30, Z6
 	VAESENC         Z21, Z2, Z2
 	VAESENC         Z21, Z3, Z3
 	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z22, Z0, Z0
 	VAESENC         Z22, Z1, Z1
-	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VAESENC         Z22, Z2, Z2
 	VAESENC         Z22, Z3, Z3
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPXORQ          Z30, Z6, Z6
 	VAESENC         Z23, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VPCLMULQDQ      $0x00, Z10, Z6, Z6
 	VAESENC         Z23, Z1, Z1
 	VAESENC         Z23, Z2, Z2
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z23, Z3, Z3
 	VAESENC         Z24, Z0, Z0
-	VMOVDQU64       (AX), Z4
+	VPXORQ          Z6, Z27, Z27
 	VAESENC         Z24, Z1, Z1
 	VAESENC         Z24, Z2, Z2
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z15, Z28, Z27
 	VAESENC         Z24, Z3, Z3
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VBROADCASTI32X4 (AX), Z4
 	VAESENC         Z25, Z0, Z0
 	VAESENC         Z25, Z1, Z1
-	VPXORQ          Z5, Z15, Z15
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z25, Z2, Z2
 	VAESENC         Z25, Z3, Z3
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z26, Z0, Z0
 	VAESENC         Z26, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z26, Z2, Z2
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z26, Z3, Z3
 	VBROADCASTI32X4 448(AX), Z7
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z7, Z0, Z0
+	VAESENC         Z7, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z7, Z2, Z2
+	VAESENC         Z7, Z3, Z3
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VBROADCASTI32X4 464(AX), Z7
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z7, Z0, Z0
 	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z7, Z2, Z2
 	VAESENC         Z7, Z3, Z3
 	VPSHUFD         $0x4e, Z15, Z15
-	VBROADCASTI32X4 464(AX), Z7
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VBROADCASTI32X4 480(AX), Z7
 	VAESENC         Z7, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z7, Z2, Z2
 	VAESENC         Z7, Z3, Z3
 	VPSHUFD         $0x4e, Z27, Z27
-	VBROADCASTI32X4 480(AX), Z7
-	VAESENC         Z7, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
-	VAESENC         Z7, Z1, Z1
-	VEXTRACTI64X4   $0x01, Z28, Y5
-	VAESENC         Z7, Z2, Z2
-	VAESENC         Z7, Z3, Z3
-	VPXORQ          Y5, Y28, Y5
 	VBROADCASTI32X4 496(AX), Z7
 	VAESENCLAST     Z7, Z0, Z0
-	VEXTRACTI128    $0x01, Y5, X6
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENCLAST     Z7, Z1, Z1
 	VAESENCLAST     Z7, Z2, Z2
-	VPXOR           X5, X6, X8
+	VMOVDQA64       Z28, Z8
 	VAESENCLAST     Z7, Z3, Z3
-	VPXORQ          (DX), Z0, Z0
-	VMOVDQU64       Z0, (DX)
-	VPSHUFB         Z9, Z0, Z29
-	VPXORQ          64(DX), Z1, Z1
-	VMOVDQU64       Z1, 64(DX)
-	VPSHUFB         Z9, Z1, Z30
-	VPXORQ          128(DX), Z2, Z2
-	VMOVDQU64       Z2, 128(DX)
-	VPSHUFB         Z9, Z2, Z31
-	VPXORQ          192(DX), Z3, Z3
-	VMOVDQU64       Z3, 192(DX)
-	VPSHUFB         Z9, Z3, Z13
+	VPXORQ          (DX), Z0, Z29
+	VMOVDQU64       Z29, (DX)
+	VPSHUFB         Z9, Z29, Z29
+	VPXORQ          64(DX), Z1, Z30
+	VMOVDQU64       Z30, 64(DX)
+	VPSHUFB         Z9, Z30, Z30
+	VPXORQ          128(DX), Z2, Z31
+	VMOVDQU64       Z31, 128(DX)
+	VPSHUFB         Z9, Z31, Z31
+	VPXORQ          192(DX), Z3, Z13
+	VMOVDQU64       Z13, 192(DX)
+	VPSHUFB         Z9, Z13, Z13
 	ADDQ            $+256, DX
 	SUBQ            $+256, BX
 	CMPQ            BX, $+256
@@ -16610,67 +16952,67 @@ endstart:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
 	VMOVDQU64       192(AX), Z4
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z16, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z1, Z1
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPXORQ          Z16, Z2, Z2
+	VPSHUFB         Z9, Z11, Z2
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
-	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z16, Z2, Z2
 	VPXORQ          Z5, Z27, Z27
+	VPSHUFB         Z9, Z11, Z3
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VMOVDQU64       128(AX), Z4
 	VPXORQ          Z16, Z3, Z3
 	VAESENC         Z17, Z0, Z0
-	VMOVDQU64       128(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
 	VAESENC         Z17, Z1, Z1
 	VAESENC         Z17, Z2, Z2
-	VPCLMULQDQ      $0x00, Z4, Z31, Z5
-	VAESENC         Z17, Z3, Z3
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VAESENC         Z17, Z3, Z3
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z18, Z0, Z0
 	VAESENC         Z18, Z1, Z1
-	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
 	VAESENC         Z18, Z2, Z2
 	VAESENC         Z18, Z3, Z3
-	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z19, Z0, Z0
 	VAESENC         Z19, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z19, Z2, Z2
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z19, Z2, Z2
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z19, Z3, Z3
 	VAESENC         Z20, Z0, Z0
-	VPXORQ          Z5, Z28, Z28
+	VMOVDQU64       64(AX), Z4
 	VAESENC         Z20, Z1, Z1
 	VAESENC         Z20, Z2, Z2
-	VMOVDQU64       64(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
 	VAESENC         Z20, Z3, Z3
 	VAESENC         Z21, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z21, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z21, Z1, Z1
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z21, Z2, Z2
 	VAESENC         Z21, Z3, Z3
-	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
 	VAESENC         Z22, Z0, Z0
 	VAESENC         Z22, Z1, Z1
-	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z22, Z2, Z2
 	VAESENC         Z22, Z3, Z3
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z23, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z23, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z23, Z1, Z1
 	VAESENC         Z23, Z2, Z2
-	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z23, Z3, Z3
 	VAESENC         Z24, Z0, Z0
 	VMOVDQU64       (AX), Z4
@@ -16695,7 +17037,7 @@ endstart:
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z7, Z0, Z0
 	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z7, Z2, Z2
 	VAESENC         Z7, Z3, Z3
 	VPSHUFD         $0x4e, Z15, Z15
@@ -16703,7 +17045,7 @@ endstart:
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z7, Z0, Z0
 	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z7, Z2, Z2
 	VAESENC         Z7, Z3, Z3
 	VPSHUFD         $0x4e, Z27, Z27
@@ -16724,19 +17066,18 @@ endstart:
 	VAESENCLAST     Z7, Z3, Z3
 	VPXORQ          (DX), Z0, Z29
 	VMOVDQU64       Z29, (DX)
-	VPSHUFB         Z9, Z29, Z29
 	VPXORQ          64(DX), Z1, Z30
 	VMOVDQU64       Z30, 64(DX)
-	VPSHUFB         Z9, Z30, Z30
 	VPXORQ          128(DX), Z2, Z31
 	VMOVDQU64       Z31, 128(DX)
-	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU8.Z      192(DX), K3, Z5
 	VPXORQ          Z5, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	VMOVDQU8.Z      Z3, K3, Z13
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
+	VPSHUFB         Z9, Z31, Z31
 	VPSHUFB         Z9, Z13, Z13
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       192(AX), Z4
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
@@ -16759,6 +17100,7 @@ endstart:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (AX), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -16767,10 +17109,10 @@ endstart:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -16787,40 +17129,40 @@ end1:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       192(AX), Z4
-	VPADDD          Z12, Z11, Z11
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
-	VAESENC         Z17, Z0, Z0
 	VPXORQ          Z5, Z27, Z27
+	VAESENC         Z17, Z0, Z0
 	VMOVDQU64       128(AX), Z4
-	VAESENC         Z18, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VAESENC         Z18, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z19, Z0, Z0
-	VPXORQ          Z5, Z15, Z15
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z20, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z21, Z0, Z0
-	VPXORQ          Z5, Z28, Z28
 	VMOVDQU64       64(AX), Z4
-	VAESENC         Z22, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z22, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
-	VAESENC         Z23, Z0, Z0
 	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z23, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z24, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z24, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
-	VAESENC         Z25, Z0, Z0
 	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z25, Z0, Z0
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (AX), Z4
 	VAESENC         Z26, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
@@ -16833,12 +17175,12 @@ end1:
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VBROADCASTI32X4 464(AX), Z7
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z7, Z0, Z0
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VBROADCASTI32X4 480(AX), Z7
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z7, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
@@ -16870,10 +17212,10 @@ end1:
 	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VPCLMULQDQ      $0x11, Z4, Z29, Z28
 	VPXORQ          Z5, Z27, Z27
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -16893,49 +17235,49 @@ end2:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       192(AX), Z4
-	VPADDD          Z12, Z11, Z11
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPXORQ          Z16, Z0, Z0
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPSHUFB         Z9, Z11, Z1
+	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPADDD          Z12, Z11, Z11
+	VPSHUFB         Z9, Z11, Z1
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
-	VPXORQ          Z16, Z1, Z1
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z5, Z27, Z27
-	VAESENC         Z17, Z0, Z0
+	VPXORQ          Z16, Z1, Z1
 	VMOVDQU64       128(AX), Z4
-	VAESENC         Z17, Z1, Z1
+	VAESENC         Z17, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z31, Z5
-	VAESENC         Z18, Z0, Z0
+	VAESENC         Z17, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VAESENC         Z18, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z18, Z1, Z1
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z19, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VAESENC         Z19, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z19, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z20, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z20, Z0, Z0
 	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z20, Z1, Z1
 	VMOVDQU64       64(AX), Z4
-	VAESENC         Z21, Z0, Z0
+	VAESENC         Z20, Z1, Z1
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z21, Z1, Z1
+	VAESENC         Z21, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
-	VAESENC         Z22, Z0, Z0
+	VAESENC         Z21, Z1, Z1
 	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z22, Z1, Z1
+	VAESENC         Z22, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z23, Z0, Z0
+	VAESENC         Z22, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z23, Z1, Z1
+	VAESENC         Z23, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
-	VAESENC         Z24, Z0, Z0
+	VAESENC         Z23, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z24, Z0, Z0
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z24, Z1, Z1
 	VMOVDQU64       (AX), Z4
 	VAESENC         Z25, Z0, Z0
@@ -16952,13 +17294,13 @@ end2:
 	VAESENC         Z7, Z0, Z0
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VBROADCASTI32X4 464(AX), Z7
 	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z7, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VBROADCASTI32X4 480(AX), Z7
 	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z7, Z0, Z0
@@ -16975,11 +17317,11 @@ end2:
 	VPXORQ          Z5, Z0, Z0
 	VMOVDQU8        Z0, K2, (DX)
 	VMOVDQU8.Z      Z0, K2, Z29
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K3, Z5
 	VPXORQ          Z5, Z1, Z1
 	VMOVDQU8        Z1, K3, 64(DX)
 	VMOVDQU8.Z      Z1, K3, Z30
+	VPSHUFB         Z9, Z29, Z29
 	VPSHUFB         Z9, Z30, Z30
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -16991,13 +17333,13 @@ end2:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z30
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       64(SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z30, Z15
 	VPCLMULQDQ      $0x01, Z4, Z30, Z27
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
 	VPCLMULQDQ      $0x11, Z4, Z30, Z28
 	VPXORQ          Z5, Z27, Z27
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -17006,10 +17348,10 @@ end2:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -17029,58 +17371,58 @@ end3:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
 	VMOVDQU64       192(AX), Z4
-	VPXORQ          Z16, Z0, Z0
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPSHUFB         Z9, Z11, Z1
-	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPXORQ          Z16, Z1, Z1
+	VPSHUFB         Z9, Z11, Z1
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPSHUFB         Z9, Z11, Z2
+	VPXORQ          Z16, Z1, Z1
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z16, Z2, Z2
+	VPSHUFB         Z9, Z11, Z2
 	VPXORQ          Z5, Z27, Z27
-	VAESENC         Z17, Z0, Z0
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z2, Z2
 	VMOVDQU64       128(AX), Z4
-	VAESENC         Z17, Z1, Z1
+	VAESENC         Z17, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VAESENC         Z17, Z1, Z1
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
 	VAESENC         Z17, Z2, Z2
 	VAESENC         Z18, Z0, Z0
-	VPCLMULQDQ      $0x01, Z4, Z31, Z6
-	VAESENC         Z18, Z1, Z1
 	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z1, Z1
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VAESENC         Z18, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z19, Z0, Z0
 	VAESENC         Z19, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z19, Z2, Z2
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
-	VAESENC         Z20, Z0, Z0
+	VAESENC         Z19, Z2, Z2
 	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z20, Z0, Z0
+	VMOVDQU64       64(AX), Z4
 	VAESENC         Z20, Z1, Z1
 	VAESENC         Z20, Z2, Z2
-	VMOVDQU64       64(AX), Z4
-	VAESENC         Z21, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z21, Z1, Z1
+	VAESENC         Z21, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z21, Z1, Z1
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z21, Z2, Z2
 	VAESENC         Z22, Z0, Z0
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z22, Z1, Z1
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z22, Z2, Z2
+	VAESENC         Z22, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z22, Z2, Z2
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VAESENC         Z23, Z0, Z0
 	VAESENC         Z23, Z1, Z1
-	VPCLMULQDQ      $0x11, Z4, Z30, Z5
-	VAESENC         Z23, Z2, Z2
 	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z23, Z2, Z2
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z24, Z0, Z0
 	VMOVDQU64       (AX), Z4
 	VAESENC         Z24, Z1, Z1
@@ -17101,14 +17443,14 @@ end3:
 	VAESENC         Z7, Z0, Z0
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z7, Z2, Z2
 	VPSHUFD         $0x4e, Z15, Z15
 	VBROADCASTI32X4 464(AX), Z7
 	VAESENC         Z7, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z7, Z2, Z2
 	VPSHUFD         $0x4e, Z27, Z27
 	VBROADCASTI32X4 480(AX), Z7
@@ -17126,16 +17468,16 @@ end3:
 	VAESENCLAST     Z7, Z2, Z2
 	VPXORQ          (DX), Z0, Z29
 	VMOVDQU64       Z29, (DX)
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K2, Z5
 	VPXORQ          Z5, Z1, Z1
 	VMOVDQU8        Z1, K2, 64(DX)
 	VMOVDQU8.Z      Z1, K2, Z30
-	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K3, Z5
 	VPXORQ          Z5, Z2, Z2
 	VMOVDQU8        Z2, K3, 128(DX)
 	VMOVDQU8.Z      Z2, K3, Z31
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
 	VPSHUFB         Z9, Z31, Z31
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -17147,7 +17489,6 @@ end3:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z31
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       128(SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z31, Z15
 	VPCLMULQDQ      $0x01, Z4, Z31, Z27
@@ -17162,6 +17503,7 @@ end3:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -17170,10 +17512,10 @@ end3:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -17193,67 +17535,67 @@ end4:
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
 	VMOVDQU64       192(AX), Z4
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z16, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z1, Z1
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPXORQ          Z16, Z2, Z2
+	VPSHUFB         Z9, Z11, Z2
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
-	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z16, Z2, Z2
 	VPXORQ          Z5, Z27, Z27
+	VPSHUFB         Z9, Z11, Z3
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VMOVDQU64       128(AX), Z4
 	VPXORQ          Z16, Z3, Z3
 	VAESENC         Z17, Z0, Z0
-	VMOVDQU64       128(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
 	VAESENC         Z17, Z1, Z1
 	VAESENC         Z17, Z2, Z2
-	VPCLMULQDQ      $0x00, Z4, Z31, Z5
-	VAESENC         Z17, Z3, Z3
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VAESENC         Z17, Z3, Z3
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z18, Z0, Z0
 	VAESENC         Z18, Z1, Z1
-	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
 	VAESENC         Z18, Z2, Z2
 	VAESENC         Z18, Z3, Z3
-	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z19, Z0, Z0
 	VAESENC         Z19, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z19, Z2, Z2
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z19, Z2, Z2
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z19, Z3, Z3
 	VAESENC         Z20, Z0, Z0
-	VPXORQ          Z5, Z28, Z28
+	VMOVDQU64       64(AX), Z4
 	VAESENC         Z20, Z1, Z1
 	VAESENC         Z20, Z2, Z2
-	VMOVDQU64       64(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
 	VAESENC         Z20, Z3, Z3
 	VAESENC         Z21, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z21, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z21, Z1, Z1
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z21, Z2, Z2
 	VAESENC         Z21, Z3, Z3
-	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
 	VAESENC         Z22, Z0, Z0
 	VAESENC         Z22, Z1, Z1
-	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z22, Z2, Z2
 	VAESENC         Z22, Z3, Z3
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z23, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z23, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z23, Z1, Z1
 	VAESENC         Z23, Z2, Z2
-	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z23, Z3, Z3
 	VAESENC         Z24, Z0, Z0
 	VMOVDQU64       (AX), Z4
@@ -17278,7 +17620,7 @@ end4:
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z7, Z0, Z0
 	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z7, Z2, Z2
 	VAESENC         Z7, Z3, Z3
 	VPSHUFD         $0x4e, Z15, Z15
@@ -17286,7 +17628,7 @@ end4:
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z7, Z0, Z0
 	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z7, Z2, Z2
 	VAESENC         Z7, Z3, Z3
 	VPSHUFD         $0x4e, Z27, Z27
@@ -17307,19 +17649,19 @@ end4:
 	VAESENCLAST     Z7, Z3, Z3
 	VPXORQ          (DX), Z0, Z29
 	VMOVDQU64       Z29, (DX)
-	VPSHUFB         Z9, Z29, Z29
 	VPXORQ          64(DX), Z1, Z30
 	VMOVDQU64       Z30, 64(DX)
-	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K2, Z5
 	VPXORQ          Z5, Z2, Z2
 	VMOVDQU8        Z2, K2, 128(DX)
 	VMOVDQU8.Z      Z2, K2, Z31
-	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU8.Z      192(DX), K3, Z5
 	VPXORQ          Z5, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	VMOVDQU8.Z      Z3, K3, Z13
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
+	VPSHUFB         Z9, Z31, Z31
 	VPSHUFB         Z9, Z13, Z13
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -17331,7 +17673,6 @@ end4:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z13
-	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       192(SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
@@ -17354,6 +17695,7 @@ end4:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (SI), Z4
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
@@ -17362,10 +17704,10 @@ end4:
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VPXORQ          Z5, Z28, Z28
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VPSHUFD         $0x4e, Z15, Z15
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VPSHUFD         $0x4e, Z27, Z27
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VEXTRACTI64X4   $0x01, Z28, Y5
@@ -17380,20 +17722,21 @@ lengths:
 	VPSLLQ          $0x03, Z5, Z5
 	VPXOR           X5, X8, X8
 	VMOVDQU         240(AX), X4
-	VPCLMULQDQ      $0x00, X4, X8, X1
-	VPCLMULQDQ      $0x01, X4, X8, X2
-	VPCLMULQDQ      $0x10, X4, X8, X3
-	VPXOR           X3, X2, X2
-	VPCLMULQDQ      $0x01, X1, X10, X3
-	VPSHUFD         $0x4e, X1, X1
-	VPXOR           X3, X2, X2
-	VPXOR           X1, X2, X2
-	VPCLMULQDQ      $0x11, X4, X8, X0
-	VPCLMULQDQ      $0x01, X2, X10, X1
+	VMOVDQU         poly<>+0(SB), X0
+	VPCLMULQDQ      $0x00, X4, X8, X2
+	VPCLMULQDQ      $0x01, X4, X8, X3
+	VPCLMULQDQ      $0x10, X4, X8, X5
+	VPXOR           X5, X3, X3
+	VPCLMULQDQ      $0x01, X2, X0, X5
 	VPSHUFD         $0x4e, X2, X2
-	VPXOR           X1, X0, X0
-	VPXOR           X2, X0, X0
-	VMOVDQA         X0, X8
+	VPXOR           X5, X3, X3
+	VPXOR           X2, X3, X3
+	VPCLMULQDQ      $0x11, X4, X8, X1
+	VPCLMULQDQ      $0x01, X3, X0, X2
+	VPSHUFD         $0x4e, X3, X3
+	VPXOR           X2, X1, X1
+	VPXOR           X3, X1, X1
+	VMOVDQA         X1, X8
 
 tag:
 	VPSHUFB  X9, X8, X0
@@ -17437,8 +17780,6 @@ TEXT ·openAVX512x14(SB), NOSPLIT, $0-24
 	MOVQ      ps+0(FP), R10
 	MOVQ      n+8(FP), R11
 	VMOVDQU64 byteSwap<>+0(SB), Z9
-	VMOVDQU64 poly<>+0(SB), Z10
-	VMOVDQU64 fourCtr<>+0(SB), Z12
 	MOVQ      $-1, DI
 	XORL      CX, CX
 
@@ -17569,28 +17910,28 @@ quadnear:
 	VBROADCASTI32X4 216(R10), Z7
 	VPSHUFB         nonceSwap<>+0(SB), Z7, Z7
 	VPADDD          firstCtr<>+0(SB), Z1, Z0
-	VPADDD          Z12, Z0, Z1
+	VPADDD          fourCtr<>+0(SB), Z0, Z1
 	VBROADCASTI32X4 272(AX), Z28
 	VPSHUFB         Z9, Z0, Z0
 	VPSHUFB         Z9, Z1, Z1
 	VPXORQ          Z28, Z0, Z0
 	VPXORQ          Z28, Z1, Z1
 	VPADDD          firstCtr<>+0(SB), Z3, Z2
-	VPADDD          Z12, Z2, Z3
+	VPADDD          fourCtr<>+0(SB), Z2, Z3
 	VBROADCASTI32X4 272(SI), Z29
 	VPSHUFB         Z9, Z2, Z2
 	VPSHUFB         Z9, Z3, Z3
 	VPXORQ          Z29, Z2, Z2
 	VPXORQ          Z29, Z3, Z3
 	VPADDD          firstCtr<>+0(SB), Z5, Z4
-	VPADDD          Z12, Z4, Z5
+	VPADDD          fourCtr<>+0(SB), Z4, Z5
 	VBROADCASTI32X4 272(R12), Z30
 	VPSHUFB         Z9, Z4, Z4
 	VPSHUFB         Z9, Z5, Z5
 	VPXORQ          Z30, Z4, Z4
 	VPXORQ          Z30, Z5, Z5
 	VPADDD          firstCtr<>+0(SB), Z7, Z6
-	VPADDD          Z12, Z6, Z7
+	VPADDD          fourCtr<>+0(SB), Z6, Z7
 	VBROADCASTI32X4 272(R13), Z31
 	VPSHUFB         Z9, Z6, Z6
 	VPSHUFB         Z9, Z7, Z7
@@ -17980,10 +18321,10 @@ quadnear:
 	VPTERNLOGD      $0x96, Z29, Z3, Z21
 	VPTERNLOGD      $0x96, Z30, Z5, Z22
 	VPTERNLOGD      $0x96, Z31, Z7, Z23
-	VPCLMULQDQ      $0x01, Z16, Z10, Z28
-	VPCLMULQDQ      $0x01, Z17, Z10, Z29
-	VPCLMULQDQ      $0x01, Z18, Z10, Z30
-	VPCLMULQDQ      $0x01, Z19, Z10, Z31
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z16, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z17, Z29
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z18, Z30
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z19, Z31
 	VPSHUFD         $0x4e, Z16, Z16
 	VPSHUFD         $0x4e, Z17, Z17
 	VPSHUFD         $0x4e, Z18, Z18
@@ -17992,10 +18333,10 @@ quadnear:
 	VPTERNLOGD      $0x96, Z29, Z17, Z21
 	VPTERNLOGD      $0x96, Z30, Z18, Z22
 	VPTERNLOGD      $0x96, Z31, Z19, Z23
-	VPCLMULQDQ      $0x01, Z20, Z10, Z28
-	VPCLMULQDQ      $0x01, Z21, Z10, Z29
-	VPCLMULQDQ      $0x01, Z22, Z10, Z30
-	VPCLMULQDQ      $0x01, Z23, Z10, Z31
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z20, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z21, Z29
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z22, Z30
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z23, Z31
 	VPSHUFD         $0x4e, Z20, Z20
 	VPSHUFD         $0x4e, Z21, Z21
 	VPSHUFD         $0x4e, Z22, Z22
@@ -18136,124 +18477,123 @@ cached:
 	LEAQ            -192(BX), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VMOVDQU64       64(DX), Z30
+	VMOVDQU64       128(DX), Z31
+	VMOVDQU8.Z      192(DX), K3, Z13
 	MOVBLZX         21(R10), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K4
 	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
-	VMOVDQU8.Z      (DX), K1, Z29
-	VPORQ           Z6, Z29, Z29
+	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
-	VMOVDQU64       64(DX), Z30
 	VPSHUFB         Z9, Z30, Z30
-	VMOVDQU64       128(DX), Z31
 	VPSHUFB         Z9, Z31, Z31
-	VMOVDQU8.Z      192(DX), K3, Z13
 	VPSHUFB         Z9, Z13, Z13
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       192(AX), Z4
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
 	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z2, Z2
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
 	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z5, Z27, Z27
 	VPXORQ          Z16, Z3, Z3
 	VAESENC         Z17, Z0, Z0
 	VMOVDQU64       128(AX), Z4
 	VAESENC         Z17, Z1, Z1
-	VAESENC         Z17, Z2, Z2
 	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VAESENC         Z17, Z2, Z2
 	VAESENC         Z17, Z3, Z3
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
 	VAESENC         Z18, Z0, Z0
 	VAESENC         Z18, Z1, Z1
 	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z18, Z2, Z2
-	VAESENC         Z18, Z3, Z3
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VAESENC         Z18, Z3, Z3
 	VAESENC         Z19, Z0, Z0
-	VAESENC         Z19, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z19, Z1, Z1
 	VAESENC         Z19, Z2, Z2
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
 	VAESENC         Z19, Z3, Z3
 	VAESENC         Z20, Z0, Z0
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z20, Z1, Z1
-	VAESENC         Z20, Z2, Z2
 	VMOVDQU64       64(AX), Z4
+	VAESENC         Z20, Z2, Z2
 	VAESENC         Z20, Z3, Z3
-	VAESENC         Z21, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z21, Z0, Z0
 	VAESENC         Z21, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
 	VAESENC         Z21, Z2, Z2
-	VAESENC         Z21, Z3, Z3
 	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z21, Z3, Z3
 	VAESENC         Z22, Z0, Z0
-	VAESENC         Z22, Z1, Z1
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z22, Z1, Z1
 	VAESENC         Z22, Z2, Z2
-	VAESENC         Z22, Z3, Z3
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z22, Z3, Z3
 	VAESENC         Z23, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VAESENC         Z23, Z1, Z1
-	VAESENC         Z23, Z2, Z2
 	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z23, Z2, Z2
 	VAESENC         Z23, Z3, Z3
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z24, Z0, Z0
-	VMOVDQU64       (AX), Z4
 	VAESENC         Z24, Z1, Z1
+	VMOVDQU64       (AX), Z4
 	VAESENC         Z24, Z2, Z2
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z24, Z3, Z3
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z25, Z0, Z0
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z25, Z1, Z1
-	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z25, Z2, Z2
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z25, Z3, Z3
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z26, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z26, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z26, Z2, Z2
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z26, Z3, Z3
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VBROADCASTI32X4 448(AX), Z7
-	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z7, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z7, Z2, Z2
 	VAESENC         Z7, Z3, Z3
 	VPSHUFD         $0x4e, Z15, Z15
 	VBROADCASTI32X4 464(AX), Z7
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z7, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
 	VAESENC         Z7, Z2, Z2
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z7, Z3, Z3
 	VPSHUFD         $0x4e, Z27, Z27
 	VBROADCASTI32X4 480(AX), Z7
 	VAESENC         Z7, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENC         Z7, Z1, Z1
-	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENC         Z7, Z2, Z2
+	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENC         Z7, Z3, Z3
 	VPXORQ          Y5, Y28, Y5
 	VBROADCASTI32X4 496(AX), Z7
@@ -18274,15 +18614,15 @@ cached:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K1, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VPXORQ          64(DX), Z1, Z1
 	VMOVDQU64       Z1, 64(DX)
 	VPXORQ          128(DX), Z2, Z2
 	VMOVDQU64       Z2, 128(DX)
-	VMOVDQU8.Z      192(DX), K3, Z5
-	VPXORQ          Z5, Z3, Z3
+	VMOVDQU8.Z      192(DX), K3, Z13
+	VPXORQ          Z13, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	JMP             lengths
 
@@ -18291,13 +18631,13 @@ short1:
 	BZHIQ           R8, DI, R8
 	ANDQ            $-65536, R8
 	KMOVQ           R8, K1
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
 	MOVBLZX         21(R10), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K4
 	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
-	VMOVDQU8.Z      (DX), K1, Z29
-	VPORQ           Z6, Z29, Z29
+	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -18309,35 +18649,34 @@ short1:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z29
-	VPSHUFB         Z9, Z11, Z0
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       (SI), Z4
 	VPXORQ          Z16, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z29, Z15
+	VMOVDQU64       (SI), Z4
 	VAESENC         Z17, Z0, Z0
-	VPCLMULQDQ      $0x01, Z4, Z29, Z27
+	VPCLMULQDQ      $0x00, Z4, Z29, Z15
 	VAESENC         Z18, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z27
 	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z20, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z29, Z28
 	VAESENC         Z21, Z0, Z0
-	VPXORQ          Z5, Z27, Z27
+	VPCLMULQDQ      $0x11, Z4, Z29, Z28
 	VAESENC         Z22, Z0, Z0
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPXORQ          Z5, Z27, Z27
 	VAESENC         Z23, Z0, Z0
-	VPSHUFD         $0x4e, Z15, Z15
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z24, Z0, Z0
+	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z25, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z26, Z0, Z0
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VBROADCASTI32X4 448(AX), Z7
-	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z7, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VPSHUFD         $0x4e, Z27, Z27
 	VBROADCASTI32X4 464(AX), Z7
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENC         Z7, Z0, Z0
 	VEXTRACTI64X4   $0x01, Z28, Y5
 	VBROADCASTI32X4 480(AX), Z7
@@ -18358,8 +18697,8 @@ short1:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K1, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	JMP             tag
 
@@ -18374,15 +18713,15 @@ short2:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VMOVDQU8.Z      64(DX), K3, Z30
 	MOVBLZX         21(R10), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K4
 	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
-	VMOVDQU8.Z      (DX), K1, Z29
-	VPORQ           Z6, Z29, Z29
+	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
-	VMOVDQU8.Z      64(DX), K3, Z30
 	VPSHUFB         Z9, Z30, Z30
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -18394,66 +18733,65 @@ short2:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z30
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       64(SI), Z4
 	VPXORQ          Z16, Z0, Z0
-	VPSHUFB         Z9, Z11, Z1
 	VPCLMULQDQ      $0x00, Z4, Z30, Z15
-	VPADDD          Z12, Z11, Z11
+	VPSHUFB         Z9, Z11, Z1
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x01, Z4, Z30, Z27
 	VPXORQ          Z16, Z1, Z1
-	VAESENC         Z17, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z17, Z0, Z0
 	VAESENC         Z17, Z1, Z1
 	VPCLMULQDQ      $0x11, Z4, Z30, Z28
 	VAESENC         Z18, Z0, Z0
-	VAESENC         Z18, Z1, Z1
 	VPXORQ          Z5, Z27, Z27
+	VAESENC         Z18, Z1, Z1
 	VAESENC         Z19, Z0, Z0
-	VMOVDQU64       (SI), Z4
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z19, Z1, Z1
+	VMOVDQU64       (SI), Z4
 	VAESENC         Z20, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z20, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z21, Z0, Z0
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z21, Z1, Z1
-	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z22, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z22, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z23, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z23, Z1, Z1
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z24, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z24, Z1, Z1
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z25, Z0, Z0
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
 	VAESENC         Z25, Z1, Z1
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z26, Z0, Z0
 	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z26, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VBROADCASTI32X4 448(AX), Z7
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z7, Z0, Z0
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z7, Z1, Z1
-	VPSHUFD         $0x4e, Z27, Z27
 	VBROADCASTI32X4 464(AX), Z7
+	VPSHUFD         $0x4e, Z27, Z27
 	VAESENC         Z7, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENC         Z7, Z1, Z1
-	VEXTRACTI64X4   $0x01, Z28, Y5
 	VBROADCASTI32X4 480(AX), Z7
+	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENC         Z7, Z0, Z0
 	VPXORQ          Y5, Y28, Y5
 	VAESENC         Z7, Z1, Z1
-	VEXTRACTI128    $0x01, Y5, X6
 	VBROADCASTI32X4 496(AX), Z7
+	VEXTRACTI128    $0x01, Y5, X6
 	VAESENCLAST     Z7, Z0, Z0
 	VPXOR           X5, X6, X8
 	VAESENCLAST     Z7, Z1, Z1
@@ -18468,11 +18806,11 @@ short2:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K1, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
-	VMOVDQU8.Z      64(DX), K3, Z5
-	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8.Z      64(DX), K3, Z30
+	VPXORQ          Z30, Z1, Z1
 	VMOVDQU8        Z1, K3, 64(DX)
 	JMP             tag
 
@@ -18488,17 +18826,17 @@ short3:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VMOVDQU8.Z      64(DX), K2, Z30
+	VMOVDQU8.Z      128(DX), K3, Z31
 	MOVBLZX         21(R10), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K4
 	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
-	VMOVDQU8.Z      (DX), K1, Z29
-	VPORQ           Z6, Z29, Z29
+	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
-	VMOVDQU8.Z      64(DX), K2, Z30
 	VPSHUFB         Z9, Z30, Z30
-	VMOVDQU8.Z      128(DX), K3, Z31
 	VPSHUFB         Z9, Z31, Z31
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -18510,77 +18848,76 @@ short3:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z31
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       128(SI), Z4
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
 	VPCLMULQDQ      $0x00, Z4, Z31, Z15
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z16, Z1, Z1
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x01, Z4, Z31, Z27
+	VPXORQ          Z16, Z1, Z1
 	VPSHUFB         Z9, Z11, Z2
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z2, Z2
 	VPCLMULQDQ      $0x11, Z4, Z31, Z28
 	VAESENC         Z17, Z0, Z0
-	VAESENC         Z17, Z1, Z1
 	VPXORQ          Z5, Z27, Z27
+	VAESENC         Z17, Z1, Z1
 	VAESENC         Z17, Z2, Z2
 	VMOVDQU64       64(SI), Z4
 	VAESENC         Z18, Z0, Z0
-	VAESENC         Z18, Z1, Z1
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z18, Z1, Z1
 	VAESENC         Z18, Z2, Z2
-	VAESENC         Z19, Z0, Z0
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z19, Z0, Z0
 	VAESENC         Z19, Z1, Z1
 	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z19, Z2, Z2
-	VAESENC         Z20, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z20, Z0, Z0
 	VAESENC         Z20, Z1, Z1
-	VAESENC         Z20, Z2, Z2
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z20, Z2, Z2
 	VAESENC         Z21, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VAESENC         Z21, Z1, Z1
-	VAESENC         Z21, Z2, Z2
 	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z21, Z2, Z2
 	VAESENC         Z22, Z0, Z0
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z22, Z1, Z1
 	VMOVDQU64       (SI), Z4
 	VAESENC         Z22, Z2, Z2
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z23, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z23, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z23, Z2, Z2
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z24, Z0, Z0
 	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z24, Z1, Z1
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z24, Z2, Z2
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z25, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z25, Z1, Z1
 	VAESENC         Z25, Z2, Z2
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z26, Z0, Z0
-	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z26, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z26, Z2, Z2
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VBROADCASTI32X4 448(AX), Z7
 	VAESENC         Z7, Z0, Z0
 	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z7, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z7, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VBROADCASTI32X4 464(AX), Z7
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z7, Z0, Z0
 	VAESENC         Z7, Z1, Z1
 	VPSHUFD         $0x4e, Z27, Z27
@@ -18609,14 +18946,14 @@ short3:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K1, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
-	VMOVDQU8.Z      64(DX), K2, Z5
-	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8.Z      64(DX), K2, Z30
+	VPXORQ          Z30, Z1, Z1
 	VMOVDQU8        Z1, K2, 64(DX)
-	VMOVDQU8.Z      128(DX), K3, Z5
-	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8.Z      128(DX), K3, Z31
+	VPXORQ          Z31, Z2, Z2
 	VMOVDQU8        Z2, K3, 128(DX)
 	JMP             tag
 
@@ -18632,19 +18969,19 @@ short4:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VMOVDQU64       64(DX), Z30
+	VMOVDQU8.Z      128(DX), K2, Z31
+	VMOVDQU8.Z      192(DX), K3, Z13
 	MOVBLZX         21(R10), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K4
 	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQA64       Z5, Z6
-	VMOVDQU8.Z      (DX), K1, Z29
-	VPORQ           Z6, Z29, Z29
+	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
-	VMOVDQU64       64(DX), Z30
 	VPSHUFB         Z9, Z30, Z30
-	VMOVDQU8.Z      128(DX), K2, Z31
 	VPSHUFB         Z9, Z31, Z31
-	VMOVDQU8.Z      192(DX), K3, Z13
 	VPSHUFB         Z9, Z13, Z13
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -18656,110 +18993,109 @@ short4:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z13
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VMOVDQU64       192(SI), Z4
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
 	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z2, Z2
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
 	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z5, Z27, Z27
 	VPXORQ          Z16, Z3, Z3
 	VAESENC         Z17, Z0, Z0
 	VMOVDQU64       128(SI), Z4
 	VAESENC         Z17, Z1, Z1
-	VAESENC         Z17, Z2, Z2
 	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VAESENC         Z17, Z2, Z2
 	VAESENC         Z17, Z3, Z3
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
 	VAESENC         Z18, Z0, Z0
 	VAESENC         Z18, Z1, Z1
 	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z18, Z2, Z2
-	VAESENC         Z18, Z3, Z3
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VAESENC         Z18, Z3, Z3
 	VAESENC         Z19, Z0, Z0
-	VAESENC         Z19, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z19, Z1, Z1
 	VAESENC         Z19, Z2, Z2
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
 	VAESENC         Z19, Z3, Z3
 	VAESENC         Z20, Z0, Z0
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z20, Z1, Z1
-	VAESENC         Z20, Z2, Z2
 	VMOVDQU64       64(SI), Z4
+	VAESENC         Z20, Z2, Z2
 	VAESENC         Z20, Z3, Z3
-	VAESENC         Z21, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z21, Z0, Z0
 	VAESENC         Z21, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
 	VAESENC         Z21, Z2, Z2
-	VAESENC         Z21, Z3, Z3
 	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z21, Z3, Z3
 	VAESENC         Z22, Z0, Z0
-	VAESENC         Z22, Z1, Z1
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z22, Z1, Z1
 	VAESENC         Z22, Z2, Z2
-	VAESENC         Z22, Z3, Z3
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z22, Z3, Z3
 	VAESENC         Z23, Z0, Z0
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VAESENC         Z23, Z1, Z1
-	VAESENC         Z23, Z2, Z2
 	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z23, Z2, Z2
 	VAESENC         Z23, Z3, Z3
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z24, Z0, Z0
-	VMOVDQU64       (SI), Z4
 	VAESENC         Z24, Z1, Z1
+	VMOVDQU64       (SI), Z4
 	VAESENC         Z24, Z2, Z2
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z24, Z3, Z3
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z25, Z0, Z0
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z25, Z1, Z1
-	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z25, Z2, Z2
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z25, Z3, Z3
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z26, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
 	VAESENC         Z26, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z26, Z2, Z2
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VAESENC         Z26, Z3, Z3
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
 	VBROADCASTI32X4 448(AX), Z7
-	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z7, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z7, Z2, Z2
 	VAESENC         Z7, Z3, Z3
 	VPSHUFD         $0x4e, Z15, Z15
 	VBROADCASTI32X4 464(AX), Z7
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z7, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
 	VAESENC         Z7, Z2, Z2
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z7, Z3, Z3
 	VPSHUFD         $0x4e, Z27, Z27
 	VBROADCASTI32X4 480(AX), Z7
 	VAESENC         Z7, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENC         Z7, Z1, Z1
-	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENC         Z7, Z2, Z2
+	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENC         Z7, Z3, Z3
 	VPXORQ          Y5, Y28, Y5
 	VBROADCASTI32X4 496(AX), Z7
@@ -18780,293 +19116,261 @@ short4:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K1, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K1, (DX)
 	VPXORQ          64(DX), Z1, Z1
 	VMOVDQU64       Z1, 64(DX)
-	VMOVDQU8.Z      128(DX), K2, Z5
-	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8.Z      128(DX), K2, Z31
+	VPXORQ          Z31, Z2, Z2
 	VMOVDQU8        Z2, K2, 128(DX)
-	VMOVDQU8.Z      192(DX), K3, Z5
-	VPXORQ          Z5, Z3, Z3
+	VMOVDQU8.Z      192(DX), K3, Z13
+	VPXORQ          Z13, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	JMP             tag
 
 long:
 	MOVQ            $-65536, R8
 	KMOVQ           R8, K1
+	VPSHUFB         Z9, Z11, Z0
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z0, Z0
+	VPSHUFB         Z9, Z11, Z1
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z1, Z1
+	VPSHUFB         Z9, Z11, Z2
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z2, Z2
+	VPSHUFB         Z9, Z11, Z3
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z16, Z3, Z3
+	VAESENC         Z17, Z0, Z0
+	VAESENC         Z17, Z1, Z1
+	VAESENC         Z17, Z2, Z2
+	VAESENC         Z17, Z3, Z3
+	VAESENC         Z18, Z0, Z0
+	VAESENC         Z18, Z1, Z1
+	VAESENC         Z18, Z2, Z2
+	VAESENC         Z18, Z3, Z3
+	VAESENC         Z19, Z0, Z0
+	VAESENC         Z19, Z1, Z1
+	VAESENC         Z19, Z2, Z2
+	VAESENC         Z19, Z3, Z3
+	VAESENC         Z20, Z0, Z0
+	VAESENC         Z20, Z1, Z1
+	VAESENC         Z20, Z2, Z2
+	VAESENC         Z20, Z3, Z3
+	VAESENC         Z21, Z0, Z0
+	VAESENC         Z21, Z1, Z1
+	VAESENC         Z21, Z2, Z2
+	VAESENC         Z21, Z3, Z3
+	VAESENC         Z22, Z0, Z0
+	VAESENC         Z22, Z1, Z1
+	VAESENC         Z22, Z2, Z2
+	VAESENC         Z22, Z3, Z3
+	VAESENC         Z23, Z0, Z0
+	VAESENC         Z23, Z1, Z1
+	VAESENC         Z23, Z2, Z2
+	VAESENC         Z23, Z3, Z3
+	VAESENC         Z24, Z0, Z0
+	VAESENC         Z24, Z1, Z1
+	VAESENC         Z24, Z2, Z2
+	VAESENC         Z24, Z3, Z3
+	VAESENC         Z25, Z0, Z0
+	VAESENC         Z25, Z1, Z1
+	VAESENC         Z25, Z2, Z2
+	VAESENC         Z25, Z3, Z3
+	VAESENC         Z26, Z0, Z0
+	VAESENC         Z26, Z1, Z1
+	VAESENC         Z26, Z2, Z2
+	VAESENC         Z26, Z3, Z3
+	VBROADCASTI32X4 448(AX), Z7
+	VAESENC         Z7, Z0, Z0
+	VAESENC         Z7, Z1, Z1
+	VAESENC         Z7, Z2, Z2
+	VAESENC         Z7, Z3, Z3
+	VBROADCASTI32X4 464(AX), Z7
+	VAESENC         Z7, Z0, Z0
+	VAESENC         Z7, Z1, Z1
+	VAESENC         Z7, Z2, Z2
+	VAESENC         Z7, Z3, Z3
+	VBROADCASTI32X4 480(AX), Z7
+	VAESENC         Z7, Z0, Z0
+	VAESENC         Z7, Z1, Z1
+	VAESENC         Z7, Z2, Z2
+	VAESENC         Z7, Z3, Z3
+	VBROADCASTI32X4 496(AX), Z7
+	VAESENCLAST     Z7, Z0, Z0
+	VAESENCLAST     Z7, Z1, Z1
+	VAESENCLAST     Z7, Z2, Z2
+	VAESENCLAST     Z7, Z3, Z3
+	VMOVDQA64       X0, X14
+	VMOVDQU8.Z      (DX), K1, Z29
+	VPXORQ          Z29, Z0, Z0
+	VMOVDQU8        Z0, K1, (DX)
 	MOVBLZX         21(R10), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K4
 	VMOVDQU8.Z      40(R10), K4, X5
-	VMOVDQU8.Z      (DX), K1, Z29
 	VPORQ           Z5, Z29, Z29
 	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU64       64(DX), Z30
+	VPXORQ          Z30, Z1, Z1
+	VMOVDQU64       Z1, 64(DX)
 	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU64       128(DX), Z31
+	VPXORQ          Z31, Z2, Z2
+	VMOVDQU64       Z2, 128(DX)
 	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU64       192(DX), Z13
-	VPSHUFB         Z9, Z13, Z13
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       192(AX), Z4
-	VPXORQ          Z16, Z0, Z0
-	VPSHUFB         Z9, Z11, Z1
-	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z16, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPXORQ          Z16, Z2, Z2
-	VPCLMULQDQ      $0x11, Z4, Z13, Z28
-	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z5, Z27, Z27
-	VPXORQ          Z16, Z3, Z3
-	VAESENC         Z17, Z0, Z0
-	VMOVDQU64       128(AX), Z4
-	VAESENC         Z17, Z1, Z1
-	VAESENC         Z17, Z2, Z2
-	VPCLMULQDQ      $0x00, Z4, Z31, Z5
-	VAESENC         Z17, Z3, Z3
-	VPCLMULQDQ      $0x01, Z4, Z31, Z6
-	VAESENC         Z18, Z0, Z0
-	VAESENC         Z18, Z1, Z1
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z18, Z2, Z2
-	VAESENC         Z18, Z3, Z3
-	VPCLMULQDQ      $0x10, Z4, Z31, Z5
-	VAESENC         Z19, Z0, Z0
-	VAESENC         Z19, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z19, Z2, Z2
-	VPCLMULQDQ      $0x11, Z4, Z31, Z5
-	VAESENC         Z19, Z3, Z3
-	VAESENC         Z20, Z0, Z0
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z20, Z1, Z1
-	VAESENC         Z20, Z2, Z2
-	VMOVDQU64       64(AX), Z4
-	VAESENC         Z20, Z3, Z3
-	VAESENC         Z21, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z21, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z30, Z6
-	VAESENC         Z21, Z2, Z2
-	VAESENC         Z21, Z3, Z3
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z22, Z0, Z0
-	VAESENC         Z22, Z1, Z1
-	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z22, Z2, Z2
-	VAESENC         Z22, Z3, Z3
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z23, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z30, Z5
-	VAESENC         Z23, Z1, Z1
-	VAESENC         Z23, Z2, Z2
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z23, Z3, Z3
-	VAESENC         Z24, Z0, Z0
-	VMOVDQU64       (AX), Z4
-	VAESENC         Z24, Z1, Z1
-	VAESENC         Z24, Z2, Z2
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
-	VAESENC         Z24, Z3, Z3
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
-	VAESENC         Z25, Z0, Z0
-	VAESENC         Z25, Z1, Z1
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z25, Z2, Z2
-	VAESENC         Z25, Z3, Z3
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
-	VAESENC         Z26, Z0, Z0
-	VAESENC         Z26, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z26, Z2, Z2
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
-	VAESENC         Z26, Z3, Z3
-	VBROADCASTI32X4 448(AX), Z7
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z7, Z0, Z0
-	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
-	VAESENC         Z7, Z2, Z2
-	VAESENC         Z7, Z3, Z3
-	VPSHUFD         $0x4e, Z15, Z15
-	VBROADCASTI32X4 464(AX), Z7
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VAESENC         Z7, Z0, Z0
-	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
-	VAESENC         Z7, Z2, Z2
-	VAESENC         Z7, Z3, Z3
-	VPSHUFD         $0x4e, Z27, Z27
-	VBROADCASTI32X4 480(AX), Z7
-	VAESENC         Z7, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
-	VAESENC         Z7, Z1, Z1
-	VEXTRACTI64X4   $0x01, Z28, Y5
-	VAESENC         Z7, Z2, Z2
-	VAESENC         Z7, Z3, Z3
-	VPXORQ          Y5, Y28, Y5
-	VBROADCASTI32X4 496(AX), Z7
-	VAESENCLAST     Z7, Z0, Z0
-	VEXTRACTI128    $0x01, Y5, X6
-	VAESENCLAST     Z7, Z1, Z1
-	VAESENCLAST     Z7, Z2, Z2
-	VPXOR           X5, X6, X8
-	VAESENCLAST     Z7, Z3, Z3
-	VMOVDQA64       X0, X14
-	VMOVDQU8.Z      (DX), K1, Z5
-	VPXORQ          Z5, Z0, Z0
-	VMOVDQU8        Z0, K1, (DX)
-	VPXORQ          64(DX), Z1, Z1
-	VMOVDQU64       Z1, 64(DX)
-	VPXORQ          128(DX), Z2, Z2
-	VMOVDQU64       Z2, 128(DX)
-	VPXORQ          192(DX), Z3, Z3
+	VPXORQ          Z13, Z3, Z3
 	VMOVDQU64       Z3, 192(DX)
+	VPSHUFB         Z9, Z13, Z13
 	ADDQ            $+256, DX
 	SUBQ            $+256, BX
 	CMPQ            BX, $+256
 	JLE             endstart
+	VBROADCASTI32X4 64(AX), Z4
+	VPSHUFD         $0x4e, Z4, Z6
+	VPXORQ          Z6, Z4, Z4
+	VBROADCASTI32X4 128(AX), Z5
+	VPSHUFD         $0x4e, Z5, Z6
+	VPXORQ          Z6, Z5, Z5
+	VBROADCASTI32X4 192(AX), Z12
+	VPSHUFD         $0x4e, Z12, Z6
+	VPXORQ          Z6, Z12, Z12
+	VPUNPCKLQDQ     Z5, Z4, Z10
 
 loop:
-	VMOVDQU64       (DX), Z29
-	VPSHUFB         Z9, Z29, Z29
-	VMOVDQU64       64(DX), Z30
-	VPSHUFB         Z9, Z30, Z30
-	VMOVDQU64       128(DX), Z31
-	VPSHUFB         Z9, Z31, Z31
-	VMOVDQU64       192(DX), Z13
-	VPSHUFB         Z9, Z13, Z13
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       192(AX), Z4
+	VBROADCASTI32X4 192(AX), Z4
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VPXORQ          Z16, Z0, Z0
 	VPSHUFB         Z9, Z11, Z1
-	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
+	VPSHUFD         $0x4e, Z13, Z6
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z16, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPXORQ          Z16, Z2, Z2
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPSHUFB         Z9, Z11, Z2
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z13, Z6, Z6
+	VPXORQ          Z16, Z2, Z2
+	VPCLMULQDQ      $0x00, Z12, Z6, Z27
 	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z5, Z27, Z27
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VBROADCASTI32X4 128(AX), Z4
 	VPXORQ          Z16, Z3, Z3
 	VAESENC         Z17, Z0, Z0
-	VMOVDQU64       128(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
 	VAESENC         Z17, Z1, Z1
 	VAESENC         Z17, Z2, Z2
-	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPSHUFD         $0x4e, Z31, Z6
 	VAESENC         Z17, Z3, Z3
-	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z18, Z0, Z0
 	VAESENC         Z18, Z1, Z1
-	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
 	VAESENC         Z18, Z2, Z2
 	VAESENC         Z18, Z3, Z3
-	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPXORQ          Z31, Z6, Z6
 	VAESENC         Z19, Z0, Z0
 	VAESENC         Z19, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x10, Z10, Z6, Z6
 	VAESENC         Z19, Z2, Z2
-	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z19, Z3, Z3
 	VAESENC         Z20, Z0, Z0
-	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z6, Z27, Z27
 	VAESENC         Z20, Z1, Z1
 	VAESENC         Z20, Z2, Z2
-	VMOVDQU64       64(AX), Z4
+	VBROADCASTI32X4 64(AX), Z4
 	VAESENC         Z20, Z3, Z3
 	VAESENC         Z21, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
 	VAESENC         Z21, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPSHUFD         $0x4e, Z30, Z6
 	VAESENC         Z21, Z2, Z2
 	VAESENC         Z21, Z3, Z3
 	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z22, Z0, Z0
 	VAESENC         Z22, Z1, Z1
-	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
 	VAESENC         Z22, Z2, Z2
 	VAESENC         Z22, Z3, Z3
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPXORQ          Z30, Z6, Z6
 	VAESENC         Z23, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VPCLMULQDQ      $0x00, Z10, Z6, Z6
 	VAESENC         Z23, Z1, Z1
 	VAESENC         Z23, Z2, Z2
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z23, Z3, Z3
 	VAESENC         Z24, Z0, Z0
-	VMOVDQU64       (AX), Z4
+	VPXORQ          Z6, Z27, Z27
 	VAESENC         Z24, Z1, Z1
 	VAESENC         Z24, Z2, Z2
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z15, Z28, Z27
 	VAESENC         Z24, Z3, Z3
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VBROADCASTI32X4 (AX), Z4
 	VAESENC         Z25, Z0, Z0
 	VAESENC         Z25, Z1, Z1
-	VPXORQ          Z5, Z15, Z15
+	VPXORQ          Z8, Z29, Z29
 	VAESENC         Z25, Z2, Z2
 	VAESENC         Z25, Z3, Z3
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
 	VAESENC         Z26, Z0, Z0
 	VAESENC         Z26, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VAESENC         Z26, Z2, Z2
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z26, Z3, Z3
 	VBROADCASTI32X4 448(AX), Z7
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z7, Z0, Z0
+	VAESENC         Z7, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z7, Z2, Z2
+	VAESENC         Z7, Z3, Z3
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VBROADCASTI32X4 464(AX), Z7
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z7, Z0, Z0
 	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z7, Z2, Z2
 	VAESENC         Z7, Z3, Z3
 	VPSHUFD         $0x4e, Z15, Z15
-	VBROADCASTI32X4 464(AX), Z7
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VBROADCASTI32X4 480(AX), Z7
 	VAESENC         Z7, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z7, Z2, Z2
 	VAESENC         Z7, Z3, Z3
 	VPSHUFD         $0x4e, Z27, Z27
-	VBROADCASTI32X4 480(AX), Z7
-	VAESENC         Z7, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
-	VAESENC         Z7, Z1, Z1
-	VEXTRACTI64X4   $0x01, Z28, Y5
-	VAESENC         Z7, Z2, Z2
-	VAESENC         Z7, Z3, Z3
-	VPXORQ          Y5, Y28, Y5
 	VBROADCASTI32X4 496(AX), Z7
 	VAESENCLAST     Z7, Z0, Z0
-	VEXTRACTI128    $0x01, Y5, X6
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENCLAST     Z7, Z1, Z1
 	VAESENCLAST     Z7, Z2, Z2
-	VPXOR           X5, X6, X8
+	VMOVDQA64       Z28, Z8
 	VAESENCLAST     Z7, Z3, Z3
-	VPXORQ          (DX), Z0, Z0
+	VMOVDQU64       (DX), Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU64       Z0, (DX)
-	VPXORQ          64(DX), Z1, Z1
+	VPSHUFB         Z9, Z29, Z29
+	VMOVDQU64       64(DX), Z30
+	VPXORQ          Z30, Z1, Z1
 	VMOVDQU64       Z1, 64(DX)
-	VPXORQ          128(DX), Z2, Z2
+	VPSHUFB         Z9, Z30, Z30
+	VMOVDQU64       128(DX), Z31
+	VPXORQ          Z31, Z2, Z2
 	VMOVDQU64       Z2, 128(DX)
-	VPXORQ          192(DX), Z3, Z3
+	VPSHUFB         Z9, Z31, Z31
+	VMOVDQU64       192(DX), Z13
+	VPXORQ          Z13, Z3, Z3
 	VMOVDQU64       Z3, 192(DX)
+	VPSHUFB         Z9, Z13, Z13
 	ADDQ            $+256, DX
 	SUBQ            $+256, BX
 	CMPQ            BX, $+256
@@ -19089,127 +19393,168 @@ endstart:
 	LEAQ            -192(BX), R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
-	VMOVDQU64       (DX), Z29
-	VPSHUFB         Z9, Z29, Z29
-	VMOVDQU64       64(DX), Z30
-	VPSHUFB         Z9, Z30, Z30
-	VMOVDQU64       128(DX), Z31
-	VPSHUFB         Z9, Z31, Z31
-	VMOVDQU8.Z      192(DX), K3, Z13
-	VPSHUFB         Z9, Z13, Z13
 	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
 	VMOVDQU64       192(AX), Z4
-	VPXORQ          Z16, Z0, Z0
-	VPSHUFB         Z9, Z11, Z1
 	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z16, Z1, Z1
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
+	VPXORQ          Z16, Z0, Z0
 	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPXORQ          Z16, Z2, Z2
+	VPSHUFB         Z9, Z11, Z1
 	VPCLMULQDQ      $0x11, Z4, Z13, Z28
-	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z5, Z27, Z27
-	VPXORQ          Z16, Z3, Z3
-	VAESENC         Z17, Z0, Z0
+	VPXORQ          Z16, Z1, Z1
 	VMOVDQU64       128(AX), Z4
-	VAESENC         Z17, Z1, Z1
-	VAESENC         Z17, Z2, Z2
+	VPSHUFB         Z9, Z11, Z2
 	VPCLMULQDQ      $0x00, Z4, Z31, Z5
-	VAESENC         Z17, Z3, Z3
 	VPCLMULQDQ      $0x01, Z4, Z31, Z6
-	VAESENC         Z18, Z0, Z0
-	VAESENC         Z18, Z1, Z1
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z18, Z2, Z2
-	VAESENC         Z18, Z3, Z3
+	VPXORQ          Z16, Z2, Z2
 	VPCLMULQDQ      $0x10, Z4, Z31, Z5
-	VAESENC         Z19, Z0, Z0
-	VAESENC         Z19, Z1, Z1
+	VPSHUFB         Z9, Z11, Z3
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z19, Z2, Z2
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
 	VPCLMULQDQ      $0x11, Z4, Z31, Z5
-	VAESENC         Z19, Z3, Z3
-	VAESENC         Z20, Z0, Z0
+	VPXORQ          Z16, Z3, Z3
 	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z20, Z1, Z1
-	VAESENC         Z20, Z2, Z2
+	VAESENC         Z17, Z0, Z0
 	VMOVDQU64       64(AX), Z4
-	VAESENC         Z20, Z3, Z3
-	VAESENC         Z21, Z0, Z0
+	VAESENC         Z17, Z1, Z1
 	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z21, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z30, Z6
-	VAESENC         Z21, Z2, Z2
-	VAESENC         Z21, Z3, Z3
+	VAESENC         Z17, Z2, Z2
 	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z22, Z0, Z0
-	VAESENC         Z22, Z1, Z1
+	VAESENC         Z17, Z3, Z3
 	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z22, Z2, Z2
-	VAESENC         Z22, Z3, Z3
+	VAESENC         Z18, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z23, Z0, Z0
+	VAESENC         Z18, Z1, Z1
 	VPCLMULQDQ      $0x11, Z4, Z30, Z5
-	VAESENC         Z23, Z1, Z1
-	VAESENC         Z23, Z2, Z2
+	VAESENC         Z18, Z2, Z2
 	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z23, Z3, Z3
-	VAESENC         Z24, Z0, Z0
+	VAESENC         Z18, Z3, Z3
+	VPXORQ          Z8, Z29, Z29
 	VMOVDQU64       (AX), Z4
-	VAESENC         Z24, Z1, Z1
-	VAESENC         Z24, Z2, Z2
+	VAESENC         Z19, Z0, Z0
 	VPCLMULQDQ      $0x00, Z4, Z29, Z5
-	VAESENC         Z24, Z3, Z3
+	VAESENC         Z19, Z1, Z1
 	VPCLMULQDQ      $0x01, Z4, Z29, Z6
-	VAESENC         Z25, Z0, Z0
-	VAESENC         Z25, Z1, Z1
+	VAESENC         Z19, Z2, Z2
 	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z25, Z2, Z2
-	VAESENC         Z25, Z3, Z3
+	VAESENC         Z19, Z3, Z3
 	VPCLMULQDQ      $0x10, Z4, Z29, Z5
-	VAESENC         Z26, Z0, Z0
-	VAESENC         Z26, Z1, Z1
+	VAESENC         Z20, Z0, Z0
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z26, Z2, Z2
+	VAESENC         Z20, Z1, Z1
 	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VAESENC         Z20, Z2, Z2
+	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VAESENC         Z20, Z3, Z3
+	VPSHUFD         $0x4e, Z15, Z15
+	VAESENC         Z21, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z21, Z1, Z1
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VAESENC         Z21, Z2, Z2
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENC         Z21, Z3, Z3
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENC         Z22, Z0, Z0
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VAESENC         Z22, Z1, Z1
+	VEXTRACTI128    $0x01, Y5, X6
+	VAESENC         Z22, Z2, Z2
+	VPXOR           X5, X6, X8
+	VAESENC         Z22, Z3, Z3
+	VMOVDQU64       (DX), Z29
+	VMOVDQU64       64(DX), Z30
+	VMOVDQU64       128(DX), Z31
+	VMOVDQU8.Z      192(DX), K3, Z13
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
+	VPSHUFB         Z9, Z31, Z31
+	VPSHUFB         Z9, Z13, Z13
+	VAESENC         Z23, Z0, Z0
+	VMOVDQU64       192(AX), Z4
+	VAESENC         Z23, Z1, Z1
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VAESENC         Z23, Z2, Z2
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VAESENC         Z23, Z3, Z3
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VAESENC         Z24, Z0, Z0
+	VPXORQ          Z5, Z27, Z27
+	VAESENC         Z24, Z1, Z1
+	VMOVDQU64       128(AX), Z4
+	VAESENC         Z24, Z2, Z2
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VAESENC         Z24, Z3, Z3
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VAESENC         Z25, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z25, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z25, Z2, Z2
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z25, Z3, Z3
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z26, Z0, Z0
+	VMOVDQU64       64(AX), Z4
+	VAESENC         Z26, Z1, Z1
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z26, Z2, Z2
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
 	VAESENC         Z26, Z3, Z3
+	VPXORQ          Z5, Z15, Z15
 	VBROADCASTI32X4 448(AX), Z7
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z7, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z7, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z7, Z2, Z2
+	VPXORQ          Z8, Z29, Z29
+	VAESENC         Z7, Z3, Z3
+	VMOVDQU64       (AX), Z4
+	VBROADCASTI32X4 464(AX), Z7
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z7, Z0, Z0
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z7, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z7, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z7, Z3, Z3
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VBROADCASTI32X4 480(AX), Z7
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z7, Z0, Z0
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
-	VAESENC         Z7, Z2, Z2
-	VAESENC         Z7, Z3, Z3
 	VPSHUFD         $0x4e, Z15, Z15
-	VBROADCASTI32X4 464(AX), Z7
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VAESENC         Z7, Z0, Z0
-	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
 	VAESENC         Z7, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z7, Z3, Z3
 	VPSHUFD         $0x4e, Z27, Z27
-	VBROADCASTI32X4 480(AX), Z7
-	VAESENC         Z7, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
-	VAESENC         Z7, Z1, Z1
-	VEXTRACTI64X4   $0x01, Z28, Y5
-	VAESENC         Z7, Z2, Z2
-	VAESENC         Z7, Z3, Z3
-	VPXORQ          Y5, Y28, Y5
 	VBROADCASTI32X4 496(AX), Z7
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENCLAST     Z7, Z0, Z0
-	VEXTRACTI128    $0x01, Y5, X6
+	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENCLAST     Z7, Z1, Z1
+	VPXORQ          Y5, Y28, Y5
 	VAESENCLAST     Z7, Z2, Z2
-	VPXOR           X5, X6, X8
+	VEXTRACTI128    $0x01, Y5, X6
 	VAESENCLAST     Z7, Z3, Z3
+	VPXOR           X5, X6, X8
 	MOVQ            8(R10), R8
 	MOVL            16(R10), R9
 	ADDQ            R9, R8
@@ -19226,8 +19571,8 @@ endstart:
 	VMOVDQU64       Z1, 64(DX)
 	VPXORQ          128(DX), Z2, Z2
 	VMOVDQU64       Z2, 128(DX)
-	VMOVDQU8.Z      192(DX), K3, Z5
-	VPXORQ          Z5, Z3, Z3
+	VMOVDQU8.Z      192(DX), K3, Z13
+	VPXORQ          Z13, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	JMP             lengths
 
@@ -19238,6 +19583,62 @@ end1:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU64       192(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPXORQ          Z5, Z27, Z27
+	VPXORQ          Z16, Z0, Z0
+	VMOVDQU64       128(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VAESENC         Z17, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z18, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VPXORQ          Z5, Z28, Z28
+	VMOVDQU64       64(AX), Z4
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z20, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z21, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VPXORQ          Z5, Z28, Z28
+	VPXORQ          Z8, Z29, Z29
+	VAESENC         Z22, Z0, Z0
+	VMOVDQU64       (AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z23, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z24, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z25, Z0, Z0
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z26, Z0, Z0
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VPSHUFD         $0x4e, Z27, Z27
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VBROADCASTI32X4 448(AX), Z7
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
+	VAESENC         Z7, Z0, Z0
+	VPXOR           X5, X6, X8
 	VMOVDQU8.Z      (DX), K3, Z29
 	VPSHUFB         Z9, Z29, Z29
 	VBROADCASTI32X4 16(R10), Z5
@@ -19250,44 +19651,29 @@ end1:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z29
-	VPSHUFB         Z9, Z11, Z0
 	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       (SI), Z4
-	VPXORQ          Z16, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z29, Z15
-	VAESENC         Z17, Z0, Z0
-	VPCLMULQDQ      $0x01, Z4, Z29, Z27
-	VAESENC         Z18, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
-	VAESENC         Z19, Z0, Z0
-	VAESENC         Z20, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z29, Z28
-	VAESENC         Z21, Z0, Z0
-	VPXORQ          Z5, Z27, Z27
-	VAESENC         Z22, Z0, Z0
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
-	VAESENC         Z23, Z0, Z0
-	VPSHUFD         $0x4e, Z15, Z15
-	VAESENC         Z24, Z0, Z0
-	VAESENC         Z25, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VAESENC         Z26, Z0, Z0
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
-	VBROADCASTI32X4 448(AX), Z7
-	VPSHUFD         $0x4e, Z27, Z27
-	VAESENC         Z7, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VBROADCASTI32X4 464(AX), Z7
+	VMOVDQU64       (SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z29, Z15
 	VAESENC         Z7, Z0, Z0
-	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z27
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPCLMULQDQ      $0x11, Z4, Z29, Z28
 	VBROADCASTI32X4 480(AX), Z7
-	VPXORQ          Y5, Y28, Y5
+	VPXORQ          Z5, Z27, Z27
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z7, Z0, Z0
-	VEXTRACTI128    $0x01, Y5, X6
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VPSHUFD         $0x4e, Z27, Z27
 	VBROADCASTI32X4 496(AX), Z7
-	VPXOR           X5, X6, X8
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
 	VAESENCLAST     Z7, Z0, Z0
+	VEXTRACTI128    $0x01, Y5, X6
+	VPXOR           X5, X6, X8
 	MOVQ            8(R10), R8
 	MOVL            16(R10), R9
 	ADDQ            R9, R8
@@ -19298,8 +19684,8 @@ end1:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K3, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K3, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K3, (DX)
 	JMP             tag
 
@@ -19313,9 +19699,74 @@ end2:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU64       192(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPXORQ          Z5, Z27, Z27
+	VPSHUFB         Z9, Z11, Z1
+	VMOVDQU64       128(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPXORQ          Z16, Z1, Z1
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VAESENC         Z17, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z17, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VMOVDQU64       64(AX), Z4
+	VAESENC         Z18, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VAESENC         Z18, Z1, Z1
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z19, Z1, Z1
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z20, Z0, Z0
+	VPXORQ          Z8, Z29, Z29
+	VAESENC         Z20, Z1, Z1
+	VMOVDQU64       (AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z21, Z0, Z0
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z21, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z22, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VAESENC         Z22, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VAESENC         Z23, Z0, Z0
+	VPSHUFD         $0x4e, Z15, Z15
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z23, Z1, Z1
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENC         Z24, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VAESENC         Z24, Z1, Z1
+	VPXORQ          Y5, Y28, Y5
+	VAESENC         Z25, Z0, Z0
+	VEXTRACTI128    $0x01, Y5, X6
+	VPXOR           X5, X6, X8
+	VAESENC         Z25, Z1, Z1
 	VMOVDQU8.Z      (DX), K2, Z29
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K3, Z30
+	VPSHUFB         Z9, Z29, Z29
 	VPSHUFB         Z9, Z30, Z30
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -19327,69 +19778,45 @@ end2:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z30
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
 	VMOVDQU64       64(SI), Z4
-	VPXORQ          Z16, Z0, Z0
-	VPSHUFB         Z9, Z11, Z1
-	VPCLMULQDQ      $0x00, Z4, Z30, Z15
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x01, Z4, Z30, Z27
-	VPXORQ          Z16, Z1, Z1
-	VAESENC         Z17, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z17, Z1, Z1
-	VPCLMULQDQ      $0x11, Z4, Z30, Z28
-	VAESENC         Z18, Z0, Z0
-	VAESENC         Z18, Z1, Z1
-	VPXORQ          Z5, Z27, Z27
-	VAESENC         Z19, Z0, Z0
-	VMOVDQU64       (SI), Z4
-	VAESENC         Z19, Z1, Z1
-	VAESENC         Z20, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
-	VAESENC         Z20, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
-	VAESENC         Z21, Z0, Z0
-	VAESENC         Z21, Z1, Z1
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z22, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
-	VAESENC         Z22, Z1, Z1
-	VAESENC         Z23, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z23, Z1, Z1
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
-	VAESENC         Z24, Z0, Z0
-	VAESENC         Z24, Z1, Z1
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z25, Z0, Z0
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
-	VAESENC         Z25, Z1, Z1
 	VAESENC         Z26, Z0, Z0
-	VPSHUFD         $0x4e, Z15, Z15
+	VPCLMULQDQ      $0x00, Z4, Z30, Z15
+	VPCLMULQDQ      $0x01, Z4, Z30, Z27
 	VAESENC         Z26, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
 	VBROADCASTI32X4 448(AX), Z7
+	VPCLMULQDQ      $0x11, Z4, Z30, Z28
+	VPXORQ          Z5, Z27, Z27
 	VAESENC         Z7, Z0, Z0
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       (SI), Z4
 	VAESENC         Z7, Z1, Z1
-	VPSHUFD         $0x4e, Z27, Z27
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
 	VBROADCASTI32X4 464(AX), Z7
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z7, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z7, Z1, Z1
-	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
 	VBROADCASTI32X4 480(AX), Z7
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z7, Z0, Z0
-	VPXORQ          Y5, Y28, Y5
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
 	VAESENC         Z7, Z1, Z1
-	VEXTRACTI128    $0x01, Y5, X6
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VPSHUFD         $0x4e, Z27, Z27
 	VBROADCASTI32X4 496(AX), Z7
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENCLAST     Z7, Z0, Z0
-	VPXOR           X5, X6, X8
+	VPXORQ          Y5, Y28, Y5
+	VEXTRACTI128    $0x01, Y5, X6
 	VAESENCLAST     Z7, Z1, Z1
+	VPXOR           X5, X6, X8
 	MOVQ            8(R10), R8
 	MOVL            16(R10), R9
 	ADDQ            R9, R8
@@ -19400,11 +19827,11 @@ end2:
 	KMOVQ           R9, K6
 	VMOVDQU8.Z      (R8), K6, X5
 	VPXORQ          X5, X14, X14
-	VMOVDQU8.Z      (DX), K2, Z5
-	VPXORQ          Z5, Z0, Z0
+	VMOVDQU8.Z      (DX), K2, Z29
+	VPXORQ          Z29, Z0, Z0
 	VMOVDQU8        Z0, K2, (DX)
-	VMOVDQU8.Z      64(DX), K3, Z5
-	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8.Z      64(DX), K3, Z30
+	VPXORQ          Z30, Z1, Z1
 	VMOVDQU8        Z1, K3, 64(DX)
 	JMP             tag
 
@@ -19418,11 +19845,83 @@ end3:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU64       192(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPSHUFB         Z9, Z11, Z1
+	VPXORQ          Z5, Z27, Z27
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VMOVDQU64       128(AX), Z4
+	VPXORQ          Z16, Z1, Z1
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPSHUFB         Z9, Z11, Z2
+	VPXORQ          Z5, Z15, Z15
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPXORQ          Z16, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z17, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z17, Z1, Z1
+	VMOVDQU64       64(AX), Z4
+	VAESENC         Z17, Z2, Z2
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z18, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z18, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z18, Z2, Z2
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z19, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z19, Z1, Z1
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       (AX), Z4
+	VAESENC         Z19, Z2, Z2
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z20, Z0, Z0
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z20, Z1, Z1
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z20, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z21, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VAESENC         Z21, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VAESENC         Z21, Z2, Z2
+	VPSHUFD         $0x4e, Z15, Z15
+	VAESENC         Z22, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VAESENC         Z22, Z1, Z1
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENC         Z22, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENC         Z23, Z0, Z0
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VAESENC         Z23, Z1, Z1
+	VEXTRACTI128    $0x01, Y5, X6
+	VAESENC         Z23, Z2, Z2
+	VPXOR           X5, X6, X8
+	VAESENC         Z24, Z0, Z0
 	VMOVDQU64       (DX), Z29
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU8.Z      64(DX), K2, Z30
-	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K3, Z31
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
 	VPSHUFB         Z9, Z31, Z31
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -19434,94 +19933,63 @@ end3:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z31
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
 	VMOVDQU64       128(SI), Z4
-	VPXORQ          Z16, Z0, Z0
-	VPSHUFB         Z9, Z11, Z1
-	VPCLMULQDQ      $0x00, Z4, Z31, Z15
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z16, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z31, Z27
-	VPSHUFB         Z9, Z11, Z2
-	VPCLMULQDQ      $0x10, Z4, Z31, Z5
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z16, Z2, Z2
-	VPCLMULQDQ      $0x11, Z4, Z31, Z28
-	VAESENC         Z17, Z0, Z0
-	VAESENC         Z17, Z1, Z1
-	VPXORQ          Z5, Z27, Z27
-	VAESENC         Z17, Z2, Z2
-	VMOVDQU64       64(SI), Z4
-	VAESENC         Z18, Z0, Z0
-	VAESENC         Z18, Z1, Z1
-	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z18, Z2, Z2
-	VAESENC         Z19, Z0, Z0
-	VPCLMULQDQ      $0x01, Z4, Z30, Z6
-	VAESENC         Z19, Z1, Z1
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z19, Z2, Z2
-	VAESENC         Z20, Z0, Z0
-	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z20, Z1, Z1
-	VAESENC         Z20, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z21, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z30, Z5
-	VAESENC         Z21, Z1, Z1
-	VAESENC         Z21, Z2, Z2
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z22, Z0, Z0
-	VAESENC         Z22, Z1, Z1
-	VMOVDQU64       (SI), Z4
-	VAESENC         Z22, Z2, Z2
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
-	VAESENC         Z23, Z0, Z0
-	VAESENC         Z23, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
-	VAESENC         Z23, Z2, Z2
-	VAESENC         Z24, Z0, Z0
-	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z24, Z1, Z1
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VPCLMULQDQ      $0x00, Z4, Z31, Z15
 	VAESENC         Z24, Z2, Z2
+	VPCLMULQDQ      $0x01, Z4, Z31, Z27
 	VAESENC         Z25, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPCLMULQDQ      $0x11, Z4, Z31, Z28
 	VAESENC         Z25, Z1, Z1
+	VPXORQ          Z5, Z27, Z27
 	VAESENC         Z25, Z2, Z2
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VMOVDQU64       64(SI), Z4
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
 	VAESENC         Z26, Z0, Z0
-	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
 	VAESENC         Z26, Z1, Z1
+	VPXORQ          Z5, Z15, Z15
 	VAESENC         Z26, Z2, Z2
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VBROADCASTI32X4 448(AX), Z7
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z7, Z0, Z0
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z7, Z1, Z1
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       (SI), Z4
+	VAESENC         Z7, Z2, Z2
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VBROADCASTI32X4 464(AX), Z7
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z7, Z0, Z0
+	VPXORQ          Z5, Z15, Z15
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z7, Z1, Z1
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z7, Z2, Z2
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPXORQ          Z5, Z28, Z28
+	VBROADCASTI32X4 480(AX), Z7
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z7, Z0, Z0
 	VPSHUFD         $0x4e, Z15, Z15
 	VAESENC         Z7, Z1, Z1
 	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z7, Z2, Z2
-	VBROADCASTI32X4 464(AX), Z7
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
-	VAESENC         Z7, Z0, Z0
-	VAESENC         Z7, Z1, Z1
 	VPSHUFD         $0x4e, Z27, Z27
-	VAESENC         Z7, Z2, Z2
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
-	VBROADCASTI32X4 480(AX), Z7
-	VAESENC         Z7, Z0, Z0
-	VEXTRACTI64X4   $0x01, Z28, Y5
-	VAESENC         Z7, Z1, Z1
-	VAESENC         Z7, Z2, Z2
-	VPXORQ          Y5, Y28, Y5
 	VBROADCASTI32X4 496(AX), Z7
-	VEXTRACTI128    $0x01, Y5, X6
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENCLAST     Z7, Z0, Z0
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
 	VAESENCLAST     Z7, Z1, Z1
-	VPXOR           X5, X6, X8
+	VEXTRACTI128    $0x01, Y5, X6
 	VAESENCLAST     Z7, Z2, Z2
+	VPXOR           X5, X6, X8
 	MOVQ            8(R10), R8
 	MOVL            16(R10), R9
 	ADDQ            R9, R8
@@ -19534,11 +20002,11 @@ end3:
 	VPXORQ          X5, X14, X14
 	VPXORQ          (DX), Z0, Z0
 	VMOVDQU64       Z0, (DX)
-	VMOVDQU8.Z      64(DX), K2, Z5
-	VPXORQ          Z5, Z1, Z1
+	VMOVDQU8.Z      64(DX), K2, Z30
+	VPXORQ          Z30, Z1, Z1
 	VMOVDQU8        Z1, K2, 64(DX)
-	VMOVDQU8.Z      128(DX), K3, Z5
-	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8.Z      128(DX), K3, Z31
+	VPXORQ          Z31, Z2, Z2
 	VMOVDQU8        Z2, K3, 128(DX)
 	JMP             tag
 
@@ -19552,13 +20020,90 @@ end4:
 	CMOVQLT         R9, R8
 	BZHIQ           R8, DI, R8
 	KMOVQ           R8, K3
+	VPSHUFB         Z9, Z11, Z0
+	VMOVDQU64       192(AX), Z4
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
+	VPXORQ          Z16, Z0, Z0
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPSHUFB         Z9, Z11, Z1
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z5, Z27, Z27
+	VPXORQ          Z16, Z1, Z1
+	VMOVDQU64       128(AX), Z4
+	VPSHUFB         Z9, Z11, Z2
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPXORQ          Z5, Z15, Z15
+	VPXORQ          Z16, Z2, Z2
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
+	VPSHUFB         Z9, Z11, Z3
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VPADDD          fourCtr<>+0(SB), Z11, Z11
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VPXORQ          Z16, Z3, Z3
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z17, Z0, Z0
+	VMOVDQU64       64(AX), Z4
+	VAESENC         Z17, Z1, Z1
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
+	VAESENC         Z17, Z2, Z2
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z17, Z3, Z3
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VAESENC         Z18, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z18, Z1, Z1
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z18, Z2, Z2
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z18, Z3, Z3
+	VPXORQ          Z8, Z29, Z29
+	VMOVDQU64       (AX), Z4
+	VAESENC         Z19, Z0, Z0
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z19, Z1, Z1
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VAESENC         Z19, Z2, Z2
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z19, Z3, Z3
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z20, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z20, Z1, Z1
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VAESENC         Z20, Z2, Z2
+	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
+	VAESENC         Z20, Z3, Z3
+	VPSHUFD         $0x4e, Z15, Z15
+	VAESENC         Z21, Z0, Z0
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VAESENC         Z21, Z1, Z1
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
+	VAESENC         Z21, Z2, Z2
+	VPSHUFD         $0x4e, Z27, Z27
+	VAESENC         Z21, Z3, Z3
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
+	VAESENC         Z22, Z0, Z0
+	VEXTRACTI64X4   $0x01, Z28, Y5
+	VPXORQ          Y5, Y28, Y5
+	VAESENC         Z22, Z1, Z1
+	VEXTRACTI128    $0x01, Y5, X6
+	VAESENC         Z22, Z2, Z2
+	VPXOR           X5, X6, X8
+	VAESENC         Z22, Z3, Z3
 	VMOVDQU64       (DX), Z29
-	VPSHUFB         Z9, Z29, Z29
 	VMOVDQU64       64(DX), Z30
-	VPSHUFB         Z9, Z30, Z30
 	VMOVDQU8.Z      128(DX), K2, Z31
-	VPSHUFB         Z9, Z31, Z31
 	VMOVDQU8.Z      192(DX), K3, Z13
+	VPSHUFB         Z9, Z29, Z29
+	VPSHUFB         Z9, Z30, Z30
+	VPSHUFB         Z9, Z31, Z31
 	VPSHUFB         Z9, Z13, Z13
 	VBROADCASTI32X4 16(R10), Z5
 	VPSHUFB         lengthSwap<>+0(SB), Z5, Z5
@@ -19570,119 +20115,83 @@ end4:
 	SHLXQ           R8, R9, R9
 	KMOVQ           R9, K5
 	VMOVDQA64       Z5, K5, Z13
-	VPSHUFB         Z9, Z11, Z0
-	VPXORQ          Z8, Z29, Z29
-	VPADDD          Z12, Z11, Z11
-	VMOVDQU64       192(SI), Z4
-	VPXORQ          Z16, Z0, Z0
-	VPSHUFB         Z9, Z11, Z1
-	VPCLMULQDQ      $0x00, Z4, Z13, Z15
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z16, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z13, Z27
-	VPSHUFB         Z9, Z11, Z2
-	VPADDD          Z12, Z11, Z11
-	VPCLMULQDQ      $0x10, Z4, Z13, Z5
-	VPXORQ          Z16, Z2, Z2
-	VPCLMULQDQ      $0x11, Z4, Z13, Z28
-	VPSHUFB         Z9, Z11, Z3
-	VPADDD          Z12, Z11, Z11
-	VPXORQ          Z5, Z27, Z27
-	VPXORQ          Z16, Z3, Z3
-	VAESENC         Z17, Z0, Z0
-	VMOVDQU64       128(SI), Z4
-	VAESENC         Z17, Z1, Z1
-	VAESENC         Z17, Z2, Z2
-	VPCLMULQDQ      $0x00, Z4, Z31, Z5
-	VAESENC         Z17, Z3, Z3
-	VPCLMULQDQ      $0x01, Z4, Z31, Z6
-	VAESENC         Z18, Z0, Z0
-	VAESENC         Z18, Z1, Z1
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z18, Z2, Z2
-	VAESENC         Z18, Z3, Z3
-	VPCLMULQDQ      $0x10, Z4, Z31, Z5
-	VAESENC         Z19, Z0, Z0
-	VAESENC         Z19, Z1, Z1
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
-	VAESENC         Z19, Z2, Z2
-	VPCLMULQDQ      $0x11, Z4, Z31, Z5
-	VAESENC         Z19, Z3, Z3
-	VAESENC         Z20, Z0, Z0
-	VPXORQ          Z5, Z28, Z28
-	VAESENC         Z20, Z1, Z1
-	VAESENC         Z20, Z2, Z2
-	VMOVDQU64       64(SI), Z4
-	VAESENC         Z20, Z3, Z3
-	VAESENC         Z21, Z0, Z0
-	VPCLMULQDQ      $0x00, Z4, Z30, Z5
-	VAESENC         Z21, Z1, Z1
-	VPCLMULQDQ      $0x01, Z4, Z30, Z6
-	VAESENC         Z21, Z2, Z2
-	VAESENC         Z21, Z3, Z3
-	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z22, Z0, Z0
-	VAESENC         Z22, Z1, Z1
-	VPCLMULQDQ      $0x10, Z4, Z30, Z5
-	VAESENC         Z22, Z2, Z2
-	VAESENC         Z22, Z3, Z3
-	VPTERNLOGD      $0x96, Z5, Z6, Z27
 	VAESENC         Z23, Z0, Z0
-	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VMOVDQU64       192(SI), Z4
 	VAESENC         Z23, Z1, Z1
+	VPCLMULQDQ      $0x00, Z4, Z13, Z15
 	VAESENC         Z23, Z2, Z2
-	VPXORQ          Z5, Z28, Z28
+	VPCLMULQDQ      $0x01, Z4, Z13, Z27
 	VAESENC         Z23, Z3, Z3
+	VPCLMULQDQ      $0x10, Z4, Z13, Z5
+	VPCLMULQDQ      $0x11, Z4, Z13, Z28
 	VAESENC         Z24, Z0, Z0
-	VMOVDQU64       (SI), Z4
+	VPXORQ          Z5, Z27, Z27
 	VAESENC         Z24, Z1, Z1
+	VMOVDQU64       128(SI), Z4
 	VAESENC         Z24, Z2, Z2
-	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VPCLMULQDQ      $0x00, Z4, Z31, Z5
 	VAESENC         Z24, Z3, Z3
-	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPCLMULQDQ      $0x01, Z4, Z31, Z6
 	VAESENC         Z25, Z0, Z0
-	VAESENC         Z25, Z1, Z1
 	VPXORQ          Z5, Z15, Z15
-	VAESENC         Z25, Z2, Z2
-	VAESENC         Z25, Z3, Z3
-	VPCLMULQDQ      $0x10, Z4, Z29, Z5
-	VAESENC         Z26, Z0, Z0
-	VAESENC         Z26, Z1, Z1
+	VAESENC         Z25, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z31, Z5
 	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z25, Z2, Z2
+	VPCLMULQDQ      $0x11, Z4, Z31, Z5
+	VAESENC         Z25, Z3, Z3
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z26, Z0, Z0
+	VMOVDQU64       64(SI), Z4
+	VAESENC         Z26, Z1, Z1
+	VPCLMULQDQ      $0x00, Z4, Z30, Z5
 	VAESENC         Z26, Z2, Z2
-	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VPCLMULQDQ      $0x01, Z4, Z30, Z6
 	VAESENC         Z26, Z3, Z3
+	VPXORQ          Z5, Z15, Z15
 	VBROADCASTI32X4 448(AX), Z7
+	VPCLMULQDQ      $0x10, Z4, Z30, Z5
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z7, Z0, Z0
+	VPCLMULQDQ      $0x11, Z4, Z30, Z5
+	VAESENC         Z7, Z1, Z1
+	VPXORQ          Z5, Z28, Z28
+	VAESENC         Z7, Z2, Z2
+	VPXORQ          Z8, Z29, Z29
+	VAESENC         Z7, Z3, Z3
+	VMOVDQU64       (SI), Z4
+	VBROADCASTI32X4 464(AX), Z7
+	VPCLMULQDQ      $0x00, Z4, Z29, Z5
+	VAESENC         Z7, Z0, Z0
+	VPCLMULQDQ      $0x01, Z4, Z29, Z6
+	VPXORQ          Z5, Z15, Z15
+	VAESENC         Z7, Z1, Z1
+	VPCLMULQDQ      $0x10, Z4, Z29, Z5
+	VAESENC         Z7, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z6, Z27
+	VAESENC         Z7, Z3, Z3
+	VPCLMULQDQ      $0x11, Z4, Z29, Z5
+	VBROADCASTI32X4 480(AX), Z7
 	VPXORQ          Z5, Z28, Z28
 	VAESENC         Z7, Z0, Z0
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z15, Z5
 	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z15, Z10, Z5
-	VAESENC         Z7, Z2, Z2
-	VAESENC         Z7, Z3, Z3
 	VPSHUFD         $0x4e, Z15, Z15
-	VBROADCASTI32X4 464(AX), Z7
-	VPTERNLOGD      $0x96, Z5, Z15, Z27
-	VAESENC         Z7, Z0, Z0
-	VAESENC         Z7, Z1, Z1
-	VPCLMULQDQ      $0x01, Z27, Z10, Z5
 	VAESENC         Z7, Z2, Z2
+	VPTERNLOGD      $0x96, Z5, Z15, Z27
+	VPCLMULQDQ      $0x10, poly<>+0(SB), Z27, Z5
 	VAESENC         Z7, Z3, Z3
 	VPSHUFD         $0x4e, Z27, Z27
-	VBROADCASTI32X4 480(AX), Z7
-	VAESENC         Z7, Z0, Z0
-	VPTERNLOGD      $0x96, Z5, Z27, Z28
-	VAESENC         Z7, Z1, Z1
-	VEXTRACTI64X4   $0x01, Z28, Y5
-	VAESENC         Z7, Z2, Z2
-	VAESENC         Z7, Z3, Z3
-	VPXORQ          Y5, Y28, Y5
 	VBROADCASTI32X4 496(AX), Z7
+	VPTERNLOGD      $0x96, Z5, Z27, Z28
 	VAESENCLAST     Z7, Z0, Z0
-	VEXTRACTI128    $0x01, Y5, X6
+	VEXTRACTI64X4   $0x01, Z28, Y5
 	VAESENCLAST     Z7, Z1, Z1
+	VPXORQ          Y5, Y28, Y5
 	VAESENCLAST     Z7, Z2, Z2
-	VPXOR           X5, X6, X8
+	VEXTRACTI128    $0x01, Y5, X6
 	VAESENCLAST     Z7, Z3, Z3
+	VPXOR           X5, X6, X8
 	MOVQ            8(R10), R8
 	MOVL            16(R10), R9
 	ADDQ            R9, R8
@@ -19697,11 +20206,11 @@ end4:
 	VMOVDQU64       Z0, (DX)
 	VPXORQ          64(DX), Z1, Z1
 	VMOVDQU64       Z1, 64(DX)
-	VMOVDQU8.Z      128(DX), K2, Z5
-	VPXORQ          Z5, Z2, Z2
+	VMOVDQU8.Z      128(DX), K2, Z31
+	VPXORQ          Z31, Z2, Z2
 	VMOVDQU8        Z2, K2, 128(DX)
-	VMOVDQU8.Z      192(DX), K3, Z5
-	VPXORQ          Z5, Z3, Z3
+	VMOVDQU8.Z      192(DX), K3, Z13
+	VPXORQ          Z13, Z3, Z3
 	VMOVDQU8        Z3, K3, 192(DX)
 	JMP             tag
 
@@ -19711,20 +20220,21 @@ lengths:
 	VPSLLQ          $0x03, Z5, Z5
 	VPXOR           X5, X8, X8
 	VMOVDQU         240(AX), X4
-	VPCLMULQDQ      $0x00, X4, X8, X1
-	VPCLMULQDQ      $0x01, X4, X8, X2
-	VPCLMULQDQ      $0x10, X4, X8, X3
-	VPXOR           X3, X2, X2
-	VPCLMULQDQ      $0x01, X1, X10, X3
-	VPSHUFD         $0x4e, X1, X1
-	VPXOR           X3, X2, X2
-	VPXOR           X1, X2, X2
-	VPCLMULQDQ      $0x11, X4, X8, X0
-	VPCLMULQDQ      $0x01, X2, X10, X1
+	VMOVDQU         poly<>+0(SB), X0
+	VPCLMULQDQ      $0x00, X4, X8, X2
+	VPCLMULQDQ      $0x01, X4, X8, X3
+	VPCLMULQDQ      $0x10, X4, X8, X5
+	VPXOR           X5, X3, X3
+	VPCLMULQDQ      $0x01, X2, X0, X5
 	VPSHUFD         $0x4e, X2, X2
-	VPXOR           X1, X0, X0
-	VPXOR           X2, X0, X0
-	VMOVDQA         X0, X8
+	VPXOR           X5, X3, X3
+	VPXOR           X2, X3, X3
+	VPCLMULQDQ      $0x11, X4, X8, X1
+	VPCLMULQDQ      $0x01, X3, X0, X2
+	VPSHUFD         $0x4e, X3, X3
+	VPXOR           X2, X1, X1
+	VPXOR           X3, X1, X1
+	VMOVDQA         X1, X8
 
 tag:
 	VPSHUFB  X9, X8, X0

@@ -16,11 +16,11 @@ var (
 	zT0   = reg.Z5                                                // of GHASH
 	zT1   = reg.Z6                                                // of GHASH
 	zRK   = reg.Z7                                                // a round key that has no register
-	zAcc  = reg.Z8                                                // the hash, in the first lane
+	zAcc  = reg.Z8                                                // the hash: one lane, or four that count together
 	zSwap = reg.Z9                                                // byteSwap
-	zPoly = reg.Z10                                               // poly
+	zSums = reg.Z10                                               // the halves of H^12, added, and those of H^8
 	zCtr  = reg.Z11                                               // counters to come
-	zFour = reg.Z12                                               // fourCtr
+	zSum4 = reg.Z12                                               // those of H^4
 	xMask = reg.X14                                               // the tag's mask
 	zLo   = reg.Z15                                               // products: low,
 	zMi   = reg.Z27                                               // middle,
@@ -54,8 +54,6 @@ func avx512(rounds int, open bool) {
 	w.ps = Load(Param("ps"), GP64())
 	w.left = Load(Param("n"), GP64())
 	VMOVDQU64(byteSwap, zSwap)
-	VMOVDQU64(poly, zPoly)
-	VMOVDQU64(fourCtr, zFour)
 	MOVQ(I32(-1), w.ones)
 	XORL(w.cached.(reg.GPVirtual).As32(), w.cached.(reg.GPVirtual).As32())
 	w.quad()
@@ -111,7 +109,7 @@ func (w *wide) begin() {
 func (w *wide) cipher(n int) (s stream) {
 	for i := range n {
 		s.add(func() { VPSHUFB(zSwap, zCtr, zD[i]) })
-		s.add(func() { VPADDD(zFour, zCtr, zCtr) })
+		s.add(func() { VPADDD(fourCtr, zCtr, zCtr) })
 		s.add(func() { VPXORQ(zRKs[0], zD[i], zD[i]) })
 	}
 	for r := 1; r <= w.rounds; r++ {
@@ -132,43 +130,6 @@ func (w *wide) cipher(n int) (s stream) {
 	return s
 }
 
-// hash is the stream that hashes n times four blocks with the powers at pow; the hash so far joins the first one.
-func (w *wide) hash(n int, pow Mem) (s stream) {
-	s.add(func() { VPXORQ(zAcc, zP[0], zP[0]) })
-	// The hash so far comes last of all, so the first blocks are multiplied last.
-	for j := n - 1; j >= 0; j-- {
-		p := pow
-		p.Disp += 64 * j
-		s.add(func() { VMOVDQU64(p, zPow) })
-		if j == n-1 {
-			s.add(func() { VPCLMULQDQ(Imm(0x00), zPow, zP[j], zLo) })
-			s.add(func() { VPCLMULQDQ(Imm(0x01), zPow, zP[j], zMi) })
-			s.add(func() { VPCLMULQDQ(Imm(0x10), zPow, zP[j], zT0) })
-			s.add(func() { VPCLMULQDQ(Imm(0x11), zPow, zP[j], zHi) })
-			s.add(func() { VPXORQ(zT0, zMi, zMi) })
-			continue
-		}
-		s.add(func() { VPCLMULQDQ(Imm(0x00), zPow, zP[j], zT0) })
-		s.add(func() { VPCLMULQDQ(Imm(0x01), zPow, zP[j], zT1) })
-		s.add(func() { VPXORQ(zT0, zLo, zLo) })
-		s.add(func() { VPCLMULQDQ(Imm(0x10), zPow, zP[j], zT0) })
-		s.add(func() { VPTERNLOGD(Imm(0x96), zT0, zT1, zMi) })
-		s.add(func() { VPCLMULQDQ(Imm(0x11), zPow, zP[j], zT0) })
-		s.add(func() { VPXORQ(zT0, zHi, zHi) })
-	}
-	s.add(func() { VPCLMULQDQ(Imm(0x01), zLo, zPoly, zT0) })
-	s.add(func() { VPSHUFD(Imm(0x4e), zLo, zLo) })
-	s.add(func() { VPTERNLOGD(Imm(0x96), zT0, zLo, zMi) })
-	s.add(func() { VPCLMULQDQ(Imm(0x01), zMi, zPoly, zT0) })
-	s.add(func() { VPSHUFD(Imm(0x4e), zMi, zMi) })
-	s.add(func() { VPTERNLOGD(Imm(0x96), zT0, zMi, zHi) })
-	s.add(func() { VEXTRACTI64X4(Imm(1), zHi, zT0.AsY()) })
-	s.add(func() { VPXORQ(zT0.AsY(), zHi.AsY(), zT0.AsY()) })
-	s.add(func() { VEXTRACTI128(Imm(1), zT0.AsY(), zT1.AsX()) })
-	s.add(func() { VPXOR(zT0.AsX(), zT1.AsX(), zAcc.AsX()) })
-	return s
-}
-
 // aad puts the AAD in the place of the tag's mask, in what is hashed.
 func (w *wide) aad() {
 	MOVBLZX(Mem{Base: w.ps, Disp: pktAADLen}, w.m.As32())
@@ -177,80 +138,61 @@ func (w *wide) aad() {
 	VMOVDQU8_Z(Mem{Base: w.ps, Disp: pktAAD}, reg.K4, zT0.AsX())
 }
 
-// long does all blocks but the last sixteen or fewer.
+// at is the text of the i-th register of four blocks from here.
+func (w *wide) at(i int) Mem { return Mem{Base: w.text, Disp: 64 * i} }
+
+// long does all blocks but the last sixteen or fewer. Blocks are hashed while the sixteen after them are encrypted or decrypted, and so wait in zP in between.
 func (w *wide) long() {
-	at := func(i int) Mem { return Mem{Base: w.text, Disp: 64 * i} }
 	MOVQ(I32(-65536), w.m)
 	KMOVQ(w.m, reg.K1)
-	w.aad()
-	if w.open {
-		// What is hashed is in memory as it came: both can run side by side.
-		VMOVDQU8_Z(at(0), reg.K1, zP[0])
-		VPORQ(zT0, zP[0], zP[0])
-		VPSHUFB(zSwap, zP[0], zP[0])
-		body := func(first bool) {
-			for i := range 4 {
-				if i > 0 || !first {
-					VMOVDQU64(at(i), zP[i])
-					VPSHUFB(zSwap, zP[i], zP[i])
-				}
-			}
-			weave(w.cipher(4), w.hash(4, Mem{Base: w.key, Disp: keyPower}))
-			if first {
-				VMOVDQA64(zD[0].AsX(), xMask)
-				VMOVDQU8_Z(at(0), reg.K1, zT0)
-				VPXORQ(zT0, zD[0], zD[0])
-				VMOVDQU8(zD[0], reg.K1, at(0))
-			}
-			for i := range 4 {
-				if i > 0 || !first {
-					VPXORQ(at(i), zD[i], zD[i])
-					VMOVDQU64(zD[i], at(i))
-				}
-			}
-			ADDQ(I32(256), w.text)
-			SUBQ(I32(256), w.rem)
-		}
-		body(true)
-		CMPQ(w.rem, I32(256))
-		JLE(LabelRef("endstart"))
-		Label("loop")
-		body(false)
-		CMPQ(w.rem, I32(256))
-		JG(LabelRef("loop"))
-		Label("endstart")
-		return
-	}
-	VMOVDQA64(zT0, zT1)
 	w.cipher(4).emit()
 	VMOVDQA64(zD[0].AsX(), xMask)
-	VMOVDQU8_Z(at(0), reg.K1, zT0)
-	VPXORQ(zT0, zD[0], zD[0])
-	VMOVDQU8(zD[0], reg.K1, at(0))
-	VMOVDQU8_Z(zD[0], reg.K1, zD[0])
-	VPORQ(zT1, zD[0], zD[0])
-	VPSHUFB(zSwap, zD[0], zP[0])
-	for i := 1; i < 4; i++ {
-		VPXORQ(at(i), zD[i], zD[i])
-		VMOVDQU64(zD[i], at(i))
-		VPSHUFB(zSwap, zD[i], zP[i])
-	}
-	ADDQ(I32(256), w.text)
-	SUBQ(I32(256), w.rem)
+	w.sixteen(true)
 	CMPQ(w.rem, I32(256))
 	JLE(LabelRef("endstart"))
+	w.sums()
 	Label("loop")
-	weave(w.cipher(4), w.hash(4, Mem{Base: w.key, Disp: keyPower}))
-	for i := range 4 {
-		VPXORQ(at(i), zD[i], zD[i])
-		VMOVDQU64(zD[i], at(i))
-		VPSHUFB(zSwap, zD[i], zP[i])
-	}
-	ADDQ(I32(256), w.text)
-	SUBQ(I32(256), w.rem)
+	weave(w.cipher(4), w.hashOn())
+	w.sixteen(false)
 	CMPQ(w.rem, I32(256))
 	JG(LabelRef("loop"))
 	Label("endstart")
+}
+
+// sixteen makes text of four registers of key stream, and leaves what is to be hashed in zP.
+func (w *wide) sixteen(first bool) {
+	for i := range 4 {
+		switch {
+		case i == 0 && first:
+			w.whole(0, reg.K1)
+			w.aad()
+			VPORQ(zT0, zP[0], zP[0])
+		case w.open:
+			VMOVDQU64(w.at(i), zP[i])
+			VPXORQ(zP[i], zD[i], zD[i])
+			VMOVDQU64(zD[i], w.at(i))
+		default:
+			VPXORQ(w.at(i), zD[i], zP[i])
+			VMOVDQU64(zP[i], w.at(i))
+		}
+		VPSHUFB(zSwap, zP[i], zP[i])
+	}
+	ADDQ(I32(256), w.text)
+	SUBQ(I32(256), w.rem)
+}
+
+// whole makes text of a register of key stream, of those bytes that k has, and leaves the ciphertext in zP.
+func (w *wide) whole(i int, k reg.Register) {
+	if w.open {
+		VMOVDQU8_Z(w.at(i), k, zP[i])
+		VPXORQ(zP[i], zD[i], zD[i])
+		VMOVDQU8(zD[i], k, w.at(i))
+		return
+	}
+	VMOVDQU8_Z(w.at(i), k, zT0)
+	VPXORQ(zT0, zD[i], zD[i])
+	VMOVDQU8(zD[i], k, w.at(i))
+	VMOVDQU8_Z(zD[i], k, zP[i])
 }
 
 // last does the last sixteen text blocks or fewer: with the block of lengths they are one to four registers of four, or four and the lengths after them.
@@ -310,93 +252,82 @@ func (w *wide) masks(n int, first, lengths bool) []reg.Register {
 	return ks
 }
 
-// fours does n registers of four blocks, the last of them with the lengths if told so.
+// fours does n registers of four blocks, the last of them with the lengths if told so. If they are not the packet's first, sixteen wait to be hashed.
 func (w *wide) fours(n int, first, lengths bool) {
-	at := func(i int) Mem { return Mem{Base: w.text, Disp: 64 * i} }
 	ks := w.masks(n, first, lengths)
-	if !w.open {
-		if first {
-			w.cipher(n).emit()
-			VMOVDQA64(zD[0].AsX(), xMask)
-		} else {
-			weave(w.cipher(n), w.hash(4, Mem{Base: w.key, Disp: keyPower}))
-		}
-	}
-	if first {
-		w.aad()
-		VMOVDQA64(zT0, zT1)
-	}
-	for i := range n {
-		if w.open {
-			if ks[i] != nil {
-				VMOVDQU8_Z(at(i), ks[i], zP[i])
-			} else {
-				VMOVDQU64(at(i), zP[i])
-			}
-		} else if ks[i] != nil {
-			VMOVDQU8_Z(at(i), ks[i], zT0)
-			VPXORQ(zT0, zD[i], zD[i])
-			VMOVDQU8(zD[i], ks[i], at(i))
-			VMOVDQU8_Z(zD[i], ks[i], zP[i])
-		} else {
-			VPXORQ(at(i), zD[i], zP[i])
-			VMOVDQU64(zP[i], at(i))
-		}
-		if first && i == 0 {
-			VPORQ(zT1, zP[i], zP[i])
-		}
-		VPSHUFB(zSwap, zP[i], zP[i])
-	}
-	if lengths {
-		w.lengthBlock(0, zT0)
-		// Its place is behind the text's blocks: two bits of a mask of quadwords a block.
-		LEAQ(Mem{Base: w.rem, Disp: 15 - 64*(n-1)}, w.m)
-		SARQ(Imm(4), w.m)
-		ADDQ(w.m, w.m)
-		MOVQ(U32(3), w.c)
-		SHLXQ(w.m, w.c, w.c)
-		KMOVQ(w.c, reg.K5)
-		VMOVDQA64(zT0, reg.K5, zP[n-1])
-	}
 	pow := Mem{Base: w.pow}
 	if !lengths {
 		pow = Mem{Base: w.key, Disp: keyPower}
 	}
+	var before stream
+	if !first {
+		before = w.hash(4, Mem{Base: w.key, Disp: keyPower})
+	}
 	if w.open {
-		weave(w.cipher(n), w.hash(n, pow))
-		if first {
-			VMOVDQA64(zD[0].AsX(), xMask)
-		}
+		// All that is hashed is there already.
+		before.add(func() { w.fetch(n, ks, first, lengths) })
+		before = append(before, w.hash(n, pow)...)
+	}
+	weave(w.cipher(n), before)
+	if first {
+		VMOVDQA64(zD[0].AsX(), xMask)
+	}
+	if w.open {
 		w.expected()
-		for i := range n {
-			if ks[i] != nil {
-				VMOVDQU8_Z(at(i), ks[i], zT0)
-				VPXORQ(zT0, zD[i], zD[i])
-				VMOVDQU8(zD[i], ks[i], at(i))
-			} else {
-				VPXORQ(at(i), zD[i], zD[i])
-				VMOVDQU64(zD[i], at(i))
-			}
+	}
+	for i := range n {
+		switch {
+		case w.open && ks[i] != nil:
+			w.whole(i, ks[i])
+		case w.open:
+			VPXORQ(w.at(i), zD[i], zD[i])
+			VMOVDQU64(zD[i], w.at(i))
+		case ks[i] != nil:
+			w.whole(i, ks[i])
+		default:
+			VPXORQ(w.at(i), zD[i], zP[i])
+			VMOVDQU64(zP[i], w.at(i))
 		}
+	}
+	if !w.open {
+		w.order(n, first, lengths)
+		w.hash(n, pow).emit()
+	}
+}
+
+// fetch loads n registers of ciphertext to be hashed.
+func (w *wide) fetch(n int, ks []reg.Register, first, lengths bool) {
+	for i := range n {
+		if ks[i] != nil {
+			VMOVDQU8_Z(w.at(i), ks[i], zP[i])
+		} else {
+			VMOVDQU64(w.at(i), zP[i])
+		}
+	}
+	w.order(n, first, lengths)
+}
+
+// order puts AAD and lengths in their places, and the bytes of n registers into GHASH's order.
+func (w *wide) order(n int, first, lengths bool) {
+	if first {
+		w.aad()
+		VPORQ(zT0, zP[0], zP[0])
+	}
+	for i := range n {
+		VPSHUFB(zSwap, zP[i], zP[i])
+	}
+	if !lengths {
 		return
 	}
-	w.hash(n, pow).emit()
-}
-
-// lengthBlock makes the block of lengths, in bits, in all lanes, of the packet at offset ps.
-func (w *wide) lengthBlock(ps int, dst reg.Register) {
-	VBROADCASTI32X4(Mem{Base: w.ps, Disp: ps + pktLen}, dst)
-	VPSHUFB(lengthSwap, dst, dst)
-	VPSLLQ(Imm(3), dst, dst)
-}
-
-// lengths hashes the block of lengths by itself.
-func (w *wide) lengths() {
+	// The lengths' place is behind the text's blocks: two bits of a mask of quadwords a block.
 	w.lengthBlock(0, zT0)
-	VPXOR(zT0.AsX(), zAcc.AsX(), zAcc.AsX())
-	VMOVDQU(Mem{Base: w.key, Disp: keyH1}, zPow.AsX())
-	multiply(zAcc.AsX(), zPow.AsX(), reg.X0, zPoly.AsX(), reg.X1, reg.X2, reg.X3)
-	VMOVDQA(reg.X0, zAcc.AsX())
+	LEAQ(Mem{Base: w.rem, Disp: 15 - 64*(n-1)}, w.m)
+	SARQ(Imm(4), w.m)
+	ADDQ(w.m, w.m)
+	MOVQ(U32(3), w.c)
+	SHLXQ(w.m, w.c, w.c)
+	KMOVQ(w.c, reg.K5)
+	VMOVDQA64(zT0, reg.K5, zP[n-1])
 }
 
 // expected takes the ICV that a packet came with into the tag's mask, before the text is written: a load near a store that is not done yet would wait.

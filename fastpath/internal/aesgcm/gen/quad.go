@@ -100,7 +100,7 @@ func (w *wide) quadCipher(q *[4]quadLane) {
 	}
 	for _, l := range q {
 		VPADDD(firstCtr, l.d1, l.d0)
-		VPADDD(zFour, l.d0, l.d1)
+		VPADDD(fourCtr, l.d0, l.d1)
 		VBROADCASTI32X4(Mem{Base: l.key, Disp: keyRound}, l.t)
 		VPSHUFB(zSwap, l.d0, l.d0)
 		VPSHUFB(zSwap, l.d1, l.d1)
@@ -211,10 +211,10 @@ func quadHash(q *[4]quadLane) {
 	each(func(l *quadLane) { VPCLMULQDQ(Imm(0x01), l.d1, l.d0, l.t) })
 	each(func(l *quadLane) { VPCLMULQDQ(Imm(0x10), l.d1, l.d0, l.d1) })
 	each(func(l *quadLane) { VPTERNLOGD(Imm(0x96), l.t, l.d1, l.mi) })
-	each(func(l *quadLane) { VPCLMULQDQ(Imm(0x01), l.lo, zPoly, l.t) })
+	each(func(l *quadLane) { VPCLMULQDQ(Imm(0x10), poly, l.lo, l.t) })
 	each(func(l *quadLane) { VPSHUFD(Imm(0x4e), l.lo, l.lo) })
 	each(func(l *quadLane) { VPTERNLOGD(Imm(0x96), l.t, l.lo, l.mi) })
-	each(func(l *quadLane) { VPCLMULQDQ(Imm(0x01), l.mi, zPoly, l.t) })
+	each(func(l *quadLane) { VPCLMULQDQ(Imm(0x10), poly, l.mi, l.t) })
 	each(func(l *quadLane) { VPSHUFD(Imm(0x4e), l.mi, l.mi) })
 	each(func(l *quadLane) { VPTERNLOGD(Imm(0x96), l.t, l.mi, l.hi) })
 	each(func(l *quadLane) { VEXTRACTI64X4(Imm(1), l.hi, l.t.AsY()) })
