@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"nave/fastpath/fib"
+	"nave/fastpath/internal/ring"
 	"nave/fastpath/internal/sa"
 	"nave/fastpath/packet"
 	"nave/fastpath/port"
@@ -118,9 +119,6 @@ func BenchmarkTwoWorkers(b *testing.B) {
 }
 
 func benchWorkers(b *testing.B, fl *fleet, workers int, hand bool) {
-	if runtime.GOMAXPROCS(0) < workers {
-		b.Skip("needs a CPU for each worker")
-	}
 	c := newCrew(b, workers, func(_ *Config, batch *fib.Batch) { *batch = *fl.batch })
 	var sources []*source
 	for k, w := range c.w {
@@ -296,4 +294,55 @@ func shares(b *testing.B, fl *fleet, workers int) []float64 {
 		}
 	}
 	return least
+}
+
+// BenchmarkSpread is the price of handing a packet over, by its size: finding its owner, copying it into the ring, and out of it.
+func BenchmarkSpread(b *testing.B) {
+	for _, size := range []int{64, 512, 1400} {
+		b.Run(fmt.Sprintf("%d", size), func(b *testing.B) {
+			c := newCrew(b, 2)
+			c.fromOneQueue()
+			c.turn()
+			w, q := c.w[0], c.w[0].byID[wan]
+			for k := range c.w[0].hand.owner {
+				c.w[0].hand.owner[k] = 1
+			}
+			frame := flowFrame(1, 0, size-28)
+			const n = 128
+			var fs [n]port.Frame
+			for i := range fs {
+				k, _ := w.pool.Get()
+				fs[i] = port.Frame{Chunk: k, Start: port.Headroom, Len: uint16(len(frame))}
+				copy(w.pool.Bytes(fs[i]), frame)
+			}
+			in := c.w[1].hand.in[0]
+			b.ResetTimer()
+			for done := 0; done < b.N; done += n {
+				copy(w.rx[:], fs[:])
+				w.spread(q, n)
+				for range n {
+					w.pool.Get()
+				}
+				takeBare(c.w[1], in)
+			}
+			b.StopTimer()
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N), "ns/packet")
+			for i := range fs {
+				w.pool.Put(fs[i].Chunk)
+			}
+			c.w[0].c.words[cntPackets], c.w[1].c.words[cntTaken] = c.w[0].c.words[cntHanded], 0
+		})
+	}
+}
+
+// takeBare copies what is in a ring into frames, and drops them.
+func takeBare(w *Worker, r *ring.Ring) {
+	for s := r.Peek(); s != nil; s = r.Peek() {
+		n := int(binary.LittleEndian.Uint64(s) >> 32)
+		f, _ := w.newFrame(n)
+		copy(w.pool.Bytes(f), s[handHeader:handHeader+n])
+		r.Pass()
+		w.release(f)
+	}
+	r.Return()
 }

@@ -234,7 +234,7 @@ func (w *Worker) takeFrom(r *ring.Ring) (input, output int) {
 		if !ok && size <= w.room {
 			break
 		}
-		r.Skip()
+		r.Pass()
 		if !ok {
 			w.c.words[cntReasons+int(NoFrame)]++
 			input++

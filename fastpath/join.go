@@ -79,6 +79,7 @@ func (e *Engine) JoinWorker(i int, pool *port.Pool, wakes []int, punts int) (*Wo
 		return nil, err
 	}
 	w.wake.fd, w.puntWake.fd = wakes[i], punts
+	w.punts, w.injects = nil, nil // the writer's ends
 	for k, fd := range wakes {
 		if k != i {
 			other := &wake{fd: fd}
@@ -104,7 +105,7 @@ func (w *Worker) skipLeft() {
 			continue
 		}
 		for r.Peek() != nil {
-			r.Skip()
+			r.Pass()
 		}
 		r.Return()
 	}
@@ -143,6 +144,7 @@ func (e *Engine) newHandle(i int) (*Worker, error) {
 		return nil, err
 	}
 	w.closed.Store(true) // for polling, not for its rings
+	w.up, w.down = nil, nil
 	e.workers = append(e.workers, w)
 	return w, nil
 }

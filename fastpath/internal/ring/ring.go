@@ -124,10 +124,10 @@ func (r *Ring) Peek() []byte {
 	return r.slot(r.tail)
 }
 
-// Skip goes on to the next slot without giving back the one that Peek gave: Return gives back all of a burst at once. Reader only.
-func (r *Ring) Skip() { r.tail++ }
+// Pass goes on to the next slot without giving back the one that Peek gave: Return gives back all of a burst at once. Reader only.
+func (r *Ring) Pass() { r.tail++ }
 
-// Return gives back every slot that Skip left behind. Reader only.
+// Return gives back every slot that Pass left behind. Reader only.
 func (r *Ring) Return() { r.h.tail.Store(r.tail) }
 
 // Release gives the slot back that Peek gave. Reader only.
