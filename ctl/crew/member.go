@@ -209,11 +209,13 @@ func (m *member) open(l *link, a Attach) (*Host, error) {
 		return nil, fmt.Errorf("crew: worker %d: %w", m.boot.Worker, err)
 	}
 	defer closeAll(got.fds)
-	if len(got.fds) != 1 {
-		return nil, fmt.Errorf("crew: worker %d: %d descriptors came for port %d", m.boot.Worker, len(got.fds), a.Port)
+	if len(got.fds) != a.More+1 {
+		return nil, fmt.Errorf("crew: worker %d: %d descriptors came for %d queues of port %d", m.boot.Worker, len(got.fds), a.More+1, a.Port)
 	}
-	if err := m.crew.cfg.Socket(m.boot.Worker, a, got.fds[0]); err != nil {
-		return nil, err
+	for k, fd := range got.fds {
+		if err := m.crew.cfg.Socket(m.boot.Worker, a.Single(k), fd); err != nil {
+			return nil, err
+		}
 	}
 	return got.Host, nil
 }

@@ -15,6 +15,9 @@ import (
 // maxMessage is the longest message, in bytes.
 const maxMessage = 1 << 16
 
+// maxQueues is how many queues of one netdev a worker takes at most.
+const maxQueues = 64
+
 // maxFDs is how many descriptors a message carries at most: those of the tables, of the punts, and one to wake each worker.
 const maxFDs = 2 + 64
 
@@ -60,13 +63,16 @@ type Boot struct {
 	Started  time.Time `json:"started"`
 }
 
-// Attach is a queue to open as a port.
+// Attach is a queue to open as a port, or several.
 type Attach struct {
 	Port    portID `json:"port"`
 	Ifindex int    `json:"ifindex"`
 	Queue   int    `json:"queue"`
-	Ring    int    `json:"ring,omitempty"` // entries of each ring; 0: the default
-	Copy    bool   `json:"copy,omitempty"` // no zero-copy
+	// More is how many further queues the worker takes, each Step after the one before: where a netdev has more than there are workers.
+	More int  `json:"more,omitempty"`
+	Step int  `json:"step,omitempty"`
+	Ring int  `json:"ring,omitempty"` // entries of each ring; 0: the default
+	Copy bool `json:"copy,omitempty"` // no zero-copy
 	// BusyPoll and Budget are those of afxdp.Config.
 	BusyPoll int `json:"busy_poll,omitempty"`
 	Budget   int `json:"budget,omitempty"`
@@ -107,7 +113,8 @@ func parseRequest(b []byte) (r request, err error) {
 		}
 	case opAttach:
 		a := r.Attach
-		if a == nil || a.Port == 0 || a.Ifindex <= 0 || a.Queue < 0 || a.Ring < 0 || a.BusyPoll < 0 || a.Budget < 0 {
+		if a == nil || a.Port == 0 || a.Ifindex <= 0 || a.Queue < 0 || a.Ring < 0 || a.BusyPoll < 0 || a.Budget < 0 ||
+			a.More < 0 || a.More >= maxQueues || a.More > 0 && a.Step < 1 {
 			return request{}, fmt.Errorf("%w: attach of nothing that could be a port", errMessage)
 		}
 	default:

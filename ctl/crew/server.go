@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nave/fastpath"
+	"nave/fastpath/port"
 	"nave/fastpath/port/afxdp"
 )
 
@@ -36,8 +37,8 @@ type server struct {
 // attached is a port that is open, or a relay.
 type attached struct {
 	Attach
-	port *afxdp.Port // nil for a relay
-	via  int
+	queues []*afxdp.Port // none for a relay
+	via    int
 }
 
 // answer carries a request out. The descriptors stay the worker's.
@@ -49,10 +50,12 @@ func (s *server) answer(r *request) (out reply, give []int) {
 		out.Host = s.host()
 		give = append([]int{s.engine.ArenaFD(), fdPunts}, s.wakes...)
 	case opAttach:
-		var p *afxdp.Port
-		if p, err = s.attach(r.Attach); err == nil {
+		var queues []*afxdp.Port
+		if queues, err = s.attach(r.Attach); err == nil {
 			out.Host = s.host()
-			give = []int{p.FD()}
+			for _, q := range queues {
+				give = append(give, q.FD())
+			}
 		}
 	case opRelay:
 		err = s.relay(r.Port, r.Via)
@@ -73,31 +76,31 @@ const (
 	busyRetry = 5 * time.Millisecond
 )
 
-// attach opens a queue, unless it is open as it is wanted.
-func (s *server) attach(a *Attach) (*afxdp.Port, error) {
+// attach opens the queues of a port, unless they are open as they are wanted.
+func (s *server) attach(a *Attach) ([]*afxdp.Port, error) {
 	if a.Namespace {
 		return nil, errors.New("ports in other network namespaces are not built yet")
 	}
 	if old := s.ports[a.Port]; old != nil {
-		if old.port != nil && old.Attach == *a {
-			return old.port, nil
+		if len(old.queues) > 0 && old.Attach == *a {
+			return old.queues, nil
 		}
 		if err := s.detach(a.Port); err != nil {
 			return nil, err
 		}
 	}
-	for id, other := range s.ports { // the queue under a number that it had before
-		if other.port != nil && other.Ifindex == a.Ifindex && other.Queue == a.Queue {
+	for id, other := range s.ports { // the queues under a number that they had before
+		if len(other.queues) > 0 && other.Ifindex == a.Ifindex {
 			if err := s.detach(id); err != nil {
 				return nil, err
 			}
 		}
 	}
-	cfg := a.Config()
-	var p *afxdp.Port
+	var p port.Port
+	var queues []*afxdp.Port
 	var err error
 	for late := deadline(busyFor); ; time.Sleep(busyRetry) {
-		s.worker.Between(func() { p, err = afxdp.Open(s.umem, cfg) })
+		s.worker.Between(func() { p, queues, err = OpenQueues(s.umem, a) })
 		if err == nil || !errors.Is(err, unix.EBUSY) || time.Now().After(late) {
 			break
 		}
@@ -109,14 +112,51 @@ func (s *server) attach(a *Attach) (*afxdp.Port, error) {
 		s.worker.Between(func() { err = errors.Join(err, p.Close()) })
 		return nil, err
 	}
-	s.ports[a.Port] = &attached{Attach: *a, port: p}
-	return p, nil
+	s.ports[a.Port] = &attached{Attach: *a, queues: queues}
+	return queues, nil
+}
+
+// OpenQueues opens the queues that a asks for as one port. On an error none is left open.
+func OpenQueues(u *afxdp.UMEM, a *Attach) (port.Port, []*afxdp.Port, error) {
+	var queues []*afxdp.Port
+	undo := func(err error) (port.Port, []*afxdp.Port, error) {
+		for _, q := range queues {
+			err = errors.Join(err, q.Close())
+		}
+		return nil, nil, err
+	}
+	for k := range a.More + 1 {
+		q, err := afxdp.Open(u, afxdp.Config{
+			Ifindex: a.Ifindex, Queue: a.queue(k), Ring: a.Ring, Copy: a.Copy, BusyPoll: a.BusyPoll, Budget: a.Budget,
+		})
+		if err != nil {
+			return undo(err)
+		}
+		queues = append(queues, q)
+	}
+	if len(queues) == 1 {
+		return queues[0], queues, nil
+	}
+	g, err := afxdp.NewGroup(queues)
+	if err != nil {
+		return undo(err)
+	}
+	return g, queues, nil
+}
+
+// queue is the k-th queue.
+func (a *Attach) queue(k int) int { return a.Queue + k*a.Step }
+
+// Single is what asks for the k-th queue alone.
+func (a Attach) Single(k int) Attach {
+	a.Queue, a.More, a.Step = a.queue(k), 0, 0
+	return a
 }
 
 // relay sends by a port through another worker, which has it. naved has made the ring.
 func (s *server) relay(id portID, via int) error {
 	if old := s.ports[id]; old != nil {
-		if old.port == nil && old.via == via {
+		if len(old.queues) == 0 && old.via == via {
 			return nil
 		}
 		if err := s.detach(id); err != nil {
@@ -149,24 +189,33 @@ func (s *server) host() *Host {
 	h := DescribeMemory(s.umem)
 	for id, a := range s.ports {
 		h.All = append(h.All, id)
-		if a.port != nil {
-			h.Ports = append(h.Ports, DescribePort(a.Attach, a.port))
-		}
+		h.Ports = append(h.Ports, DescribeQueues(a.Attach, a.queues)...)
 	}
 	return &h
 }
 
 // DescribeMemory says what the packet memory of a worker is like.
-func DescribeMemory(u *afxdp.UMEM) (h Host) { return h }
-
-// DescribePort says what a port is like.
-func DescribePort(a Attach, p *afxdp.Port) PortState {
-	return PortState{Attach: a, ZeroCopy: p.ZeroCopy(), Stats: p.Stats()}
+func DescribeMemory(u *afxdp.UMEM) (h Host) {
+	huge, why := u.Huge()
+	h.Huge, h.HugePages = huge, u.HugePages()
+	if why != nil {
+		h.HugeWhy = why.Error()
+	}
+	return h
 }
 
-// Config is how the port's socket is opened.
-func (a *Attach) Config() afxdp.Config {
-	return afxdp.Config{Ifindex: a.Ifindex, Queue: a.Queue, Ring: a.Ring, Copy: a.Copy}
+// DescribeQueues says what the queues of a port are like.
+func DescribeQueues(a Attach, queues []*afxdp.Port) (list []PortState) {
+	for k, q := range queues {
+		m := q.Mode()
+		s := PortState{Attach: a.Single(k), ZeroCopy: m.ZeroCopy, CopyWhy: m.WhyCopy, BusyWhy: m.WhyNoBusy, Stats: q.Stats()}
+		s.Ring = m.Ring
+		if !m.BusyPoll {
+			s.BusyPoll = 0
+		}
+		list = append(list, s)
+	}
+	return list
 }
 
 // close ends what the process has. Nothing polls any more.

@@ -55,6 +55,7 @@ type Gateway struct {
 	workers  workers
 	threads  *threads   // the workers, if they are threads
 	crew     *crew.Crew // or if they are processes
+	cards    *cards
 	ctx      context.Context
 	cancel   context.CancelFunc
 	running  sync.WaitGroup // the control plane and the workers
@@ -119,14 +120,18 @@ func (g *Gateway) start(tree *config.Config) (err error) {
 	}
 	g.engine = g.workers.Engine()
 	g.linux = newLinux(g)
-	g.core = NewCore(g.engine, g.linux)
+	g.cards = newCards(g)
+	g.core = NewCore(steered{g.engine, g.cards}, g.linux)
+	var inherited fib.Batch
 	if g.workers.TookOver() {
-		g.core.Inherit(time.Now(), g.engine.Inherited())
+		inherited = g.engine.Inherited()
+		g.core.Inherit(time.Now(), inherited)
 	}
 	g.core.SetTrustLoader(loadTrust)
 	if err := g.openPorts(tree, plan); err != nil {
 		return err
 	}
+	g.cards.follow(&inherited)
 	if err := g.configure(time.Now(), tree); err != nil {
 		return err
 	}
@@ -168,6 +173,7 @@ func (g *Gateway) run() {
 	g.running.Go(g.linux.run)
 	g.running.Go(g.watchTrust)
 	g.running.Go(g.watchLoad)
+	g.running.Go(g.watchSharing)
 }
 
 // punted hands a punted packet to the control plane, if its kind has not come too often: a flood of one must not fill
@@ -250,6 +256,7 @@ func (g *Gateway) Leave() {
 	for _, u := range g.sockets {
 		u.Close()
 	}
+	g.cards.close(false)
 	g.crew.Leave()
 	for _, p := range g.ports {
 		if p.attached != nil {
@@ -276,6 +283,9 @@ func (g *Gateway) Stop(release bool) {
 		u.Close()
 	}
 	g.readers.Wait()
+	if g.cards != nil {
+		g.cards.close(release)
+	}
 	g.closePorts(release)
 	if g.steering != nil {
 		g.steering.Close()

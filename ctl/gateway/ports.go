@@ -8,10 +8,10 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"nave/bpf"
 	"nave/ctl/config"
-	"nave/ctl/crew"
 	"nave/fastpath/fib"
 	"nave/slowpath/host"
 )
@@ -31,9 +31,12 @@ type port struct {
 	netdev   string
 	id       fib.PortID
 	link     host.Link
-	queues   int // queue q is worker q's
+	queues   int // queue q is worker q%workers's
 	attached *bpf.Attachment
 	shutdown bool // `shutdown`: the netdev was taken down
+
+	sharingMu sync.Mutex
+	sharing   sharing
 }
 
 // plan is how many workers there are, and how large a frame must be.
@@ -41,9 +44,10 @@ type plan struct {
 	workers int
 	chunk   int
 	links   map[string]host.Link
+	copies  bool // AF_XDP without zero-copy
 }
 
-// plan looks at the netdevs. Each RX queue must have a worker: what arrives on a queue without one is dropped.
+// plan looks at the netdevs. Each RX queue has a worker, for what arrives on a queue without one is dropped; a worker may have several queues of a port, or none.
 func (g *Gateway) plan(tree *config.Config) (plan, error) {
 	p := plan{workers: max(1, tree.Fastpath.Count, len(tree.Fastpath.CPUs)), chunk: 2048, links: make(map[string]host.Link)}
 	if len(g.opt.Ports) >= bpf.MaxSockets/queuesPerPort {
@@ -68,11 +72,14 @@ func (g *Gateway) plan(tree *config.Config) (plan, error) {
 		p.links[name] = l
 	}
 	for name, l := range p.links {
-		// A worker sends on its own queues: one without a queue of some port could not send there.
-		if l.Queues != p.workers {
-			return p, fmt.Errorf("gateway: port %s: %s has %d RX queues and there are %d workers; each port must have one queue a worker: `ethtool -L %s combined %d`, or `fastpath count N` in the configuration, N the same for all ports",
-				name, l.Name, l.Queues, p.workers, l.Name, p.workers)
+		if l.Queues > queuesPerPort {
+			return p, fmt.Errorf("gateway: port %s: %s has %d RX queues: at most %d (`ethtool -L %s combined %d`)", name, l.Name, l.Queues, queuesPerPort, l.Name, queuesPerPort)
 		}
+	}
+	p.copies = g.opt.Copy
+	if lacking := lacksZeroCopy(p.links); lacking != "" && !p.copies {
+		p.copies = true
+		g.opt.Log.Info("packets are copied between the ports and nave: all ports of a worker must have zero-copy, and a driver has none", "port", lacking, "netdev", p.links[lacking].Name)
 	}
 	return p, nil
 }
@@ -96,17 +103,18 @@ func configuredMTU(tree *config.Config, name string) int {
 // openPorts opens a socket for each queue.
 func (g *Gateway) openPorts(tree *config.Config, p plan) error {
 	for _, name := range slices.Sorted(maps.Keys(p.links)) { // the first port of a worker decides about zero-copy
-		if err := g.openPort(name, p.links[name], tree); err != nil {
+		if err := g.openPort(name, p.links[name], tree, p.copies); err != nil {
 			return err
 		}
 	}
+	g.tellMemory()
 	if g.crew != nil {
 		return g.crew.Prune()
 	}
 	return nil
 }
 
-func (g *Gateway) openPort(name string, l host.Link, tree *config.Config) error {
+func (g *Gateway) openPort(name string, l host.Link, tree *config.Config, copies bool) error {
 	if err := g.host.SetUp(l.Name, true, configuredMTU(tree, name)); err != nil {
 		return err
 	}
@@ -119,15 +127,18 @@ func (g *Gateway) openPort(name string, l host.Link, tree *config.Config) error 
 	}
 	pt := &port{name: name, netdev: l.Name, id: g.core.numbers.port(name, l.MAC), link: l}
 	g.ports[name], g.byLink[l.Index] = pt, pt.id
-	for q := range l.Queues {
-		a := crew.Attach{Port: pt.id, Ifindex: l.Index, Queue: q, Ring: tree.Fastpath.QueueDepth, Copy: g.opt.Copy}
-		if err := g.workers.Attach(q, a); err != nil {
-			return fmt.Errorf("gateway: port %s (%s): %w", name, l.Name, err)
-		}
-		pt.queues++
+	if err := g.openQueues(pt, tree, copies); err != nil {
+		return fmt.Errorf("gateway: port %s (%s): %w", name, l.Name, err)
 	}
 	if err := g.describe(pt); err != nil {
 		return err
+	}
+	if err := g.cards.add(pt, pt.queues, tree.Fastpath.Spread); err != nil {
+		return err
+	}
+	pt.sharing = decide(tree.Fastpath.HandOver, pt.queues, g.engine.Workers(), g.cards.spreads(name))
+	if err := g.share(pt, &pt.sharing); err != nil {
+		g.opt.Log.Warn("handing packets over", "error", err)
 	}
 	return g.core.SetLink(g.started, name, Link{MAC: l.MAC, MTU: l.MTU, Up: l.Up})
 }
@@ -159,8 +170,10 @@ func (g *Gateway) closePorts(release bool) {
 			if err := g.steering.ClearSocket(slot(p.id, q)); err != nil {
 				g.opt.Log.Warn("closing a port", "port", p.name, "error", err)
 			}
-			if g.threads != nil {
-				if err := g.threads.Detach(q, p.id); err != nil {
+		}
+		if g.threads != nil {
+			for w := range g.engine.Workers() {
+				if err := g.threads.Detach(w, p.id); err != nil {
 					g.opt.Log.Warn("closing a port", "port", p.name, "error", err)
 				}
 			}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"time"
 
 	"nave/ctl/config"
@@ -58,6 +59,9 @@ func (p *port) status() show.Port {
 	if p.attached != nil {
 		s.Native = p.attached.Native
 	}
+	p.sharingMu.Lock()
+	s.HandsOver, s.WhyHandOver = p.sharing.on, p.sharing.why
+	p.sharingMu.Unlock()
 	return s
 }
 
@@ -72,10 +76,22 @@ func (g *Gateway) describeQueues(s *show.Status) {
 		for _, q := range h.Ports {
 			for i := range s.Ports {
 				if s.Ports[i].ID == q.Port {
-					s.Ports[i].Queues = append(s.Ports[i].Queues, show.Queue{Worker: w, ZeroCopy: q.ZeroCopy, Stats: q.Stats})
+					s.Ports[i].Queues = append(s.Ports[i].Queues, show.Queue{
+						Queue: q.Queue, Worker: w, ZeroCopy: q.ZeroCopy, CopyWhy: q.CopyWhy, BusyPoll: q.BusyPoll, BusyWhy: q.BusyWhy, Ring: q.Ring, Stats: q.Stats,
+					})
 				}
 			}
 		}
+		s.Memory = append(s.Memory, show.Memory{Worker: w, Huge: h.Huge, Why: h.HugeWhy, Pages: h.HugePages})
+	}
+	for i := range s.Ports {
+		p := &s.Ports[i]
+		slices.SortFunc(p.Queues, func(a, b show.Queue) int { return a.Queue - b.Queue })
+		p.NIC = g.cards.status(p.Name)
+		for w, via := range relays(g.ports[p.Name].queues, g.engine.Workers()) {
+			p.Relays = append(p.Relays, show.Relay{Worker: w, Via: via})
+		}
+		slices.SortFunc(p.Relays, func(a, b show.Relay) int { return a.Worker - b.Worker })
 	}
 	for _, w := range g.workers.Status() {
 		s.Workers = append(s.Workers, show.Process{Worker: w.Worker, PID: w.PID, CPU: w.CPU, Started: w.Started, Restarts: w.Restarts, Adopted: w.Adopted})

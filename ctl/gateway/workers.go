@@ -12,6 +12,7 @@ import (
 	"nave/ctl/show"
 	"nave/fastpath"
 	"nave/fastpath/fib"
+	link "nave/fastpath/port"
 	"nave/fastpath/port/afxdp"
 )
 
@@ -21,6 +22,8 @@ type workers interface {
 	// Attach opens a queue in a worker and steers its packets there.
 	Attach(worker int, a crew.Attach) error
 	Detach(worker int, id fib.PortID) error
+	// Relay makes a worker without a queue of a port send by it through another worker.
+	Relay(worker int, id fib.PortID, via int) error
 	// Host is what the ports of a worker are like.
 	Host(worker int) (crew.Host, error)
 	Status() []crew.Status
@@ -37,7 +40,7 @@ func processes(tree *config.Config) bool { return tree.Fastpath.Workers != "thre
 func (g *Gateway) openWorkers(tree *config.Config, p plan) error {
 	// A punt must hold a whole frame: the largest packet of any port.
 	engine := fastpath.Config{Workers: p.workers, SlotSize: p.chunk + 64}
-	frames := framesOwn + framesPerPort*max(1, len(p.links))
+	frames := framesOwn + framesPerPort*max(1, len(p.links))*queuesOf(p.links, p.workers)
 	adaptive := tree.Fastpath.Poll != "strict"
 	if !processes(tree) {
 		t, err := newThreads(g, engine, p.chunk, frames)
@@ -56,7 +59,8 @@ func (g *Gateway) openWorkers(tree *config.Config, p plan) error {
 	}
 	c, err := crew.Open(crew.Config{
 		RunDir: g.opt.RunDir, Engine: engine, Chunk: p.chunk, Frames: frames, CPUs: tree.Fastpath.CPUs, Adaptive: adaptive,
-		Log: g.opt.Log, Program: g.opt.Worker,
+		NetAdmin: tree.Fastpath.BusyPoll > 0,
+		Log:      g.opt.Log, Program: g.opt.Worker,
 		Socket: func(_ int, a crew.Attach, fd int) error { return g.steering.SetSocket(slot(a.Port, a.Queue), fd) },
 		Down:   g.workerDown, Up: g.workerUp,
 	})
@@ -100,7 +104,8 @@ type thread struct {
 
 type threadPort struct {
 	crew.Attach
-	port *afxdp.Port
+	port   link.Port
+	queues []*afxdp.Port // none for a relay
 }
 
 func newThreads(g *Gateway, cfg fastpath.Config, chunk, frames int) (*threads, error) {
@@ -140,15 +145,25 @@ func (t *threads) Status() []crew.Status { return nil }
 // Attach is for before the workers run: opening a port touches memory that they share.
 func (t *threads) Attach(worker int, a crew.Attach) error {
 	w := t.workers[worker]
-	p, err := afxdp.Open(w.umem, a.Config())
+	p, queues, err := crew.OpenQueues(w.umem, &a)
 	if err != nil {
 		return err
 	}
-	w.ports[a.Port] = &threadPort{a, p}
+	w.ports[a.Port] = &threadPort{a, p, queues}
 	if err := w.Worker.Attach(a.Port, p); err != nil {
 		return err
 	}
-	return t.steering.SetSocket(slot(a.Port, a.Queue), p.FD())
+	for k, q := range queues {
+		if err := t.steering.SetSocket(slot(a.Port, a.Single(k).Queue), q.FD()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Relay implements workers.
+func (t *threads) Relay(worker int, id fib.PortID, via int) error {
+	return t.engine.Relay(t.workers[worker].Worker, id, via)
 }
 
 // Detach is for when the workers have stopped.
@@ -167,7 +182,7 @@ func (t *threads) Host(worker int) (crew.Host, error) {
 	w := t.workers[worker]
 	h := crew.DescribeMemory(w.umem)
 	for _, p := range w.ports {
-		h.Ports = append(h.Ports, crew.DescribePort(p.Attach, p.port))
+		h.Ports = append(h.Ports, crew.DescribeQueues(p.Attach, p.queues)...)
 	}
 	return h, nil
 }

@@ -1,0 +1,296 @@
+package gateway
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"nave/fastpath/fib"
+	"nave/fastpath/packet"
+	"nave/slowpath"
+	"nave/slowpath/host"
+	"nave/slowpath/host/nic"
+)
+
+// cards are the network cards of the ports, and how they spread packets over their queues: by RSS, and by filter rules for what is installed in the fast path.
+type cards struct {
+	g *Gateway
+
+	mu     sync.Mutex // a card is asked and programmed by one goroutine at a time
+	byPort map[string]*card
+	steers atomic.Bool // some card leads packets by rules
+	// The rules that what is installed asks for. The control plane's goroutine has them.
+	sas  map[fib.SAID]nic.Rule
+	adjs map[fib.AdjID]nic.Rule
+}
+
+// card is the network card of a port.
+type card struct {
+	dev    *nic.Netdev
+	queues int
+	before nic.Before // what nave changed; also in file, for the naved after this one
+	file   string
+	state  *nic.State
+	rules  *nic.Steering // nil where there are none
+	told   bool          // that a rule was refused
+}
+
+func newCards(g *Gateway) *cards {
+	return &cards{g: g, byPort: make(map[string]*card), sas: make(map[fib.SAID]nic.Rule), adjs: make(map[fib.AdjID]nic.Rule)}
+}
+
+// Ways of spreading (`fastpath spread`).
+const (
+	spreadRSS    = "rss"
+	spreadNTuple = "ntuple"
+	spreadOff    = "off"
+)
+
+// add programs the card of a port with so many queues, the way that is configured. What the driver refuses is shown by `show ports`.
+func (c *cards) add(p *port, queues int, way string) error {
+	dev, err := nic.Open(p.netdev)
+	if err != nil {
+		return fmt.Errorf("gateway: port %s: %w", p.name, err)
+	}
+	k := &card{dev: dev, queues: queues, file: filepath.Join(c.g.opt.RunDir, "card-"+filepath.Base(p.netdev)+".json")}
+	k.remembered()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.byPort[p.name] = k
+	if way == spreadOff {
+		k.state = nic.Describe(dev)
+	} else {
+		k.state = nic.Spread(dev, queues, &k.before)
+	}
+	zero, err := nic.ZeroCopy(p.link.Index)
+	switch {
+	case err != nil:
+		k.state.ZeroCopy = "unknown: " + err.Error()
+	case zero:
+		k.state.ZeroCopy = "supported"
+	default:
+		k.state.ZeroCopy = "not supported by the driver"
+	}
+	if queues > 1 && (way == spreadNTuple || way != spreadOff && way != spreadRSS && !k.state.Spreads()) {
+		if k.rules, err = nic.Steer(dev, &k.before); err == nil {
+			k.state.NTuple = nic.Outcome{Done: true}
+			c.steers.Store(true)
+		} else {
+			k.state.NTuple = nic.Outcome{Why: err.Error()}
+		}
+	}
+	k.remember(c.g)
+	c.log(p, k)
+	return nil
+}
+
+func (c *cards) log(p *port, k *card) {
+	if k.queues < 2 {
+		return
+	}
+	if k.state.RSS.Done {
+		c.g.opt.Log.Info("the card spreads packets", "port", p.name, "rss", k.state.RSS.What, "esp_by_spi", k.state.BySPI)
+		return
+	}
+	c.g.opt.Log.Info("the card's way of spreading packets was not changed", "port", p.name, "rss", k.state.RSS.Why, "filter_rules", k.state.NTuple.Why)
+}
+
+// lacksZeroCopy names a port whose driver says that it has no zero-copy, where others have: all of a worker's must. "" where all or none has, or the kernel
+// can't say: then trying tells.
+func lacksZeroCopy(links map[string]host.Link) string {
+	lacking, have := "", false
+	for _, name := range slices.Sorted(maps.Keys(links)) {
+		switch ok, err := nic.ZeroCopy(links[name].Index); {
+		case err != nil:
+		case ok:
+			have = true
+		case lacking == "":
+			lacking = name
+		}
+	}
+	if !have {
+		return ""
+	}
+	return lacking
+}
+
+// spreads tells whether the card of a port spreads by a table that nave has seen.
+func (c *cards) spreads(port string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.byPort[port]
+	return k != nil && k.state.Spreads()
+}
+
+// status is how the card of a port is now; nil without one.
+func (c *cards) status(port string) *nic.State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.byPort[port]
+	if k == nil {
+		return nil
+	}
+	s := *k.state
+	if k.rules != nil {
+		s.Rules, s.Refused = k.rules.Rules(), k.rules.Refused
+	}
+	return &s
+}
+
+// close lets go of the cards; release gives them back as they were before nave.
+func (c *cards) close(release bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, k := range c.byPort {
+		if release {
+			if err := nic.Restore(k.dev, k.before); err != nil {
+				c.g.opt.Log.Warn("giving a network card back", "port", name, "error", err)
+			}
+			os.Remove(k.file)
+		} else {
+			k.remember(c.g)
+		}
+		k.dev.Close()
+	}
+	c.byPort = make(map[string]*card)
+}
+
+// remembered reads what an earlier naved changed. A file that can't be read is as good as none.
+func (k *card) remembered() {
+	text, err := os.ReadFile(k.file)
+	if err == nil && json.Unmarshal(text, &k.before) != nil {
+		k.before = nic.Before{}
+	}
+}
+
+// remember writes down what was changed, for who releases the port one day.
+func (k *card) remember(g *Gateway) {
+	text, err := json.Marshal(k.before)
+	if err == nil {
+		err = os.WriteFile(k.file+".new", text, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(k.file+".new", k.file)
+	}
+	if err != nil {
+		g.opt.Log.Warn("what was changed of a network card can't be written down, so it stays when nave is released", "error", err)
+	}
+}
+
+// steered is the fast path as the control plane sees it: what it installs is also told to the cards that lead packets by rules.
+type steered struct {
+	slowpath.Engine
+	cards *cards
+}
+
+// Apply implements slowpath.Engine.
+func (s steered) Apply(b *fib.Batch) ([]fib.Refusal, error) {
+	refused, err := s.Engine.Apply(b)
+	s.cards.follow(b)
+	return refused, err
+}
+
+// follow has the cards follow a batch, later: a driver may take milliseconds for a rule.
+func (c *cards) follow(b *fib.Batch) {
+	if !c.steers.Load() || len(b.SAs)+len(b.DelSAs)+len(b.Adjacencies)+len(b.DelAdjacencies) == 0 {
+		return
+	}
+	var add, remove []nic.Rule
+	replace(c.sas, b.DelSAs, func(yield func(fib.SAID, nic.Rule, bool)) {
+		for i := range b.SAs {
+			r, ok := ruleOfSA(&b.SAs[i])
+			yield(b.SAs[i].ID, r, ok)
+		}
+	}, &add, &remove)
+	replace(c.adjs, b.DelAdjacencies, func(yield func(fib.AdjID, nic.Rule, bool)) {
+		for i := range b.Adjacencies {
+			r, ok := ruleOfAdjacency(&b.Adjacencies[i])
+			yield(b.Adjacencies[i].ID, r, ok)
+		}
+	}, &add, &remove)
+	if len(add)+len(remove) > 0 {
+		c.g.linux.do(func() { c.steer(add, remove) })
+	}
+}
+
+// replace brings the rules of one kind of entries up to a batch, and adds what has to be done to add and remove.
+func replace[K comparable](have map[K]nic.Rule, gone []K, entries func(yield func(K, nic.Rule, bool)), add, remove *[]nic.Rule) {
+	for _, id := range gone {
+		if old, ok := have[id]; ok {
+			*remove = append(*remove, old)
+			delete(have, id)
+		}
+	}
+	entries(func(id K, r nic.Rule, ok bool) {
+		old, had := have[id]
+		if had && ok && old == r {
+			return
+		}
+		if had {
+			*remove = append(*remove, old)
+			delete(have, id)
+		}
+		if ok {
+			have[id] = r
+			*add = append(*add, r)
+		}
+	})
+}
+
+// ruleOfSA leads an inbound association to one queue: not where it comes in UDP, whose SPI the cards don't see, nor inside AH.
+func ruleOfSA(s *fib.SA) (nic.Rule, bool) {
+	if !s.Inbound || s.AH || s.Encap || s.Under != 0 || !s.Local.Is4() {
+		return nic.Rule{}, false
+	}
+	return nic.Rule{Destination: s.Local, SPI: s.SPI}, true
+}
+
+// ruleOfAdjacency leads GRE in clear from a peer to one queue.
+func ruleOfAdjacency(a *fib.Adjacency) (nic.Rule, bool) {
+	const src, dst = packet.EthernetLen + 12, packet.EthernetLen + 16
+	if a.Kind != fib.AdjTunnel || a.SA != 0 || a.AH != 0 || len(a.Outer) != packet.EthernetLen+packet.IPv4Len {
+		return nic.Rule{}, false
+	}
+	// What leaves for the peer has its addresses the other way round.
+	return nic.Rule{Source: netip.AddrFrom4([4]byte(a.Outer[dst : dst+4])), Destination: netip.AddrFrom4([4]byte(a.Outer[src : src+4]))}, true
+}
+
+// steer carries out what follow found.
+func (c *cards) steer(add, remove []nic.Rule) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, k := range c.byPort {
+		if k.rules == nil {
+			continue
+		}
+		for _, r := range remove {
+			k.rules.Remove(r)
+		}
+		for _, r := range add {
+			r.Queue = queueOf(r, k.queues)
+			if err := k.rules.Add(r); err != nil && !k.told {
+				k.told = true
+				c.g.opt.Log.Warn("the card did not take a filter rule: these packets come as it spreads them itself", "port", name, "error", err)
+			}
+		}
+		k.remember(c.g)
+	}
+}
+
+// queueOf gives a rule one of n queues, always the same.
+func queueOf(r nic.Rule, n int) int {
+	h := uint64(r.SPI)
+	if r.SPI == 0 {
+		a := r.Source.As4()
+		h = uint64(binary.BigEndian.Uint32(a[:]))
+	}
+	h = (h ^ h>>16) * 0x9e3779b97f4a7c15
+	return int(h>>32) % max(1, n)
+}
