@@ -297,8 +297,10 @@ func (m *Machine) rehomed(c *child, path ike.Path) {
 		m.sessions[k] = s
 		s.names = append(s.names, now.Addr())
 	}
+	if s.active != nil {
+		m.secure(s) // it has another name, whichever child is sent by
+	}
 	if s.active == c {
-		m.secure(s)
 		l := s.log(LogMoved, ike.WhyNone)
 		l.Was = was
 		m.emit(l)

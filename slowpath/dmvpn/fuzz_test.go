@@ -15,7 +15,9 @@ func FuzzMachine(f *testing.F) {
 	f.Add([]byte{0, 1, 0, 2, 4, 1, 5, 1, 4, 1, 5, 2, 6, 1, 6, 2, 12, 9, 1, 1, 1, 2, 12, 200})
 	f.Add([]byte{4, 2, 5, 1, 7, 0x21, 0, 3, 7, 0x33, 1, 2, 6, 1})
 	f.Add([]byte{0, 0, 2, 0, 12, 80, 2, 0, 12, 80, 3, 1, 11, 1, 11, 0, 13, 3})
-	f.Add([]byte{4, 4, 4, 1, 7, 0x11, 7, 0x12}) // a peer moves to the address of another, and on
+	f.Add([]byte{4, 0x20, 4, 0x30, 14, 0x30, 4, 0x20, 7, 0x32, 0, 0x32}) // another child than the active one moves
+	f.Add([]byte{4, 4, 4, 1, 7, 0x11, 7, 0x12})                          // a peer moves to the address of another, and on
+	f.Add([]byte{0, 1, 4, 1, 5, 0x10, 4, 2, 14, 0, 5, 0x20, 15, 1, 12, 3, 4, 1, 5, 0x30, 14, 1, 12, 200, 2, 1})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 400 {
 			return
@@ -26,7 +28,7 @@ func FuzzMachine(f *testing.F) {
 			op, arg := data[0], data[1]
 			addr, iface := addrs[arg&3], []string{"Tunnel0", "Tunnel1", "Tunnel9", "Tunnel7"}[arg>>2&3]
 			child, sa := ike.ChildID(arg>>4), fib.SAID(arg>>3)
-			switch op % 14 {
+			switch op % 16 {
 			case 0:
 				r.event(Wanted{iface, ip(addr)})
 			case 1:
@@ -77,11 +79,20 @@ func FuzzMachine(f *testing.F) {
 					c.Protections = c.Protections[1:]
 				}
 				r.configure(c)
+			case 14:
+				r = r.inherit()
+				if arg&1 != 0 {
+					r.configure(Config{})
+				}
+				r.configure(two())
+			case 15:
+				r.event(Stray{Local: ip("192.0.2.1"), Remote: ip(addr)})
 			}
 		}
 		for _, w := range r.m.sortedWants() {
 			r.event(Released{w.iface, w.nbma})
 		}
+		r.do(r.m.Disinherit(r.now))
 		r.wait(24 * time.Hour)
 		if len(r.m.sessions)+len(r.m.children)+len(r.m.bySA)+len(r.sas)+len(r.secured)+len(r.m.timers) != 0 {
 			t.Errorf("left over: sessions %v, associations %v, secured %v, timers %d", r.m.Status(r.now).Sessions, r.sas, r.secured, len(r.m.timers))

@@ -98,7 +98,7 @@ func (r *rig) do(effects []Effect) {
 			r.t.Errorf("%v is sent in clear", w)
 		}
 	}
-	if len(r.sas) != len(r.m.bySA) {
+	if len(r.sas) != len(r.m.bySA)+len(r.m.inherited.SAs) {
 		r.t.Errorf("%d associations are installed, and %d known", len(r.sas), len(r.m.bySA))
 	}
 }
