@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,15 +35,29 @@ type Place struct {
 	routers []string // by configuration, in the order that packets meet them
 	gen     string   // the generator's address on the first router's link
 	sink    string   // the receiver's on the last router's
+	hosts   bool     // generator and receiver reach each other as hosts, too
+}
+
+// First is the node that meets packets first.
+func (p *Place) First() string { return router(0) }
+
+// SinkAddr is the receiver's address.
+func (p *Place) SinkAddr() string { return netip.MustParsePrefix(p.sink).Addr().String() }
+
+// gateway is the router's address on the link of an address that ends in another number.
+func gateway(addr string) string {
+	b := netip.MustParsePrefix(addr).Addr().As4()
+	b[3] = 1
+	return netip.AddrFrom4(b).String()
 }
 
 // Places lists the labs.
 func Places() []Place {
 	return []Place{
-		{"forward", "one naved that forwards IPv4", "imix", 1500, []string{"forward"}, "10.1.0.7/24", "10.3.0.2/24"},
-		{"gre", "one naved that puts packets into GRE", "ip-512", 1472, []string{"gre"}, "10.1.0.7/24", "198.51.100.2/24"},
-		{"gre-decap", "one naved that takes packets out of GRE", "gre", 1472, []string{"gre-decap"}, "192.0.2.2/24", "10.3.0.2/24"},
-		{"esp", "two naved, one that seals and one that opens: IKEv2, AES-128-GCM", "ip-512", 1400, []string{"esp-seals", "esp-opens"}, "10.1.0.7/24", "10.3.0.2/24"},
+		{"forward", "one naved that forwards IPv4", "imix", 1500, []string{"forward"}, "10.1.0.7/24", "10.3.0.2/24", true},
+		{"gre", "one naved that puts packets into GRE", "ip-512", 1472, []string{"gre"}, "10.1.0.7/24", "198.51.100.2/24", false},
+		{"gre-decap", "one naved that takes packets out of GRE", "gre", 1472, []string{"gre-decap"}, "192.0.2.2/24", "10.3.0.2/24", false},
+		{"esp", "two naved, one that seals and one that opens: IKEv2, AES-128-GCM", "ip-512", 1400, []string{"esp-seals", "esp-opens"}, "10.1.0.7/24", "10.3.0.2/24", true},
 	}
 }
 
@@ -62,6 +77,9 @@ func FindPlace(name string) (Place, error) {
 // topology is the place as a network.
 func (p *Place) topology() (topo.Topology, error) {
 	t := topo.Topology{Name: p.Name, Nodes: []topo.Node{{Name: "gen", Kind: topo.Host}, {Name: "sink", Kind: topo.Host}}}
+	if p.hosts {
+		t.Nodes[0].Gateway, t.Nodes[1].Gateway = gateway(p.gen), gateway(p.sink)
+	}
 	for k, name := range p.routers {
 		text, err := configs.ReadFile("configs/" + name + ".cfg")
 		if err != nil {
@@ -185,8 +203,8 @@ func (l *Lab) prime(ctx context.Context) error {
 	return fmt.Errorf("rig: no packets come through within %v: %s", primeFor, why)
 }
 
-// Down closes the ends and takes the lab down.
-func (l *Lab) Down() error {
+// CloseEnds closes generator and receiver, for something else to use the lab.
+func (l *Lab) CloseEnds() error {
 	var err error
 	if l.Sender != nil {
 		err = errors.Join(err, l.Sender.Close())
@@ -194,6 +212,13 @@ func (l *Lab) Down() error {
 	if l.Receiver != nil {
 		err = errors.Join(err, l.Receiver.Close())
 	}
+	l.Sender, l.Receiver = nil, nil
+	return err
+}
+
+// Down closes the ends and takes the lab down.
+func (l *Lab) Down() error {
+	err := l.CloseEnds()
 	if l.Topo != nil {
 		err = errors.Join(err, l.Topo.Down())
 	}

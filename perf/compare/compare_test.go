@@ -1,0 +1,252 @@
+package compare
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"math"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"nave/perf/report"
+)
+
+func near(a, b float64) bool { return math.Abs(a-b) < 1e-6*math.Max(1, math.Abs(b)) }
+
+func TestCurve(t *testing.T) {
+	c := curve{100, 200, 400}
+	for size, want := range map[report.Size]float64{64: 100, 512: 200, 1400: 400, 288: 150, 956: 300, 40: 100 - 24*100.0/448} {
+		if got := c.at(size); !near(got, want) {
+			t.Errorf("at %v: %v, want %v", size, got, want)
+		}
+	}
+	if got, want := c.at(report.IMIX), (7*c.line(40)+4*c.line(576)+c.line(1400))/12; !near(got, want) {
+		t.Errorf("IMIX %v, want %v", got, want)
+	}
+}
+
+// On the machine where VPP was measured its figures stay what they are; where everything takes twice as long, so do they; and where only the cipher does,
+// only the cipher's part.
+func TestNormalised(t *testing.T) {
+	for i := range goals {
+		g := &goals[i]
+		for k, size := range []report.Size{64, 512, 1400} {
+			same := Yardstick{publishedMAC, publishedCipher}
+			twice := Yardstick{2 * publishedMAC, curve{2 * 97, 2 * 152, 2 * 302}}
+			cipher := Yardstick{publishedMAC, curve{97 + 10, 152 + 10, 302 + 10}}
+			if got := same.vpp(g, size); !near(got, g.vpp[k]) {
+				t.Errorf("%s: %v, want %v", g.work, got, g.vpp[k])
+			}
+			if got := twice.vpp(g, size); !near(got, 2*g.vpp[k]) {
+				t.Errorf("%s: %v, want %v", g.work, got, 2*g.vpp[k])
+			}
+			want := g.vpp[k]
+			if g.sealed {
+				want += 10
+			}
+			if got := cipher.vpp(g, size); !near(got, want) {
+				t.Errorf("%s: %v, want %v", g.work, got, want)
+			}
+		}
+	}
+}
+
+func row(work, transform string, size report.Size, tunnels int, ticks float64) report.Row {
+	return report.Row{Work: work, Transform: transform, Size: size, Tunnels: tunnels, TicksPerPacket: ticks}
+}
+
+func TestVerdicts(t *testing.T) {
+	r := &Result{
+		Null: map[string]float64{"mac": publishedMAC}, Cipher: map[string]curve{"crypto_aesni_gcm": publishedCipher},
+		Path: &report.Report{TSCHz: 1, Rows: []report.Row{
+			row("esp-encap", "aes-128-gcm", 64, 1, 288), row("esp-encap", "aes-128-gcm", 512, 1, 323), row("esp-encap", "aes-256-gcm", 512, 1, 1),
+			row("ipv4", "", 64, 1, 90), row("ipv4", "", 512, 10000, 94), row("hairpin", "aes-128-gcm", 64, 1, 5), row("ipv4", "", 100, 1, 5),
+			row("esp-decap", "aes-128-gcm", report.IMIX, 1, 200),
+		}},
+		Veth: []Rate{
+			{Device: "testpmd net_af_xdp", Size: 64, Mpps: 5, MppsCPU: 1.47}, {Device: "nave ipv4", Size: 64, Mpps: 1, MppsCPU: 1.40},
+			{Device: "testpmd net_af_xdp", Size: 512, MppsCPU: 1}, {Device: "nave ipv4", Size: 512, MppsCPU: 0.94}, {Device: "nave esp-encap", Size: 64, MppsCPU: 1},
+		},
+		Latency: []Latency{{"testpmd net_af_xdp", 1000, 0, 0}, {"nave strict", 1501, 0, 0}, {"nave adaptive", 59000, 0, 0}},
+		Streams: []Stream{{"wireguard-go", 3, 2}, {"nave", 3, 4}},
+	}
+	r.judge()
+	want := map[string]bool{
+		"esp-encap, 64 bytes": true, "esp-encap, 512 bytes": false, "ipv4, 64 bytes": true, "ipv4, 512 bytes, 10000": false, "esp-decap, IMIX": true,
+		"allocations a packet, all rows": true, "IPv4 over veth, 64 bytes testpmd net_af_xdp": true, "IPv4 over veth, 512 bytes": false,
+		"IPv4 over veth, 64 bytes VPP af_xdp, normalised": true, "GRE and ESP over veth, 64 bytes": false,
+		"latency of a lone packet, strict": false, "latency of a lone packet, adaptive": true, "TCP between hosts, a CPU-second": true,
+	}
+	seen := 0
+	for _, v := range r.Verdicts {
+		met, ok := want[v.Goal]
+		if !ok {
+			met, ok = want[v.Goal+" "+v.Peer]
+		}
+		if !ok || met != v.Met {
+			t.Errorf("%+v: met should be %v (%v)", v, met, ok)
+		}
+		seen++
+	}
+	if seen != len(want) {
+		t.Errorf("%d verdicts, want %d", seen, len(want))
+	}
+	var out bytes.Buffer
+	if err := r.print(&out); err != nil || !strings.Contains(out.String(), "8 of 13 met") || !strings.Contains(out.String(), "1.20 met") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+	r.Path.Rows[0].AllocsPerPacket = 1
+	if r.allocations().Met {
+		t.Error("an allocation a packet is fine")
+	}
+}
+
+// What was not measured is judged as nothing.
+func TestNothingMeasured(t *testing.T) {
+	r := &Result{}
+	if r.judge(); len(r.Verdicts) != 0 {
+		t.Errorf("%+v", r.Verdicts)
+	}
+	if v := (Verdict{Nave: 1, Limit: 5}).judge(); v.Met {
+		t.Error("met beside nothing")
+	}
+	if v := (Verdict{Other: 1, AtLeast: true}).judge(); v.Met {
+		t.Error("met by nothing")
+	}
+}
+
+const pmdText = `Telling cores to stop...
+Waiting for lcores to finish...
+
+  ---------------------- Forward statistics for port 0  ----------------------
+  RX-packets: 17203104       RX-dropped: 0             RX-total: 17203104
+  TX-packets: 17203104       TX-dropped: 0             TX-total: 17203104
+  ----------------------------------------------------------------------------
+
+  +++++++++++++++ Accumulated forward statistics for all ports+++++++++++++++
+  RX-packets: 34406208       RX-dropped: 0             RX-total: 34406208
+  TX-packets: 34406208       TX-dropped: 0             TX-total: 34406208
+  ++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++
+
+Done.`
+
+const cipherText = `EAL: Detected CPU lcores: 2
+Allocated pool "sess_mp_0" on socket 0
+#lcore id,Buffer Size(B),Burst Size,Enqueued,Dequeued,Failed Enq,Failed Deq,Ops(Millions),Throughput(Gbps),Cycles/Buf
+
+1,64,32,1000000,1000000,0,0,16.587,8.493,156.745
+1,512,32,1000000,1000000,0,0,19.610,80.321,132.588
+1,1400,32,1000000,1000000,0,0,6.425,71.960,404.667
+1,64,32,1000000,1000000,0,0,16.587,8.493,120.5
+
+`
+
+func TestParse(t *testing.T) {
+	if n, err := parseAccumulated(pmdText); err != nil || n != 34406208 {
+		t.Errorf("testpmd: %d, %v", n, err)
+	}
+	if _, err := parseAccumulated(pmdText[:400]); err == nil {
+		t.Error("half of testpmd's text was understood")
+	}
+	if c, err := parseCipher(cipherText); err != nil || c != (curve{120.5, 132.588, 404.667}) {
+		t.Errorf("crypto-perf: %v, %v", c, err)
+	}
+	for cut, want := range map[string]string{"#lcore": "no table", "Cycles/Buf": "no buffer size or cycles", "404.667": "cycles", "1,1400": "nothing of 1400"} {
+		text := strings.Replace(cipherText, cut, "x", 1)
+		if _, err := parseCipher(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("without %q: %v", cut, err)
+		}
+	}
+	for n := range cipherText {
+		_, _ = parseCipher(cipherText[:n]) // may be anything but a panic
+	}
+	s, err := parseIperf(`{"end":{"sum_received":{"bits_per_second":3.1e9,"seconds":2}}}`, time.Second)
+	if err != nil || s.Gbps != 3.1 || s.GbpsCPU != 6.2 {
+		t.Errorf("iperf3: %+v, %v", s, err)
+	}
+	if _, err := parseIperf(`{"error":"no route"}`, 0); err == nil || !strings.Contains(err.Error(), "no route") {
+		t.Errorf("iperf3's error: %v", err)
+	}
+}
+
+// A program that is started is heard, answers, is counted, and ends when it is told to, whether it listens or not.
+func TestProcess(t *testing.T) {
+	p, err := start(nil, "0", "sh", "-c", "echo ready; while read x; do echo got $x; done; echo bye")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := p.expect(t.Context(), "ready", 0, 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.say("this"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.expect(t.Context(), "got this", at, 10*time.Second); err != nil {
+		t.Error(err)
+	}
+	if d, err := cpuTime(p.cmd.Process.Pid); err != nil || d <= 0 {
+		t.Errorf("CPU time %v, %v", d, err)
+	}
+	if d, err := cpuTime(p.cmd.Process.Pid, "nothing-like-it"); err != nil || d != 0 {
+		t.Errorf("CPU time of no thread: %v, %v", d, err)
+	}
+	if _, err := p.expect(t.Context(), "never", at, 20*time.Millisecond); err == nil || !strings.Contains(err.Error(), "has not printed") {
+		t.Errorf("%v", err)
+	}
+	if err := p.stop(); err != nil {
+		t.Error(err)
+	}
+	if _, err := p.expect(t.Context(), "never", 0, time.Second); err == nil || !strings.Contains(err.Error(), "has ended") || !strings.Contains(err.Error(), "bye") {
+		t.Errorf("%v", err)
+	}
+	p, err = start(nil, "", "sh", "-c", "exit 3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.wait(t.Context()); err == nil || !strings.Contains(err.Error(), "exit status 3") {
+		t.Errorf("%v", err)
+	}
+	if _, err := start(nil, "", "/no/such/program"); err == nil {
+		t.Error("what does not exist was started")
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	p, err = start(nil, "", "sleep", "60")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.wait(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if err := p.cmd.Process.Signal(os.Interrupt); err == nil {
+		t.Error("it still runs")
+	}
+}
+
+func TestFlags(t *testing.T) {
+	for args, want := range map[string]string{
+		"--only x": "there are null, crypto, path", "--time 1ms": "100ms at least", "--runs 0": "1 to 100", "--gen-cpu 1 --dut-cpu 1": "two different CPUs",
+		"--dut-cpu 5000": "two different CPUs", "more": `"more"`,
+	} {
+		if err := Command(t.Context(), strings.Fields(args), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("compare %s: %v, want %q", args, err, want)
+		}
+	}
+	if err := Command(t.Context(), []string{"-h"}, io.Discard, io.Discard); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("%v", err)
+	}
+	if text := errMissing([]string{"dpdk-dev", "iperf3"}).Error(); !strings.Contains(text, "apt-get install --no-install-recommends dpdk-dev iperf3") {
+		t.Error(text)
+	}
+}
+
+func TestMedian(t *testing.T) {
+	if median(nil) != 0 || median([]float64{3, 1, 2}) != 2 || median([]float64{4, 1}) != 2.5 {
+		t.Error("median")
+	}
+}

@@ -1,0 +1,84 @@
+package compare
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+// machine is what the measurements share.
+type machine struct {
+	hz             float64 // ticks a second
+	genCPU, dutCPU int
+	time           time.Duration // of one measurement
+	runs           int
+	self           string // this program
+	bin            string // folder of naved and nave
+}
+
+// packages are Debian's, by the program that is needed of them. The last ones have libraries only, which the programs load by themselves.
+var packages = []struct{ name, program, file string }{
+	{"dpdk-dev", "dpdk-testpmd", ""},
+	{"librte-net-af-xdp23", "", "librte_net_af_xdp.so.23"},
+	{"librte-net-af-packet23", "", "librte_net_af_packet.so.23"},
+	{"librte-crypto-ipsec-mb23", "", "librte_crypto_ipsec_mb.so.23"},
+	{"wireguard-go", "wireguard-go", ""},
+	{"iperf3", "iperf3", ""},
+	{"ethtool", "ethtool", ""},
+	{"iproute2", "ip", ""},
+}
+
+// libraryFolders are where Debian has shared libraries.
+var libraryFolders = []string{"/usr/lib/x86_64-linux-gnu/", "/usr/lib/aarch64-linux-gnu/"}
+
+// missing are the packages that are not installed.
+func missing() []string {
+	var out []string
+	for _, p := range packages {
+		if p.program != "" {
+			if _, err := exec.LookPath(p.program); err != nil {
+				out = append(out, p.name)
+			}
+			continue
+		}
+		if !slices.ContainsFunc(libraryFolders, func(folder string) bool { _, err := os.Stat(folder + p.file); return err == nil }) {
+			out = append(out, p.name)
+		}
+	}
+	return out
+}
+
+// errMissing says what to install.
+func errMissing(names []string) error {
+	return fmt.Errorf("compare: not installed: %s. Run this with --install, or: apt-get install --no-install-recommends %[1]s", strings.Join(names, " "))
+}
+
+// install installs packages by apt.
+func install(ctx context.Context, names []string) error {
+	for _, words := range [][]string{{"apt-get", "update", "-qq"}, append([]string{"apt-get", "install", "-y", "-qq", "--no-install-recommends"}, names...)} {
+		p, err := start(nil, "", append([]string{"env", "DEBIAN_FRONTEND=noninteractive"}, words...)...)
+		if err != nil {
+			return err
+		}
+		if _, err := p.wait(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// median of some numbers; 0 of none.
+func median(v []float64) float64 {
+	if len(v) == 0 {
+		return 0
+	}
+	s := slices.Sorted(slices.Values(v))
+	if n := len(s); n%2 == 0 {
+		return (s[n/2-1] + s[n/2]) / 2
+	}
+	return s[len(s)/2]
+}
