@@ -3,6 +3,7 @@ package fastpath
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync/atomic"
 
@@ -30,6 +31,7 @@ func Adopt(memfd int, cfg Config) (*Engine, error) {
 }
 
 func (e *Engine) adopt(cfg *Config) error {
+	cfg.ArenaBytes = wholePages(cfg.ArenaBytes)
 	if diff := cfg.differs(&e.cfg); diff != "" {
 		return fmt.Errorf("fastpath: take over: %w: %s", ErrLayout, diff)
 	}
@@ -47,6 +49,12 @@ func (e *Engine) adopt(cfg *Config) error {
 		}
 	}
 	return nil
+}
+
+// wholePages is the size of a region that holds n bytes.
+func wholePages(n int) int {
+	page := os.Getpagesize()
+	return (n + page - 1) / page * page
 }
 
 // differs says in which sizes two configurations differ.

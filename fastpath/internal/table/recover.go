@@ -23,11 +23,14 @@ func (t *Tables) Recover(block func(r arena.Ref, n int)) {
 			block(arena.Ref(t.ports[id]), portSize)
 		}
 	}
+	adjs := uint32(0)
 	for id := range t.adjs {
 		if t.Adj(uint32(id)) != nil {
+			adjs++
 			block(arena.Ref(t.adjs[id]), adjSize)
 		}
 	}
+	t.root.installedAdjs.Store(adjs)
 	for id := range t.groups {
 		if t.HasGroup(uint32(id)) {
 			block(arena.Ref(t.groups[id]), groupBytes(len(t.Group(uint32(id)))))
@@ -35,6 +38,7 @@ func (t *Tables) Recover(block func(r arena.Ref, n int)) {
 	}
 	t.recoverTunnels(block)
 	t.recoverSAs(block)
+	t.recoverLabels(block)
 	t.dirty = true // the generation moves, so that readers that keep what they found look anew
 	t.root.generation.Add(1)
 }
@@ -46,7 +50,6 @@ func (t *Tables) recoverNode(level int, ref uint32, block func(arena.Ref, int)) 
 	if level == 0 {
 		size = rootSize
 	}
-	block(arena.Ref(ref), size)
 	hop := func(v uint32) {
 		entries++
 		t.routes++
@@ -89,6 +92,9 @@ func (t *Tables) recoverNode(level int, ref uint32, block func(arena.Ref, int)) 
 	}
 	if level > 0 {
 		n.heap[0] = entries
+	}
+	if level == 0 || entries > 0 { // else the caller takes it out
+		block(arena.Ref(ref), size)
 	}
 	return entries
 }
@@ -146,11 +152,13 @@ func (t *Tables) recoverSAs(block func(arena.Ref, int)) {
 			}
 		}
 	}
+	installed := uint32(0)
 	for id, r := range t.sas {
 		s := t.SA(uint32(id))
 		if s == nil {
 			continue
 		}
+		installed++
 		block(arena.Ref(r), saSize+8*int(s.slots))
 		block(arena.Ref(s.keys), keyBlock(s.Kernel))
 		t.root.saGeneration = max(t.root.saGeneration, s.Generation)
@@ -159,5 +167,32 @@ func (t *Tables) recoverSAs(block func(arena.Ref, int)) {
 			s.next = *b
 			atomic.StoreUint32(b, r)
 		}
+	}
+	t.root.installedSAs.Store(installed)
+}
+
+// recoverLabels counts the labels, and takes away chunks that have none.
+func (t *Tables) recoverLabels(block func(arena.Ref, int)) {
+	t.root.labelCount = 0
+	for i, r := range t.labels {
+		if r == 0 {
+			continue
+		}
+		labels := uint32(0)
+		for _, l := range (*labelChunk)(t.at(r)) {
+			if l == 0 {
+				continue
+			}
+			labels++
+			if h := Label(l).Hop(); h.Multi() {
+				block(arena.Ref(h.ID()), pathSetSize)
+			}
+		}
+		if labels == 0 {
+			atomic.StoreUint32(&t.labels[i], 0)
+			continue
+		}
+		block(arena.Ref(r), labelChunkSize)
+		t.root.labelCount += labels
 	}
 }
