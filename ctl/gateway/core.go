@@ -3,7 +3,6 @@ package gateway
 import (
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -32,12 +31,16 @@ type Core struct {
 type TrustLoader func(now time.Time, p *config.Trustpoint) (ike.Trustpoint, error)
 
 // NewCore makes a Core without configuration.
-func NewCore(e slowpath.Engine, l slowpath.Linux) *Core { return NewSeededCore(e, l, rand.Uint64()) }
+func NewCore(e slowpath.Engine, l slowpath.Linux) *Core { return coreOf(slowpath.New(e, l)) }
 
-// NewSeededCore is NewCore with jitter that a test can repeat.
+// NewSeededCore is NewCore with jitter, nonces and keys that a test can repeat: never for use outside of one.
 func NewSeededCore(e slowpath.Engine, l slowpath.Linux, seed uint64) *Core {
+	return coreOf(slowpath.NewSeeded(e, l, seed))
+}
+
+func coreOf(r *slowpath.Router) *Core {
 	return &Core{
-		tree: &config.Config{}, numbers: newNumbers(), router: slowpath.NewSeeded(e, l, seed),
+		tree: &config.Config{}, numbers: newNumbers(), router: r,
 		facts: Facts{Links: make(map[string]Link), Leases: make(map[string]Lease), Trust: make(map[string]Trust)},
 		load: func(_ time.Time, p *config.Trustpoint) (ike.Trustpoint, error) {
 			return ike.Trustpoint{}, fmt.Errorf("the files of trustpoint %s can't be read here", p.Name)
