@@ -196,7 +196,7 @@ func takeOver(t *testing.T, data []byte) {
 			}
 		}
 		check(r.At(now).Configure(c))
-		for end := now.Add(3 * time.Hour); now.Before(end); {
+		for end := now.Add(75 * time.Minute); now.Before(end); {
 			at := r.Deadline()
 			if at.IsZero() || at.Before(now) || at.After(now.Add(10*time.Minute)) {
 				at = now.Add(10 * time.Minute)
