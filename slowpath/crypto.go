@@ -125,7 +125,14 @@ func (r *Router) IKE(p ike.Path, b []byte) {
 }
 
 // ClearIKE takes down IKE SAs and their children; what is still wanted begins again.
-func (r *Router) ClearIKE(c ike.Clear) { _ = r.step(func() { r.tell(c) }) }
+func (r *Router) ClearIKE(c ike.Clear) {
+	_ = r.step(func() {
+		r.tell(c)
+		if c.SA == 0 { // what is inherited belongs to no IKE SA that there is
+			r.tell(dmvpn.EndInherited{Remote: c.Remote})
+		}
+	})
+}
 
 // Load says how busy the box is, in per cent, for call admission.
 func (r *Router) Load(percent int) { _ = r.step(func() { r.tell(ike.Load{Percent: percent}) }) }

@@ -1,6 +1,8 @@
 package slowpath
 
 import (
+	"time"
+
 	"nave/fastpath"
 	"nave/fastpath/fib"
 	"nave/slowpath/dmvpn"
@@ -21,7 +23,14 @@ type Status struct {
 	Policed    [fastpath.NumReasons]uint64 // punts dropped by the police, by reason
 	Reassembly reassembly.Stats
 	Packets    Stats
+	Inherited  Inherited
 	Error      string // of the last step that failed: a bug
+}
+
+// Inherited is what is left of what the fast path had when the Router began, and nothing has taken over yet.
+type Inherited struct {
+	Adjacencies, Routes int
+	Until               time.Time // they stay so long; the zero Time: all is taken over
 }
 
 // Status copies the state.
@@ -30,6 +39,7 @@ func (r *Router) Status() Status {
 		NHRP: r.nhrp.Status(r.now), IKE: r.ike.Status(r.now), Sessions: r.sessions.Status(r.now), Routes: make(map[fib.VRF][]rib.Route),
 		Policed: r.police.Refused, Reassembly: r.fragments.Stats, Packets: r.stats,
 	}
+	s.Inherited.Adjacencies, s.Inherited.Routes, s.Inherited.Until = r.Takeover()
 	for _, f := range r.rib.Refused() {
 		s.Refused = append(s.Refused, f.What+": "+f.Err.Error())
 	}

@@ -43,6 +43,9 @@ func Fastpath(s *Status) string {
 	fmt.Fprintf(&b, "\nSteering: %d to nave, %d to the kernel, %d dropped for want of a socket\n", s.Steering.Nave, s.Steering.Kernel, s.Steering.NoSocket)
 	fmt.Fprintf(&b, "Tables: %d routes, %d adjacencies, generation %d; arena %d of %d KiB\n", s.Fastpath.Routes, len(s.Fastpath.Adjacencies),
 		s.Fastpath.Generation, s.Fastpath.ArenaUsed>>10, s.Fastpath.ArenaSize>>10)
+	if i := s.Router.Inherited; !i.Until.IsZero() {
+		fmt.Fprintf(&b, "Inherited from before the restart: %d adjacencies and %d routes that nothing has taken over, for another %s\n", i.Adjacencies, i.Routes, elapsed(i.Until.Sub(s.Time)))
+	}
 	for _, r := range s.Router.Refused {
 		fmt.Fprintf(&b, "Not installed: %s\n", r)
 	}

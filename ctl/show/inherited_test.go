@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"nave/slowpath"
 	"nave/slowpath/ike"
 	"nave/slowpath/nhrp"
 )
@@ -14,7 +15,8 @@ func TestInherited(t *testing.T) {
 	s := cryptoSample()
 	texts := func() map[string]string {
 		return map[string]string{
-			"show dmvpn": DMVPN(s, ""), "show dmvpn detail": DMVPNDetail(s, ""), "show ip nhrp": NHRP(s, ""),
+			"show fastpath": Fastpath(s),
+			"show dmvpn":    DMVPN(s, ""), "show dmvpn detail": DMVPNDetail(s, ""), "show ip nhrp": NHRP(s, ""),
 			"show crypto session": CryptoSession(s, Select{}), "show crypto session detail": CryptoSession(s, Select{Detail: true}), "show crypto ipsec sa": IPsecSA(s, Select{}),
 		}
 	}
@@ -30,8 +32,10 @@ func TestInherited(t *testing.T) {
 	sessions[0].Inherited = true
 	s.Router.NHRP.Interfaces[0].Peers[0].Inherited = true
 	s.Router.NHRP.Entries[0].Flags |= nhrp.FlagInherited
+	s.Router.Inherited = slowpath.Inherited{Adjacencies: 3, Routes: 2, Until: now.Add(90 * time.Second)}
 	want := map[string]string{
-		"show dmvpn": " 1 of them inherited from before the restart\n", "show dmvpn detail": " 1 of them inherited from before the restart\n",
+		"show fastpath": "\nInherited from before the restart: 3 adjacencies and 2 routes that nothing has taken over, for another 00:01:30\n",
+		"show dmvpn":    " 1 of them inherited from before the restart\n", "show dmvpn detail": " 1 of them inherited from before the restart\n",
 		"show ip nhrp": " inherited\n", "show crypto session": "\nInherited: from before the restart, for 00:20:00 at most\n",
 		"show crypto session detail": "\nInherited: from before the restart, for 00:20:00 at most\n",
 		"show crypto ipsec sa":       "replay detection support: Y  replay window size: 64\n        extended sequence number: Y\n        inherited from before the restart\n        Status: ACTIVE(ACTIVE)\n",

@@ -45,6 +45,9 @@ type Stray struct {
 	Local, Remote netip.Addr
 }
 
+// EndInherited takes inherited associations away: those with a peer, or all where Remote is the zero Addr. Sessions that are wanted begin again.
+type EndInherited struct{ Remote netip.Addr }
+
 // Refused says that the fast path did not install an association.
 type Refused struct{ SA fib.SAID }
 
@@ -57,14 +60,15 @@ type Reset struct {
 // Tick does what is due.
 type Tick struct{}
 
-func (Wanted) event()    {}
-func (Released) event()  {}
-func (FromIKE) event()   {}
-func (SoftLimit) event() {}
-func (Heard) event()     {}
-func (Used) event()      {}
-func (Moved) event()     {}
-func (Stray) event()     {}
-func (Refused) event()   {}
-func (Reset) event()     {}
-func (Tick) event()      {}
+func (Wanted) event()       {}
+func (Released) event()     {}
+func (FromIKE) event()      {}
+func (SoftLimit) event()    {}
+func (Heard) event()        {}
+func (Used) event()         {}
+func (Moved) event()        {}
+func (Stray) event()        {}
+func (Refused) event()      {}
+func (EndInherited) event() {}
+func (Reset) event()        {}
+func (Tick) event()         {}

@@ -28,7 +28,7 @@ func FuzzMachine(f *testing.F) {
 			op, arg := data[0], data[1]
 			addr, iface := addrs[arg&3], []string{"Tunnel0", "Tunnel1", "Tunnel9", "Tunnel7"}[arg>>2&3]
 			child, sa := ike.ChildID(arg>>4), fib.SAID(arg>>3)
-			switch op % 16 {
+			switch op % 17 {
 			case 0:
 				r.event(Wanted{iface, ip(addr)})
 			case 1:
@@ -87,6 +87,8 @@ func FuzzMachine(f *testing.F) {
 				r.configure(two())
 			case 15:
 				r.event(Stray{Local: ip("192.0.2.1"), Remote: ip(addr)})
+			case 16:
+				r.event(EndInherited{Remote: ip(addr)})
 			}
 		}
 		for _, w := range r.m.sortedWants() {

@@ -295,19 +295,20 @@ func (s *session) endsAt() (at time.Time) {
 	return at
 }
 
-// endInherited takes away the inherited children whose time has come, or with dead all of them. It returns whether the session is still there.
-func (m *Machine) endInherited(s *session, dead bool) bool {
+// endInherited takes away the inherited children whose time has come, or for a reason all of them. It returns whether the session is still there.
+func (m *Machine) endInherited(s *session, all ike.Why) bool {
 	k := key{s.protection.ID, s.names[0]}
 	for _, c := range slices.Clone(s.children) {
-		if !c.isInherited() || !dead && c.until.After(m.now) || m.children[c.id] != c {
+		if !c.isInherited() || all == ike.WhyNone && c.until.After(m.now) || m.children[c.id] != c {
 			continue
 		}
-		why := ike.WhyExpired
+		why := all
 		switch {
-		case dead:
-			why = ike.WhyDeadPeer
+		case all != ike.WhyNone:
 		case c.replaced:
 			why = ike.WhyReplaced
+		default:
+			why = ike.WhyExpired
 		}
 		m.removed(c, why)
 	}

@@ -284,3 +284,25 @@ func TestInheritedSpread(t *testing.T) {
 		t.Errorf("%d asked in all, %d within a tenth of a second", all, most)
 	}
 }
+
+// An operator clears: inherited associations go, too, and sessions that are wanted begin again.
+func TestInheritedCleared(t *testing.T) {
+	old := newRig(t)
+	old.event(Wanted{"Tunnel0", ip(peerA)})
+	old.connect(peerA)
+	old.connect(peerB)
+	r := old.inherit()
+	r.configure(two())
+	r.event(Wanted{"Tunnel0", ip(peerA)}, EndInherited{Remote: ip(peerA)})
+	if r.isUp("Tunnel0", peerA) || len(r.sas) != 2 {
+		t.Errorf("associations %v", r.sas)
+	}
+	r.wait(2 * time.Second)
+	if !r.asked(peerA) {
+		t.Error("IKE is not asked")
+	}
+	r.event(EndInherited{})
+	if len(r.sas) != 0 {
+		t.Errorf("associations %v", r.sas)
+	}
+}

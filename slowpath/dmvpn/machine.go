@@ -157,6 +157,12 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 		m.moved(ev)
 	case Stray:
 		m.stray(ev)
+	case EndInherited:
+		for _, s := range m.sorted() {
+			if !ev.Remote.IsValid() || slices.Contains(s.names, ev.Remote) {
+				m.endInherited(s, ike.WhyCleared)
+			}
+		}
 	case Refused:
 		m.refused(ev.SA)
 	case Reset:

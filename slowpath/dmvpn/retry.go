@@ -93,7 +93,7 @@ func (m *Machine) tick() {
 
 // expire is a session's look at itself.
 func (m *Machine) expire(s *session) {
-	if !m.endInherited(s, false) {
+	if !m.endInherited(s, ike.WhyNone) {
 		return
 	}
 	if idle := s.idleAt(); !idle.IsZero() && !idle.After(m.now) {

@@ -156,7 +156,7 @@ func (m *Machine) failed(s *session, why ike.Why) {
 	s.asked = false
 	s.lastWhy, s.lastEnd = why, m.now
 	s.retryAt = time.Time{}
-	if why == ike.WhyTimeout && s.isSilent(m.now) && !m.endInherited(s, true) {
+	if why == ike.WhyTimeout && s.isSilent(m.now) && !m.endInherited(s, ike.WhyDeadPeer) {
 		return
 	}
 	if len(s.wanted) > 0 && s.renews() {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,17 +15,23 @@ import (
 
 // Without protection, with and without routes of NHRP: nothing is lost, and nothing changes.
 func TestTakeoverInClear(t *testing.T) {
-	for _, c := range []struct{ lab, router string }{{"phase2", "hub"}, {"phase2", "spoke1"}, {"phase3", "hub"}, {"phase3", "spoke2"}} {
+	for _, c := range []struct{ lab, router string }{
+		{"phase2", "hub"}, {"phase2", "spoke1"}, {"phase3", "hub"}, {"phase3", "spoke2"}, {"dual-hub", "hub1"}, {"dual-hub", "spoke1"},
+	} {
 		t.Run(c.lab+" "+c.router, func(t *testing.T) {
 			n := lab(t, c.lab, 111)
-			converge(t, n, "hub")
+			hubs := []string{"hub"}
+			if c.lab == "dual-hub" {
+				hubs = []string{"hub1", "hub2"}
+			}
+			converge(t, n, hubs...)
 			direct(t, n, "host1", "10.2.0.7", "spoke1", "spoke2")
 			direct(t, n, "host2", "10.1.0.7", "spoke2", "spoke1")
 			n.Run(5 * time.Second)
 			r := n.Router(c.router)
 			before := tables(r.engine.Inherited())
 			r.Orphan()
-			keepPinging(t, n, time.Minute, 200*time.Millisecond, acrossTheHub...)
+			keepPinging(t, n, 4*time.Second, 200*time.Millisecond, acrossTheHub...)
 			generation := r.Counters().Generation
 			r.TakeOver(r.text)
 			sameTables(t, r, before)
@@ -273,6 +280,68 @@ func TestTakeoverAgainAndAgain(t *testing.T) {
 		}
 		keepPinging(t, n, 6*time.Minute, 500*time.Millisecond, acrossTheHub...)
 		sameTables(t, hub, before)
+	})
+}
+
+// The control plane is away so long that peers have given it up: they are found again, by old mappings or by their own registrations.
+func TestTakeoverLate(t *testing.T) {
+	eachCrypto(t, func(t *testing.T, crypto string) {
+		for _, away := range []time.Duration{time.Minute, 4 * time.Minute, 70 * time.Minute} {
+			for _, router := range []string{"hub", "spoke1"} {
+				n, _ := protectedLab(t, 119, crypto)
+				noRedirect(n)
+				converge(t, n, "hub")
+				keepPinging(t, n, time.Minute, time.Second, acrossTheHub...)
+				r := n.Router(router)
+				before := tables(r.engine.Inherited())
+				r.Orphan()
+				n.Run(away)
+				r.TakeOver(r.text)
+				converge(t, n, "hub")
+				n.Until(time.Minute, "packets pass again", func() bool { return n.Ping("host1", "10.2.0.7").OK })
+				keepPinging(t, n, 10*time.Minute, time.Second, acrossTheHub...)
+				sameTables(t, r, before)
+			}
+		}
+	})
+}
+
+// Two routers with a tunnel between them, without NHRP: each is the other's only peer.
+func TestTakeoverOfAPointToPointTunnel(t *testing.T) {
+	eachCrypto(t, func(t *testing.T, crypto string) {
+		n := New(t, 121)
+		n.AddInternet("internet")
+		for i, other := range []string{"192.0.2.2", "192.0.2.1"} {
+			n.AddRouter(fmt.Sprint("r", i+1), crypto+fmt.Sprintf("interface Tunnel5\n ip address 10.9.0.%d 255.255.255.252\n ip mtu 1400\n tunnel source Ethernet0\n tunnel destination %s\n tunnel key 5\n", i+1, other)+
+				protection+fmt.Sprintf("interface Ethernet0\n ip address 192.0.2.%d 255.255.255.0\ninterface Ethernet1\n ip address 10.%d.0.1 255.255.255.0\nip route 10.0.0.0 255.0.0.0 Tunnel5\n", i+1, i+1))
+			n.AddHost(fmt.Sprint("host", i+1), fmt.Sprintf("10.%d.0.1", i+1))
+		}
+		c := LinkConfig{Delay: 10 * time.Millisecond}
+		n.Connect("r1:Ethernet0", "r2:Ethernet0", c)
+		for i := 1; i <= 2; i++ {
+			n.Connect(fmt.Sprintf("r%d:Ethernet1", i), fmt.Sprintf("host%d:10.%d.0.7/24", i, i), c)
+		}
+		n.Until(time.Minute, "the tunnel is up", func() bool { return n.Ping("host1", "10.2.0.7").OK })
+		keepPinging(t, n, 30*time.Second, time.Second, acrossTheHub...)
+		for _, name := range []string{"r1", "r2"} {
+			r := n.Router(name)
+			before, old := tables(r.engine.Inherited()), sas(r)
+			r.Orphan()
+			keepPinging(t, n, 5*time.Second, 50*time.Millisecond, acrossTheHub...)
+			r.TakeOver(r.text)
+			sameTables(t, r, before)
+			keepPinging(t, n, 5*time.Second, 10*time.Millisecond, acrossTheHub...)
+			keepPinging(t, n, 3*time.Minute, 500*time.Millisecond, acrossTheHub...)
+			for spi := range sas(r) {
+				if _, was := old[spi]; was {
+					t.Errorf("%s: SPI %#x is still there", name, spi)
+				}
+			}
+			// Both had begun at once, and made two pairs of associations.
+			if is := slices.Compact(tables(r.engine.Inherited())); !slices.Equal(is, slices.Compact(before)) {
+				t.Errorf("%s has\n%s\nand had\n%s", name, strings.Join(is, "\n"), strings.Join(before, "\n"))
+			}
+		}
 	})
 }
 
