@@ -257,3 +257,56 @@ func FuzzTakeOver(f *testing.F) {
 		}
 	})
 }
+
+// hubWith is the configuration of a protected hub, and the tables of one that has peers.
+func hubWith(peers int) (c Config, b fib.Batch) {
+	c = baseConfig()
+	c.Interfaces[2].Addrs = []netip.Prefix{pfx("10.0.0.11/16")}
+	c.Interfaces[2].Tunnel.Protected, c.Interfaces[2].Tunnel.Protection = true, 1
+	n := &c.NHRP.Interfaces[0]
+	n.Address, n.Protected, n.NHS, n.Maps, n.MulticastDynamic = pfx("10.0.0.11/16"), true, nil, nil, true
+	c.Sessions = dmvpn.Config{Protections: []dmvpn.Protection{{ID: 1, Profile: "vpn", Ifaces: []string{"Tunnel0"}, Local: ip("192.0.2.1")}}}
+	b.Ports = []fib.Port{{ID: wanPort, MAC: c.Interfaces[0].MAC, Addr: ip("192.0.2.1"), MTU: 1500}, {ID: lanPort, MAC: c.Interfaces[1].MAC, Addr: ip("10.1.0.1"), MTU: 1500}}
+	b.Tunnels = []fib.Tunnel{{
+		ID: tunnelID, Local: ip("192.0.2.1"), Key: key, HasKey: true, Addr: ip("10.0.0.11"), MTU: 1400, Network: 1, Redirect: true, Group: 1, Protected: true, Protection: 1,
+	}}
+	group := fib.Group{ID: 1}
+	for k := range peers {
+		nbma, tun := netip.AddrFrom4([4]byte{198, 18, byte(k >> 8), byte(k)}), netip.AddrFrom4([4]byte{10, 0, byte(1 + k>>8), byte(k)})
+		out := fib.SAID(2*k + 1)
+		for i, sa := range []fib.SAID{out, out + 1} {
+			b.SAs = append(b.SAs, fib.SA{
+				ID: sa, Inbound: i == 1, SPI: 0x1000 + uint32(sa), Local: ip("192.0.2.1"), Remote: nbma, Cipher: fib.CipherAESGCM, ICV: 16, Window: uint16(i) * 64,
+				Protection: 1, Expires: start.Add(time.Hour).Unix(),
+			})
+		}
+		from, to := ip("192.0.2.1").As4(), nbma.As4()
+		outer := []byte{2, 9, 9, 9, 9, 254, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 0, 0, 0, 0, 0, 255, 50, 0, 0}
+		a := fib.Adjacency{
+			ID: fib.FirstAdj + fib.AdjID(2*k), Kind: fib.AdjTunnel, Port: wanPort, Tunnel: tunnelID, Inner: []byte{0x20, 0, 8, 0, 0, 0, 2, 0xbc}, SA: out,
+			Outer: append(append(outer, from[:]...), to[:]...), MTU: 1400, LinkMTU: 1500, Network: 1, NextHop: tun,
+		}
+		peer := a
+		peer.ID, peer.NextHop = a.ID+1, netip.Addr{}
+		b.Adjacencies = append(b.Adjacencies, a, peer)
+		group.Members = append(group.Members, peer.ID)
+		b.Routes = append(b.Routes, fib.Route{Prefix: netip.PrefixFrom(tun, 32), Paths: []fib.AdjID{a.ID}})
+	}
+	b.Groups = []fib.Group{group}
+	return c, b
+}
+
+// Ten thousand peers are taken over as they are, in a time that nobody notices.
+func BenchmarkTakeOver10000(b *testing.B) {
+	for b.Loop() {
+		c, batch := hubWith(10000)
+		r := NewSeeded(newEngine(), &host{}, 1)
+		r.At(start).Inherit(batch)
+		if err := r.At(start).Configure(c); err != nil {
+			b.Fatal(err)
+		}
+		if s := r.Status(); len(s.NHRP.Entries) != 10000 || s.Sessions.SAs != 20000 || s.Inherited.Adjacencies != 0 || s.Inherited.Routes != 0 {
+			b.Fatalf("%d entries, %d associations; left %+v", len(s.NHRP.Entries), s.Sessions.SAs, s.Inherited)
+		}
+	}
+}
