@@ -75,6 +75,8 @@ var rules = []struct {
 	{"fastpath/port/...", []string{"fastpath/port"}, "a port knows frames only"},
 	{"fastpath/internal/table", []string{"fastpath/fib", "fastpath/packet", "fastpath/internal/arena"}, "tables live in the arena"},
 	{"fastpath/internal/sa", []string{"fastpath/fib"}, "cryptography knows bytes, and algorithms by their numbers"},
+	{"fastpath/internal/aesgcm", []string{"fastpath/internal/aeskey"}, "a kernel knows bytes and keys"},
+	{"fastpath/internal/aescbc", []string{"fastpath/internal/aeskey"}, "a kernel knows bytes and keys"},
 	{"fastpath/internal/...", nil, "rings, arena and pinning stand alone"},
 	{"fastpath", []string{"fastpath/..."}, "the fast path knows no protocol, no profile and no operator"},
 	{"bpf", nil, "steering stands alone"},
@@ -151,7 +153,7 @@ func TestImports(t *testing.T) {
 }
 
 // Only these may be unsafe: rings and memory shared with the kernel or between processes, and structures that the kernel takes by a pointer.
-var unsafePackages = []string{"slowpath/host/nic", "fastpath/port/afxdp", "fastpath/internal/arena", "fastpath/internal/table", "fastpath/internal/ring", "fastpath/internal/pin", "fastpath/internal/aesgcm"}
+var unsafePackages = []string{"slowpath/host/nic", "fastpath/port/afxdp", "fastpath/internal/arena", "fastpath/internal/table", "fastpath/internal/ring", "fastpath/internal/pin", "fastpath/internal/aeskey", "fastpath/internal/aesgcm", "fastpath/internal/aescbc"}
 
 func TestUnsafe(t *testing.T) {
 	for path, p := range list(t) {

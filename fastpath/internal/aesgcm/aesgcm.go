@@ -9,12 +9,12 @@
 package aesgcm
 
 import (
-	"encoding/binary"
-	"errors"
 	"unsafe"
+
+	"nave/fastpath/internal/aeskey"
 )
 
-//go:generate sh -c "cd gen && go run . -pkg aesgcm -out ../kernel_amd64.s -stubs ../kernel_amd64.go"
+//go:generate sh -c "cd gen && go run . -set gcm -pkg aesgcm -out ../kernel_amd64.s -stubs ../kernel_amd64.go"
 
 // Size is that of a Key in bytes.
 const Size = 512
@@ -55,19 +55,20 @@ const (
 	_ = -uint(unsafe.Offsetof(Packet{}.Nonce)<<8 ^ unsafe.Offsetof(Packet{}.AAD) ^ 0x1828)
 )
 
-// ErrKeySize says that a key is none of AES: give 16, 24 or 32 bytes.
-var ErrKeySize = errors.New("aesgcm: an AES key has 16, 24 or 32 bytes")
+// kernel is the one in use.
+var kernel = aeskey.Best()
 
-// Expand makes k of key, which has 16, 24 or 32 bytes. The time it takes does not depend on the key's value.
+// Expand makes k of key, which has 16, 24 or 32 bytes; else it is aeskey.ErrSize. The time it takes does not depend on the key's value.
 func (k *Key) Expand(key []byte) error {
-	n := len(key)
-	if n != 16 && n != 24 && n != 32 {
-		return ErrKeySize
+	rounds := aeskey.Rounds(len(key))
+	if rounds == 0 {
+		return aeskey.ErrSize
 	}
-	*k = Key{rounds: uint32(6 + n/4)}
-	copy(unsafe.Slice(&k.round[0][0], n), key)
-	if kernel != none {
-		k.expand(n / 4)
+	*k = Key{rounds: rounds}
+	copy(unsafe.Slice(&k.round[0][0], len(key)), key)
+	if kernel != aeskey.None {
+		aeskey.Schedule(&k.round, rounds)
+		k.hashPowers()
 	}
 	return nil
 }
@@ -75,36 +76,5 @@ func (k *Key) Expand(key []byte) error {
 // Clear forgets the key.
 func (k *Key) Clear() { *k = Key{} }
 
-// schedule makes the round keys out of the words of the key, the first ones (FIPS 197, section 5.2).
-func (k *Key) schedule(words int) {
-	round := unsafe.Slice(&k.round[0][0], len(k.round)*16)
-	w := func(i int) []byte { return round[4*i : 4*i+4] }
-	rcon := uint32(1)
-	for i := words; i < 4*(int(k.rounds)+1); i++ {
-		t := binary.LittleEndian.Uint32(w(i - 1))
-		switch {
-		case i%words == 0:
-			t = subWord(t>>8|t<<24) ^ rcon
-			rcon = rcon<<1 ^ rcon>>7*0x11b
-		case words == 8 && i%8 == 4:
-			t = subWord(t)
-		}
-		binary.LittleEndian.PutUint32(w(i), t^binary.LittleEndian.Uint32(w(i-words)))
-	}
-}
-
 // Kernel names the assembly that is used, or is empty when this CPU has not what it needs.
 func Kernel() string { return kernel.String() }
-
-// A which is one of the kernels.
-type which uint8
-
-const (
-	none which = iota
-	avx2
-	avx512
-)
-
-func (w which) String() string {
-	return [...]string{none: "", avx2: "VAES, AVX2", avx512: "VAES, AVX-512"}[w]
-}

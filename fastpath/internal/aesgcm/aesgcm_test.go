@@ -8,13 +8,15 @@ import (
 	"math/rand/v2"
 	"testing"
 	"unsafe"
+
+	"nave/fastpath/internal/aeskey"
 )
 
 // each runs f by every kernel that this machine has, and by the standard library.
 func each(t *testing.T, f func(t *testing.T)) {
 	was := kernel
 	defer func() { kernel = was }()
-	for k := none; k <= was; k++ {
+	for k := aeskey.None; k <= was; k++ {
 		kernel = k
 		t.Run(fmt.Sprintf("kernel=%s", k), f)
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"nave/fastpath/internal/aeskey"
 )
 
 // A load is packets of a size, in bursts, over a number of keys, in as many buffers as a worker has in flight.
@@ -91,7 +93,7 @@ func run(b *testing.B, l *load, f func([]Packet)) {
 func BenchmarkGCM(b *testing.B) {
 	was := kernel
 	defer func() { kernel = was }()
-	for k := avx2; k <= was; k++ {
+	for k := aeskey.AVX2; k <= was; k++ {
 		for _, work := range []struct {
 			name string
 			f    func([]Packet)

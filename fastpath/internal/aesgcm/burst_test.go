@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"unsafe"
+
+	"nave/fastpath/internal/aeskey"
 )
 
 // Wherever the text stands in a cache line.
@@ -271,12 +273,12 @@ func TestNoKey(t *testing.T) {
 
 // The fast path allocates nothing.
 func TestAllocations(t *testing.T) {
-	if kernel == none {
+	if kernel == aeskey.None {
 		return // the standard library does
 	}
 	was := kernel
 	defer func() { kernel = was }()
-	for k := avx2; k <= was; k++ {
+	for k := aeskey.AVX2; k <= was; k++ {
 		kernel = k
 		r := source(7)
 		key, k := newKey(t, r, 16)
@@ -297,7 +299,7 @@ func FuzzAgainstStandard(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed uint64, n uint16, shape, kinds uint8, flip uint16) {
 		was := kernel
 		defer func() { kernel = was }()
-		for kernel = none; kernel <= was; kernel++ {
+		for kernel = aeskey.None; kernel <= was; kernel++ {
 			r := source(seed)
 			key, k := newKey(t, r, 16+8*int(shape%3))
 			icv := 8 + 4*int(kinds%3)

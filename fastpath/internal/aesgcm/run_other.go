@@ -2,10 +2,7 @@
 
 package aesgcm
 
-// There is no assembly for this architecture.
-var kernel = none
-
-func (k *Key) expand(int) {}
+func (k *Key) hashPowers() {}
 
 // Seal encrypts each packet's payload in place and writes its ICV behind it: Len+ICV bytes from Text on are written, and no others.
 // A nonce must never come twice with a key; that is the caller's business.
@@ -21,6 +18,3 @@ func Open(ps []Packet) {
 		ps[i].open()
 	}
 }
-
-// subWord is not called here: there is nothing to expand for.
-func subWord(w uint32) uint32 { return w }

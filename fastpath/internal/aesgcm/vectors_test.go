@@ -82,25 +82,3 @@ func TestVectors(t *testing.T) {
 		}
 	})
 }
-
-// schedules are the last round keys of FIPS 197, appendix A.
-var schedules = []struct{ key, last string }{
-	{"2b7e151628aed2a6abf7158809cf4f3c", "d014f9a8c9ee2589e13f0cc8b6630ca6"},
-	{"8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b", "e98ba06f448c773c8ecc720401002202"},
-	{"603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4", "fe4890d1e6188d0b046df344706c631e"},
-}
-
-func TestSchedule(t *testing.T) {
-	if kernel == none {
-		return // the standard library's schedule is not ours to test
-	}
-	for _, v := range schedules {
-		var k Key
-		if err := k.Expand(unhex(t, v.key)); err != nil {
-			t.Fatal(err)
-		}
-		if got := hex.EncodeToString(k.round[k.rounds][:]); got != v.last {
-			t.Errorf("key %s: last round key %s, want %s", v.key, got, v.last)
-		}
-	}
-}

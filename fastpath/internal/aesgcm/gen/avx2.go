@@ -40,6 +40,7 @@ func avx2(rounds int, open bool) {
 		name = "open"
 	}
 	TEXT(label("%sAVX2x%d", name, rounds), NOSPLIT, "func(ps *byte, n int) int")
+	Pragma("noescape")
 	Doc(label("%sAVX2x%d does packets of keys with %d rounds, up to the first of another kind, and returns how many are left.", name, rounds, rounds))
 	h := &half{rounds: rounds, open: open, key: GP64(), text: GP64(), rem: GP64(), pow: GP64(), m: GP64(), c: GP64(), room: AllocLocal(32)}
 	h.ps = Load(Param("ps"), GP64())

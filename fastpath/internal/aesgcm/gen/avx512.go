@@ -49,6 +49,7 @@ func avx512(rounds int, open bool) {
 		name = "open"
 	}
 	TEXT(label("%sAVX512x%d", name, rounds), NOSPLIT, "func(ps *byte, n int) int")
+	Pragma("noescape")
 	Doc(label("%sAVX512x%d does packets of keys with %d rounds, up to the first of another kind, and returns how many are left.", name, rounds, rounds))
 	w := &wide{rounds: rounds, open: open, key: GP64(), cached: GP64(), text: GP64(), rem: GP64(), pow: GP64(), ones: GP64(), m: GP64(), c: GP64()}
 	w.ps = Load(Param("ps"), GP64())

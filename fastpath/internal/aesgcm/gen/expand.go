@@ -37,7 +37,20 @@ func expand() {
 	Store(w, ReturnIndex(0))
 	RET()
 
+	TEXT("mixColumns", NOSPLIT, "func(round *byte)")
+	Pragma("noescape")
+	Doc("mixColumns makes a round key of encryption one of decryption.")
+	at := Load(Param("round"), GP64())
+	VAESIMC(Mem{Base: at}, reg.X0)
+	VMOVDQU(reg.X0, Mem{Base: at})
+	VPXOR(reg.X0, reg.X0, reg.X0)
+	RET()
+}
+
+// hashPowers emits what makes GHASH's powers.
+func hashPowers() {
 	TEXT("hashPowers", NOSPLIT, "func(k *byte)")
+	Pragma("noescape")
 	Doc("hashPowers makes the hash powers of a key whose round keys are there.")
 	k := Load(Param("k"), GP64())
 	rounds, at := GP64(), GP64()

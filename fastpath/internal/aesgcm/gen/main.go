@@ -1,10 +1,12 @@
-// Command gen writes the assembly of package aesgcm. It is a module of its own, so that what it needs is no dependency of nave.
+// Command gen writes the assembly of packages aeskey, aesgcm and aescbc. It is a module of its own, so that what it needs is no dependency of nave.
 //
 // The kernels are straight-line code for each size of key: AES and GHASH of neighbouring blocks are woven, so that both are under way at once.
 package main
 
 import (
+	"flag"
 	"fmt"
+	"log"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -46,15 +48,26 @@ var (
 )
 
 func main() {
+	set := flag.String("set", "gcm", "which package's assembly to write: key, gcm or cbc")
+	flag.Parse()
 	ConstraintExpr("amd64")
-	constants()
-	features()
-	expand()
-	for _, rounds := range []int{10, 12, 14} {
-		avx512(rounds, false)
-		avx512(rounds, true)
-		avx2(rounds, false)
-		avx2(rounds, true)
+	switch *set {
+	case "key":
+		features()
+		expand()
+	case "gcm":
+		constants()
+		hashPowers()
+		for _, rounds := range []int{10, 12, 14} {
+			avx512(rounds, false)
+			avx512(rounds, true)
+			avx2(rounds, false)
+			avx2(rounds, true)
+		}
+	case "cbc":
+		chained()
+	default:
+		log.Fatalf("no such set of assembly: %s; give key, gcm or cbc", *set)
 	}
 	Generate()
 }
