@@ -117,14 +117,16 @@ func TestLabelFits(t *testing.T) {
 			t.Errorf("%s: stack %x", c.name, u.Stack)
 		}
 		r = send(c.most + 1)
-		r.checkPieces(c.name, pattern(c.most+1-packet.IPv4Len), c.most)
+		stack := r.checkPieces(c.name, pattern(c.most+1-packet.IPv4Len), c.most)
+		if c.name == "penultimate, one more" && !bytes.Equal(stack, stackOf(lab(7, 0, 8))) {
+			t.Errorf("%s: fragments under %x", c.name, stack)
+		}
 	}
 }
 
-// checkPieces checks the fragments that left, which all have the same labels, the first byte of the stack aside.
-func (r *rig) checkPieces(name string, body []byte, most int) {
+// checkPieces checks the fragments that left, and is the stack of all of them.
+func (r *rig) checkPieces(name string, body []byte, most int) (stack []byte) {
 	r.t.Helper()
-	var stack []byte
 	var frags [][]byte
 	for _, f := range append(r.lan.out, r.wan.out...) {
 		b := f[packet.EthernetLen:]
@@ -149,6 +151,7 @@ func (r *rig) checkPieces(name string, body []byte, most int) {
 	if len(frags) != 2 || !bytes.Equal(r.assemble(frags, most), body) {
 		r.t.Errorf("%s: %d fragments, %v", name, len(frags), r.nonZero())
 	}
+	return stack
 }
 
 // TestLabelTooBig: what cannot be cut is dropped, what a link padded is cut off, and what fits the MTU but not the link has its outer packet cut.
@@ -168,6 +171,17 @@ func TestLabelTooBig(t *testing.T) {
 	r.fromWAN(labelled(append(ip, make([]byte, 200)...), lab(inLink1, 0, 9)))
 	if got, want := r.oneOut(r.lan), toHost(ip, lab(100, 0, 8)); !bytes.Equal(got, want) {
 		t.Errorf("with padding: sent %d bytes, want %d", len(got), len(want))
+	}
+
+	r = labelRig(t, func(_ *Config, b *fib.Batch) {
+		for i := range b.Adjacencies {
+			b.Adjacencies[i].CopyDF = true
+		}
+	})
+	ip = ipv4(vpnSource, inVPNHost, pattern(1396-packet.IPv4Len), df)
+	r.fromWAN(labelled(append(ip, 0), lab(inTunnel1, 0, 9)))
+	if _, got := r.ungreMPLS(r.oneOut(r.wan)); !bytes.Equal(got, under(ip, lab(100, 0, 8))) {
+		t.Errorf("with a byte of padding: sent %d bytes", len(got))
 	}
 
 	r = labelRig(t, func(_ *Config, b *fib.Batch) {
@@ -247,5 +261,33 @@ func TestLabelGlean(t *testing.T) {
 	r.fromWAN(labelled(pattern(40), lab(inLink1, 0, 9)))
 	if r.count(NoAdjacency) != 1 {
 		t.Errorf("%v", r.nonZero())
+	}
+}
+
+// TestLabelForgotten: what was known about a labelled packet is not known about the next one in its place, nor about what comes out of a tunnel in it.
+func TestLabelForgotten(t *testing.T) {
+	r := labelRig(t)
+	plain := toWAN(ipv4(behind1, hostIP, pattern(9)))
+	r.fromWAN(labelled(pattern(30), lab(inLink0, 0, 9), lab(77, 0, 9)))
+	r.lan.take()
+	r.fromWAN(plain)
+	if got, want := r.oneOut(r.lan), ethernet(hostMAC, lanMAC, ipv4(behind1, hostIP, pattern(9), ttl(63))); !bytes.Equal(got, want) {
+		t.Errorf("sent\n%x, want\n%x", got, want)
+	}
+	r.fromWAN(labelled(ipv4(vpnSource, inVPNHost, nil), lab(inLink1, 0, 1)))
+	r.fromWAN(toWAN(ipv4(behind1, hostIP, nil, ttl(1))))
+	r.fromWAN(labelled(ipv4(vpnSource, inVPNHost, nil), lab(inVRF, 0, 1)))
+	r.fromWAN(labelled(grePacket(spoke1NBMA, packet.TypeIPv4, ipv4(behind1, hostIP, nil, ttl(1))), lab(0, 0, 99)))
+	want := []struct {
+		labels   int
+		switched bool
+	}{{1, true}, {0, false}, {1, false}, {0, false}}
+	if len(r.punts) != len(want) {
+		t.Fatalf("punts %+v", r.punts)
+	}
+	for i, u := range r.punts {
+		if u.Reason != TTLExpired || len(u.Stack) != 4*want[i].labels || u.Switched != want[i].switched {
+			t.Errorf("punt %d: %+v, want %+v", i, u, want[i])
+		}
 	}
 }
