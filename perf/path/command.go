@@ -2,11 +2,13 @@ package path
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"time"
 
@@ -22,6 +24,7 @@ type flags struct {
 	json      bool
 	html      string
 	reference string
+	profile   string
 }
 
 func parse(args []string, errs io.Writer) (*flags, error) {
@@ -41,6 +44,7 @@ func parse(args []string, errs io.Writer) (*flags, error) {
 	fs.BoolVar(&f.json, "json", false, "print JSON instead of the table")
 	fs.StringVar(&f.html, "html", "", "write a page with plots to this file")
 	fs.StringVar(&f.reference, "reference", "", "a report in JSON whose numbers the page shows beside, as lines")
+	fs.StringVar(&f.profile, "cpuprofile", "", "write a CPU profile to this file: what the compiler optimizes by (make pgo), and go tool pprof reads")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
@@ -88,11 +92,15 @@ func Command(ctx context.Context, args []string, out, errs io.Writer) error {
 	if err := r.Head(lines); err != nil {
 		return err
 	}
+	stop, err := profile(f.profile)
+	if err != nil {
+		return err
+	}
 	err = Measure(ctx, f.Options, r.TSCHz, func(row report.Row) error {
 		r.Rows = append(r.Rows, row)
 		return row.Line(lines)
 	})
-	if err != nil {
+	if err := errors.Join(err, stop()); err != nil {
 		return err
 	}
 	if f.json {
@@ -112,6 +120,24 @@ func Command(ctx context.Context, args []string, out, errs io.Writer) error {
 		return fmt.Errorf("%s: %w", f.html, err)
 	}
 	return page.Close()
+}
+
+// profile starts to profile into a file, unless its name is empty, and gives what ends it.
+func profile(name string) (stop func() error, err error) {
+	if name == "" {
+		return func() error { return nil }, nil
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return file.Close()
+	}, nil
 }
 
 func readReport(name string) (*report.Report, error) {
