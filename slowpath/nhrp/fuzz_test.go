@@ -73,7 +73,7 @@ func (s *script) message() []byte {
 
 func (s *script) event() Event {
 	ifc := [...]string{"Tunnel0", "Tunnel1", "Tunnel7"}[s.byte()%3]
-	switch s.byte() % 12 {
+	switch s.byte() % 13 {
 	case 0:
 		return Unresolved{Iface: ifc, Dst: s.proto(), NextHop: s.proto()}
 	case 1:
@@ -100,6 +100,9 @@ func (s *script) event() Event {
 		return Received{Iface: ifc, From: s.nbma(), Payload: s.bytes()}
 	case 8:
 		return Tick{}
+	case 12:
+		p, _ := s.proto().Prefix(int(s.byte() % 33))
+		return Inherited{Iface: ifc, Prefix: p, NextHop: s.proto(), NBMA: s.nbma(), Registered: s.byte()&1 != 0}
 	}
 	return Received{Iface: ifc, From: s.nbma(), Payload: s.message()}
 }

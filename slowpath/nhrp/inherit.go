@@ -19,9 +19,11 @@ func (m *Machine) inherit(ev Inherited) {
 	}
 	kind := kResolved
 	switch isHost := ev.Prefix == host(ev.NextHop); {
-	case !isHost && !ifc.cfg.Shortcut:
-		return
 	case !isHost:
+		hop := ifc.cache[host(ev.NextHop)]
+		if !ifc.cfg.Shortcut || hop == nil || hop.peer == nil || hop.peer.nbma != ev.NBMA || m.clamp(ifc, middle(ev.Prefix), ev.Prefix.Bits()) != ev.Prefix {
+			return
+		}
 		kind = kShortcut
 	case ev.Registered:
 		kind = kRegistered

@@ -161,6 +161,27 @@ func TestTakeoverOfTheHub(t *testing.T) {
 	})
 }
 
+// A hub that knows its clients from before alone redirects and passes requests on: spokes find each other at once.
+func TestTakeoverServesAtOnce(t *testing.T) {
+	eachCrypto(t, func(t *testing.T, crypto string) {
+		n, _ := protectedLab(t, 104, crypto)
+		converge(t, n, "hub")
+		n.Run(time.Minute)
+		hub := n.Router("hub")
+		hub.Orphan()
+		n.Run(time.Second)
+		hub.TakeOver(hub.text)
+		sealedDirect(t, n, "host1", "10.2.0.7")
+		sealedDirect(t, n, "host2", "10.1.0.7")
+		if text := n.Show("hub", "show ip nhrp"); strings.Count(text, "inherited") != 2 {
+			t.Errorf("they had registered again, and show nothing:\n%s", text)
+		}
+		if text := n.Show("hub", "show dmvpn"); !strings.Contains(text, " 2 of them inherited from before the restart\n") {
+			t.Errorf("show dmvpn:\n%s", text)
+		}
+	})
+}
+
 // A spoke's control plane dies: the same, and it registers at once under the old associations.
 func TestTakeoverOfASpoke(t *testing.T) {
 	eachCrypto(t, func(t *testing.T, crypto string) {
