@@ -30,6 +30,8 @@ type Config struct {
 	Program []string
 	// Patience is how long a process may take to start; default 20 s: it touches all of its packet memory.
 	Patience time.Duration
+
+	look time.Duration // how often a worker is looked at; default lookEvery
 }
 
 // Crew is the workers of an engine.
@@ -60,6 +62,9 @@ func Open(cfg Config) (*Crew, error) {
 	}
 	if cfg.Patience == 0 {
 		cfg.Patience = 20 * time.Second
+	}
+	if cfg.look == 0 {
+		cfg.look = lookEvery
 	}
 	cfg.Engine.Processes = true
 	dir, err := filepath.Abs(cfg.RunDir)

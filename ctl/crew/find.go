@@ -81,16 +81,15 @@ func (c *Crew) hail(path string) (*relic, error) {
 		}
 		l := newLink(conn)
 		a, err := l.ask(request{Op: opHello}, helloPatience)
-		var no refusal
 		switch {
 		case err == nil && a.Boot != nil && a.Host != nil && len(a.fds) > 2:
 			return &relic{path: path, proc: proc, link: l, boot: *a.Boot, host: *a.Host, fds: a.fds}, nil
-		case errors.As(err, &no) && time.Now().Before(late):
+		case err != nil && !errors.Is(err, errLate): // it is another's, or has just ended, or the naved before has
 			conn.Close()
 			_ = unix.Close(proc.pidfd)
-			continue
-		case errors.As(err, &no):
-			conn.Close()
+			if time.Now().Before(late) {
+				continue
+			}
 			return nil, fmt.Errorf("crew: worker at %s (process %d): %w: stop that one first, or give this one another run directory", path, proc.pid, err)
 		}
 		conn.Close()

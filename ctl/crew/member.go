@@ -75,8 +75,11 @@ func (l *link) read() {
 	}
 }
 
-// errDown means that the worker is not there just now.
-var errDown = errors.New("the worker's process does not answer")
+// errDown means that the worker is not there just now, errLate that it is and does not answer.
+var (
+	errDown = errors.New("the worker's process is not there")
+	errLate = errors.New("the worker's process does not answer")
+)
 
 // refusal is what the worker said no with.
 type refusal string
@@ -93,40 +96,48 @@ func (l *link) ask(r request, patience time.Duration) (answer, error) {
 	defer late.Stop()
 	_ = l.c.SetWriteDeadline(deadline(patience))
 	if err := l.c.send(r); err != nil {
-		// A worker that refuses says why before it closes.
 		select {
-		case a := <-l.got:
-			closeAll(a.fds)
-			return answer{}, refusal(a.Error)
 		case <-l.down:
+			return l.lastWords(r.ID)
 		case <-late.C:
+			return answer{}, fmt.Errorf("%w: %w", errLate, err)
 		}
-		return answer{}, fmt.Errorf("%w: %w", errDown, err)
 	}
 	for {
 		select {
 		case a := <-l.got:
-			if a.ID == r.ID && a.Error == "" {
-				return a, nil
-			}
-			closeAll(a.fds)
 			if a.ID == r.ID || a.ID == 0 {
-				return answer{}, refusal(a.Error)
+				return a.yes()
 			}
+			closeAll(a.fds) // to a question that was given up
 		case <-l.down:
-			select {
-			case a := <-l.got: // the last words
-				closeAll(a.fds)
-				if a.ID == 0 && a.Error != "" {
-					return answer{}, refusal(a.Error)
-				}
-			default:
-			}
-			return answer{}, errDown
+			return l.lastWords(r.ID)
 		case <-late.C:
-			return answer{}, fmt.Errorf("%w within %v", errDown, patience)
+			return answer{}, fmt.Errorf("%w within %v", errLate, patience)
 		}
 	}
+}
+
+// yes is the answer, or the error that it is.
+func (a answer) yes() (answer, error) {
+	if a.Error == "" && a.ID != 0 {
+		return a, nil
+	}
+	closeAll(a.fds)
+	return answer{}, refusal(a.Error)
+}
+
+// lastWords is what came before the connection ended: the answer to the question id, why it was refused, or nothing.
+func (l *link) lastWords(id uint64) (answer, error) {
+	select {
+	case a := <-l.got:
+		if a.ID == id || a.ID == 0 {
+			return a.yes()
+		}
+		closeAll(a.fds)
+	default:
+	}
+	return answer{}, errDown
 }
 
 // reach connects to a worker that was just started and says hello. It returns early if the process dies.
@@ -311,9 +322,6 @@ func (m *member) replace(p *process, l *link) {
 	if m.crew.cfg.Down != nil {
 		m.crew.cfg.Down(m.boot.Worker, planned)
 	}
-	m.mu.Lock()
-	m.restarts++
-	m.mu.Unlock()
 	pause := m.crew.pause(m.boot.Worker)
 	for {
 		select {
@@ -337,6 +345,7 @@ func (m *member) replace(p *process, l *link) {
 
 func (m *member) up(planned bool, took time.Duration) {
 	m.mu.Lock()
+	m.restarts++
 	pid := m.proc.pid
 	m.mu.Unlock()
 	m.crew.cfg.Log.Info("a worker is back", "worker", m.boot.Worker, "pid", pid, "after", took.Round(time.Millisecond))

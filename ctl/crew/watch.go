@@ -16,7 +16,7 @@ const (
 func (c *Crew) watchPolls(i int, down <-chan struct{}) <-chan struct{} {
 	hung := make(chan struct{}, 1)
 	c.running.Go(func() {
-		t := time.NewTicker(lookEvery)
+		t := time.NewTicker(c.cfg.look)
 		defer t.Stop()
 		last, looks := c.engine.Polls(i), 0
 		for {

@@ -128,12 +128,22 @@ func (s *server) accept() {
 		}
 		c := newConn(u)
 		if !s.enter(c) {
-			_ = c.SetDeadline(deadline(time.Second))
-			_ = c.send(reply{Error: busy}) // and if that is not read, the end of the connection says it, too
-			c.Close()
+			go refuse(c)
 			continue
 		}
 		go s.serve(c)
+	}
+}
+
+// refuse says no. Its question is read before the connection ends, or the kernel would say that first.
+func refuse(c *conn) {
+	defer c.Close()
+	_ = c.SetDeadline(deadline(time.Second))
+	if c.send(reply{Error: busy}) != nil {
+		return
+	}
+	if _, fds, err := c.receive(); err == nil {
+		closeAll(fds)
 	}
 }
 
@@ -204,18 +214,24 @@ func (s *server) watch(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		s.mu.Lock()
-		alone := s.conn == nil && time.Since(s.idle) > orphanAge
-		s.mu.Unlock()
-		if !alone {
-			continue
-		}
-		if now, err := inode(s.boot.Socket); (errors.Is(err, os.ErrNotExist) || err == nil && now != s.inode) && s.inode != 0 {
+		if s.orphaned() {
 			s.log.Warn("nobody controls this worker, and its socket is gone, so nobody can: it ends", "socket", s.boot.Socket)
 			s.stop()
 			return
 		}
 	}
+}
+
+// orphaned tells whether nobody has served this worker for a while, and nobody ever can.
+func (s *server) orphaned() bool {
+	s.mu.Lock()
+	alone := s.conn == nil && time.Since(s.idle) > orphanAge
+	s.mu.Unlock()
+	if !alone || s.inode == 0 {
+		return false
+	}
+	now, err := inode(s.boot.Socket)
+	return errors.Is(err, os.ErrNotExist) || err == nil && now != s.inode
 }
 
 // inode is the number of a file.

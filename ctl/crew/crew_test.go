@@ -1,0 +1,441 @@
+package crew
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nave/fastpath"
+	"nave/fastpath/fib"
+)
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == Command { // a worker of a test
+		if err := Main(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// logged is a log that a test looks into.
+type logged struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+func (l *logged) has(s string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Contains(l.buf.String(), s)
+}
+
+// testConfig is of two small workers.
+func testConfig(t *testing.T) (Config, *logged) {
+	log := &logged{}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(log.buf.String())
+		}
+	})
+	return Config{
+		RunDir: t.TempDir(), Chunk: 2048, Frames: 64, Adaptive: true, Log: slog.New(slog.NewTextHandler(log, nil)),
+		Engine: fastpath.Config{
+			Workers: 2, ArenaBytes: 16 << 20, MaxAdjacencies: 256, MaxTunnels: 16, MaxRoutes: 256, MaxSAs: 16, MaxPorts: 16, MaxLabels: 16,
+			PuntSlots: 16, InjectSlots: 16, SlotSize: 2048, Flows: 64,
+		},
+		Socket: func(int, Attach, int) error { return nil },
+	}, log
+}
+
+func open(t *testing.T, cfg Config) *Crew {
+	t.Helper()
+	c, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Stop(); err != nil {
+			t.Error(err)
+		}
+		for _, s := range c.Status() {
+			if s.PID != 0 {
+				t.Errorf("worker %d is left", s.Worker)
+			}
+		}
+	})
+	return c
+}
+
+func pids(c *Crew) (list []int) {
+	for _, s := range c.Status() {
+		list = append(list, s.PID)
+	}
+	return list
+}
+
+func eventually(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for late := time.Now().Add(10 * time.Second); !f(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatal("never: " + what)
+		}
+	}
+}
+
+func running(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(text), ") Z ")
+}
+
+// polls waits until every worker polls.
+func polls(t *testing.T, c *Crew) {
+	t.Helper()
+	for i := range c.Status() {
+		before := c.Engine().Polls(i)
+		eventually(t, "a worker polls", func() bool { return c.Engine().Polls(i) > before })
+	}
+}
+
+// TestProcesses: a worker is a process of its own, with its name, with one processor for Go's scheduler, in a session of its own, and with hardly any rights.
+func TestProcesses(t *testing.T) {
+	cfg, _ := testConfig(t)
+	cfg.CPUs = []int{0}
+	c := open(t, cfg)
+	polls(t, c)
+	for i, s := range c.Status() {
+		if s.Restarts != 0 || s.Adopted || time.Since(s.Started) > time.Minute || s.PID == os.Getpid() {
+			t.Errorf("%+v", s)
+		}
+		comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", s.PID))
+		if err != nil || strings.TrimSpace(string(comm)) != fmt.Sprintf("nave-worker-%d", i) {
+			t.Errorf("its name is %q, %v", comm, err)
+		}
+		if sid, err := unix.Getsid(s.PID); err != nil || sid != s.PID {
+			t.Errorf("its session is %d, %v", sid, err)
+		}
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.PID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		caps, raceBuild := fmt.Sprintf("CapPrm:\t%016x", 1<<unix.CAP_NET_RAW|1<<unix.CAP_IPC_LOCK), strings.Contains(string(text), "NoNewPrivs:\t0")
+		if os.Geteuid() == 0 && !raceBuild && !strings.Contains(string(text), caps) {
+			t.Errorf("its rights are %s, want %s", text, caps)
+		}
+	}
+	if cpuOf(c.Status()[0].PID) != 0 {
+		t.Error("worker 0 is not tied to CPU 0")
+	}
+	if cpuOf(c.Status()[1].PID) != -1 && cpuOf(os.Getpid()) == -1 {
+		t.Error("worker 1 is tied to a CPU")
+	}
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", c.Status()[0].PID))
+	if err != nil || !strings.Contains(string(env), "GOMAXPROCS=1\x00") {
+		t.Errorf("environment %q, %v", env, err)
+	}
+	if err := c.Engine().Inject(fastpath.Inject{Kind: fastpath.InjectRoute, Worker: 1, Packet: make([]byte, 20)}); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the other process handles what is injected", func() bool { return c.Engine().Counters().Workers[1].Injected == 1 })
+	for w := range 2 {
+		h, err := c.Host(w)
+		if err != nil || len(h.All) != 0 {
+			t.Errorf("%+v, %v", h, err)
+		}
+	}
+	if err := c.Attach(0, Attach{Port: 1, Ifindex: 1 << 30}); err == nil {
+		t.Error("a netdev that is not there was opened")
+	}
+	if err := c.Attach(0, Attach{Port: 1, Ifindex: 1, Namespace: true}); err == nil || !strings.Contains(err.Error(), "namespaces") {
+		t.Error(err)
+	}
+}
+
+// TestKilled: a worker that is killed is back within a second, and the other one is left alone.
+func TestKilled(t *testing.T) {
+	cfg, log := testConfig(t)
+	var mu sync.Mutex
+	var events []string
+	note := func(what string) func(int, bool) {
+		return func(w int, planned bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			events = append(events, fmt.Sprint(what, w, planned))
+		}
+	}
+	cfg.Down, cfg.Up = note("down"), note("up")
+	c := open(t, cfg)
+	if err := c.Relay(0, 3, 1); err != nil {
+		t.Fatal(err)
+	}
+	was := pids(c)
+	for round := range 3 {
+		victim := pids(c)[0]
+		if err := unix.Kill(victim, unix.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now()
+		eventually(t, "it is back", func() bool { s := c.Status()[0]; return s.Restarts == round+1 && s.PID != 0 })
+		if took := time.Since(at); took > time.Second {
+			t.Errorf("it took %v", took)
+		}
+	}
+	polls(t, c)
+	if now := pids(c); now[1] != was[1] || now[0] == was[0] {
+		t.Errorf("processes %v, were %v", now, was)
+	}
+	eventually(t, "its ports are back", func() bool { h, err := c.Host(0); return err == nil && slices.Equal(h.All, []portID{3}) })
+	if err := c.Detach(0, 3); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "all is told", func() bool { mu.Lock(); defer mu.Unlock(); return len(events) == 6 })
+	mu.Lock()
+	defer mu.Unlock()
+	if events[0] != "down0 false" || events[1] != "up0 false" || !log.has("a worker died") {
+		t.Error(events)
+	}
+}
+
+// TestTakeOver: workers outlive their naved, and the next one goes on with them and with what is installed.
+func TestTakeOver(t *testing.T) {
+	cfg, _ := testConfig(t)
+	first, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Relay(0, 3, 1); err != nil {
+		t.Fatal(err)
+	}
+	b := &fib.Batch{Ports: []fib.Port{{ID: 3, MTU: 1500}}}
+	if _, err := first.Engine().Apply(b); err != nil {
+		t.Fatal(err)
+	}
+	was := pids(first)
+	if _, err := Open(cfg); err == nil || !strings.Contains(err.Error(), "another naved controls") {
+		t.Errorf("a second one beside the first: %v", err)
+	}
+	first.Leave()
+	if err := unix.Kill(was[1], unix.SIGKILL); err != nil { // while nobody looks
+		t.Fatal(err)
+	}
+	next := open(t, cfg)
+	if !next.TookOver() || len(next.Engine().Inherited().Ports) != 1 {
+		t.Error("the tables are empty")
+	}
+	now := next.Status()
+	if now[0].PID != was[0] || !now[0].Adopted || now[1].PID == was[1] || now[1].Adopted {
+		t.Errorf("workers %+v, were %v", now, was)
+	}
+	polls(t, next)
+	for w := range 2 {
+		if err := next.Engine().Inject(fastpath.Inject{Kind: fastpath.InjectRoute, Worker: w, Packet: make([]byte, 20)}); err != nil {
+			t.Error(err)
+		}
+		eventually(t, "a worker is woken by the new naved", func() bool { return next.Engine().Counters().Workers[w].Injected == 1 })
+	}
+	if h, err := next.Host(0); err != nil || len(h.All) != 1 {
+		t.Errorf("%+v, %v", h, err)
+	}
+	if err := next.Prune(); err != nil {
+		t.Error(err)
+	}
+	if h, err := next.Host(0); err != nil || len(h.All) != 0 {
+		t.Errorf("what nobody wants any more is there: %+v, %v", h, err)
+	}
+	if err := unix.Kill(now[0].PID, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a worker that was taken over comes back, too", func() bool { s := next.Status()[0]; return s.Restarts == 1 && s.PID != 0 && !s.Adopted })
+}
+
+// TestAfresh: what does not fit is stopped, and told.
+func TestAfresh(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"slots":   func(c *Config) { c.Engine.SlotSize = 4096 },
+		"workers": func(c *Config) { c.Engine.Workers = 1 },
+		"more":    func(c *Config) { c.Engine.Workers = 3 },
+		"chunks":  func(c *Config) { c.Chunk = 4096 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, log := testConfig(t)
+			first, err := Open(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			was := pids(first)
+			first.Leave()
+			change(&cfg)
+			c := open(t, cfg)
+			if c.TookOver() || !log.has("starts afresh") {
+				t.Error("it was taken over")
+			}
+			for _, pid := range was {
+				if running(pid) {
+					t.Errorf("process %d is left", pid)
+				}
+			}
+			polls(t, c)
+		})
+	}
+}
+
+// TestRenew: workers that are as before but for what they were started with give way one after the other, and the tables stay.
+func TestRenew(t *testing.T) {
+	cfg, log := testConfig(t)
+	first, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := pids(first)
+	first.Leave()
+	cfg.Frames, cfg.Adaptive = 128, false
+	c := open(t, cfg)
+	if !c.TookOver() || !slices.Equal(pids(c), was) {
+		t.Fatal("they were not taken over")
+	}
+	c.Renew()
+	now := pids(c)
+	for i := range now {
+		if now[i] == was[i] || now[i] == 0 || c.Status()[i].Restarts != 1 {
+			t.Errorf("worker %d is process %d, was %d", i, now[i], was[i])
+		}
+	}
+	polls(t, c)
+	if log.has("a worker died") || !log.has("other packet memory") {
+		t.Error("a planned change is told as a fault, or its reason is not told")
+	}
+}
+
+// TestDoesNotStart: a program that hangs, ends, or is not there is an error that says so, and leaves nothing.
+func TestDoesNotStart(t *testing.T) {
+	for name, c := range map[string]struct {
+		program []string
+		want    string
+	}{
+		"hangs":        {[]string{"/bin/sleep", "987"}, "did not answer within 300ms"},
+		"ends":         {[]string{"/bin/true"}, "ended at once"},
+		"is not there": {[]string{"/nonexistent/nave"}, "no such file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, _ := testConfig(t)
+			cfg.Program, cfg.Patience = c.program, 300*time.Millisecond
+			if _, err := Open(cfg); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v", err)
+			}
+			left, err := filepath.Glob(filepath.Join(cfg.RunDir, "*"))
+			if err != nil || len(left) != 0 {
+				t.Errorf("%v are left, %v", left, err)
+			}
+		})
+	}
+}
+
+// TestHungRelic: a worker that was left and does not answer is killed, and forwarding starts afresh.
+func TestHungRelic(t *testing.T) {
+	cfg, log := testConfig(t)
+	first, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := pids(first)
+	first.Leave()
+	for _, pid := range was {
+		if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := open(t, cfg)
+	if c.TookOver() || !log.has("does not answer") {
+		t.Error("workers that hang were taken over")
+	}
+	for _, pid := range was {
+		if running(pid) {
+			t.Errorf("process %d is left", pid)
+		}
+	}
+	polls(t, c)
+}
+
+// TestHung: a worker that stops polling is replaced.
+func TestHung(t *testing.T) {
+	cfg, log := testConfig(t)
+	cfg.look = lookEvery / 5
+	cfg.Adaptive = false // else it polls once a second only
+	c := open(t, cfg)
+	victim := pids(c)[0]
+	if err := unix.Kill(victim, unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	late := time.Now().Add(3 * hungLooks * lookEvery)
+	for c.Status()[0].Restarts == 0 && time.Now().Before(late) {
+		time.Sleep(50 * time.Millisecond)
+	}
+	if !log.has("polls no more") || running(victim) {
+		t.Error("a worker that hangs stays")
+	}
+	eventually(t, "it is back", func() bool { return c.Status()[0].PID != 0 })
+	polls(t, c)
+}
+
+// TestOrphan: a worker that nobody can reach any more knows it.
+func TestOrphan(t *testing.T) {
+	path := filepath.Join(t.TempDir(), socketName(0))
+	f, err := bind(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", st.Mode(), err)
+	}
+	s := &server{boot: Boot{Socket: path}}
+	if s.inode, err = inode(path); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-2 * orphanAge)
+	for _, c := range []struct {
+		name string
+		conn *conn
+		idle time.Time
+		gone bool
+		want bool
+	}{
+		{"its socket is there", nil, old, false, false},
+		{"its socket is gone", nil, old, true, true},
+		{"since a moment", nil, time.Now(), true, false},
+		{"and somebody is connected", &conn{}, old, true, false},
+	} {
+		if c.gone {
+			_ = os.Remove(path)
+		}
+		s.conn, s.idle = c.conn, c.idle
+		if s.orphaned() != c.want {
+			t.Errorf("%s: %v", c.name, !c.want)
+		}
+	}
+	g, err := bind(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	if s.conn, s.idle = nil, old; !s.orphaned() {
+		t.Error("another's socket in its place is taken for its own")
+	}
+}
