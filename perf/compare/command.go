@@ -24,6 +24,7 @@ type Result struct {
 	TSCHz    float64            `json:"tsc_hz"`
 	Null     map[string]float64 `json:"testpmd_null_ticks,omitempty"` // by mode
 	Cipher   map[string]curve   `json:"cipher_ticks,omitempty"`       // by driver, at 64, 512 and 1400 bytes
+	Kernel   map[string]curve   `json:"kernel_ticks,omitempty"`       // nave's, by name, at 72, 520 and 1408 bytes
 	Path     *report.Report     `json:"path,omitempty"`
 	Veth     []Rate             `json:"veth,omitempty"`
 	Latency  []Latency          `json:"latency,omitempty"`
@@ -42,6 +43,7 @@ type part struct {
 var parts = []part{
 	{"null", "testpmd over the null device", runNull},
 	{"crypto", "the cipher of dpdk-test-crypto-perf", runCrypto},
+	{"kernel", "nave's cipher kernel alone, by its benchmark", runKernel},
 	{"path", "nave's path in memory", runPath},
 	{"veth", "rates over two veths", runVeth},
 	{"latency", "a lone packet over two veths", runLatency},

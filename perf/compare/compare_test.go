@@ -145,6 +145,18 @@ Allocated pool "sess_mp_0" on socket 0
 
 `
 
+const kernelText = `cpu: AMD EPYC
+BenchmarkGCM/kernel=VAES,_AVX2/seal/keys=1/burst=32/72-2         	  658023	        39.91 ns/op	        21.63 best-ns/op	       3 B/op	       0 allocs/op
+BenchmarkGCM/kernel=VAES,_AVX2/seal/keys=1/burst=32/72-2         	  658023	        39.91 ns/op	        20 best-ns/op	       3 B/op	       0 allocs/op
+BenchmarkGCM/kernel=VAES,_AVX2/seal/keys=1/burst=32/520-2        	  270936	       133.1 ns/op	        60 best-ns/op	       8 B/op	       0 allocs/op
+BenchmarkGCM/kernel=VAES,_AVX2/seal/keys=1/burst=32/1408         	  106843	       232.4 ns/op	       130.0 best-ns/op	      20 B/op	       0 allocs/op
+BenchmarkGCM/kernel=none/seal/keys=1/burst=32/72-2         	  658023	        39.91 ns/op	        20 best-ns/op	       3 B/op	       0 allocs/op
+PASS
+`
+
+// mbLine is the second driver's figure for the longest payload.
+func mbLine() float64 { return curve{60, 110, 180}.line(1408) }
+
 func TestParse(t *testing.T) {
 	if n, err := parseAccumulated(pmdText); err != nil || n != 34406208 {
 		t.Errorf("testpmd: %d, %v", n, err)
@@ -163,6 +175,17 @@ func TestParse(t *testing.T) {
 	}
 	for n := range cipherText {
 		_, _ = parseCipher(cipherText[:n]) // may be anything but a panic
+	}
+	k, err := parseKernel(kernelText, 2e9)
+	if err != nil || len(k) != 1 || k["VAES, AVX2"] != (curve{40, 120, 260}) {
+		t.Errorf("kernel: %v, %v", k, err)
+	}
+	if _, err := parseKernel("PASS", 1); err == nil {
+		t.Error("no times were understood")
+	}
+	r := &Result{Kernel: k, Cipher: map[string]curve{"crypto_aesni_gcm": {50, 100, 200}, "crypto_aesni_mb": {60, 110, 180}}}
+	if v := r.kernelVerdicts(); len(v) != 3 || !v[0].Met || v[2].Met || !near(v[2].Other, mbLine()) {
+		t.Errorf("%+v", v)
 	}
 	s, err := parseIperf(`{"end":{"sum_received":{"bits_per_second":3.1e9,"seconds":2}}}`, time.Second)
 	if err != nil || s.Gbps != 3.1 || s.GbpsCPU != 6.2 {
@@ -230,7 +253,7 @@ func TestProcess(t *testing.T) {
 
 func TestFlags(t *testing.T) {
 	for args, want := range map[string]string{
-		"--only x": "there are null, crypto, path", "--time 1ms": "100ms at least", "--runs 0": "1 to 100", "--gen-cpu 1 --dut-cpu 1": "two different CPUs",
+		"--only x": "there are null, crypto, kernel, path", "--time 1ms": "100ms at least", "--runs 0": "1 to 100", "--gen-cpu 1 --dut-cpu 1": "two different CPUs",
 		"--dut-cpu 5000": "two different CPUs", "more": `"more"`,
 	} {
 		if err := Command(t.Context(), strings.Fields(args), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), want) {

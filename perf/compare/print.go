@@ -3,6 +3,8 @@ package compare
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +14,7 @@ func (r *Result) judge() {
 	if r.Path != nil && y.MAC > 0 && y.Cipher[0] > 0 {
 		r.Verdicts = append(r.Verdicts, pathVerdicts(r.Path, y)...)
 	}
+	r.Verdicts = append(r.Verdicts, r.kernelVerdicts()...)
 	if r.Path != nil {
 		r.Verdicts = append(r.Verdicts, r.allocations())
 	}
@@ -97,6 +100,10 @@ func (r *Result) print(out io.Writer) error {
 		if c, ok := r.Cipher[driver]; ok {
 			fmt.Fprintf(&b, "%-24s %.0f / %.0f / %.0f ticks a packet at 64, 512, 1400 bytes\n", driver, c[0], c[1], c[2])
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Kernel)) {
+		c := r.Kernel[name]
+		fmt.Fprintf(&b, "nave's %-17s %.0f / %.0f / %.0f ticks a packet at 72, 520, 1408 bytes\n", name, c[0], c[1], c[2])
 	}
 	for _, x := range r.Veth {
 		fmt.Fprintf(&b, "%-24s %.3f Mpps, %.3f a CPU-second, at %d bytes\n", x.Device, x.Mpps, x.MppsCPU, x.Size)

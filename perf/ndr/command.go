@@ -69,7 +69,7 @@ func parse(args []string, errs io.Writer) (*job, error) {
 	j := &job{}
 	f := flag.NewFlagSet("ndr", flag.ContinueOnError)
 	f.SetOutput(errs)
-	f.StringVar(&j.lab, "lab", "", "make namespaces with a naved in the middle, and measure that: "+places())
+	f.StringVar(&j.lab, "lab", "", "make a lab with a naved in the middle, and measure that: "+places())
 	f.StringVar(&j.tx, "tx", "", "`interface` to send by, instead of a lab")
 	f.StringVar(&j.rx, "rx", "", "`interface` to receive by, instead of a lab")
 	f.StringVar(&j.mac, "mac", "", "Ethernet `address` of the device under test, with --tx")
@@ -164,7 +164,7 @@ func (j *job) open(ctx context.Context, errs io.Writer) (m *mix.Mix, s gen.Sende
 			}
 			j.bin = filepath.Dir(self)
 		}
-		if _, err := os.Stat(filepath.Join(j.bin, "naved")); err != nil {
+		if _, err := os.Stat(filepath.Join(j.bin, "naved")); err != nil && j.lab != rig.Memory {
 			return nil, nil, nil, nil, fmt.Errorf("no naved in %s: `make build` puts one into bin/; or say --bin FOLDER", j.bin)
 		}
 		l, err := place.Up(ctx, m, rig.Options{Bin: j.bin, Log: errs, Senders: d, Sinks: d, CPU: j.cpu})

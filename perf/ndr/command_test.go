@@ -58,10 +58,22 @@ func TestLabs(t *testing.T) {
 	}
 }
 
+// The lab in memory needs nothing of the machine: the search runs through a worker, and finds less than can't be.
+func TestMemory(t *testing.T) {
+	var out, errs bytes.Buffer
+	args := "--lab mem --trial 50ms --settle 20ms --max 3kpps --resolution 0.3 --repeats 5"
+	if err := Command(t.Context(), strings.Fields(args), &out, &errs); err != nil {
+		t.Fatalf("%v\n%s", err, errs.String())
+	}
+	if !strings.Contains(out.String(), "lab mem, mix imix") || !strings.Contains(out.String(), "no-drop rate") || strings.Contains(out.String(), "rate               0.0000") {
+		t.Errorf("%s\n%s", out.String(), errs.String())
+	}
+}
+
 // What can't be measured is refused before anything is made.
 func TestFlags(t *testing.T) {
 	for args, want := range map[string]string{
-		"":                             "say --lab NAME (forward, gre, gre-decap, esp)",
+		"":                             "say --lab NAME (mem, forward, gre, gre-decap, esp)",
 		"--lab x --tx a --rx b":        "say --lab NAME",
 		"--tx a":                       "both --tx and --rx",
 		"--lab x":                      `there is no lab "x"`,

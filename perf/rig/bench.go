@@ -34,6 +34,9 @@ func NewBench(stamps bool) (b *Bench, err error) {
 			b = nil
 		}
 	}()
+	if err := Sweep(); err != nil {
+		return b, err
+	}
 	for name, ns := range map[string]**netns.NS{"dut": &b.DUT, "gen": &b.gen, "sink": &b.sink} {
 		if *ns, err = netns.Add(fmt.Sprintf("nb%d-%s", os.Getpid(), name)); err != nil {
 			return b, err

@@ -54,6 +54,7 @@ func gateway(addr string) string {
 // Places lists the labs.
 func Places() []Place {
 	return []Place{
+		{Name: Memory, About: "a worker between two cables in this process, without a control plane", Mix: "imix", Longest: 1500},
 		{"forward", "one naved that forwards IPv4", "imix", 1500, []string{"forward"}, "10.1.0.7/24", "10.3.0.2/24", true},
 		{"gre", "one naved that puts packets into GRE", "ip-512", 1472, []string{"gre"}, "10.1.0.7/24", "198.51.100.2/24", false},
 		{"gre-decap", "one naved that takes packets out of GRE", "gre", 1472, []string{"gre-decap"}, "192.0.2.2/24", "10.3.0.2/24", false},
@@ -106,7 +107,8 @@ func router(k int) string { return fmt.Sprintf("dut%d", k+1) }
 type Lab struct {
 	Sender   gen.Sender
 	Receiver sink.Receiver
-	Topo     *topo.Lab
+	Topo     *topo.Lab // nil for the lab in memory
+	down     []func() error
 }
 
 // Options say how a lab is built.
@@ -125,6 +127,12 @@ func (p *Place) Up(ctx context.Context, m *mix.Mix, o Options) (l *Lab, err erro
 			return nil, fmt.Errorf("rig: mix %s has packets of %d bytes, and %d go through the lab %s without fragments", m.Name, s.Bytes, p.Longest, p.Name)
 		}
 	}
+	if p.Name == Memory {
+		return upMemory(ctx, m)
+	}
+	if err := Sweep(); err != nil {
+		return nil, err
+	}
 	t, err := p.topology()
 	if err != nil {
 		return nil, err
@@ -137,7 +145,7 @@ func (p *Place) Up(ctx context.Context, m *mix.Mix, o Options) (l *Lab, err erro
 			l = nil
 		}
 	}()
-	if l.Topo, err = topo.Up(t, topo.Options{Prefix: id, Dir: filepath.Join("/run/naveperf", id), Bin: o.Bin, Log: o.Log}); err != nil {
+	if l.Topo, err = topo.Up(t, topo.Options{Prefix: id, Dir: filepath.Join(labFolder, id), Bin: o.Bin, Log: o.Log}); err != nil {
 		return l, err
 	}
 	if err := l.open(m, o); err != nil {
@@ -221,6 +229,9 @@ func (l *Lab) Down() error {
 	err := l.CloseEnds()
 	if l.Topo != nil {
 		err = errors.Join(err, l.Topo.Down())
+	}
+	for i := len(l.down) - 1; i >= 0; i-- {
+		err = errors.Join(err, l.down[i]())
 	}
 	return err
 }

@@ -1,6 +1,8 @@
 package rig
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -11,6 +13,9 @@ import (
 // Every place has a configuration that naved takes without a word, a mix that fits through it, and a network that can be built.
 func TestPlaces(t *testing.T) {
 	for _, p := range Places() {
+		if p.Name == Memory {
+			continue
+		}
 		top, err := p.topology()
 		if err != nil {
 			t.Errorf("%s: %v", p.Name, err)
@@ -38,6 +43,9 @@ func TestPlaces(t *testing.T) {
 				t.Errorf("%s: its mix has packets of %d bytes", p.Name, s.Bytes)
 			}
 		}
+	}
+	if !orphan("np999999999-gen") || orphan(fmt.Sprintf("nb%d-dut", os.Getpid())) || orphan("nb1") || orphan("npx-gen") || orphan("gen") {
+		t.Error("orphans are not known")
 	}
 	if _, err := FindPlace("nowhere"); err == nil || !strings.Contains(err.Error(), "forward") {
 		t.Errorf("%v", err)
