@@ -96,7 +96,7 @@ func (h *half) mask(n reg.Register, dst reg.Register) {
 	VMOVDQU(Mem{Base: h.c, Disp: 32}, dst)
 }
 
-// cipher is the stream that makes n times two blocks of key stream, and the tag's mask in the register after them if told so.
+// cipher is the stream that makes n times two blocks of key stream, and if told so the tag's mask, which ends in yCtr.
 func (h *half) cipher(n int, mask bool) (s stream) {
 	s.add(func() { VBROADCASTI128(Mem{Base: h.key, Disp: keyRound}, yRK) })
 	for i := range n {
@@ -121,6 +121,10 @@ func (h *half) cipher(n int, mask bool) (s stream) {
 				s.add(func() { VAESENC(yRK, yD[i], yD[i]) })
 			}
 		}
+	}
+	if mask {
+		// The counters are not needed any more.
+		s.add(func() { VMOVDQA(yD[n-1], yCtr) })
 	}
 	return s
 }
@@ -243,91 +247,95 @@ func (h *half) last() {
 
 // twos does the last n registers of two blocks; the last of them has 1 to 32 bytes of text.
 func (h *half) twos(n int) {
-	at := func(i int) Mem { return Mem{Base: h.text, Disp: 32 * i} }
 	if n > 0 {
 		SUBQ(I32(int32(32*(n-1))), h.rem)
 	}
-	whole, done := label("whole%d", n), label("hashed%d", n)
-	var s stream
-	sum := func(j int, x reg.Register) {
-		s = append(s, product(false, x, yLo, yMi, yHi, yT, Mem{Base: h.pow, Disp: 32 * j})...)
-	}
-	// The lengths begin the sum.
-	lengths := func() {
-		MOVL(Mem{Base: h.ps, Disp: pktLen}, h.m.As32())
-		SHLQ(Imm(3), h.m)
-		VMOVQ(h.m, yP.AsX())
-		MOVBLZX(Mem{Base: h.ps, Disp: pktAADLen}, h.m.As32())
-		SHLQ(Imm(3), h.m)
-		VPINSRQ(Imm(1), h.m, yP.AsX(), yP.AsX())
-		if n == 0 {
-			VPXOR(yAcc.AsX(), yP.AsX(), yP.AsX())
-		}
-		product(true, yP.AsX(), yLo.AsX(), yMi.AsX(), yHi.AsX(), yT.AsX(), Mem{Base: h.key, Disp: keyH1}).emit()
-	}
-	lengths()
-	if n == 0 {
+	h.lengths(n == 0)
+	switch {
+	case n == 0:
 		weave(h.cipher(0, true), h.reduce())
-		VMOVDQA(yD[0], yCtr)
-		return
+	case h.open:
+		h.openTwos(n)
+	default:
+		h.sealTwos(n)
 	}
-	if h.open {
-		h.fetch(at(n-1), n)
-		s.add(func() { VPSHUFB(byteSwap, yP, yP) })
-		if n == 1 {
-			s.add(func() { VPXOR(yAcc, yP, yP) })
-		}
-		sum(n-1, yP)
-		for j := n - 2; j >= 0; j-- {
-			s.add(func() { VMOVDQU(at(j), yP) })
-			s.add(func() { VPSHUFB(byteSwap, yP, yP) })
-			if j == 0 {
-				s.add(func() { VPXOR(yAcc, yP, yP) })
-			}
-			sum(j, yP)
-		}
-		weave(h.cipher(n, true), append(s, h.reduce()...))
-		VMOVDQA(yD[n], yCtr)
-		for i := range n - 1 {
-			VPXOR(at(i), yD[i], yD[i])
-			VMOVDQU(yD[i], at(i))
-		}
-		CMPQ(h.rem, Imm(32))
-		JEQ(LabelRef(whole))
-		VPXOR(h.room, yD[n-1], yD[n-1])
-		VMOVDQU(yD[n-1], h.room)
-		h.give(at(n-1), n)
-		JMP(LabelRef(done))
-		Label(whole)
-		VPXOR(at(n-1), yD[n-1], yD[n-1])
-		VMOVDQU(yD[n-1], at(n-1))
-		Label(done)
-		return
+}
+
+// at is the text of the i-th register from here.
+func (h *half) at(i int) Mem { return Mem{Base: h.text, Disp: 32 * i} }
+
+// lengths begins the sum with the lengths; if there is no text left, the hash so far joins them.
+func (h *half) lengths(alone bool) {
+	MOVL(Mem{Base: h.ps, Disp: pktLen}, h.m.As32())
+	SHLQ(Imm(3), h.m)
+	VMOVQ(h.m, yP.AsX())
+	MOVBLZX(Mem{Base: h.ps, Disp: pktAADLen}, h.m.As32())
+	SHLQ(Imm(3), h.m)
+	VPINSRQ(Imm(1), h.m, yP.AsX(), yP.AsX())
+	if alone {
+		VPXOR(yAcc.AsX(), yP.AsX(), yP.AsX())
 	}
-	h.cipher(n, true).emit()
-	VMOVDQA(yD[n], yCtr)
+	product(true, yP.AsX(), yLo.AsX(), yMi.AsX(), yHi.AsX(), yT.AsX(), Mem{Base: h.key, Disp: keyH1}).emit()
+}
+
+// add is the stream that adds the j-th of the last registers, in x, to the sum.
+func (h *half) add(j int, x reg.Register) (s stream) {
+	s.add(func() { VPSHUFB(byteSwap, x, x) })
+	if j == 0 {
+		s.add(func() { VPXOR(yAcc, x, x) })
+	}
+	return append(s, product(false, x, yLo, yMi, yHi, yT, Mem{Base: h.pow, Disp: 32 * j})...)
+}
+
+// openTwos decrypts the last n registers and hashes them at the same time.
+func (h *half) openTwos(n int) {
+	whole, done := label("whole%d", n), label("hashed%d", n)
+	h.fetch(h.at(n-1), n)
+	s := h.add(n-1, yP)
+	for j := n - 2; j >= 0; j-- {
+		s.add(func() { VMOVDQU(h.at(j), yP) })
+		s = append(s, h.add(j, yP)...)
+	}
+	weave(h.cipher(n, true), append(s, h.reduce()...))
 	for i := range n - 1 {
-		VPXOR(at(i), yD[i], yD[i])
-		VMOVDQU(yD[i], at(i))
+		VPXOR(h.at(i), yD[i], yD[i])
+		VMOVDQU(yD[i], h.at(i))
 	}
-	h.fetch(at(n-1), n)
+	CMPQ(h.rem, Imm(32))
+	JEQ(LabelRef(whole))
+	VPXOR(h.room, yD[n-1], yD[n-1])
+	VMOVDQU(yD[n-1], h.room)
+	h.copy("give", h.room, h.at(n-1), n)
+	JMP(LabelRef(done))
+	Label(whole)
+	VPXOR(h.at(n-1), yD[n-1], yD[n-1])
+	VMOVDQU(yD[n-1], h.at(n-1))
+	Label(done)
+}
+
+// sealTwos encrypts the last n registers, and then hashes them.
+func (h *half) sealTwos(n int) {
+	whole, done := label("whole%d", n), label("hashed%d", n)
+	h.cipher(n, true).emit()
+	for i := range n - 1 {
+		VPXOR(h.at(i), yD[i], yD[i])
+		VMOVDQU(yD[i], h.at(i))
+	}
+	h.fetch(h.at(n-1), n)
 	VPXOR(yP, yD[n-1], yD[n-1])
 	CMPQ(h.rem, Imm(32))
 	JEQ(LabelRef(whole))
 	h.mask(h.rem, yP)
 	VPAND(yP, yD[n-1], yD[n-1])
 	VMOVDQU(yD[n-1], h.room)
-	h.give(at(n-1), n)
+	h.copy("give", h.room, h.at(n-1), n)
 	JMP(LabelRef(done))
 	Label(whole)
-	VMOVDQU(yD[n-1], at(n-1))
+	VMOVDQU(yD[n-1], h.at(n-1))
 	Label(done)
+	var s stream
 	for j := n - 1; j >= 0; j-- {
-		s.add(func() { VPSHUFB(byteSwap, yD[j], yD[j]) })
-		if j == 0 {
-			s.add(func() { VPXOR(yAcc, yD[0], yD[0]) })
-		}
-		sum(j, yD[j])
+		s = append(s, h.add(j, yD[j])...)
 	}
 	append(s, h.reduce()...).emit()
 }
@@ -353,9 +361,6 @@ func (h *half) fetch(m Mem, n int) {
 	VMOVDQU(m, yP)
 	Label(done)
 }
-
-// give writes the rem bytes of room to m.
-func (h *half) give(m Mem, n int) { h.copy("give", h.room, m, n) }
 
 // copy copies rem bytes, less than 32, and no others.
 func (h *half) copy(name string, from, to Mem, n int) {

@@ -239,8 +239,18 @@ func counterMode(oddCtr Mem) {
 		}
 	}
 	Label("part")
-	from, v := GP64(), GP64()
+	from := GP64()
 	LEAQ(room, from)
+	partOfBlocks(from, text, n)
+	Label("done")
+	VZEROALL()
+	VMOVDQU(reg.Y0, room)
+	RET()
+}
+
+// partOfBlocks encrypts n bytes of text, less than 32, by what stands at from.
+func partOfBlocks(from, text, n reg.Register) {
+	v := GP64()
 	for _, size := range []int{16, 8, 4, 2, 1} {
 		skip := label("less%d", size)
 		TESTQ(I32(int32(size)), n)
@@ -267,8 +277,4 @@ func counterMode(oddCtr Mem) {
 		ADDQ(Imm(uint64(size)), text)
 		Label(skip)
 	}
-	Label("done")
-	VZEROALL()
-	VMOVDQU(reg.Y0, room)
-	RET()
 }
