@@ -25,6 +25,10 @@ func each(t *testing.T, f func(t *testing.T)) {
 func source(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 2)) }
 
 func fill(r *rand.Rand, b []byte) {
+	for len(b) >= 8 {
+		binary.LittleEndian.PutUint64(b, r.Uint64())
+		b = b[8:]
+	}
 	for i := range b {
 		b[i] = byte(r.Uint32())
 	}
