@@ -113,7 +113,7 @@ func (l *Lab) build() error {
 }
 
 func (l *Lab) end(p Port) netns.End {
-	return netns.End{NS: l.NS(p.Node), Name: p.Dev, Addrs: p.Addrs}
+	return netns.End{NS: l.NS(p.Node), Name: p.Dev, Addrs: p.Addrs, Queues: p.Queues}
 }
 
 // Run runs a command in a node and returns what it printed.

@@ -33,6 +33,8 @@ type Port struct {
 	Dev   string
 	Iface string
 	Addrs []string // for nodes that are no routers: "10.0.0.7/24"
+	// Queues is how many RX and TX queues the device has; 0 means one.
+	Queues int
 }
 
 // Link is a cable.
