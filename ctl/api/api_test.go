@@ -61,6 +61,7 @@ func full() show.Status {
 		Interfaces: map[string]show.Configured{"Tunnel0": {Description: "d", Shutdown: true, Bandwidth: 1, Delay: 2, Source: "Ethernet0", Multipoint: true, Profile: "p", Shared: true}},
 		Peers:      []rib.Use{{Adjacency: 17, Iface: "Tunnel0", NBMA: a, NextHop: a}},
 		Steering:   bpf.Verdicts{Kernel: 1, Nave: 2, NoSocket: 3},
+		Workers:    []show.Process{{Worker: 1, PID: 2, CPU: 3, Started: at, Restarts: 4, Adopted: true}},
 		Ports: []show.Port{{Name: "Ethernet0", Netdev: "eth0", ID: 1, MAC: [6]byte{1, 2, 3, 4, 5, 6}, MTU: 1500, Up: true, Native: true,
 			Queues: []show.Queue{{Queue: 1, Worker: 1, ZeroCopy: true, CopyWhy: "c", BusyPoll: 2, BusyWhy: "b", Ring: 3,
 				Stats: afxdp.Stats{Wakeups: 1, SendErrors: 2, Dropped: 3, RingFull: 4, FillEmpty: 5, TxEmpty: 6, Invalid: 7}}},

@@ -51,6 +51,7 @@ var table = grammar.New([]*grammar.Command{
 	{Syntax: "show running-config", Help: "the configuration that runs", Data: shows("running-config", whole(show.RunningConfig))},
 	{Syntax: "show fastpath", Help: "workers, ports, and packets not forwarded by reason", Data: shows("fastpath", whole(show.Fastpath))},
 	{Syntax: "show ports [<iface:interface>]", Help: "how packets come to the workers: queues, RSS, filter rules, zero copy", Data: shows("ports", show.Ports)},
+	{Syntax: "show processes", Help: "the processes of the workers", Data: shows("processes", whole(show.Processes))},
 	{Syntax: "show version", Help: "version and uptime", Data: shows("version", whole(show.Version))},
 	{Syntax: "clear dmvpn session [peer {nbma|tunnel} <peer:ip>] [interface <iface:interface>] [static]", Help: "take down sessions", Data: clearing(api.ClearSessions)},
 	{Syntax: "clear dmvpn statistics [peer {nbma|tunnel} <peer:ip>] [interface <iface:interface>]", Help: "zero the counters of sessions", Data: clearing(api.ClearStatistics)},

@@ -439,3 +439,31 @@ func TestOrphan(t *testing.T) {
 		t.Error("another's socket in its place is taken for its own")
 	}
 }
+
+// TestEnd: a naved whose workers are threads stops those that were left, and nobody else's.
+func TestEnd(t *testing.T) {
+	cfg, log := testConfig(t)
+	c, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := pids(c)
+	if err := End(cfg.RunDir, cfg.Log); err == nil || !running(was[0]) {
+		t.Errorf("the workers of a naved that runs were stopped: %v", err)
+	}
+	c.Leave()
+	if err := End(cfg.RunDir, cfg.Log); err != nil {
+		t.Error(err)
+	}
+	for _, pid := range was {
+		if running(pid) {
+			t.Errorf("process %d is left", pid)
+		}
+	}
+	if !log.has("is stopped") {
+		t.Error("nothing was said")
+	}
+	if err := End(cfg.RunDir, cfg.Log); err != nil {
+		t.Errorf("where there is nothing to stop: %v", err)
+	}
+}

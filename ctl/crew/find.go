@@ -3,6 +3,7 @@ package crew
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -231,4 +232,21 @@ func (c *Crew) dismiss(found []*relic) error {
 		_ = os.Remove(r.path)
 	}
 	return failed
+}
+
+// End stops the workers that a naved before has left in a run directory: for one that wants none. If another naved has them, that is an error.
+func End(runDir string, log *slog.Logger) error {
+	dir, err := filepath.Abs(runDir)
+	if err != nil {
+		return fmt.Errorf("crew: %w", err)
+	}
+	c := &Crew{cfg: Config{RunDir: dir, Log: log}}
+	found, err := c.find()
+	if err != nil {
+		return err
+	}
+	for _, r := range found {
+		log.Info("a worker of the naved before is stopped", "worker", r.boot.Worker, "pid", r.proc.pid)
+	}
+	return c.dismiss(found)
 }

@@ -43,6 +43,9 @@ func (g *Gateway) openWorkers(tree *config.Config, p plan) error {
 	frames := framesOwn + framesPerPort*max(1, len(p.links))*queuesOf(p.links, p.workers)
 	adaptive := tree.Fastpath.Poll != "strict"
 	if !processes(tree) {
+		if err := crew.End(g.opt.RunDir, g.opt.Log); err != nil { // they have the ports' queues
+			return err
+		}
 		t, err := newThreads(g, engine, p.chunk, frames)
 		if err != nil {
 			return err

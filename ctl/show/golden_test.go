@@ -38,7 +38,7 @@ func texts(s *Status) map[string]string {
 	all, _ := Interfaces(s, "")
 	return map[string]string{
 		"dmvpn": DMVPN(s, ""), "ip_nhrp": NHRP(s, ""), "ip_nhrp_traffic": NHRPTraffic(s, ""), "ip_nhrp_nhs": NHS(s, ""),
-		"interfaces": all, "ip_route": Routes(s, fib.Global), "fastpath": Fastpath(s), "ports": Ports(s, ""), "version": Version(s), "running_config": RunningConfig(s),
+		"interfaces": all, "ip_route": Routes(s, fib.Global), "fastpath": Fastpath(s), "ports": Ports(s, ""), "processes": Processes(s), "version": Version(s), "running_config": RunningConfig(s),
 	}
 }
 

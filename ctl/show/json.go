@@ -32,6 +32,8 @@ func JSON(s *Status, what, iface string, vrf fib.VRF) ([]byte, error) {
 		v = s.fastpathJSON()
 	case "ports":
 		v = s.portsJSON(iface)
+	case "processes":
+		v = s.processesJSON()
 	case "version":
 		v = map[string]any{"version": s.Version, "hostname": s.Hostname, "started": s.Started, "uptime_seconds": int(s.Time.Sub(s.Started).Seconds())}
 	case "running-config":

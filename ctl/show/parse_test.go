@@ -214,13 +214,16 @@ func TestJSONOfTheRest(t *testing.T) {
 	if v := asJSON[object](t, s, "version"); v["hostname"] != "branch7" || v["version"] != s.Version || v["uptime_seconds"] != float64((8*24+3)*3600+61) {
 		t.Errorf("version: %v", v)
 	}
+	if v := asJSON[[]object](t, s, "processes"); len(v) != 3 || v[0]["pid"] != 4711.0 || v[0]["started_by"] != "daemon before" || v[1]["restarts"] != 3.0 {
+		t.Errorf("processes: %v", v)
+	}
 	if v := asJSON[object](t, s, "running-config"); v["configuration"] != s.Running {
 		t.Errorf("running-config: %v", v)
 	}
 	if _, err := JSON(s, "clock", "", fib.Global); err == nil {
 		t.Error("show clock has a JSON form")
 	}
-	for _, what := range []string{"dmvpn", "ip nhrp", "ip nhrp traffic", "ip nhrp nhs", "interfaces", "ip route", "fastpath", "version", "running-config"} {
+	for _, what := range []string{"dmvpn", "ip nhrp", "ip nhrp traffic", "ip nhrp nhs", "interfaces", "ip route", "fastpath", "ports", "processes", "version", "running-config"} {
 		asJSON[any](t, &Status{Time: now}, what)
 	}
 }

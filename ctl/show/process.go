@@ -5,6 +5,25 @@ import (
 	"strings"
 )
 
+// processesJSON is the same as values.
+func (s *Status) processesJSON() any {
+	list := make([]map[string]any, 0, len(s.Workers))
+	for _, w := range s.Workers {
+		row := map[string]any{"worker": w.Worker, "restarts": w.Restarts, "started_by": "this daemon"}
+		if w.PID != 0 {
+			row["pid"], row["started"] = w.PID, w.Started
+		}
+		if w.CPU >= 0 {
+			row["cpu"] = w.CPU
+		}
+		if w.Adopted {
+			row["started_by"] = "daemon before"
+		}
+		list = append(list, row)
+	}
+	return list
+}
+
 // Processes is `show processes`: the workers' processes.
 func Processes(s *Status) string {
 	if len(s.Workers) == 0 {
