@@ -1,0 +1,216 @@
+package gateway
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"nave/fastpath"
+	"nave/fastpath/fib"
+	"nave/fastpath/packet"
+	"nave/slowpath/host"
+	"nave/slowpath/host/nic"
+)
+
+// TestDecide: packets are handed over where the configuration says so, or workers would have nothing to do.
+func TestDecide(t *testing.T) {
+	for _, c := range []struct {
+		way             string
+		queues, workers int
+		spreads         bool
+		on, watched     bool
+	}{
+		{"", 1, 1, false, false, false},
+		{"on", 1, 1, false, false, false},
+		{"", 1, 2, false, true, false},
+		{"off", 1, 2, false, false, false},
+		{"on", 2, 2, true, true, false},
+		{"auto", 2, 4, true, true, false},
+		{"auto", 4, 4, true, false, false},
+		{"auto", 4, 4, false, false, true},
+		{"", 8, 4, false, false, true},
+	} {
+		if s := decide(c.way, c.queues, c.workers, c.spreads); s.on != c.on || s.watched != c.watched || s.why == "" {
+			t.Errorf("%+v: %+v", c, s)
+		}
+	}
+}
+
+// TestLook: what comes on one queue for three looks is handed over, until it has come evenly for half a minute.
+func TestLook(t *testing.T) {
+	s := decide("auto", 4, 4, false)
+	total := []uint64{0, 0, 0, 0}
+	look := func(add ...uint64) bool {
+		for i, n := range add {
+			total[i] += n
+		}
+		return s.look(slices.Clone(total))
+	}
+	look(0, 0, 0, 0)
+	for range 10 {
+		if look(10000, 0, 0, 0) {
+			t.Fatal("a few packets a second are handed over")
+		}
+	}
+	look(900000, 1, 0, 0)
+	look(900000, 1, 0, 0)
+	look(250000, 250000, 250000, 250000) // an even look between: it begins anew
+	look(900000, 1, 0, 0)
+	if look(900000, 1, 0, 0); s.on {
+		t.Error("two looks were enough")
+	}
+	if !look(500000, 500000, 0, 0) || !s.on {
+		t.Error("three looks with half of the workers idle were not")
+	}
+	for k := range evenLooks {
+		if s.on != true {
+			t.Fatalf("it ended after %d even looks", k)
+		}
+		look(260000, 250000, 250000, 240000)
+	}
+	if s.on {
+		t.Error("it did not end")
+	}
+	fixed := decide("on", 1, 2, false)
+	for range 10 {
+		if fixed.look([]uint64{total[0], 0}) {
+			t.Error("what is configured was changed")
+		}
+		total[0] += 1 << 20
+	}
+}
+
+// TestRebalance: shares move to who has less to do, and settle where all have as much. Worker 0 has to hand over every packet beside what is its own.
+func TestRebalance(t *testing.T) {
+	shares := []int{86, 85, 85}
+	work := func() []uint64 {
+		const packets, spread, each = 4e6, 60, 250
+		out := make([]uint64, len(shares))
+		for i, n := range shares {
+			out[i] = uint64(packets * each * float64(n) / fastpath.Buckets)
+		}
+		out[0] += packets * spread
+		return out
+	}
+	last := slices.Clone(shares)
+	for k := 0; rebalance(shares, work()); k++ {
+		moved, sum := 0, 0
+		for i := range shares {
+			moved, sum = moved+max(0, shares[i]-last[i]), sum+shares[i]
+		}
+		if moved > moveMost || sum != fastpath.Buckets || k > 50 {
+			t.Fatalf("step %d: shares %v, %d moved", k, shares, moved)
+		}
+		last = slices.Clone(shares)
+	}
+	w := work()
+	if slices.Max(w)-slices.Min(w) > slices.Max(w)/6 || shares[0] >= shares[1] {
+		t.Errorf("it settled at shares %v, work %v", shares, w)
+	}
+	idle := []int{256, 0}
+	if rebalance(idle, []uint64{1000, 0}) || idle[0] != 256 {
+		t.Error("flows of idle workers were moved")
+	}
+	if none := []int{0, 256}; rebalance(none, []uint64{9e9, 1e9}) || none[0] != 0 {
+		t.Errorf("shares %v: taken from who has none", none)
+	}
+}
+
+func TestQueues(t *testing.T) {
+	if got := relays(2, 5); !maps.Equal(got, map[int]int{2: 0, 3: 1, 4: 0}) {
+		t.Errorf("relays %v", got)
+	}
+	if got := relays(4, 2); len(got) != 0 {
+		t.Errorf("relays %v", got)
+	}
+	links := map[string]host.Link{"a": {Queues: 1}, "b": {Queues: 5}}
+	for workers, want := range map[int]int{1: 5, 2: 3, 4: 2, 5: 1, 8: 1} {
+		if got := queuesOf(links, workers); got != want {
+			t.Errorf("%d workers: %d queues, want %d", workers, got, want)
+		}
+	}
+}
+
+// fakeEngine takes batches.
+type fakeEngine struct {
+	applied int
+	refused []fib.Refusal
+}
+
+func (e *fakeEngine) Apply(*fib.Batch) ([]fib.Refusal, error)   { e.applied++; return e.refused, nil }
+func (e *fakeEngine) Inject(fastpath.Inject) error              { return nil }
+func (e *fakeEngine) AdjacencyCount(fib.AdjID) fastpath.Count   { return fastpath.Count{} }
+func (e *fakeEngine) SACount(fib.SAID) (fastpath.SACount, bool) { return fastpath.SACount{}, false }
+
+// TestRules: what is installed asks for rules, and they go with it.
+func TestRules(t *testing.T) {
+	local, peer := addr("192.0.2.1"), addr("192.0.2.11")
+	in := fib.SA{ID: 1, Inbound: true, SPI: 0x1001, Local: local, Remote: peer}
+	clear := fib.Adjacency{ID: 20, Kind: fib.AdjTunnel, Outer: make([]byte, packet.EthernetLen+packet.IPv4Len)}
+	copy(clear.Outer[packet.EthernetLen+12:], local.AsSlice())
+	copy(clear.Outer[packet.EthernetLen+16:], peer.AsSlice())
+	if r, ok := ruleOfSA(&in); !ok || r != (nic.Rule{Destination: local, SPI: 0x1001}) {
+		t.Errorf("rule of an association: %v, %v", r, ok)
+	}
+	if r, ok := ruleOfAdjacency(&clear); !ok || r != (nic.Rule{Source: peer, Destination: local}) {
+		t.Errorf("rule of a tunnel in clear: %v, %v", r, ok)
+	}
+	for name, change := range map[string]func(s *fib.SA){
+		"outbound": func(s *fib.SA) { s.Inbound = false }, "AH": func(s *fib.SA) { s.AH = true },
+		"in UDP": func(s *fib.SA) { s.Encap = true }, "under AH": func(s *fib.SA) { s.Under = 9 },
+	} {
+		s := in
+		change(&s)
+		if r, ok := ruleOfSA(&s); ok {
+			t.Errorf("%s: rule %v", name, r)
+		}
+	}
+	sealed, link := clear, clear
+	sealed.SA, link.Kind = 1, fib.AdjLink
+	for _, a := range []fib.Adjacency{sealed, link, {Kind: fib.AdjTunnel, Outer: clear.Outer[:20]}} {
+		if r, ok := ruleOfAdjacency(&a); ok {
+			t.Errorf("%+v: rule %v", a, r)
+		}
+	}
+	have := make(map[fib.SAID]nic.Rule)
+	step := func(gone []fib.SAID, list ...fib.SA) (add, remove []nic.Rule) {
+		replace(have, gone, func(yield func(fib.SAID, nic.Rule, bool)) {
+			for i := range list {
+				r, ok := ruleOfSA(&list[i])
+				yield(list[i].ID, r, ok)
+			}
+		}, &add, &remove)
+		return add, remove
+	}
+	if add, remove := step(nil, in); len(add) != 1 || len(remove) != 0 {
+		t.Errorf("first: %v, %v", add, remove)
+	}
+	if add, remove := step(nil, in); len(add)+len(remove) != 0 {
+		t.Errorf("the same again: %v, %v", add, remove)
+	}
+	next := in
+	next.SPI = 0x2002
+	if add, remove := step([]fib.SAID{1}, next); len(add) != 1 || add[0].SPI != 0x2002 || len(remove) != 1 || remove[0].SPI != 0x1001 {
+		t.Errorf("its number given again: %v, %v", add, remove)
+	}
+	if add, remove := step([]fib.SAID{1, 2}); len(add) != 0 || len(remove) != 1 || len(have) != 0 {
+		t.Errorf("gone: %v, %v", add, remove)
+	}
+	seen := make(map[int]int)
+	for spi := range uint32(4096) {
+		q := queueOf(nic.Rule{SPI: spi + 256}, 4)
+		seen[q]++
+	}
+	for q := range 4 {
+		if seen[q] < 700 || len(seen) != 4 {
+			t.Errorf("queues by SPI: %v", seen)
+		}
+	}
+	// Without a card that leads by rules, nothing is kept.
+	c := newCards(&Gateway{})
+	e := &fakeEngine{refused: []fib.Refusal{{What: "x"}}}
+	refused, err := steered{e, c}.Apply(&fib.Batch{SAs: []fib.SA{in}})
+	if err != nil || len(refused) != 1 || e.applied != 1 || len(c.sas) != 0 {
+		t.Errorf("refused %v, error %v; %d applied, %d rules kept", refused, err, e.applied, len(c.sas))
+	}
+}
