@@ -33,13 +33,13 @@ func (w *Worker) lookAhead(in *table.Port, frames []port.Frame) {
 		}
 		p.hintFor = routeKey(in.VRF, dst)
 		if w.flows != nil && ip[9] != packet.ProtoGRE {
-			x ^= w.flows.aim(p, in.VRF, ip)
+			w.flows.aim(p, in.VRF, ip)
 			continue
 		}
 		p.hint = w.t.Lookup(in.VRF, dst)
 	}
 	if w.flows != nil {
-		w.meetFlows()
+		x ^= w.meetFlows()
 	}
 	for i := range frames {
 		if w.pkts[i].hintFor != 0 {
@@ -82,13 +82,13 @@ func (w *Worker) lookInside() {
 		dst := binary.BigEndian.Uint32(ip[16:])
 		j.p.hintFor = routeKey(t.VRF, dst)
 		if w.flows != nil && ip[0] == 0x45 {
-			x ^= w.flows.aim(j.p, t.VRF, ip)
+			w.flows.aim(j.p, t.VRF, ip)
 			continue
 		}
 		j.p.hint = w.t.Lookup(t.VRF, dst)
 	}
 	if w.flows != nil {
-		w.meetFlows()
+		x ^= w.meetFlows()
 	}
 	for i := range o.todo[:o.n] {
 		if p := o.todo[i].p; p.hintFor != 0 {

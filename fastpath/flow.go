@@ -25,16 +25,13 @@ type flowCache struct {
 	t *flow.Table
 	// generation is that of the routes, as of the start of a vector: what is looked up after it was read is right for it.
 	generation uint64
-	aimed      [vector]aimed
-	n          int
+	// What lookAhead and lookInside look for: flows, and whose they are.
+	batch flow.Batch
+	pkts  [vector]*pkt
 }
 
-// aimed is a packet whose flow is looked for.
-type aimed struct {
-	p    *pkt
-	key  flow.Key
-	hash uint64
-}
+// A vector is one batch.
+const _ = uint(flow.BatchSize - vector)
 
 // openFlows finds the flow table of a worker in the arena, nil when it has none.
 func (e *Engine) openFlows(i int) (*flow.Table, error) {
@@ -134,31 +131,28 @@ func flowOrigin(p *pkt) uint64 {
 	return o
 }
 
-// aim notes the flow of a packet of a vector, from 20 bytes of IPv4 header on, and loads the line of its set.
-func (fc *flowCache) aim(p *pkt, vrf uint16, ip packet.IPv4) uint64 {
-	a := &fc.aimed[fc.n]
-	fc.n++
-	k := flowKey(vrf, ip)
-	hash := fc.t.Hash(k)
-	a.p, a.key, a.hash = p, k, hash
-	return fc.t.Warm(hash)
+// aim notes the flow of a packet of a vector, from 20 bytes of IPv4 header on.
+func (fc *flowCache) aim(p *pkt, vrf uint16, ip packet.IPv4) {
+	fc.pkts[fc.batch.Add(flowKey(vrf, ip))] = p
 }
 
-// meetFlows finds the flows that packets were aimed at, and loads their lines. Where one leads to, or else the routes, is the packet's hint.
-func (w *Worker) meetFlows() {
+// meetFlows finds the flows of the packets that were aimed. Where one leads to, or else the routes, is the packet's hint.
+func (w *Worker) meetFlows() uint64 {
 	fc := w.flows
-	for i := range fc.aimed[:fc.n] {
-		a := &fc.aimed[i]
-		p := a.p
-		if p.flow = fc.t.Find(a.key, a.hash); p.flow != 0 {
+	x := fc.batch.Find(fc.t)
+	for i := range fc.batch.Len() {
+		p := fc.pkts[i]
+		if p.flow = fc.batch.At(i); p.flow != 0 {
 			if id, ok := fc.t.Adj(p.flow, fc.generation); ok {
 				p.hint = table.Hop(id)
 				continue
 			}
 		}
-		p.hint = w.t.Lookup(a.key.VRF(), a.key.Dst())
+		k := fc.batch.Key(i)
+		p.hint = w.t.Lookup(k.VRF(), k.Dst())
 	}
-	fc.n = 0
+	fc.batch.Clear()
+	return x
 }
 
 // Flow is a flow that a worker remembers, and what it has forwarded of it.

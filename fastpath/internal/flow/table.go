@@ -3,8 +3,8 @@
 // A table belongs to one worker, which alone writes it, without locks; anybody who maps the memory may read. It takes no memory while packets pass: it is an array
 // of sets of eight flows, and a flow that finds its set full replaces the one that has been idle longest.
 //
-// A look takes two cache lines: the line of the set, with a byte of each flow's hash (its tag) and when it was last in use, roughly; and the flow's own line.
-// So a packet that finds its flow reads no line of another one, but for one in 32.
+// A look takes two cache lines, mostly of one page: the line of the set, with a byte of each flow's hash (its tag) and when it was last in use, roughly; and the flow's
+// own line, which stands behind it. So a packet that finds its flow reads no line of another one, but for one in 32.
 //
 // What a flow remembers is right for one generation of the routes: the number that it was looked up at. When the routes move, every flow is looked up again as its next
 // packet comes, and keeps its counts. A flow without packets for Inactive goes, a few sets at each Tick.
@@ -32,20 +32,21 @@ const coarse = 1000
 // Max is the most flows that a table can be made for.
 const Max = 1 << 24
 
-// A table is an array of double words: two lines of head, the sets, the flows.
+// A table is an array of double words: two lines of head, then the sets, each a line of its own and one of each flow.
 const (
 	lineWords = 8
 
-	headKind   = 0 // kind, written once the rest is
-	headSets   = 1
-	headSeed   = 2
-	headNow    = lineWords + 0 // the worker's time, milliseconds
-	headLive   = lineWords + 1
-	headAdded  = lineWords + 2
-	headEvict  = lineWords + 3 // in use, when another flow took their place
-	headMoved  = lineWords + 4 // looked up again, since routes had moved
-	headRuns   = lineWords + 5 // workers that the table has belonged to, one after the other
-	headPoints = 2 * lineWords
+	headKind  = 0 // kind, written once the rest is
+	headSets  = 1
+	headSeed  = 2
+	headNow   = lineWords + 0 // the worker's time, milliseconds
+	headLive  = lineWords + 1
+	headAdded = lineWords + 2
+	headEvict = lineWords + 3 // in use, when another flow took their place
+	headMoved = lineWords + 4 // looked up again, since routes had moved
+	headRuns  = lineWords + 5 // workers that the table has belonged to, one after the other
+	headWords = 2 * lineWords
+	setWords  = (1 + Ways) * lineWords
 )
 
 // Words of a set.
@@ -93,11 +94,10 @@ func (k Key) Ports() uint32 { return uint32(k.rest >> 32) }
 
 // Table is a flow table: for its worker, or for a reader.
 type Table struct {
-	head  []uint64
-	sets  []uint64
-	flows []uint64
-	n     uint64 // sets
-	seed  uint64
+	head []uint64
+	sets []uint64
+	n    uint64 // sets
+	seed uint64
 
 	// The worker's.
 	begun bool
@@ -111,7 +111,7 @@ type Table struct {
 func sets(flows int) int { return max(1, (flows+perSet-1)/perSet) }
 
 // Words is how many double words a table for so many flows takes.
-func Words(flows int) int { return headPoints + sets(flows)*(1+Ways)*lineWords }
+func Words(flows int) int { return headWords + sets(flows)*setWords }
 
 // Capacity is how many flows a table for so many has room for, were they spread evenly.
 func Capacity(flows int) int { return sets(flows) * Ways }
@@ -125,17 +125,14 @@ func Format(mem []uint64, flows int, seed uint64) {
 
 // Open finds the table in memory that Format has laid out.
 func Open(mem []uint64) (*Table, error) {
-	if len(mem) < headPoints || atomic.LoadUint64(&mem[headKind]) != kind {
+	if len(mem) < headWords || atomic.LoadUint64(&mem[headKind]) != kind {
 		return nil, fmt.Errorf("flow: %w", ErrLayout)
 	}
 	n := mem[headSets]
-	if n < 1 || n > Max || uint64(len(mem)) < headPoints+n*(1+Ways)*lineWords {
+	if n < 1 || n > Max || uint64(len(mem)) < headWords+n*setWords {
 		return nil, fmt.Errorf("flow: %w: %d sets in %d words", ErrLayout, n, len(mem))
 	}
-	t := &Table{head: mem[:headPoints], n: n, seed: mem[headSeed]}
-	t.sets = mem[headPoints:][: n*lineWords : n*lineWords]
-	t.flows = mem[headPoints+n*lineWords:][: n*Ways*lineWords : n*Ways*lineWords]
-	return t, nil
+	return &Table{head: mem[:headWords], n: n, seed: mem[headSeed], sets: mem[headWords:][: n*setWords : n*setWords]}, nil
 }
 
 // runShift leaves room for the generations of many years.
@@ -162,10 +159,11 @@ func (t *Table) Resume() {
 	put(&t.head[headLive], live)
 }
 
-func (t *Table) set(i uint64) *[lineWords]uint64 { return (*[lineWords]uint64)(t.sets[i*lineWords:]) }
+// set is the line of set i, flow the line of a flow, which are counted through all sets.
+func (t *Table) set(i uint64) *[lineWords]uint64 { return (*[lineWords]uint64)(t.sets[i*setWords:]) }
 
 func (t *Table) flow(at uint64) *[lineWords]uint64 {
-	return (*[lineWords]uint64)(t.flows[at*lineWords:])
+	return (*[lineWords]uint64)(t.sets[(at/Ways+at+1)*lineWords:])
 }
 
 // Hash is what a flow is found by.
@@ -193,12 +191,6 @@ func zeros(x uint64) uint64 { return (x - ones) &^ x & highs }
 // used counts the bytes of x that are not 0.
 func used(x uint64) int {
 	return bits.OnesCount64((x&^highs + ^uint64(highs) | x) & highs)
-}
-
-// Warm loads the line of a hash's set, so that it is close by when it is needed, and returns something of it.
-func (t *Table) Warm(hash uint64) uint64 {
-	set, _ := t.place(hash)
-	return t.set(set)[setTags]
 }
 
 // Find is where flow k is, whose hash is given; 0: nowhere.
