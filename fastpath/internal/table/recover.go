@@ -39,7 +39,7 @@ func (t *Tables) Recover(block func(r arena.Ref, n int)) {
 	t.recoverTunnels(block)
 	t.recoverSAs(block)
 	t.recoverLabels(block)
-	t.dirty = true // the generation moves, so that readers that keep what they found look anew
+	t.dirty, t.moved = true, true // the generation moves, so that readers that keep what they found look anew
 	t.root.generation.Add(1)
 }
 
