@@ -295,7 +295,7 @@ func (m *member) supervise() {
 const (
 	firstPause = 50 * time.Millisecond
 	longPause  = 10 * time.Second
-	adultAge   = 30 * time.Second
+	adultAge   = time.Second
 )
 
 // replace gets rid of a process that has failed and starts another.

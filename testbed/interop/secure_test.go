@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"nave/testbed/topo"
 )
 
@@ -137,7 +135,7 @@ func TestSecureSpokes(t *testing.T) {
 
 // hubKilled: kill -9 of the hub's naved, pings while it is dead, and a new start.
 func hubKilled(t *testing.T, s *Scenario) {
-	if err := s.StopRouter("hub", unix.SIGKILL); err != nil {
+	if err := s.KillRouter("hub"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Ping("hub-host", "10.0.0.7", lan1.Addr); err == nil {

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"nave/bpf"
 	"nave/testbed/need"
 	"nave/testbed/topo"
@@ -105,7 +103,7 @@ func ikeBlocked(t *testing.T, l *topo.Lab) {
 }
 
 func spokeKilled(t *testing.T, l *topo.Lab) {
-	must(t, l.StopRouter("spoke1", unix.SIGKILL))
+	must(t, l.KillRouter("spoke1"))
 	tries(l)
 	must(t, l.StartRouter("spoke1"))
 	must(t, l.WaitReady("spoke1", 15*time.Second))
@@ -119,7 +117,7 @@ func spokeKilled(t *testing.T, l *topo.Lab) {
 }
 
 func hubKilled(t *testing.T, l *topo.Lab) {
-	must(t, l.StopRouter("hub", unix.SIGKILL))
+	must(t, l.KillRouter("hub"))
 	tries(l)
 	must(t, l.StartRouter("hub"))
 	must(t, l.WaitReady("hub", 15*time.Second))
@@ -137,7 +135,7 @@ func hubKilled(t *testing.T, l *topo.Lab) {
 // seesClear: with a naved dead, the kernel forwarding, and steering and twin taken off, the watch sees what it is there for.
 func seesClear(t *testing.T, l *topo.Lab, w *Watch) {
 	must(t, l.NS("spoke1").Sysctl("ipv4/ip_forward", "1"))
-	must(t, l.StopRouter("spoke1", unix.SIGKILL))
+	must(t, l.KillRouter("spoke1"))
 	tries(l)
 	if seen := w.Seen(); seen.Clear != 0 {
 		t.Errorf("with naved dead and the kernel ready to forward %d packets crossed in clear; the first: %s", seen.Clear, seen.First)

@@ -1,0 +1,193 @@
+package labs
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nave/testbed/topo"
+)
+
+// stream is pings from host 1 to host 2 all the time, 5 ms apart.
+type stream struct {
+	cmd *exec.Cmd
+	out bytes.Buffer
+}
+
+func startStream(t *testing.T, l *topo.Lab) *stream {
+	t.Helper()
+	s := &stream{cmd: l.NS("host1").Command("ping", "-n", "-q", "-i", "0.005", "10.2.0.7")}
+	s.cmd.Stdout = &s.out
+	must(t, s.cmd.Start())
+	t.Cleanup(func() { _ = s.cmd.Process.Kill() })
+	time.Sleep(500 * time.Millisecond)
+	return s
+}
+
+var pingSummary = regexp.MustCompile(`(\d+) packets transmitted, (\d+) received`)
+
+// lost ends the stream and tells how many of its packets found no answer.
+func (s *stream) lost(t *testing.T) (lost, sent int) {
+	t.Helper()
+	time.Sleep(500 * time.Millisecond)
+	must(t, s.cmd.Process.Signal(unix.SIGINT))
+	_ = s.cmd.Wait() // its status says whether any was lost
+	m := pingSummary.FindStringSubmatch(s.out.String())
+	if m == nil {
+		t.Fatalf("ping says %q", s.out.String())
+	}
+	sent, _ = strconv.Atoi(m[1])
+	got, _ := strconv.Atoi(m[2])
+	return sent - got, sent
+}
+
+func logText(t *testing.T, l *topo.Lab, node string) string {
+	t.Helper()
+	text, err := os.ReadFile(l.LogFile(node))
+	must(t, err)
+	return string(text)
+}
+
+func workers(t *testing.T, l *topo.Lab, node string) []int {
+	t.Helper()
+	list, err := l.Workers(node)
+	must(t, err)
+	return list
+}
+
+// configure changes the configuration that a router starts with next.
+func configure(l *topo.Lab, node string, line string) {
+	for k := range l.Topology.Nodes {
+		if n := &l.Topology.Nodes[k]; n.Name == node {
+			n.Config = strings.Replace(n.Config, "\nend\n", "\n"+line+"\nend\n", 1)
+			if !strings.Contains(n.Config, line) {
+				n.Config += "\n" + line + "\n"
+			}
+		}
+	}
+}
+
+func start(t *testing.T, l *topo.Lab, node string) {
+	t.Helper()
+	must(t, l.StartRouter(node))
+	must(t, l.WaitReady(node, 15*time.Second))
+}
+
+// What becomes of sealed traffic between two spokes when parts of nave die, and are there again.
+func TestProcesses(t *testing.T) {
+	lab := protected()
+	l := topo.ForTest(t, lab.Topology)
+	w := watch(t, l)
+	check(t, l, lab.Checks...)
+	for _, state := range []struct {
+		name string
+		run  func(*testing.T, *topo.Lab)
+	}{{"naved dies", navedDies}, {"a worker dies", workerDies}, {"other sizes", otherSizes}, {"threads", asThreads}, {"clean stop", cleanStop}} {
+		t.Run(state.name, func(t *testing.T) {
+			state.run(t, l)
+			if seen := w.Seen(); seen.Clear != 0 {
+				t.Errorf("%d packets in clear; the first: %s", seen.Clear, seen.First)
+			}
+		})
+	}
+}
+
+// navedDies: forwarding goes on without a gap, and the next naved takes over without one.
+func navedDies(t *testing.T, l *topo.Lab) {
+	for _, node := range []string{"spoke1", "hub", "spoke2"} {
+		was := workers(t, l, node)
+		s := startStream(t, l)
+		must(t, l.StopRouter(node, unix.SIGKILL))
+		time.Sleep(1500 * time.Millisecond)
+		start(t, l, node)
+		time.Sleep(3 * time.Second) // sessions are made anew beside those that were found
+		if lost, sent := s.lost(t); lost != 0 || sent < 500 {
+			t.Errorf("%s: %d of %d packets were lost", node, lost, sent)
+		}
+		if now := workers(t, l, node); len(was) != 1 || !slices.Equal(now, was) {
+			t.Errorf("%s: workers %v, were %v", node, now, was)
+		}
+		out, err := l.Nave(node, "show", "processes")
+		if err != nil || !strings.Contains(out, fmt.Sprint(was[0])) || !strings.Contains(out, "daemon before") {
+			t.Errorf("%s: %v: %s", node, err, out)
+		}
+	}
+	recovered(t, l)
+}
+
+// workerDies: it is back within a second, and the sessions do not notice.
+func workerDies(t *testing.T, l *topo.Lab) {
+	before := strings.Count(logText(t, l, "spoke1"), "SA_UP")
+	s := startStream(t, l)
+	for range 3 {
+		was := workers(t, l, "spoke1")
+		must(t, unix.Kill(was[0], unix.SIGKILL))
+		must(t, topo.Eventually(5*time.Second, func() error {
+			if now := workers(t, l, "spoke1"); len(now) != 1 || now[0] == was[0] {
+				return fmt.Errorf("workers are %v, were %v", now, was)
+			}
+			return nil
+		}))
+		time.Sleep(time.Second)
+	}
+	lost, sent := s.lost(t)
+	if lost > 3*200 || lost == 0 || sent < 500 {
+		t.Errorf("%d of %d packets were lost: want some, of one second each at most", lost, sent)
+	}
+	t.Logf("%d of %d packets were lost, 5 ms apart, in three deaths", lost, sent)
+	text := logText(t, l, "spoke1")
+	if n := strings.Count(text, "SA_UP"); n != before {
+		t.Errorf("%d SAs were set up for it", n-before)
+	}
+	if strings.Count(text, "-WORKER_DOWN: worker 0") != 3 || strings.Count(text, "-WORKER_UP: worker 0") != 3 {
+		t.Errorf("the log does not tell:\n%s", text)
+	}
+	if out, err := l.Nave("spoke1", "show", "processes", "--json"); err != nil || !strings.Contains(out, `"restarts": 3`) {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// otherSizes: what the workers have does not fit what the next naved wants. It says so and starts afresh.
+func otherSizes(t *testing.T, l *topo.Lab) {
+	was := workers(t, l, "spoke1")
+	must(t, l.StopRouter("spoke1", unix.SIGKILL))
+	configure(l, "spoke1", "fastpath count 2")
+	start(t, l, "spoke1")
+	if now := workers(t, l, "spoke1"); len(now) != 2 || slices.Contains(now, was[0]) {
+		t.Errorf("workers %v, were %v", now, was)
+	}
+	if !strings.Contains(logText(t, l, "spoke1"), "forwarding starts afresh") {
+		t.Error("the log does not tell")
+	}
+	recovered(t, l)
+}
+
+// asThreads: a naved whose workers are threads stops the processes that were left, which have its queues.
+func asThreads(t *testing.T, l *topo.Lab) {
+	must(t, l.StopRouter("spoke1", unix.SIGKILL))
+	configure(l, "spoke1", "fastpath workers thread")
+	start(t, l, "spoke1")
+	if now := workers(t, l, "spoke1"); len(now) != 0 {
+		t.Errorf("workers %v beside threads", now)
+	}
+	recovered(t, l)
+}
+
+// cleanStop ends the workers, too.
+func cleanStop(t *testing.T, l *topo.Lab) {
+	must(t, l.StopRouter("spoke2", unix.SIGTERM))
+	if now := workers(t, l, "spoke2"); len(now) != 0 {
+		t.Errorf("workers %v are left", now)
+	}
+	start(t, l, "spoke2")
+	recovered(t, l)
+}
