@@ -251,6 +251,38 @@ func TestProcess(t *testing.T) {
 	}
 }
 
+// A process's time has that of its children in it.
+func TestTree(t *testing.T) {
+	p, err := start(nil, "", "sh", "-c", "exec 3<&0; (i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo worked; read x <&3) & wait")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.expect(t.Context(), "worked", 0, 30*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	own, err := cpuTime(p.cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := treeTime(p.cmd.Process.Pid)
+	if err != nil || all < own+10*time.Millisecond {
+		t.Errorf("%v alone, %v with its child, %v", own, all, err)
+	}
+	if err := p.stop(); err != nil {
+		t.Error(err)
+	}
+	for line, want := range map[string][2]int{"12 (a) S 7 1": {12, 7}, "12 (a) b) (c) R 9 1 2": {12, 9}} {
+		if pid, parent, ok := parseStat(line); !ok || pid != want[0] || parent != want[1] {
+			t.Errorf("%q: %d, %d, %v", line, pid, parent, ok)
+		}
+	}
+	for _, line := range []string{"", "12", "12 (a", "12 (a)", "12 (a) S", "x (a) S 1", "12 (a) S x"} {
+		if _, _, ok := parseStat(line); ok {
+			t.Errorf("%q was understood", line)
+		}
+	}
+}
+
 func TestFlags(t *testing.T) {
 	for args, want := range map[string]string{
 		"--only x": "there are null, crypto, kernel, path", "--time 1ms": "100ms at least", "--runs 0": "1 to 100", "--gen-cpu 1 --dut-cpu 1": "two different CPUs",

@@ -124,14 +124,17 @@ func (p *process) wait(ctx context.Context) (string, error) {
 // stop ends the program: its input ends, then it gets a signal, then it is killed.
 func (p *process) stop() error {
 	p.stdin.Close()
-	for _, s := range []unix.Signal{0, unix.SIGTERM, unix.SIGKILL} {
-		if s != 0 {
-			_ = p.cmd.Process.Signal(s) // it may have ended by itself
+	for _, step := range []struct {
+		signal unix.Signal
+		wait   time.Duration
+	}{{0, 1500 * time.Millisecond}, {unix.SIGTERM, 4 * time.Second}, {unix.SIGKILL, 4 * time.Second}} {
+		if step.signal != 0 {
+			_ = p.cmd.Process.Signal(step.signal) // it may have ended by itself
 		}
 		select {
 		case <-p.done:
 			return nil
-		case <-time.After(4 * time.Second):
+		case <-time.After(step.wait):
 		}
 	}
 	return fmt.Errorf("compare: %s (process %d) can't be killed", p.name(), p.cmd.Process.Pid)
@@ -160,6 +163,53 @@ func cpuTime(pid int, prefixes ...string) (time.Duration, error) {
 		sum += d
 	}
 	return sum, nil
+}
+
+// treeTime is the CPU time of a process and of those that it started, which a gateway's workers may be.
+func treeTime(pid int) (time.Duration, error) {
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0, fmt.Errorf("compare: %w", err)
+	}
+	children := make(map[int][]int)
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			continue // it has ended
+		}
+		if child, parent, ok := parseStat(string(text)); ok {
+			children[parent] = append(children[parent], child)
+		}
+	}
+	var sum time.Duration
+	for list := []int{pid}; len(list) > 0; list = list[1:] {
+		d, err := cpuTime(list[0])
+		if err != nil && list[0] == pid {
+			return 0, err
+		}
+		sum += d
+		list = append(list, children[list[0]]...)
+	}
+	return sum, nil
+}
+
+// parseStat finds a process and its parent in the line of /proc/PID/stat. The name between them may have anything in it, brackets, too.
+func parseStat(line string) (pid, parent int, ok bool) {
+	first, _, found := strings.Cut(line, " (")
+	end := strings.LastIndex(line, ") ")
+	if !found || end < 0 {
+		return 0, 0, false
+	}
+	fields := strings.Fields(line[end+2:])
+	if len(fields) < 2 {
+		return 0, 0, false
+	}
+	var err error
+	if pid, err = strconv.Atoi(first); err != nil {
+		return 0, 0, false
+	}
+	parent, err = strconv.Atoi(fields[1])
+	return pid, parent, err == nil
 }
 
 func hasPrefix(s string, prefixes []string) bool {

@@ -39,7 +39,7 @@ func (m *machine) iperf(ctx context.Context, from, to *netns.NS, addr string, pi
 	if _, err := server.expect(ctx, "Server listening", 0, 5*time.Second); err != nil {
 		return s, err
 	}
-	before, err := cpuTime(pid)
+	before, err := treeTime(pid)
 	if err != nil {
 		return s, err
 	}
@@ -53,7 +53,7 @@ func (m *machine) iperf(ctx context.Context, from, to *netns.NS, addr string, pi
 	if err != nil {
 		return s, err
 	}
-	after, err := cpuTime(pid)
+	after, err := treeTime(pid)
 	if err != nil {
 		return s, err
 	}
