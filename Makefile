@@ -5,7 +5,7 @@ export CGO_ENABLED ?= 0
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 
-.PHONY: build demo test table unit fuzz bench lint vuln generate install clean
+.PHONY: build demo test table unit fuzz bench bench-diff lint vuln generate install clean
 
 build: ## static binaries in bin/
 	$(GO) build -trimpath -o bin/ ./ctl/cmd/... ./perf/cmd/... ./testbed/cmd/...
@@ -37,8 +37,24 @@ fuzz: ## every fuzz target for FUZZTIME
 	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$p || exit 1; \
 	  done; done
 
-bench: ## the fast path, in memory
-	$(GO) test -run '^$$' -bench . -benchmem ./fastpath/...
+BENCH ?= perf/baselines
+bench: build ## measures everything into BENCH, as root and on a quiet machine: 5 minutes
+	@mkdir -p $(BENCH)
+	./bin/naveperf path --runs 21 --json > $(BENCH)/path.json.new
+	@mv $(BENCH)/path.json.new $(BENCH)/path.json
+	./bin/naveperf path --work esp-encap,esp-decap --transform all --size 64,1400 --json > $(BENCH)/transform.json.new
+	@mv $(BENCH)/transform.json.new $(BENCH)/transform.json
+	./bin/naveperf stall --nice -20 --json > $(BENCH)/stall.json.new
+	@mv $(BENCH)/stall.json.new $(BENCH)/stall.json
+	$(GO) test -p 1 -run '^$$' -bench 'SetUp|Registration|Bind|Memory' -benchtime 0.3s -count 3 ./slowpath/nhrp ./slowpath/rib ./slowpath/ike/ikev1 ./slowpath/ike/ikev2 | ./bin/naveperf collect > $(BENCH)/control.json.new
+	@mv $(BENCH)/control.json.new $(BENCH)/control.json
+	NAVE_REQUIRE=1 $(GO) test -run '^$$' -bench Veth -benchtime 20x -count 3 ./perf | ./bin/naveperf collect > $(BENCH)/veth.json.new
+	@mv $(BENCH)/veth.json.new $(BENCH)/veth.json
+
+DIFF ?=
+bench-diff: ## measures again and says what moved since perf/baselines by more than the noise; DIFF=--fail makes that an error
+	@$(MAKE) --no-print-directory bench BENCH=bin/bench
+	./bin/naveperf diff $(DIFF) perf/baselines bin/bench
 
 lint: ## linters
 	$(GO) run $(GOLANGCI) run ./...

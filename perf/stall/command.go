@@ -101,15 +101,15 @@ func (r *Report) text(out io.Writer) error {
 	}
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "%s, %d CPUs, %d rounds of %g s, niceness %d, %s; gaps between polls in µs\n", r.CPU, r.CPUs, r.Rounds, r.For, r.Nice, where)
-	fmt.Fprintf(b, "kind          polls      p50      p99    p99.9   p99.99  worst of a round      max  over %d µs a second  GB/s allocated\n", LongGap.Microseconds())
+	fmt.Fprintf(b, "kind          polls      p50      p99    p99.9   p99.99  worst of a round      max  over %d µs a second  waited  GB/s allocated\n", LongGap.Microseconds())
 	var floor *Row
 	for i := range r.Rows {
 		w := &r.Rows[i]
 		if w.Kind == string(loop) {
 			floor = w
 		}
-		fmt.Fprintf(b, "%-8s %10d %8.2f %8.2f %8.2f %8.2f %17.1f %8.1f %21.1f %15.2f\n",
-			w.Kind, w.Polls, w.P50/1e3, w.P99/1e3, w.P999/1e3, w.P9999/1e3, w.Worst/1e3, w.Max/1e3, w.Long, w.Rate/1e9)
+		fmt.Fprintf(b, "%-8s %10d %8.2f %8.2f %8.2f %8.2f %17.1f %8.1f %21.1f %6.1f%% %15.2f\n",
+			w.Kind, w.Polls, w.P50/1e3, w.P99/1e3, w.P999/1e3, w.P9999/1e3, w.Worst/1e3, w.Max/1e3, w.Long, 100*w.Waited, w.Rate/1e9)
 	}
 	for i := range r.Rows {
 		if w := &r.Rows[i]; floor != nil && w != floor {

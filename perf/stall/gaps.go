@@ -4,6 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"nave/perf/hist"
@@ -35,16 +39,40 @@ type result struct {
 	Counts    map[int]uint64 `json:"counts,omitempty"`
 	Largest   uint64         `json:"largest,omitempty"`
 	Allocated uint64         `json:"allocated,omitempty"` // bytes
+	Waited    float64        `json:"waited"`              // seconds that threads were ready to run and had no CPU
 }
 
 func (g *gaps) result(ran time.Duration, hz float64) *result {
-	r := &result{Hz: hz, Ran: ran.Seconds(), Counts: map[int]uint64{}, Largest: g.largest}
+	r := &result{Hz: hz, Ran: ran.Seconds(), Counts: map[int]uint64{}, Largest: g.largest, Waited: waited()}
 	for i, n := range g.counts {
 		if n > 0 {
 			r.Counts[i] = n
 		}
 	}
 	return r
+}
+
+// waited is how long threads of this process, those that are there, have been ready to run while something else had the CPU, in seconds; 0 where the kernel does not tell.
+func waited() float64 {
+	files, err := filepath.Glob("/proc/self/task/*/schedstat")
+	if err != nil {
+		return 0
+	}
+	sum := 0.0
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue // the thread is gone
+		}
+		fields := strings.Fields(string(text)) // time on a CPU, time waiting for one, both in nanoseconds, and turns
+		if len(fields) != 3 {
+			continue
+		}
+		if ns, err := strconv.ParseUint(fields[1], 10, 64); err == nil {
+			sum += float64(ns) / 1e9
+		}
+	}
+	return sum
 }
 
 func readResult(in io.Reader) (*result, error) {

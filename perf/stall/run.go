@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,6 +42,8 @@ type Row struct {
 	Max   float64 `json:"max_ns"`
 	// Worst is the median of the rounds' longest gaps: unlike Max, one rare moment of the machine does not decide it.
 	Worst float64 `json:"worst_of_round_ns"`
+	// Waited is the share of the time that threads of the loop's process were ready and something else had the CPU. What it bears then is the machine's, not its own.
+	Waited float64 `json:"waited"`
 	// Long is how many gaps a second were longer than LongGap.
 	Long float64 `json:"long_a_second"`
 	Rate float64 `json:"allocated_a_second"` // bytes, by the busy process
@@ -67,6 +70,7 @@ type tally struct {
 	largest   []float64 // of each round, ns
 	allocated float64
 	ran       float64
+	waited    float64
 	long      uint64
 }
 
@@ -87,6 +91,7 @@ func (t *tally) add(r *result, allocated uint64) {
 	t.largest = append(t.largest, float64(r.Largest)/r.Hz*1e9)
 	t.allocated += float64(allocated)
 	t.ran += r.Ran
+	t.waited += r.Waited
 }
 
 func (t *tally) row(k kind) Row {
@@ -94,7 +99,7 @@ func (t *tally) row(k kind) Row {
 	slices.Sort(t.largest)
 	return Row{
 		Kind: string(k), Polls: t.h.Count(), P50: ns(0.5), P99: ns(0.99), P999: ns(0.999), P9999: ns(0.9999),
-		Max: t.largest[len(t.largest)-1], Worst: report.Quantile(t.largest, 0.5), Long: float64(t.long) / t.ran, Rate: t.allocated / t.ran,
+		Max: t.largest[len(t.largest)-1], Worst: report.Quantile(t.largest, 0.5), Waited: t.waited / t.ran, Long: float64(t.long) / t.ran, Rate: t.allocated / t.ran,
 	}
 }
 
@@ -194,7 +199,11 @@ func start(ctx context.Context, j job, on *unix.CPUSet, nice int) *running {
 	if j.Kind == loop {
 		r.cmd.Env = append(r.cmd.Env, "GODEBUG=asyncpreemptoff=1") // no signals either
 	}
-	r.err = as(on, nice, r.cmd.Start)
+	r.cmd.SysProcAttr = &unix.SysProcAttr{Setsid: nice != 0}
+	if r.err = as(on, nice, r.cmd.Start); r.err == nil && nice != 0 {
+		// Where the kernel shares the CPU by sessions first, niceness counts inside a session alone: so the process has one of its own, and it is that nice, too.
+		_ = os.WriteFile(fmt.Sprintf("/proc/%d/autogroup", r.cmd.Process.Pid), []byte(strconv.Itoa(nice)), 0)
+	}
 	return r
 }
 
