@@ -118,10 +118,12 @@ func (w *Worker) encapsulate(p *pkt, a *table.Adj, id uint32, n int, tos uint8, 
 	w.countSent(a, id, n)
 	if a.Kind == fib.AdjLink {
 		if a.Labels != 0 {
+			*(*[fib.MaxInner]byte)(p.chunk[s-fib.MaxInner:]) = a.Inner
 			pushLabels(p.chunk, a, s, p.lse)
-			s, n = s-int(a.InnerLen), n+int(a.InnerLen)
+			w.enqueue(q, port.Frame{Chunk: p.frame.Chunk, Start: uint16(s - int(a.InnerLen)), Len: uint16(n + int(a.InnerLen))})
+			return sent
 		}
-		*(*[16]byte)(p.chunk[s-16:]) = *(*[16]byte)(a.Outer[fib.MaxOuter-16:])
+		*(*[16]byte)(p.chunk[s-16:]) = *(*[16]byte)(a.Inner[fib.MaxInner-16:])
 		if p.gre != 0 {
 			binary.BigEndian.PutUint16(p.chunk[s-2:], p.gre)
 		}

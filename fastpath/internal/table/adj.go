@@ -18,8 +18,9 @@ const (
 	AdjPipe                 // labels that are new to a packet get a TTL of 255
 )
 
-// Adj is an adjacency as the worker needs it: two cache lines, what is always read in the first. Inner and Outer stand at the
-// end of their arrays, so that pushing them is a copy of fixed size that ends where the packet starts.
+// Adj is an adjacency as the worker needs it: two cache lines, of which a link needs only the first. Inner and Outer stand at the
+// end of their arrays, so that pushing them is a copy of fixed size that ends where the packet starts. Inner ends in the labels; before them it has the
+// GRE header of a tunnel, or the Ethernet header of a link, which has no Outer.
 type Adj struct {
 	Kind     fib.AdjKind
 	InnerLen uint8
@@ -32,15 +33,15 @@ type Adj struct {
 	LinkMTU  uint16 // of the outer IP packet
 	MSS      uint16
 	Network  uint32
-	NextHop  uint32 // 0: the packet's destination
 	SA       uint32
 	AH       uint32
-	Sum      uint16 // folded sum of the outer IP header without TOS, length, identification and flags
 	Limit    uint16 // longest IP packet that needs no second thought: fits MTU and, with headers, LinkMTU
 	Labels   uint8  // how many stand at the end of Inner: label stack entries without EXP, bottom bit and TTL
-	_        [3]uint8
+	_        uint8
 	Inner    [fib.MaxInner]byte
 	Outer    [fib.MaxOuter]byte
+	NextHop  uint32 // 0: the packet's destination
+	Sum      uint16 // folded sum of the outer IP header without TOS, length, identification and flags
 }
 
 const adjSize = int(unsafe.Sizeof(Adj{}))
@@ -132,8 +133,13 @@ func buildAdj(f *fib.Adjacency) Adj {
 	if f.Resolve {
 		n.Flags |= AdjResolve
 	}
-	copy(n.Inner[fib.MaxInner-len(f.Inner):], f.Inner)
-	copy(n.Outer[fib.MaxOuter-len(f.Outer):], f.Outer)
+	if f.Kind == fib.AdjLink {
+		n.InnerLen, n.OuterLen = packet.EthernetLen, 0
+		copy(n.Inner[fib.MaxInner-packet.EthernetLen:], f.Outer)
+	} else {
+		copy(n.Inner[fib.MaxInner-len(f.Inner):], f.Inner)
+		copy(n.Outer[fib.MaxOuter-len(f.Outer):], f.Outer)
+	}
 	n.putLabels(f)
 	if f.Kind != fib.AdjTunnel {
 		return n
@@ -196,7 +202,7 @@ func (t *Tables) limit(n *Adj) {
 	}
 }
 
-// putLabels puts the labels behind the GRE header, and makes the header in front of them say so.
+// putLabels puts the labels behind the GRE header or the Ethernet header of a link, and makes it say so.
 func (n *Adj) putLabels(f *fib.Adjacency) {
 	if len(f.Labels) == 0 {
 		return
@@ -205,19 +211,20 @@ func (n *Adj) putLabels(f *fib.Adjacency) {
 		n.Flags |= AdjPipe
 	}
 	size := len(f.Labels) * packet.LabelLen
-	n.Labels, n.InnerLen = uint8(len(f.Labels)), uint8(len(f.Inner)+size)
+	header := int(n.InnerLen)
+	copy(n.Inner[fib.MaxInner-header-size:], n.Inner[fib.MaxInner-header:])
+	n.Labels, n.InnerLen = uint8(len(f.Labels)), uint8(header+size)
 	n.MTU -= uint16(size)
 	n.Limit = n.MTU
-	inner := n.Inner[fib.MaxInner-int(n.InnerLen):]
-	copy(inner, f.Inner)
+	inner := n.Inner[fib.MaxInner-header-size:]
 	for i, l := range f.Labels {
-		packet.MakeLSE(l, 0, false, 0).Put(inner[len(f.Inner)+i*packet.LabelLen:])
+		packet.MakeLSE(l, 0, false, 0).Put(inner[header+i*packet.LabelLen:])
 	}
-	if len(f.Inner) != 0 {
-		binary.BigEndian.PutUint16(inner[2:], packet.TypeMPLS)
-	} else {
-		binary.BigEndian.PutUint16(n.Outer[fib.MaxOuter-len(f.Outer)+packet.EthernetLen-2:], packet.TypeMPLS)
+	typ := 2 // where a GRE header has its protocol
+	if f.Kind == fib.AdjLink {
+		typ = packet.EthernetLen - 2
 	}
+	binary.BigEndian.PutUint16(inner[typ:], packet.TypeMPLS)
 }
 
 // Pushes is the labels that the adjacency pushes, outermost first, and one more than any label where there are no more.

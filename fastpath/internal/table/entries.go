@@ -69,10 +69,14 @@ func adjEntry(id uint32, a *Adj) fib.Adjacency {
 	if list := a.Pushes(); a.Labels > 0 {
 		pushed = list[:a.Labels]
 	}
+	inner, outer := slices.Clone(a.Inner[fib.MaxInner-int(a.InnerLen):fib.MaxInner-labels]), slices.Clone(a.Outer[fib.MaxOuter-int(a.OuterLen):])
+	if a.Kind == fib.AdjLink {
+		inner, outer = nil, inner
+	}
 	return fib.Adjacency{
 		ID: fib.AdjID(id), Kind: a.Kind, Port: fib.PortID(a.Port), Tunnel: fib.TunnelID(a.Tunnel), VRF: fib.VRF(a.VRF),
-		Inner: slices.Clone(a.Inner[fib.MaxInner-int(a.InnerLen) : fib.MaxInner-labels]), Labels: pushed, Pipe: a.Flags&AdjPipe != 0, SA: fib.SAID(a.SA), AH: fib.SAID(a.AH),
-		Outer: slices.Clone(a.Outer[fib.MaxOuter-int(a.OuterLen):]), MTU: a.MTU + uint16(labels), LinkMTU: a.LinkMTU, MSS: a.MSS,
+		Inner: inner, Labels: pushed, Pipe: a.Flags&AdjPipe != 0, SA: fib.SAID(a.SA), AH: fib.SAID(a.AH),
+		Outer: outer, MTU: a.MTU + uint16(labels), LinkMTU: a.LinkMTU, MSS: a.MSS,
 		CopyDF: a.Flags&AdjCopyDF != 0, Network: a.Network, Resolve: a.Flags&AdjResolve != 0, NextHop: optionalAddr(a.NextHop),
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"nave/fastpath/fib"
+	"nave/fastpath/internal/arena"
 )
 
 func swapTo(in uint32, paths ...fib.AdjID) *fib.Label {
@@ -206,10 +207,10 @@ func TestAdjLabels(t *testing.T) {
 		t.Fatal(err)
 	}
 	a = tab.Adj(18)
-	if a.Limit != 1496 || !slices.Equal(a.Outer[fib.MaxOuter-2:], []byte{0x88, 0x47}) || a.Pushes() == (&Adj{}).Pushes() {
+	if a.Limit != 1496 || !slices.Equal(a.Inner[fib.MaxInner-6:], []byte{0x88, 0x47, 0, 0, 0, 0}) || a.InnerLen != 18 || a.Pushes() == (&Adj{}).Pushes() {
 		t.Errorf("record %+v", a)
 	}
-	if unsafe.Sizeof(*a) != 120 || unsafe.Offsetof(a.Outer) != 72 {
+	if unsafe.Sizeof(*a) != 120 || unsafe.Offsetof(a.Outer) != arena.Line {
 		t.Errorf("%d bytes, outer header at %d", unsafe.Sizeof(*a), unsafe.Offsetof(a.Outer))
 	}
 }

@@ -57,7 +57,9 @@ func (t *Tables) WarmAdj(h Hop) (x uint64) {
 	if a == nil {
 		return 0
 	}
-	x = line(unsafe.Pointer(a), 1)
+	if x = uint64(a.OuterLen); x != 0 {
+		x = line(unsafe.Pointer(a), 1)
+	}
 	if a.SA != 0 {
 		if s := t.SA(a.SA); s != nil {
 			x ^= t.warmSA(s)
