@@ -43,7 +43,7 @@ func (c *Config) handWords() int { return handRings + c.Workers*c.Workers + 2*c.
 
 // handSlots is how long a ring is: longer where there are few, so that all together stay small beside the tables.
 func (c *Config) handSlots() int {
-	n := 1024
+	n := 512
 	for n > 64 && n*c.Workers > 2048 {
 		n /= 2
 	}

@@ -56,6 +56,7 @@ type Gateway struct {
 	threads  *threads   // the workers, if they are threads
 	crew     *crew.Crew // or if they are processes
 	cards    *cards
+	balancer balancer
 	ctx      context.Context
 	cancel   context.CancelFunc
 	running  sync.WaitGroup // the control plane and the workers
@@ -119,6 +120,8 @@ func (g *Gateway) start(tree *config.Config) (err error) {
 		return err
 	}
 	g.engine = g.workers.Engine()
+	g.balancer.g = g
+	g.balancer.start(g.engine)
 	g.linux = newLinux(g)
 	g.cards = newCards(g)
 	g.core = NewCore(steered{g.engine, g.cards}, g.linux)

@@ -107,7 +107,6 @@ func (g *Gateway) share(p *port, s *sharing) error {
 func (g *Gateway) watchSharing() {
 	t := time.NewTicker(watchShares)
 	defer t.Stop()
-	var busy []uint64
 	for {
 		select {
 		case <-g.ctx.Done():
@@ -127,59 +126,8 @@ func (g *Gateway) watchSharing() {
 			}
 			p.sharingMu.Unlock()
 		}
-		busy = g.balance(busy)
+		g.balancer.look()
 	}
-}
-
-// balance gives the busiest worker fewer flows: the one that hands packets over to others has that to do beside its own. It returns how busy they have been so far.
-func (g *Gateway) balance(last []uint64) []uint64 {
-	now := g.engine.Busy()
-	on := false
-	for _, p := range g.ports {
-		on = on || g.engine.HandsOver(p.id)
-	}
-	if !on || len(last) != len(now) {
-		return now
-	}
-	work := make([]uint64, len(now))
-	for i := range now {
-		work[i] = now[i] - last[i]
-	}
-	shares := g.engine.Shares()
-	if rebalance(shares, work) {
-		if err := g.engine.Share(shares); err != nil {
-			g.opt.Log.Warn("sharing flows between workers", "error", err)
-		}
-	}
-	return now
-}
-
-const (
-	// muchWork is how many ticks of a look are worth it: a tenth of a slow CPU's second.
-	muchWork = 200e6
-	// moveMost is how many buckets move at a time: those flows may be out of order for a moment.
-	moveMost = 12
-)
-
-// rebalance moves buckets from the busiest worker to the least busy one, where they are a sixth apart. It tells whether anything moved.
-func rebalance(shares []int, work []uint64) bool {
-	most, least := 0, 0
-	for i := range work {
-		if work[i] > work[most] {
-			most = i
-		}
-		if work[i] < work[least] {
-			least = i
-		}
-	}
-	apart := work[most] - work[least]
-	if work[most] < muchWork || apart < work[most]/6 {
-		return false
-	}
-	n := min(moveMost, max(1, int(float64(shares[most])*float64(apart)/float64(work[most])/4)), shares[most])
-	shares[most] -= n
-	shares[least] += n
-	return n > 0
 }
 
 // openQueues opens the queues of a port in the workers in turn. A worker without one sends through one that has it.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"log/slog"
 	"maps"
 	"slices"
 	"testing"
@@ -93,7 +94,7 @@ func TestRebalance(t *testing.T) {
 		return out
 	}
 	last := slices.Clone(shares)
-	for k := 0; rebalance(shares, work()); k++ {
+	for k := 0; rebalance(shares, work(), make([]bool, 3)); k++ {
 		moved, sum := 0, 0
 		for i := range shares {
 			moved, sum = moved+max(0, shares[i]-last[i]), sum+shares[i]
@@ -108,12 +109,43 @@ func TestRebalance(t *testing.T) {
 		t.Errorf("it settled at shares %v, work %v", shares, w)
 	}
 	idle := []int{256, 0}
-	if rebalance(idle, []uint64{1000, 0}) || idle[0] != 256 {
+	if rebalance(idle, []uint64{1000, 0}, make([]bool, 2)) || idle[0] != 256 {
 		t.Error("flows of idle workers were moved")
 	}
-	if none := []int{0, 256}; rebalance(none, []uint64{9e9, 1e9}) || none[0] != 0 {
+	if none := []int{0, 256}; rebalance(none, []uint64{9e9, 1e9}, make([]bool, 2)) || none[0] != 0 {
 		t.Errorf("shares %v: taken from who has none", none)
 	}
+}
+
+// TestDeadWorker: a worker whose process has died owns no flows, and gets none while it is dead; back, it has its share again.
+func TestDeadWorker(t *testing.T) {
+	e, err := fastpath.New(fastpath.Config{Workers: 3, Private: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	g := &Gateway{opt: Options{Log: slog.New(slog.DiscardHandler)}}
+	b := &balancer{g: g}
+	b.set(1, true) // before there is an engine
+	b.start(e)
+	for _, c := range []struct {
+		worker int
+		dead   bool
+		want   []int
+	}{
+		{1, false, []int{86, 85, 85}}, {1, true, []int{128, 0, 128}}, {1, true, []int{128, 0, 128}}, {0, true, []int{0, 0, 256}},
+		{2, true, []int{0, 0, 256}}, {1, false, []int{0, 256, 0}}, {0, false, []int{128, 128, 0}}, {2, false, []int{86, 85, 85}},
+	} {
+		b.set(c.worker, c.dead)
+		if s := e.Shares(); !slices.Equal(s, c.want) {
+			t.Errorf("worker %d dead: %v: shares %v, want %v", c.worker, c.dead, s, c.want)
+		}
+	}
+	shares := []int{128, 0, 128}
+	if rebalance(shares, []uint64{1e9, 0, 1e9}, []bool{false, true, false}) || shares[1] != 0 {
+		t.Errorf("a dead worker got flows: %v", shares)
+	}
+	b.look()
 }
 
 func TestQueues(t *testing.T) {

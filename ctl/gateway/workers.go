@@ -39,7 +39,7 @@ func processes(tree *config.Config) bool { return tree.Fastpath.Workers != "thre
 // openWorkers makes the workers, or finds those of the naved before.
 func (g *Gateway) openWorkers(tree *config.Config, p plan) error {
 	// A punt must hold a whole frame: the largest packet of any port.
-	engine := fastpath.Config{Workers: p.workers, SlotSize: p.chunk + 64}
+	engine := fastpath.Config{Workers: p.workers, SlotSize: p.chunk + 64, FlowCache: tree.Fastpath.Flows}
 	frames := framesOwn + framesPerPort*max(1, len(p.links))*queuesOf(p.links, p.workers)
 	adaptive := tree.Fastpath.Poll != "strict"
 	if !processes(tree) {
@@ -76,12 +76,14 @@ func (g *Gateway) openWorkers(tree *config.Config, p plan) error {
 
 // workerDown and workerUp report what becomes of the workers' processes.
 func (g *Gateway) workerDown(worker int, planned bool) {
+	g.balancer.set(worker, true)
 	if !planned {
 		g.loop.Try(func(time.Time) { g.linux.Log(show.WorkerLog{Worker: worker}) })
 	}
 }
 
 func (g *Gateway) workerUp(worker int, planned bool) {
+	g.balancer.set(worker, false)
 	if !planned {
 		g.loop.Try(func(time.Time) { g.linux.Log(show.WorkerLog{Worker: worker, Up: true}) })
 	}
