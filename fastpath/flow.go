@@ -17,6 +17,9 @@ import (
 // MaxFlowCache is the most flows that a worker can remember.
 const MaxFlowCache = flow.Max
 
+// FlowInactive is how long a flow without packets is remembered.
+const FlowInactive = flow.Inactive * time.Millisecond
+
 // flowFar is how many flows make it worth while to look ahead: their lines are more than the caches close by hold.
 const flowFar = 4096
 
@@ -172,7 +175,21 @@ type Flow struct {
 	Age, Idle        time.Duration
 }
 
-// FlowCount is the numbers of a worker's flow table.
+// FlowCount reads the numbers of all workers' flow tables.
+func (e *Engine) FlowCount() (n FlowCount) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closed {
+		for _, w := range e.workers {
+			if w.flowTable != nil {
+				n.add(w.flowTable.Stats())
+			}
+		}
+	}
+	return n
+}
+
+// FlowCount is the numbers of flow tables.
 type FlowCount struct {
 	Live     uint64 `json:"live"`     // flows, those included that have been idle for too long and were not taken out yet
 	Capacity uint64 `json:"capacity"` // flows that there is room for; 0: flows are not remembered

@@ -1,6 +1,7 @@
 // Package api is how programs speak with the daemon: HTTP and JSON over a UNIX socket that only root may open.
 //
 //	GET  /v1/status  everything that can be shown (show.Status)
+//	GET  /v1/flows?most=N  the flows with the most packets (show.FlowCache)
 //	POST /v1/clear   take down sessions or zero counters (Clear)
 //	POST /v1/reload  read the configuration file again
 //
@@ -16,6 +17,7 @@ import (
 // Box is what the server answers for.
 type Box interface {
 	Status() (s show.Status, ok bool)
+	Flows(most int) (c show.FlowCache, ok bool)
 	Clear(Clear) error
 	Reload() error
 }

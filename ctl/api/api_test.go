@@ -37,8 +37,11 @@ type box struct {
 }
 
 func (b *box) Status() (show.Status, bool) { return b.status, !b.gone }
-func (b *box) Clear(c Clear) error         { b.cleared = append(b.cleared, c); return b.err }
-func (b *box) Reload() error               { b.reloads++; return b.err }
+func (b *box) Flows(most int) (show.FlowCache, bool) {
+	return show.FlowCache{Flows: []fastpath.Flow{{Src: netip.MustParseAddr("10.0.0.5"), Dst: netip.MustParseAddr("10.1.0.5"), Packets: 1 << 60}}, More: most}, !b.gone
+}
+func (b *box) Clear(c Clear) error { b.cleared = append(b.cleared, c); return b.err }
+func (b *box) Reload() error       { b.reloads++; return b.err }
 
 func serve(t *testing.T, b Box) (socket string, s *Server) {
 	t.Helper()
@@ -90,9 +93,9 @@ func full() show.Status {
 	sas := s.Fastpath.SAs
 	s.Fastpath = fastpath.Snapshot{
 		SAs:     sas,
-		Workers: []fastpath.WorkerCount{{Polls: 1, EmptyPolls: 2, Packets: 3, Injected: 4, TakenOver: 8, HandedOver: 9, Forwarded: 5, Ticks: 6, LinkTicks: 7, Histogram: [fastpath.HistogramBuckets]uint64{1, 2}}},
+		Workers: []fastpath.WorkerCount{{Polls: 1, EmptyPolls: 2, Packets: 3, Injected: 4, TakenOver: 8, HandedOver: 9, Forwarded: 5, Labelled: 1, Ticks: 6, LinkTicks: 7, Histogram: [fastpath.HistogramBuckets]uint64{1, 2}}},
 		Ports:   map[fib.PortID]fastpath.LinkCount{1: n}, Tunnels: map[fib.TunnelID]fastpath.LinkCount{2: n}, Adjacencies: map[fib.AdjID]fastpath.Count{17: n.Rx},
-		Routes: 1, Generation: 2, ArenaUsed: 3, ArenaSize: 4,
+		Flows: fastpath.FlowCount{Live: 1, Capacity: 2, Added: 3, Evicted: 4, Moved: 5}, Routes: 1, Generation: 2, ArenaUsed: 3, ArenaSize: 4,
 	}
 	s.Fastpath.Reasons[fastpath.NoRoute], s.Fastpath.Lost[fastpath.NHRP] = 5, 6
 	return s
@@ -317,5 +320,24 @@ func TestStrangers(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 		srv.Close()
+	}
+}
+
+func TestFlows(t *testing.T) {
+	b := &box{}
+	socket, _ := serve(t, b)
+	c := NewClient(socket)
+	f, err := c.Flows(77)
+	if err != nil || f.More != 77 || len(f.Flows) != 1 || f.Flows[0].Packets != 1<<60 || f.Flows[0].Src != netip.MustParseAddr("10.0.0.5") {
+		t.Errorf("%+v, %v", f, err)
+	}
+	for _, most := range []int{-1, show.MostFlows + 1} {
+		if _, err := c.Flows(most); err == nil || !strings.Contains(err.Error(), "want a number from 0 to") {
+			t.Errorf("%d flows: %v", most, err)
+		}
+	}
+	b.gone = true
+	if _, err := c.Flows(1); err == nil || err.Error() != errGone.Error() {
+		t.Errorf("a daemon that stops: %v", err)
 	}
 }

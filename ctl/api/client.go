@@ -41,6 +41,15 @@ func (c *Client) Status() (*show.Status, error) {
 	return &s, nil
 }
 
+// Flows asks for the flows with the most packets.
+func (c *Client) Flows(most int) (*show.FlowCache, error) {
+	var f show.FlowCache
+	if err := c.do(http.MethodGet, fmt.Sprintf("/v1/flows?most=%d", most), nil, &f); err != nil {
+		return nil, err
+	}
+	return &f, nil
+}
+
 // Clear takes down sessions or zeroes counters.
 func (c *Client) Clear(what Clear) error {
 	return c.do(http.MethodPost, "/v1/clear", what, &struct{}{})

@@ -8,7 +8,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
+
+	"nave/ctl/show"
 )
 
 // maxBody bounds what a request may send.
@@ -64,6 +67,19 @@ func handler(box Box) http.Handler {
 			return
 		}
 		answer(w, s)
+	})
+	mux.HandleFunc("GET /v1/flows", func(w http.ResponseWriter, r *http.Request) {
+		most, err := strconv.Atoi(r.URL.Query().Get("most"))
+		if err != nil || most < 0 || most > show.MostFlows {
+			fail(w, http.StatusBadRequest, fmt.Errorf("most=%q: want a number from 0 to %d", r.URL.Query().Get("most"), show.MostFlows))
+			return
+		}
+		c, ok := box.Flows(most)
+		if !ok {
+			fail(w, http.StatusServiceUnavailable, errGone)
+			return
+		}
+		answer(w, c)
 	})
 	mux.HandleFunc("POST /v1/clear", func(w http.ResponseWriter, r *http.Request) {
 		var c Clear

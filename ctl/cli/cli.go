@@ -16,6 +16,7 @@ import (
 // Daemon is what commands ask of the daemon. api.Client is one.
 type Daemon interface {
 	Status() (*show.Status, error)
+	Flows(most int) (*show.FlowCache, error)
 	Clear(api.Clear) error
 	Reload() error
 }
@@ -52,6 +53,7 @@ var table = grammar.New([]*grammar.Command{
 	{Syntax: "show fastpath", Help: "workers, ports, and packets not forwarded by reason", Data: shows("fastpath", whole(show.Fastpath))},
 	{Syntax: "show ports [<iface:interface>]", Help: "how packets come to the workers: queues, RSS, filter rules, zero copy", Data: shows("ports", show.Ports)},
 	{Syntax: "show processes", Help: "the processes of the workers", Data: shows("processes", whole(show.Processes))},
+	{Syntax: "show ip cache flow [<flows:1-1000000>]", Help: "flows that are remembered (fastpath flows), those with the most packets first", Data: run(showFlows)},
 	{Syntax: "show version", Help: "version and uptime", Data: shows("version", whole(show.Version))},
 	{Syntax: "clear dmvpn session [peer {nbma|tunnel} <peer:ip>] [interface <iface:interface>] [static]", Help: "take down sessions", Data: clearing(api.ClearSessions)},
 	{Syntax: "clear dmvpn statistics [peer {nbma|tunnel} <peer:ip>] [interface <iface:interface>]", Help: "zero the counters of sessions", Data: clearing(api.ClearStatistics)},
@@ -190,6 +192,29 @@ func showRoutes(s *Session, m *grammar.Match) error {
 		return s.json(st, "ip route", "", fib.Global)
 	}
 	_, err = io.WriteString(s.Out, show.Routes(st, fib.Global))
+	return err
+}
+
+func showFlows(s *Session, m *grammar.Match) error {
+	most := show.DefaultFlows
+	if m.Given("flows") {
+		most = int(m.Uint("flows"))
+	}
+	st, err := s.Daemon.Status()
+	if err != nil {
+		return err
+	}
+	c, err := s.Daemon.Flows(most)
+	if err != nil {
+		return err
+	}
+	out := []byte(show.IPCacheFlow(st, c))
+	if s.JSON {
+		if out, err = show.IPCacheFlowJSON(st, c); err != nil {
+			return err
+		}
+	}
+	_, err = s.Out.Write(out)
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"nave/ctl/api"
 	"nave/ctl/show"
+	"nave/fastpath"
 	"nave/fastpath/fib"
 	"nave/slowpath"
 	"nave/slowpath/dmvpn"
@@ -23,6 +24,7 @@ import (
 type daemon struct {
 	cleared []api.Clear
 	reloads int
+	most    int
 	err     error
 }
 
@@ -62,6 +64,13 @@ func (d *daemon) crypto(s *show.Status) {
 		{ID: 2, Version: 2, Path: path, Established: true, State: "READY"},
 	}, Admission: ike.Admission{Stats: ike.AdmissionStats{In: 3}}}
 	s.Router.Sessions = dmvpn.Status{Sessions: []dmvpn.SessionStatus{{Profile: "p", Ifaces: []string{"Tunnel0"}, Local: path.Local.Addr(), Peer: peer}}}
+}
+
+func (d *daemon) Flows(most int) (*show.FlowCache, error) {
+	d.most = most
+	return &show.FlowCache{Count: fastpath.FlowCount{Live: 2, Capacity: 100}, Flows: []fastpath.Flow{{
+		Src: netip.MustParseAddr("10.0.0.5"), Dst: netip.MustParseAddr("10.1.0.5"), InPort: 1, OutTunnel: 1, Proto: 6, SrcPort: 0x1234, DstPort: 80, Packets: 7,
+	}}, More: 1}, d.err
 }
 
 func (d *daemon) Clear(c api.Clear) error { d.cleared = append(d.cleared, c); return d.err }
@@ -257,5 +266,34 @@ func TestTable(t *testing.T) {
 		if _, _, err := runLine(line, false); err != nil {
 			t.Errorf("%s: %v", line, err)
 		}
+	}
+}
+
+// The flow cache is asked for as many flows as are wanted, and shown with the names of interfaces.
+func TestShowFlows(t *testing.T) {
+	for line, most := range map[string]int{"show ip cache flow": show.DefaultFlows, "sh ip cache flow 25": 25, "show ip cache flow 1000000": show.MostFlows} {
+		out, d, err := runLine(line, false)
+		if err != nil || d.most != most || !strings.Contains(out, "Et0           10.0.0.5        Tu0           10.1.0.5        06 1234 0050     7") {
+			t.Errorf("%s asks for %d: %v\n%s", line, d.most, err, out)
+		}
+	}
+	out, _, err := runLine("show ip cache flow", true)
+	var v struct {
+		Flows []struct {
+			Source  string `json:"source"`
+			Packets int    `json:"packets"`
+		} `json:"flows"`
+		More int `json:"more_flows"`
+	}
+	if err := errors.Join(err, json.Unmarshal([]byte(out), &v)); err != nil || len(v.Flows) != 1 || v.Flows[0].Source != "10.0.0.5" || v.Flows[0].Packets != 7 || v.More != 1 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for _, line := range []string{"show ip cache flow 0", "show ip cache flow 1000001"} {
+		if _, _, err := runLine(line, false); err == nil {
+			t.Errorf("%s is taken", line)
+		}
+	}
+	if err := (&Session{Daemon: &daemon{err: errors.New("gone")}, Out: &strings.Builder{}}).Run("show ip cache flow"); err == nil || err.Error() != "gone" {
+		t.Errorf("without a daemon: %v", err)
 	}
 }

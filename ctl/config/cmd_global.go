@@ -77,6 +77,9 @@ func globalCommands() []*spec {
 				x.cfg.Fastpath.Spread = x.OneOf("auto", "rss", "ntuple", "off")
 			}
 		}).def("auto: RSS, or filter rules where there is no RSS").nave(),
+		cmd("fastpath flows ~ <flows:0-16777216>", "Flows that each worker remembers and counts; 0: none", func(x *ctx) {
+			x.cfg.Fastpath.Flows = x.num("flows")
+		}).def("0").nave(),
 		cmd("fastpath busy-poll ~ <microseconds:1-10000> [budget <packets:8-64>]", "Drive the queues by polling instead of interrupts", func(x *ctx) {
 			x.cfg.Fastpath.BusyPoll, x.cfg.Fastpath.BusyBudget = 0, 0
 			if x.on() {

@@ -27,7 +27,7 @@ var helpWords = map[string]string{
 	"<acl>": "Access list", "<address>": "Address", "<as>": "AS number", "<asn>": "AS number", "<bits>": "Bits", "<bps>": "Bits a second",
 	"<bytes>": "Bytes", "<clientid>": "Interface that identifies the client", "<cluster>": "Cluster", "<columns>": "Columns",
 	"<community>": "Community, AS:number", "<connections>": "Connections", "<count>": "Count", "<cpulist>": "CPUs, such as 2,4-7",
-	"<delay>": "Delay, tens of microseconds", "<descriptors>": "Descriptors, a power of two", "<distance>": "Administrative distance",
+	"<delay>": "Delay, tens of microseconds", "<descriptors>": "Descriptors, a power of two", "<flows>": "Flows of each worker, 0 for none", "<distance>": "Administrative distance",
 	"<domain>": "Domain", "<dst>": "Destination", "<dsteq>": "Port", "<dstfrom>": "First port", "<dstgt>": "Port", "<dstlt>": "Port",
 	"<dstneq>": "Port", "<dstto>": "Last port", "<dstwild>": "Bits to ignore", "<email>": "Mail address", "<entries>": "Entries",
 	"<external>": "Distance of external routes", "<facility>": "Syslog facility", "<factor>": "Factor", "<first>": "First line",

@@ -257,6 +257,7 @@ func (c *Config) printGlobal(p *printer) {
 	set(p, "fastpath ring", f.QueueDepth)
 	set(p, "fastpath hand-over", f.HandOver)
 	set(p, "fastpath spread", f.Spread)
+	set(p, "fastpath flows", f.Flows)
 	p.when(f.BusyPoll != 0, "fastpath busy-poll", f.BusyPoll, opt(p, "budget", f.BusyBudget))
 	for _, k := range c.KernelImport {
 		p.line("ip route import kernel", opt(p, "vrf", k.VRF), opt(p, "distance", k.Distance))

@@ -176,6 +176,8 @@ type Fastpath struct {
 	QueueDepth int
 	HandOver   string // `fastpath hand-over`: "auto", "on" or "off"; empty: default, auto
 	Spread     string // `fastpath spread`: "auto", "rss", "ntuple" or "off"; empty: default, auto
+	// Flows is `fastpath flows NUMBER`: how many flows a worker remembers. 0: none.
+	Flows int
 	// BusyPoll is `fastpath busy-poll MICROSECONDS [budget PACKETS]`. 0: off; a budget of 0: default.
 	BusyPoll, BusyBudget int
 }

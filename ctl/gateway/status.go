@@ -33,6 +33,14 @@ func (g *Gateway) Status() (s show.Status, ok bool) {
 	return s, true
 }
 
+// Flows copies the flows with the most packets; ok is false once the Gateway has stopped. The control plane goes on meanwhile.
+func (g *Gateway) Flows(most int) (c show.FlowCache, ok bool) {
+	if g.ctx.Err() != nil {
+		return c, false
+	}
+	return show.CollectFlows(g.engine, most), true
+}
+
 // Status copies what a Core knows.
 func (c *Core) Status(now time.Time) show.Status {
 	s := show.Status{

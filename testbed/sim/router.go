@@ -331,6 +331,12 @@ func (n *Net) Status(name string) *show.Status {
 // Status implements cli.Daemon.
 func (r *Router) Status() (*show.Status, error) { return r.net.Status(r.name), nil }
 
+// Flows implements cli.Daemon.
+func (r *Router) Flows(most int) (*show.FlowCache, error) {
+	c := show.CollectFlows(r.engine, most)
+	return &c, nil
+}
+
 // Clear implements cli.Daemon.
 func (r *Router) Clear(c api.Clear) error {
 	router := r.core.Router().At(r.net.Now())

@@ -22,6 +22,9 @@ var errStopping = errors.New("the daemon is stopping")
 // Status implements api.Box.
 func (d *naved) Status() (show.Status, bool) { return d.gw.Status() }
 
+// Flows implements api.Box.
+func (d *naved) Flows(most int) (show.FlowCache, bool) { return d.gw.Flows(most) }
+
 // problems are the parts of the configuration that are not carried out.
 func (d *naved) problems() (list []show.Problem) {
 	d.gw.Do(func(_ time.Time, c *gateway.Core) { list = c.Problems() })
