@@ -95,7 +95,7 @@ func (e *Engine) installSA(f *fib.SA) error {
 	if int64(f.ID) >= int64(e.cfg.MaxSAs) {
 		return ErrFull
 	}
-	t, err := sa.New(f)
+	t, err := e.newTransform(f)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (e *Engine) installSA(f *fib.SA) error {
 		window = 0 // anybody could move it (RFC 4303 section 3.4.3)
 	}
 	rec := table.SAShape{IV: uint8(shape.IV), ICV: uint8(shape.ICV), Align: uint8(shape.Align), Slots: sa.Slots(int(window))}
-	if f.Cipher == fib.CipherAESGCM && sa.HasKernel() {
+	if f.Cipher == fib.CipherAESGCM && sa.HasKernel() && !e.cfg.library {
 		rec.Kernel = sa.KernelGCM
 		if rec.Key, rec.Salt, err = sa.Expand(f.CipherKey); err != nil {
 			t.Clear()
@@ -122,6 +122,13 @@ func (e *Engine) installSA(f *fib.SA) error {
 	// A worker that sees the association before its transform drops the packet, as it does without either.
 	e.keepTransform(f.ID, t)
 	return nil
+}
+
+func (e *Engine) newTransform(f *fib.SA) (*sa.Transform, error) {
+	if e.cfg.library {
+		return sa.NewLibrary(f)
+	}
+	return sa.New(f)
 }
 
 // spentTransform is one that workers may use until they have left an epoch.

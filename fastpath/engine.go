@@ -60,7 +60,8 @@ type Config struct {
 	// Private maps memory that no other process can share and takes no file descriptor: for many engines in one process.
 	Private bool
 
-	heap bool // ordinary memory, which the race detector watches: for tests
+	library bool // no kernel of ours seals or opens: for tests
+	heap    bool // ordinary memory, which the race detector watches: for tests
 }
 
 func (c *Config) setDefaults() {

@@ -191,8 +191,9 @@ func (w *Worker) espSeal(p *pkt, q *queue, a *table.Adj, id uint32, n int, tos u
 		padded := te.Padded(size)
 		sa.Trailer(p.chunk[start:start+padded], size, next)
 		s -= te.Front()
-		size = te.Seal(w.scratch, p.chunk, s, padded, seqESP)
-		w.lane.pay(te.Cost(padded))
+		sealed := te.Sealed(size)
+		later := ta == nil && (a.LinkMTU == 0 || sealed+int(a.OuterLen)-packet.EthernetLen <= int(a.LinkMTU)) // else AH or cutting comes next
+		size = w.transformSeal(te, p.chunk, s, padded, seqESP, later)
 		next = packet.ProtoESP
 	}
 	if ta != nil {

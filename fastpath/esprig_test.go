@@ -138,7 +138,10 @@ func (s suite) hub(_ *Config, b *fib.Batch) {
 }
 
 // spoke makes the rig spoke 1: its LAN is behind1's.
-func (s suite) spoke(_ *Config, b *fib.Batch) {
+func (s suite) spoke(c *Config, b *fib.Batch) {
+	if c != nil {
+		c.library = true // so that our kernels and the library seal for each other
+	}
 	b.Tunnels[0].Local, b.Tunnels[0].Redirect = addr(spoke1NBMA), false
 	b.Tunnels[0].Protected, b.Tunnels[0].Protection = true, protection
 	b.Ports[0].Addr = addr(spoke1NBMA)

@@ -1,6 +1,7 @@
 package fastpath
 
 import (
+	"nave/fastpath/internal/arena"
 	"nave/fastpath/internal/sa"
 	"nave/fastpath/internal/table"
 )
@@ -101,8 +102,8 @@ func (t *tally) add(s *table.SA, n int) {
 func (t *tally) count() {
 	if t.packets != 0 {
 		s := t.sa
-		sa.Set(&s.Packets, s.Packets.Load()+t.packets)
-		sa.Set(&s.Bytes, s.Bytes.Load()+t.bytes)
+		arena.Set(&s.Packets, s.Packets.Load()+t.packets)
+		arena.Set(&s.Bytes, s.Bytes.Load()+t.bytes)
 	}
 	*t = tally{}
 }

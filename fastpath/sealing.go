@@ -1,6 +1,7 @@
 package fastpath
 
 import (
+	"nave/fastpath/internal/arena"
 	"nave/fastpath/internal/sa"
 	"nave/fastpath/internal/table"
 	"nave/fastpath/packet"
@@ -13,7 +14,12 @@ type sealing struct {
 	n     int
 	todo  [sa.BurstSize]sealJob
 	burst sa.Burst
+	// chains are packets of AES-CBC, that have their numbers.
+	chains sa.Chains
 }
+
+// waits tells whether packets wait to be sealed.
+func (l *sealing) waits() bool { return l.n|l.chains.Len() != 0 }
 
 // sealJob is a packet to seal.
 type sealJob struct {
@@ -99,7 +105,7 @@ func (w *Worker) sealAll() {
 			}
 			// From now on these numbers are used, whatever becomes of the packets.
 			seq = s.Seq.Add(uint64(run-i)) - uint64(run-i) + 1
-			sa.Set(&s.Bytes, s.Bytes.Load()+bytes) // as in tally.count
+			arena.Set(&s.Bytes, s.Bytes.Load()+bytes) // as in tally.count
 		}
 		key, esn := w.t.Key(s), s.Is(table.SAESN)
 		for ; i < run; i++ {
@@ -111,6 +117,23 @@ func (w *Worker) sealAll() {
 	}
 	l.burst.Seal()
 	l.n = 0
+	if l.chains.Len() > 0 {
+		l.chains.Seal(w.scratch)
+	}
+}
+
+// transformSeal seals an ESP packet with what its key became in this process: now, or if it pays and nothing is to be done with the sealed packet before it leaves, with others
+// later. It returns its length.
+func (w *Worker) transformSeal(t *sa.Transform, chunk []byte, at, padded int, seq uint64, later bool) int {
+	if !later || !t.Chained() {
+		n := t.Seal(w.scratch, chunk, at, padded, seq)
+		w.lane.pay(t.Cost(padded))
+		return n
+	}
+	if w.sealing.chains.Len() == sa.BurstSize {
+		w.sealAll()
+	}
+	return w.sealing.chains.Add(w.scratch, t, chunk, at, padded, seq)
 }
 
 // kernelSA is the association of an adjacency that kernelSeal is for, nil when it is for another.

@@ -315,7 +315,7 @@ func (w *Worker) enqueue(q *queue, f port.Frame) {
 
 // send hands a queue to its port. What the port does not take is lost.
 func (w *Worker) send(q *queue) {
-	if w.sealing.n > 0 {
+	if w.sealing.waits() {
 		w.sealAll()
 	}
 	n := q.p.Send(q.out[:q.n])

@@ -66,6 +66,9 @@ func (k *Key) Expand(key []byte) error {
 	return nil
 }
 
+// Hold says which bytes are to be encrypted or decrypted: all of b, which is not empty.
+func (p *Packet) Hold(b []byte) { p.Text, p.Len = unsafe.Pointer(&b[0]), uint32(len(b)) }
+
 // Clear forgets the key.
 func (k *Key) Clear() { *k = Key{} }
 

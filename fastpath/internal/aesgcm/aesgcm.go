@@ -73,6 +73,18 @@ func (k *Key) Expand(key []byte) error {
 	return nil
 }
 
+// At is the Key that Bytes gave, wherever it was copied to.
+func At(b *[Size]byte) *Key { return (*Key)(unsafe.Pointer(b)) }
+
+// Bytes is the memory of the key.
+func (k *Key) Bytes() *[Size]byte { return (*[Size]byte)(unsafe.Pointer(k)) }
+
+// Hold says which payload it is: n bytes at the start of b, which has the ICV or room for it behind them.
+func (p *Packet) Hold(b []byte, n int) {
+	_ = b[n+int(p.ICV)-1]
+	p.Text, p.Len = unsafe.Pointer(&b[0]), uint32(n)
+}
+
 // Clear forgets the key.
 func (k *Key) Clear() { *k = Key{} }
 

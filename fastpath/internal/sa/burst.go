@@ -2,7 +2,6 @@ package sa
 
 import (
 	"encoding/binary"
-	"unsafe"
 
 	"nave/fastpath/internal/aesgcm"
 )
@@ -36,7 +35,7 @@ func Expand(keyAndSalt []byte) (expanded []byte, salt uint32, err error) {
 	if err := k.Expand(keyAndSalt[:n]); err != nil {
 		return nil, 0, err
 	}
-	return unsafe.Slice((*byte)(unsafe.Pointer(k)), aesgcm.Size), binary.NativeEndian.Uint32(keyAndSalt[n:]), nil
+	return k.Bytes()[:], binary.NativeEndian.Uint32(keyAndSalt[n:]), nil
 }
 
 // Len is how many packets wait.
@@ -45,11 +44,11 @@ func (b *Burst) Len() int { return b.n }
 // Add takes an ESP packet whose header and IV are written, or came in: n bytes of payload behind KernelFront bytes, and room for or an ICV of icv
 // bytes behind them. key is from the tables, seq the whole sequence number and esn whether all of it is authenticated.
 // The caller has seen to it that there is room.
-func (b *Burst) Add(key unsafe.Pointer, salt uint32, esn bool, esp []byte, n int, icv uint8, seq uint64) {
-	_ = esp[KernelFront+n+int(icv)-1]
+func (b *Burst) Add(key *[aesgcm.Size]byte, salt uint32, esn bool, esp []byte, n int, icv uint8, seq uint64) {
 	j := &b.jobs[b.n]
 	b.n++
-	j.Key, j.Text, j.Len, j.ICV = (*aesgcm.Key)(key), unsafe.Pointer(&esp[KernelFront]), uint32(n), icv
+	j.Key, j.ICV = aesgcm.At(key), icv
+	j.Hold(esp[KernelFront:], n)
 	binary.NativeEndian.PutUint32(j.Nonce[:], salt)
 	*(*[8]byte)(j.Nonce[saltLen:]) = *(*[8]byte)(esp[headerLen:])
 	// SPI and sequence number, with its upper half if that is authenticated (RFC 4106 section 5).

@@ -4,6 +4,8 @@ import (
 	"crypto/cipher"
 	"crypto/subtle"
 	"sync/atomic"
+
+	"nave/fastpath/internal/aescbc"
 )
 
 // chain is a block mode of the library that can be used again with another IV.
@@ -28,7 +30,11 @@ func (c *cbc) init(b cipher.Block) {
 	}
 }
 
-func (t *Transform) encryptCBC(iv, b []byte) {
+func (t *Transform) encryptCBC(x *Scratch, iv, b []byte) {
+	if t.aes != nil {
+		aescbc.Encrypt(x.alone(t.aes, iv, b))
+		return
+	}
 	if m := t.cbc.enc.Swap(nil); m != nil {
 		(*m).SetIV(iv)
 		(*m).CryptBlocks(b, b)
@@ -44,6 +50,10 @@ func (t *Transform) encryptCBC(iv, b []byte) {
 }
 
 func (t *Transform) decryptCBC(x *Scratch, iv, b []byte) {
+	if t.aes != nil {
+		aescbc.Decrypt(x.alone(t.aes, iv, b))
+		return
+	}
 	if m := t.cbc.dec.Swap(nil); m != nil {
 		(*m).SetIV(iv)
 		(*m).CryptBlocks(b, b)
@@ -59,4 +69,58 @@ func (t *Transform) decryptCBC(x *Scratch, iv, b []byte) {
 		t.block.Decrypt(x.block[:n], b[end-n:end])
 		subtle.XORBytes(b[end-n:end], x.block[:n], before)
 	}
+}
+
+// alone is a burst of one packet for the kernels. iv has 16 bytes; b is not empty, as no payload with its trailer is.
+func (x *Scratch) alone(key *aescbc.Key, iv, b []byte) []aescbc.Packet {
+	p := &x.one[0]
+	p.Key = key
+	p.Hold(b)
+	copy(p.IV[:], iv)
+	return x.one[:]
+}
+
+// Chained tells whether the packets of the transform are faster sealed together: in CBC each block waits for the one before, so the CPU has time for other packets.
+func (t *Transform) Chained() bool { return t.kind == kernelCBC && t.aes != nil }
+
+// Chains is ESP packets that wait to be sealed together, of transforms that are Chained.
+type Chains struct {
+	n    int
+	jobs [BurstSize]aescbc.Packet
+	todo [BurstSize]struct {
+		t   *Transform
+		esp []byte // from the SPI to the end of the ICV
+		seq uint64
+	}
+}
+
+// Len is how many packets wait.
+func (c *Chains) Len() int { return c.n }
+
+// Add is Transform.Seal, but that encryption and ICV wait for Seal. The caller has seen to it that there is room.
+func (c *Chains) Add(x *Scratch, t *Transform, chunk []byte, at, n int, seq uint64) int {
+	body := at + headerLen + t.shape.IV
+	esp := chunk[at : body+n+t.shape.ICV]
+	t.header(x, esp, seq)
+	j, w := &c.jobs[c.n], &c.todo[c.n]
+	c.n++
+	j.Key = t.aes
+	j.Hold(chunk[body : body+n])
+	copy(j.IV[:], chunk[at+headerLen:body])
+	w.t, w.esp, w.seq = t, esp, seq
+	return len(esp)
+}
+
+// Seal seals the packets, and none waits any more.
+func (c *Chains) Seal(x *Scratch) {
+	aescbc.Encrypt(c.jobs[:c.n])
+	for i := range c.todo[:c.n] {
+		w := &c.todo[i]
+		if w.t.mac != nil {
+			end := len(w.esp) - w.t.shape.ICV
+			copy(w.esp[end:], w.t.espSum(x, w.esp[:end], w.seq))
+		}
+		w.t = nil
+	}
+	c.n = 0
 }

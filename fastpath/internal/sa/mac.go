@@ -10,6 +10,7 @@ import (
 	"hash"
 
 	"nave/fastpath/fib"
+	"nave/fastpath/internal/aescbc"
 )
 
 // stater is a hash whose state can be taken and put back. All of the standard library's are.
@@ -93,6 +94,7 @@ type Scratch struct {
 	head  [60]byte // an IP header without its mutable fields
 	long  []byte   // for what is worked out beside the packet
 	ivs   *IVs
+	one   [1]aescbc.Packet
 }
 
 // NewScratch makes the scratch of a worker whose packets are no longer than n bytes. Several may share ivs.

@@ -6,7 +6,7 @@
 // by atomic operations only (window.go). So there is no rule about which worker may use which association, and no lock.
 //
 // Sealing and opening are in place and allocate nothing. Which algorithm it is, is one switch a packet (seal.go, open.go), and
-// behind it stands the standard library's own entry point: a kernel in assembly would be another case of it.
+// behind it stands the standard library's own entry point, or a kernel in assembly (aesgcm, aescbc) where the CPU has what it wants.
 //
 // No nonce is used twice: the IV of the counter modes (GCM, GMAC, CTR, ChaCha20) is the 64-bit sequence number, which the caller has taken
 // from the arena before. The IV of CBC is that number, encrypted with a key that only this process knows: as unpredictable as
@@ -22,6 +22,7 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 
 	"nave/fastpath/fib"
+	"nave/fastpath/internal/aescbc"
 )
 
 // headerLen is SPI and sequence number; trailerLen is pad length and next header, in bytes.
@@ -74,6 +75,7 @@ type Transform struct {
 	aead  cipher.AEAD
 	mac   *mac
 	cbc   cbc
+	aes   *aescbc.Key // of CBC and counter mode, where the CPU has what the kernels want
 }
 
 // Check tells what is wrong with algorithms, key lengths and ICV of f; nil if nothing.
@@ -136,6 +138,26 @@ func checkCipher(f *fib.SA) error {
 
 // New makes the transform of f, which Check has found good. Keys are not kept but in what they become.
 func New(f *fib.SA) (*Transform, error) {
+	t, err := NewLibrary(f)
+	if err == nil && aescbc.Kernel() != "" {
+		switch f.Cipher {
+		case fib.CipherAESCBC:
+			err = t.expand(f.CipherKey)
+		case fib.CipherAESCTR:
+			err = t.expand(f.CipherKey[:len(f.CipherKey)-saltLen])
+		}
+	}
+	return t, err
+}
+
+// expand makes what the kernels of CBC and counter mode work with.
+func (t *Transform) expand(key []byte) error {
+	t.aes = new(aescbc.Key)
+	return t.aes.Expand(key)
+}
+
+// NewLibrary is New for a CPU without what our kernels want: all is done by the library.
+func NewLibrary(f *fib.SA) (*Transform, error) {
 	if err := Check(f); err != nil {
 		return nil, err
 	}
@@ -238,7 +260,7 @@ func (t *Transform) Front() int { return headerLen + t.shape.IV }
 
 // Tail is how many bytes behind the padded payload Seal writes to; not all of them are of the packet.
 func (t *Transform) Tail() int {
-	if t.kind == kernelCTR || t.kind == kernelShort {
+	if t.kind == kernelCTR && t.aes == nil || t.kind == kernelShort {
 		return max(t.shape.ICV, aeadTag)
 	}
 	return t.shape.ICV
@@ -251,6 +273,9 @@ func (t *Transform) Clear() {
 		clear(t.mac.outer)
 	}
 	clear(t.salt[:])
-	t.block, t.aead = nil, nil
+	if t.aes != nil {
+		t.aes.Clear()
+	}
+	t.block, t.aead, t.aes = nil, nil, nil
 	t.cbc = cbc{}
 }

@@ -280,3 +280,54 @@ func TestClear(t *testing.T) {
 		t.Errorf("left: %+v", tr)
 	}
 }
+
+// TestChains: what is sealed together is what is sealed alone, and the library opens it.
+func TestChains(t *testing.T) {
+	x := scratch(t)
+	var c Chains
+	type one struct {
+		lib         *Transform
+		want, chunk []byte
+		n           int
+		seq         uint64
+	}
+	var all []one
+	for i := range BurstSize {
+		f := &fib.SA{Cipher: fib.CipherAESCBC, CipherKey: key([]int{16, 24, 32}[i%3]), Auth: fib.AuthHMACSHA1, AuthKey: key(20), SPI: uint32(0x1000 + i), ESN: i%2 == 0}
+		if i%5 == 0 {
+			f.Auth, f.AuthKey = fib.AuthNone, nil
+		}
+		tr := transform(t, f)
+		if !tr.Chained() {
+			t.Log("no kernel: nothing is sealed together")
+			return
+		}
+		lib, err := NewLibrary(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := one{lib: lib, seq: uint64(i) + 1<<33}
+		o.want, o.n = sealed(tr, x, bytes.Repeat([]byte{byte(i)}, 1+37*i%900), o.seq)
+		padded := o.n - tr.Front() - tr.Shape().ICV
+		o.chunk = make([]byte, len(o.want))
+		copy(o.chunk, o.want[:room])
+		copy(o.chunk[room+tr.Front():], bytes.Repeat([]byte{byte(i)}, 1+37*i%900))
+		Trailer(o.chunk[room+tr.Front():room+tr.Front()+padded], 1+37*i%900, 47)
+		if n := c.Add(x, tr, o.chunk, room, padded, o.seq); n != o.n {
+			t.Fatalf("packet %d: %d bytes, want %d", i, n, o.n)
+		}
+		all = append(all, o)
+	}
+	c.Seal(x)
+	if c.Len() != 0 {
+		t.Fatal("packets wait after they were sealed")
+	}
+	for i, o := range all {
+		if !bytes.Equal(o.chunk[:room+o.n], o.want[:room+o.n]) {
+			t.Fatalf("packet %d differs", i)
+		}
+		if _, ok := o.lib.Open(x, o.chunk, room, o.n, o.seq); !ok {
+			t.Fatalf("packet %d: the library does not open it", i)
+		}
+	}
+}

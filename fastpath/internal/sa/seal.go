@@ -3,6 +3,8 @@ package sa
 import (
 	"crypto/subtle"
 	"encoding/binary"
+
+	"nave/fastpath/internal/aescbc"
 )
 
 // Trailer writes padding (1, 2, 3, ...), pad length and next header behind a payload of n bytes, so that b is full.
@@ -18,18 +20,23 @@ func Trailer(b []byte, n int, next uint8) {
 // long the packet is. Sequence number seq is the caller's, who uses it once. There are 4 bytes before at, and Tail bytes after
 // the payload.
 func (t *Transform) Seal(x *Scratch, chunk []byte, at, n int, seq uint64) int {
+	t.header(x, chunk[at:], seq)
+	t.seal(x, chunk, at, n, seq)
+	return headerLen + t.shape.IV + n + t.shape.ICV
+}
+
+// header writes ESP header and IV.
+func (t *Transform) header(x *Scratch, esp []byte, seq uint64) {
 	be := binary.BigEndian
-	be.PutUint32(chunk[at:], t.spi)
-	be.PutUint32(chunk[at+4:], uint32(seq))
+	be.PutUint32(esp, t.spi)
+	be.PutUint32(esp[4:], uint32(seq))
 	switch t.kind {
 	case kernelNull:
 	case kernelCBC:
-		x.ivs.put(x, chunk[at+headerLen:at+headerLen+t.shape.IV], t.spi, t.Generation, seq)
+		x.ivs.put(x, esp[headerLen:headerLen+t.shape.IV], t.spi, t.Generation, seq)
 	default:
-		be.PutUint64(chunk[at+headerLen:], seq)
+		be.PutUint64(esp[headerLen:], seq)
 	}
-	t.seal(x, chunk, at, n, seq)
-	return headerLen + t.shape.IV + n + t.shape.ICV
 }
 
 // seal encrypts and authenticates, header and IV being there.
@@ -40,7 +47,7 @@ func (t *Transform) seal(x *Scratch, chunk []byte, at, n int, seq uint64) {
 	case kernelAEAD, kernelShort:
 		t.aead.Seal(chunk[body:body], t.nonce(x, iv), chunk[body:body+n], t.aad(x, seq))
 	case kernelCBC:
-		t.encryptCBC(iv, chunk[body:body+n])
+		t.encryptCBC(x, iv, chunk[body:body+n])
 	case kernelCTR:
 		t.counter(x, iv, chunk[body:], n)
 	case kernelGMAC:
@@ -99,6 +106,11 @@ func (t *Transform) counter(x *Scratch, iv, b []byte, n int) {
 	copy(x.head[:], t.salt[:])
 	copy(x.head[saltLen:], iv)
 	ctr, stream := x.head[:16], x.block[:]
+	if t.aes != nil {
+		binary.BigEndian.PutUint32(ctr[12:], 1)
+		aescbc.CTR(x.alone(t.aes, ctr, b[:n]))
+		return
+	}
 	if len(b) >= n+aeadTag {
 		binary.BigEndian.PutUint32(ctr[12:], 1)
 		t.block.Encrypt(stream, ctr)

@@ -3,6 +3,8 @@ package sa
 import (
 	"math/bits"
 	"sync/atomic"
+
+	"nave/fastpath/internal/arena"
 )
 
 // Verdict is what an anti-replay window says of a sequence number. The zero value is not accepted.
@@ -121,7 +123,7 @@ func (w *Window) AcceptBlock(block uint64, want uint32) (fresh, dup uint32, newe
 	highest := block<<blockBits | uint64(31-bits.LeadingZeros32(want))
 	top := w.Top.Load()
 	if highest > top {
-		Set(w.Top, highest) // first, as in Accept
+		arena.Set(w.Top, highest) // first, as in Accept
 		newest, top = true, highest
 	}
 	if w.Size == 0 {

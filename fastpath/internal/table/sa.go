@@ -271,7 +271,7 @@ func keyBlock(kernel uint8) int {
 }
 
 // Key is what the kernel made of the key: KernelSize bytes in the arena, not to be kept. Only where s.Kernel is not 0.
-func (t *Tables) Key(s *SA) unsafe.Pointer { return t.at(s.keys) }
+func (t *Tables) Key(s *SA) *[KernelSize]byte { return (*[KernelSize]byte)(t.at(s.keys)) }
 
 // SameSA tells whether f is installed association s as far as that may not change.
 func (t *Tables) SameSA(s *SA, f *fib.SA) bool {

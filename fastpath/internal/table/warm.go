@@ -43,7 +43,7 @@ func (t *Tables) warmSA(s *SA) (x uint64) {
 	x = line(p, 1) ^ line(p, 2)
 	if s.Kernel != 0 {
 		k := t.at(s.keys)
-		x ^= line(k, 0) ^ line(k, 1) ^ line(k, 2) ^ line(k, 6) ^ line(k, 7) // round keys, and the hash powers of short packets
+		x ^= line(k, 2) ^ line(k, 3) ^ line(k, 4) ^ line(k, 5) ^ line(k, 6) // hash powers of short packets, round keys
 	}
 	return x
 }

@@ -1,6 +1,6 @@
 //go:build !race
 
-package sa
+package arena
 
 import (
 	"sync/atomic"
