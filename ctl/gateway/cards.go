@@ -59,13 +59,22 @@ func (c *cards) add(p *port, queues int, way string) error {
 	if err != nil {
 		return fmt.Errorf("gateway: port %s: %w", p.name, err)
 	}
+	c.program(p, dev, queues, way)
+	return nil
+}
+
+// program is add for a netdev that is open.
+func (c *cards) program(p *port, dev *nic.Netdev, queues int, way string) {
 	k := &card{dev: dev, queues: queues, file: filepath.Join(c.g.opt.RunDir, "card-"+filepath.Base(p.netdev)+".json")}
 	k.remembered()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.byPort[p.name] = k
 	if way == spreadOff {
-		k.state = nic.Describe(dev)
+		if err := nic.Restore(dev, k.before); err != nil { // what a naved before had changed
+			c.g.opt.Log.Warn("giving a network card back", "port", p.name, "error", err)
+		}
+		k.before, k.state = nic.Before{}, nic.Describe(dev)
 	} else {
 		k.state = nic.Spread(dev, queues, &k.before)
 	}
@@ -88,7 +97,6 @@ func (c *cards) add(p *port, queues int, way string) error {
 	}
 	k.remember(c.g)
 	c.log(p, k)
-	return nil
 }
 
 func (c *cards) log(p *port, k *card) {

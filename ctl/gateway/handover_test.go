@@ -11,6 +11,7 @@ import (
 	"nave/fastpath/packet"
 	"nave/slowpath/host"
 	"nave/slowpath/host/nic"
+	"nave/slowpath/host/nic/nictest"
 )
 
 // TestDecide: packets are handed over where the configuration says so, or workers would have nothing to do.
@@ -146,6 +147,70 @@ func TestDeadWorker(t *testing.T) {
 		t.Errorf("a dead worker got flows: %v", shares)
 	}
 	b.look()
+}
+
+// TestCards: a card is programmed, led by what is installed, remembered for the next naved, and given back.
+func TestCards(t *testing.T) {
+	local := addr("192.0.2.1")
+	batch := &fib.Batch{SAs: []fib.SA{{ID: 1, Inbound: true, SPI: 0x1001, Local: local}, {ID: 2, SPI: 0x2002, Local: local}, {ID: 3, Inbound: true, SPI: 0x3003, Local: local}}}
+	for _, c := range []struct {
+		way          string
+		rss          bool
+		table, rules bool // what is programmed
+	}{{"", true, true, false}, {"auto", false, false, true}, {"rss", false, false, false}, {"ntuple", true, true, true}, {"off", true, false, false}} {
+		card := nictest.New()
+		if !c.rss {
+			card.Table = nil
+		}
+		g := &Gateway{opt: Options{Log: slog.New(slog.DiscardHandler), RunDir: t.TempDir()}}
+		g.linux = newLinux(g)
+		all := newCards(g)
+		p := &port{name: "Ethernet0", netdev: "card0"}
+		all.program(p, card.Netdev(), 4, c.way)
+		if got := all.spreads("Ethernet0"); got != c.table || all.steers.Load() != c.rules {
+			t.Errorf("%q, RSS %v: spreads %v, rules %v", c.way, c.rss, got, all.steers.Load())
+		}
+		e := steered{&fakeEngine{}, all}
+		if _, err := e.Apply(batch); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range g.linux.queue {
+			f()
+		}
+		g.linux.queue = nil
+		want := 0
+		if c.rules {
+			want = 2
+		}
+		if s := all.status("Ethernet0"); s.Rules != want || len(card.Rules) != want {
+			t.Errorf("%q: %d rules, the card has %d, want %d", c.way, s.Rules, len(card.Rules), want)
+		}
+		if c.rules {
+			_, _ = e.Apply(&fib.Batch{DelSAs: []fib.SAID{1}})
+			for _, f := range g.linux.queue {
+				f()
+			}
+			if len(card.Rules) != 1 {
+				t.Errorf("%q: %d rules after an association went", c.way, len(card.Rules))
+			}
+		}
+		all.close(false) // killed: all stays
+		if len(card.Rules) != max(0, want-1) {
+			t.Errorf("%q: %d rules with nave gone", c.way, len(card.Rules))
+		}
+		next := newCards(g)
+		next.program(p, card.Netdev(), 4, c.way)
+		if len(card.Rules) != 0 {
+			t.Errorf("%q: rules of the naved before are left", c.way)
+		}
+		next.close(true)
+		if c.table && (card.Table[1] != 0 || card.Fields[10] != 0x30) || card.NTuple {
+			t.Errorf("%q: not given back: table %v, fields %v, filters %v", c.way, card.Table[:4], card.Fields, card.NTuple)
+		}
+		if n := next.status("Ethernet0"); n != nil {
+			t.Errorf("%q: a card that was given back: %+v", c.way, n)
+		}
+	}
 }
 
 func TestQueues(t *testing.T) {

@@ -37,6 +37,11 @@ func Open(name string) (*Netdev, error) {
 	return d, nil
 }
 
+// New is a netdev whose driver is call, which takes a command (struct ethtool_cmd and the like) and writes its answer over it: for tests.
+func New(name string, call func(command []byte) error) *Netdev {
+	return &Netdev{name: name, fd: -1, call: call}
+}
+
 // Close lets go of the netdev. What was programmed stays.
 func (d *Netdev) Close() error {
 	if d.fd < 0 {
