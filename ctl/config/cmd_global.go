@@ -48,7 +48,7 @@ func globalCommands() []*spec {
 			if x.on() {
 				x.cfg.Fastpath.Workers = x.OneOf("process", "thread")
 			}
-		}).nave(),
+		}).def("process").nave(),
 		cmd("fastpath poll ~ {strict|adaptive}", "Spin for ever, or sleep while there is no traffic", func(x *ctx) {
 			x.cfg.Fastpath.Poll = ""
 			if x.on() {
