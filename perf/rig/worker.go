@@ -13,6 +13,9 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"nave/bpf"
 	"nave/fastpath"
@@ -99,9 +102,15 @@ func (w *Worker) open(id uint32, name string) (fib.Port, error) {
 	if err != nil {
 		return fib.Port{}, fmt.Errorf("rig: interface %q: %w", name, err)
 	}
-	p, err := afxdp.Open(w.umem, afxdp.Config{Ifindex: i.Index})
-	if err != nil {
-		return fib.Port{}, err
+	var p *afxdp.Port
+	for end := time.Now().Add(2 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		// The kernel gives a queue free a little after its last socket is closed: a worker before this one may just have gone.
+		if p, err = afxdp.Open(w.umem, afxdp.Config{Ifindex: i.Index}); err == nil {
+			break
+		}
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(end) {
+			return fib.Port{}, err
+		}
 	}
 	w.ports = append(w.ports, p)
 	if err := w.worker.Attach(fib.PortID(id), p); err != nil {
