@@ -310,7 +310,7 @@ func TestRenew(t *testing.T) {
 	if !c.TookOver() || !slices.Equal(pids(c), was) {
 		t.Fatal("they were not taken over")
 	}
-	c.Renew()
+	c.Renew(t.Context())
 	now := pids(c)
 	for i := range now {
 		if now[i] == was[i] || now[i] == 0 || c.Status()[i].Restarts != 1 {

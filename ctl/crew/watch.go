@@ -1,6 +1,7 @@
 package crew
 
 import (
+	"context"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -52,20 +53,20 @@ func (c *Crew) pause(i int) time.Duration {
 }
 
 // Renew replaces the workers that were taken over and are not as they are to be: of another build, on another CPU. One after the other, so that the others forward meanwhile. It
-// returns when all are replaced, or can't be.
-func (c *Crew) Renew() {
+// returns when all are replaced, or can't be, or ctx ends.
+func (c *Crew) Renew(ctx context.Context) {
 	for i, m := range c.members {
 		m.mu.Lock()
 		why, p, l := m.lacking, m.proc, m.link
 		m.mu.Unlock()
-		if why == "" || p == nil {
+		if why == "" || p == nil || ctx.Err() != nil {
 			continue
 		}
 		c.cfg.Log.Info("a worker is replaced", "worker", i, "pid", p.pid, "why", why)
 		if _, err := l.ask(request{Op: opStop}, closePatience); err != nil {
 			p.kill(unix.SIGKILL)
 		}
-		for late := deadline(c.cfg.Patience); time.Now().Before(late) && !c.isDone(); time.Sleep(10 * time.Millisecond) {
+		for late := deadline(c.cfg.Patience); time.Now().Before(late) && ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
 			m.mu.Lock()
 			done := m.lacking == "" && m.proc != nil && m.proc != p
 			m.mu.Unlock()

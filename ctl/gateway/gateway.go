@@ -149,7 +149,7 @@ func (g *Gateway) start(tree *config.Config) (err error) {
 	}
 	g.run()
 	if g.crew != nil {
-		g.running.Go(g.crew.Renew)
+		g.running.Go(func() { g.crew.Renew(g.ctx) })
 	}
 	return nil
 }
@@ -259,7 +259,9 @@ func (g *Gateway) Leave() {
 	for _, u := range g.sockets {
 		u.Close()
 	}
-	g.cards.close(false)
+	if g.cards != nil {
+		g.cards.close(false)
+	}
 	g.crew.Leave()
 	for _, p := range g.ports {
 		if p.attached != nil {
@@ -289,6 +291,9 @@ func (g *Gateway) Stop(release bool) {
 	if g.cards != nil {
 		g.cards.close(release)
 	}
+	if g.crew != nil { // before the steering, which a worker that is started again would be put into
+		g.stopWorkers()
+	}
 	g.closePorts(release)
 	if g.steering != nil {
 		g.steering.Close()
@@ -298,15 +303,19 @@ func (g *Gateway) Stop(release bool) {
 			g.opt.Log.Warn("releasing the ports", "error", err)
 		}
 	}
-	if g.workers != nil {
-		if err := g.workers.Stop(); err != nil {
-			g.opt.Log.Error("stopping the workers", "error", err)
-		}
+	if g.threads != nil { // after their ports are closed
+		g.stopWorkers()
 	}
 	if g.host != nil {
 		g.host.Close()
 	}
 	if g.unlock != nil {
 		g.unlock()
+	}
+}
+
+func (g *Gateway) stopWorkers() {
+	if err := g.workers.Stop(); err != nil {
+		g.opt.Log.Error("stopping the workers", "error", err)
 	}
 }
