@@ -33,8 +33,8 @@ func (t *Table) Sets() int { return int(t.n) }
 // attempts is how often a reader tries to see a set between two changes. One that changes all the time is left out: its worker may have died in a change.
 const attempts = 64
 
-// Read copies the flows of set i, those that have been idle left out, and returns how many there are. Anybody may call it, at any time. The counts of a flow are those of
-// one flow, but not of one packet: the worker may be between two of them.
+// Read copies the flows of set i, those that have been idle left out, and returns how many there are. Anybody may call it, at any time. Bytes may be those of one packet
+// more or less than Packets: the worker may be counting.
 func (t *Table) Read(i int, into *[Ways]Record) (n int) {
 	s := t.set(uint64(i))
 	for range attempts {
@@ -60,9 +60,12 @@ func (t *Table) read(at uint64, r *Record) bool {
 	f := t.flow(at)
 	load := func(i int) uint64 { return atomic.LoadUint64(&f[i]) }
 	adj := load(ftAdj)
-	*r = Record{
-		Key: Key{load(ftAddrs), load(ftRest)}, Adj: uint32(adj >> 32),
-		Packets: load(ftPackets), Bytes: load(ftBytes), Origin: load(ftOrigin),
+	*r = Record{Key: Key{load(ftAddrs), load(ftRest)}, Adj: uint32(adj >> 32), Origin: load(ftOrigin)}
+	for range attempts {
+		r.Packets, r.Bytes = load(ftPackets), load(ftBytes)
+		if load(ftPackets) == r.Packets {
+			break
+		}
 	}
 	// The time is read after what it is compared with, so that it is not before.
 	first := load(ftFirst)
