@@ -81,7 +81,7 @@ func Command(ctx context.Context, args []string, out, errs io.Writer) error {
 	}
 	ctx, stop := context.WithTimeout(ctx, *limit)
 	defer stop()
-	if names := missing(); len(names) > 0 {
+	if names := missing(wanted); len(names) > 0 {
 		if !*withInstall {
 			return errMissing(names)
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -297,6 +298,23 @@ func TestFlags(t *testing.T) {
 	}
 	if text := errMissing([]string{"dpdk-dev", "iperf3"}).Error(); !strings.Contains(text, "apt-get install --no-install-recommends dpdk-dev iperf3") {
 		t.Error(text)
+	}
+}
+
+// Parts want their own packages only, and every package is some part's.
+func TestPackages(t *testing.T) {
+	if list := missing(parts[3:4]); len(list) != 0 || parts[3].name != "path" {
+		t.Errorf("%s wants %v", parts[3].name, list)
+	}
+	for _, p := range packages {
+		for _, name := range strings.Fields(p.parts) {
+			if !slices.Contains(partNames(), name) {
+				t.Errorf("%s is for %q, which is no part", p.name, name)
+			}
+		}
+		if (p.program == "") == (p.library == "") {
+			t.Errorf("%s: a program or a library", p.name)
+		}
 	}
 }
 

@@ -20,32 +20,35 @@ type machine struct {
 	bin            string // folder of naved and nave
 }
 
-// packages are Debian's, by the program that is needed of them. The last ones have libraries only, which the programs load by themselves.
-var packages = []struct{ name, program, file string }{
-	{"dpdk-dev", "dpdk-testpmd", ""},
-	{"librte-net-af-xdp23", "", "librte_net_af_xdp.so.23"},
-	{"librte-net-af-packet23", "", "librte_net_af_packet.so.23"},
-	{"librte-crypto-ipsec-mb23", "", "librte_crypto_ipsec_mb.so.23"},
-	{"wireguard-go", "wireguard-go", ""},
-	{"iperf3", "iperf3", ""},
-	{"ethtool", "ethtool", ""},
-	{"iproute2", "ip", ""},
+// packages are Debian's, by the program or library that is needed of them, and by the parts of the comparison that need it.
+var packages = []struct{ name, program, library, parts string }{
+	{"dpdk-dev", "dpdk-testpmd", "", "null crypto veth latency"},
+	{"librte-net-af-xdp23", "", "librte_net_af_xdp.so.23", "veth latency"},
+	{"librte-net-af-packet23", "", "librte_net_af_packet.so.23", "veth"},
+	{"librte-crypto-ipsec-mb23", "", "librte_crypto_ipsec_mb.so.23", "crypto"},
+	{"wireguard-go", "wireguard-go", "", "stream"},
+	{"iperf3", "iperf3", "", "stream"},
+	{"ethtool", "ethtool", "", "veth latency stream"},
+	{"iproute2", "ip", "", "stream"},
 }
 
 // libraryFolders are where Debian has shared libraries.
 var libraryFolders = []string{"/usr/lib/x86_64-linux-gnu/", "/usr/lib/aarch64-linux-gnu/"}
 
-// missing are the packages that are not installed.
-func missing() []string {
+// missing are the packages that are not installed and some of the parts need.
+func missing(wanted []part) []string {
 	var out []string
 	for _, p := range packages {
+		if !slices.ContainsFunc(wanted, func(w part) bool { return slices.Contains(strings.Fields(p.parts), w.name) }) {
+			continue
+		}
 		if p.program != "" {
 			if _, err := exec.LookPath(p.program); err != nil {
 				out = append(out, p.name)
 			}
 			continue
 		}
-		if !slices.ContainsFunc(libraryFolders, func(folder string) bool { _, err := os.Stat(folder + p.file); return err == nil }) {
+		if !slices.ContainsFunc(libraryFolders, func(folder string) bool { _, err := os.Stat(folder + p.library); return err == nil }) {
 			out = append(out, p.name)
 		}
 	}

@@ -17,7 +17,7 @@ type Port struct {
 	p     port.Port
 	pool  *port.Pool
 	train *mix.Train
-	close func() error
+	after func() error
 	seq   uint64
 	at    int
 	// frames that the port did not take yet
@@ -28,19 +28,19 @@ type Port struct {
 // batch is how many packets are handed to a port at once.
 const batch = 64
 
-// NewPort makes a sender. close is called by Close, after the port's own; nil for none.
-func NewPort(p port.Port, pool *port.Pool, t *mix.Train, close func() error) (*Port, error) {
+// NewPort makes a sender. after is called by Close, after the port's own; nil for none.
+func NewPort(p port.Port, pool *port.Pool, t *mix.Train, after func() error) (*Port, error) {
 	if room := pool.ChunkSize() - port.Headroom; t.MaxLen > room {
 		return nil, fmt.Errorf("gen: mix %s has frames of %d bytes, and the port takes %d", t.Mix.Name, t.MaxLen, room)
 	}
-	return &Port{p: p, pool: pool, train: t, close: close, seq: FirstSeq()}, nil
+	return &Port{p: p, pool: pool, train: t, after: after, seq: FirstSeq()}, nil
 }
 
 // Close closes the port.
 func (s *Port) Close() error {
 	err := s.p.Close()
-	if s.close != nil {
-		err = errors.Join(err, s.close())
+	if s.after != nil {
+		err = errors.Join(err, s.after())
 	}
 	return err
 }

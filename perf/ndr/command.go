@@ -49,12 +49,12 @@ func Command(ctx context.Context, args []string, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	m, sender, receiver, close, err := j.open(ctx, errs)
+	m, sender, receiver, end, err := j.open(ctx, errs)
 	if err != nil {
 		return err
 	}
 	r, err := j.search(ctx, m, sender, receiver, errs)
-	if err = errors.Join(err, close()); err != nil {
+	if err = errors.Join(err, end()); err != nil {
 		return err
 	}
 	if j.asJSON {

@@ -148,11 +148,11 @@ func TestGeneratorHeldUp(t *testing.T) {
 // A search that begins where another one ended finds no less.
 func TestPassed(t *testing.T) {
 	known := Outcome{Asked: 9e5, Offered: 9e5, Sent: 100, Received: 100}
-	for cap, want := range map[float64]float64{1e6: 0.97e6, 1e5: 9e5} {
-		d := &device{cap: cap}
+	for limit, want := range map[float64]float64{1e6: 0.97e6, 1e5: 9e5} {
+		d := &device{cap: limit}
 		r, err := Search(t.Context(), Options{Max: 4e6, Passed: &known}, d.trial)
-		if err != nil || r.Rate < want || r.Rate > max(cap, 9e5)+1 {
-			t.Errorf("a device that can do %v: %v (%s), %v", cap, r.Rate, r.Bound, err)
+		if err != nil || r.Rate < want || r.Rate > max(limit, 9e5)+1 {
+			t.Errorf("a device that can do %v: %v (%s), %v", limit, r.Rate, r.Bound, err)
 		}
 	}
 }

@@ -24,17 +24,17 @@ type Receiver interface {
 
 // Port receives by a port.Port, whose frames live in a pool that nobody else uses.
 type Port struct {
-	p     port.Port
-	pool  *port.Pool
-	close func() error
+	p      port.Port
+	pool   *port.Pool
+	before func() error
 
 	mu    sync.Mutex
 	tally Tally
 }
 
-// NewPort makes a receiver. close is called by Close, before the port's own; nil for none.
-func NewPort(p port.Port, pool *port.Pool, close func() error) *Port {
-	return &Port{p: p, pool: pool, close: close}
+// NewPort makes a receiver. before is called by Close, before the port's own; nil for none.
+func NewPort(p port.Port, pool *port.Pool, before func() error) *Port {
+	return &Port{p: p, pool: pool, before: before}
 }
 
 // Run implements Receiver.
@@ -94,8 +94,8 @@ func (s *Port) Reset() error {
 // Close closes the port.
 func (s *Port) Close() error {
 	var err error
-	if s.close != nil {
-		err = s.close()
+	if s.before != nil {
+		err = s.before()
 	}
 	return errors.Join(err, s.p.Close())
 }
