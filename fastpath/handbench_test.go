@@ -3,7 +3,6 @@ package fastpath
 import (
 	"encoding/binary"
 	"fmt"
-	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -102,92 +101,6 @@ func (p *source) Send(fs []port.Frame) int {
 func (p *source) Flush()       {}
 func (p *source) FD() int      { return -1 }
 func (p *source) Close() error { return nil }
-
-// BenchmarkTwoWorkers is what a second worker brings on links in memory: ESP from 64 spokes, half of it for the hub's LAN and half back to other spokes. With
-// hand-over all arrives at the first worker; with queues each has a queue of its own, as from a NIC that spreads. The links copy each packet in.
-func BenchmarkTwoWorkers(b *testing.B) {
-	for _, size := range []int{64, 512, 1400} {
-		fl := newFleet(b, 64, size)
-		for _, c := range []struct {
-			name    string
-			workers int
-			hand    bool
-		}{{"one", 1, false}, {"hand-over", 2, true}, {"queues", 2, false}} {
-			b.Run(fmt.Sprintf("%s/%d", c.name, size), func(b *testing.B) { benchWorkers(b, fl, c.workers, c.hand) })
-		}
-	}
-}
-
-func benchWorkers(b *testing.B, fl *fleet, workers int, hand bool) {
-	c := newCrew(b, workers, func(_ *Config, batch *fib.Batch) { *batch = *fl.batch })
-	var sources []*source
-	for k, w := range c.w {
-		w.Detach(wan)
-		w.Detach(lan)
-		s := &source{pool: w.pool, frames: fl.frames, next: k * 2}
-		for id, p := range map[fib.PortID]port.Port{wan: s, lan: &source{pool: w.pool}} {
-			if err := w.Attach(id, p); err != nil {
-				b.Fatal(err)
-			}
-		}
-		sources = append(sources, s)
-	}
-	if hand {
-		c.fromOneQueue()
-		c.turn()
-		// A sender that is told to wait, so that nothing is lost: what is measured is what can be done.
-		r := c.w[1].incoming(0)
-		sources[0].room = func() bool { return r.Len() < c.e.cfg.handSlots()-maxBurst }
-	}
-	total := int64(max(b.N, 1))
-	if hand || workers == 1 {
-		sources[0].left.Store(total)
-	} else {
-		sources[0].left.Store(total / 2)
-		sources[1].left.Store(total - total/2)
-	}
-	var done atomic.Bool
-	ended := make(chan bool)
-	b.ResetTimer()
-	for _, w := range c.w[1:] {
-		go func() {
-			for !done.Load() {
-				if w.Poll(1) == 0 {
-					runtime.Gosched()
-				}
-			}
-			ended <- true
-		}()
-	}
-	waits := func() (n int64) {
-		for _, s := range sources {
-			n += s.left.Load()
-		}
-		if hand {
-			n += int64(c.w[1].incoming(0).Len())
-		}
-		return n
-	}
-	for waits() > 0 {
-		if c.w[0].Poll(1) == 0 {
-			runtime.Gosched()
-		}
-	}
-	b.StopTimer()
-	done.Store(true)
-	for range c.w[1:] {
-		<-ended
-	}
-	c.turn()
-	var forwarded uint64
-	for _, n := range c.e.Counters().Workers {
-		forwarded += n.Forwarded
-	}
-	if forwarded != uint64(total) {
-		b.Fatalf("%d of %d packets were forwarded: %v", forwarded, total, c.nonZero())
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(total), "ns/packet")
-}
 
 // TestFleetOverTwoWorkers: with hand-over, each association is opened by one worker alone, and what is sealed for another spoke can be opened.
 func TestFleetOverTwoWorkers(t *testing.T) {
