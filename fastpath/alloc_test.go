@@ -1,6 +1,7 @@
 package fastpath
 
 import (
+	"fmt"
 	"testing"
 
 	"nave/fastpath/fib"
@@ -35,30 +36,34 @@ func TestNoAllocations(t *testing.T) {
 		{"label TTL", wan, labelled(ipv4(vpnSource, inVPNHost, pattern(1500)), lab(inTunnel2, 0, 1), lab(7, 0, 9))},
 		{"label drop", wan, labelled(nil, lab(999, 0, 9))},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			r := labelRig(t, func(_ *Config, b *fib.Batch) { b.Ports[1].MSS = 1300 })
-			r.t = t
-			r.w.Detach(wan)
-			r.w.Detach(lan)
-			ports := map[fib.PortID]*echo{wan: {r: r}, lan: {r: r}}
-			for id, p := range ports {
-				if err := r.w.Attach(id, p); err != nil {
-					t.Fatal(err)
-				}
-			}
-			ports[c.in].frame = c.frame
-			handled := 0
-			n := testing.AllocsPerRun(200, func() {
-				r.now += 1e9
-				handled += r.w.Poll(r.now)
-				r.e.Drain(0, func(*Punt) {})
-			})
-			if n != 0 || handled != 201*8 {
-				t.Errorf("%v allocations a poll, %d packets", n, handled)
-			}
-			ports[c.in].frame = nil
-		})
+		for _, flows := range []int{0, 1000} {
+			t.Run(fmt.Sprintf("%s/%d", c.name, flows), func(t *testing.T) { noAllocations(t, c.in, c.frame, flows) })
+		}
 	}
+}
+
+func noAllocations(t *testing.T, in fib.PortID, frame []byte, flows int) {
+	r := labelRig(t, func(c *Config, b *fib.Batch) { b.Ports[1].MSS, c.FlowCache = 1300, flows })
+	r.t = t
+	r.w.Detach(wan)
+	r.w.Detach(lan)
+	ports := map[fib.PortID]*echo{wan: {r: r}, lan: {r: r}}
+	for id, p := range ports {
+		if err := r.w.Attach(id, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ports[in].frame = frame
+	handled := 0
+	n := testing.AllocsPerRun(200, func() {
+		r.now += 1e9
+		handled += r.w.Poll(r.now)
+		r.e.Drain(0, func(*Punt) {})
+	})
+	if n != 0 || handled != 201*8 {
+		t.Errorf("%v allocations a poll, %d packets", n, handled)
+	}
+	ports[in].frame = nil
 }
 
 // echo receives one frame again and again, and forgets what is sent.

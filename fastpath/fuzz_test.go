@@ -14,8 +14,8 @@ const (
 )
 
 // fuzzRig has something of everything: small MTUs, clamps, copies, resolving, path MTU discovery, associations.
-func fuzzRig(t testing.TB) *rig {
-	return labelRig(t, func(_ *Config, b *fib.Batch) {
+func fuzzRig(t testing.TB, change ...func(*Config, *fib.Batch)) *rig {
+	return labelRig(t, append(change, func(_ *Config, b *fib.Batch) {
 		b.Tunnels[0].MSS, b.Ports[1].MSS = 1300, 1200
 		b.Adjacencies[1].Resolve, b.Adjacencies[1].CopyDF = true, true
 		b.Adjacencies[2].MTU, b.Adjacencies[2].LinkMTU = 500, 300
@@ -33,7 +33,7 @@ func fuzzRig(t testing.TB) *rig {
 		b.Labels = append(b.Labels, fib.Label{In: inSealed, Action: fib.LabelSwap, Paths: []fib.AdjID{push.ID}})
 		s := suite{cipher: fib.Cipher3DES, key: 24, ah: fib.AuthHMACSHA1, ahKey: 20, tunnel: true}
 		b.SAs = s.associations(hubNBMA, spoke2NBMA, spiToSpoke, spiToHub)
-	})
+	})...)
 }
 
 func seeds(f *testing.F) {
