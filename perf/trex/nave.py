@@ -44,18 +44,31 @@ def flows(mix, frame):
     return STLScVmRaw(steps)
 
 
-def streams(mix, source, to, latency=True):
-    """One stream a size, whose rates are as their weights: TRex multiplies them by what it is told."""
+# What a burst leaves at, packets a second, as far as the link can: the pause behind it makes the rate.
+BURST_PPS = 10e6
+
+
+def mode(mix, weight, total, pps):
+    """How a size's packets leave. Steady ones have rates that TRex multiplies; bursts have the rate pps itself, as pauses don't scale."""
+    share = float(weight) / total
+    if mix.burst == 1:
+        return STLTXCont(pps=share)
+    if not pps:
+        raise ValueError("mix %s comes in bursts: say its rate, -t --pps N, and start it with -m 1" % mix.name)
+    count = max(1, round(mix.burst * share))
+    pause = 1e6 * (count / (share * pps) - count / BURST_PPS)
+    if pause <= 0:
+        raise ValueError("mix %s: %g packets a second leave no pause between bursts" % (mix.name, pps))
+    return STLTXMultiBurst(pps=BURST_PPS, pkts_per_burst=count, ibg=pause, count=(1 << 32) - 1)
+
+
+def streams(mix, source, to, latency=True, pps=None):
+    """One stream a size, whose rates are as their weights, and one that measures latency."""
     out = []
     total = sum(weight for _, weight in mix.sizes)
     for n, weight in mix.sizes:
         f = nave_mix.frame(mix, n, source, to)
-        pps = float(weight) / total
-        if mix.burst > 1:
-            mode = STLTXMultiBurst(pps=pps * mix.burst, pkts_per_burst=mix.burst, ibg=0.0, count=1 << 31)
-        else:
-            mode = STLTXCont(pps=pps)
-        out.append(STLStream(name="%s-%d" % (mix.name, n), packet=STLPktBuilder(pkt_buffer=f.data, vm=flows(mix, f)), mode=mode))
+        out.append(STLStream(name="%s-%d" % (mix.name, n), packet=STLPktBuilder(pkt_buffer=f.data, vm=flows(mix, f)), mode=mode(mix, weight, total, pps)))
     if latency:
         shortest = max(min(n for n, _ in mix.sizes), nave_mix.MIN_SIZE + 16)  # TRex's own stamp takes 16 bytes at the end
         f = nave_mix.frame(mix, shortest, source, to)
@@ -70,13 +83,14 @@ class NaveProfile:
     def get_streams(self, direction=0, tunables=(), **kwargs):
         p = argparse.ArgumentParser()
         p.add_argument("--mix", default=kwargs.get("mix"), help="file of a mix")
+        p.add_argument("--pps", type=float, default=None, help="rate of a mix that comes in bursts")
         p.add_argument("--src-mac", default="00:00:00:00:00:00", help="TRex puts the port's own in its place")
         p.add_argument("--dst-mac", default="00:00:00:00:00:00")
         a = p.parse_args(list(tunables))
         if not a.mix:
             raise ValueError("say which mix: -t --mix FILE (nave's are in perf/mix/mixes)")
         macs = [bytes.fromhex(m.replace(":", "")) for m in (a.src_mac, a.dst_mac)]
-        return streams(nave_mix.load(a.mix), macs[0], macs[1])
+        return streams(nave_mix.load(a.mix), macs[0], macs[1], pps=a.pps)
 
 
 def register():

@@ -90,16 +90,19 @@ def search(trial, most, least=0.0, loss=0.0, method="tst009", resolution=0.01, r
 
 
 class TRex:
-    """TRex as the generator of trials."""
+    """TRex as the generator of trials. The profile is the module nave."""
 
-    def __init__(self, client, profile, tx, rx, duration, settle):
-        self.c, self.profile, self.tx, self.rx = client, profile, tx, rx
+    def __init__(self, client, profile, mix, macs, tx, rx, duration, settle):
+        self.c, self.profile, self.mix, self.macs, self.tx, self.rx = client, profile, mix, macs, tx, rx
         self.duration, self.settle = duration, settle
 
     def trial(self, pps):
         c = self.c
+        steady = self.mix.burst == 1
+        c.remove_all_streams(ports=[self.tx])
+        c.add_streams(self.profile.streams(self.mix, self.macs[0], self.macs[1], pps=None if steady else pps), ports=[self.tx])
         c.clear_stats()
-        c.start(ports=[self.tx], mult="%fpps" % pps, duration=self.duration)
+        c.start(ports=[self.tx], mult="%fpps" % pps if steady else "1", duration=self.duration)
         c.wait_on_traffic(ports=[self.tx], timeout=self.duration + 30, rx_delay_ms=int(1000 * self.settle))
         s = c.get_stats()
         sent, received = s[self.tx]["opackets"], s[self.rx]["ipackets"]
@@ -150,8 +153,7 @@ def run(a, out):
         c.reset(ports=[a.tx, a.rx])
         attr = c.get_port_attr(a.tx)
         macs = [bytes.fromhex(m.replace(":", "")) for m in (attr["src_mac"], a.dst_mac or attr["dest"])]
-        c.add_streams(nave.streams(mix, macs[0], macs[1]), ports=[a.tx])
-        t = TRex(c, nave, a.tx, a.rx, a.trial, a.settle)
+        t = TRex(c, nave, mix, macs, a.tx, a.rx, a.trial, a.settle)
         results = []
         for loss in a.losses:
             def progress(o, passed):

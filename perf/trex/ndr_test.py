@@ -54,6 +54,53 @@ class Search(unittest.TestCase):
                 ndr.arguments(["--mix", "x"] + bad)
 
 
+class Client:
+    """A stand-in for TRex's client, in front of a device that forwards so many packets a second."""
+
+    def __init__(self, cap):
+        self.cap = cap
+        self.calls = []
+
+    def remove_all_streams(self, ports):
+        self.calls.append("remove")
+
+    def add_streams(self, streams, ports):
+        self.streams = streams
+
+    def clear_stats(self):
+        self.calls.append("clear")
+
+    def start(self, ports, mult, duration):
+        pps = float(mult[:-3]) if mult.endswith("pps") else self.streams
+        self.sent = int(pps * duration)
+        self.got = int(min(pps, self.cap) * duration)
+
+    def wait_on_traffic(self, ports, timeout, rx_delay_ms):
+        pass
+
+    def get_stats(self):
+        return {3: {"opackets": self.sent}, 5: {"ipackets": self.got}, "latency": {7: {"latency": {"average": 12, "histogram": {}}}}}
+
+
+class Profile:
+    LATENCY_ID = 7
+
+    @staticmethod
+    def streams(mix, source, to, pps=None):
+        return pps
+
+
+class Trials(unittest.TestCase):
+    def test_trials(self):
+        for text in ("mix a\nsize 64", "mix a\nsize 64\nburst 8"):
+            c = Client(1e6)
+            t = ndr.TRex(c, Profile, nave_mix.parse("f", text), (b"", b""), 3, 5, 2.0, 0.1)
+            r = ndr.search(t.trial, 4e6)
+            self.assertAlmostEqual(r.rate, 1e6, delta=2e4)
+            self.assertEqual(r.best.latency, {"average": 12})
+            self.assertEqual(c.calls[:2], ["remove", "clear"])
+
+
 class Grammar(unittest.TestCase):
     def test_errors(self):
         for text, want in {

@@ -119,6 +119,22 @@ print([x.kwargs["name"] for x in s], round(sum(x.kwargs["mode"].kwargs["pps"] fo
 	if want := "['imix-46', 'imix-576', 'imix-1500', 'latency'] 1.0\n"; err != nil || out != want {
 		t.Errorf("%v, %q, want %q", err, out, want)
 	}
+	const bursts = `
+import sys
+sys.path.insert(0, sys.argv[1])
+import nave
+s = nave.register().get_streams(tunables=["--mix", sys.argv[2], "--pps", "1e6"])
+m = [x.kwargs["mode"].kwargs for x in s[:-1]]
+print(round(sum(k["pkts_per_burst"] / (k["pkts_per_burst"] / k["pps"] + k["ibg"] / 1e6) for k in m)), sum(k["pkts_per_burst"] for k in m))
+try:
+    nave.register().get_streams(tunables=["--mix", sys.argv[2]])
+except ValueError as e:
+    print(e)
+`
+	out, err = python(t, "-c", bursts, dir, "../mix/mixes/bursty.mix")
+	if err != nil || !strings.HasPrefix(out, "1000000 255\nmix bursty comes in bursts: say its rate") {
+		t.Errorf("%v, %q", err, out)
+	}
 	out, err = python(t, "-c", script, dir, "../mix/mixes/many-flows.mix")
 	if err != nil || out != "['many-flows-64', 'latency'] 1.0\n" {
 		t.Errorf("%v, %q", err, out)
