@@ -3,11 +3,14 @@ package fastpath
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"sync/atomic"
 	"time"
 
 	"nave/fastpath/internal/arena"
 	"nave/fastpath/internal/ring"
+	"nave/fastpath/internal/sa"
+	"nave/fastpath/internal/table"
 	"nave/fastpath/port"
 )
 
@@ -16,6 +19,7 @@ import (
 const (
 	blkKind     = iota // blockKind
 	blkCounters        // words of a worker's own counters: differs when a build knows other reasons
+	blkShape           // of records and expanded keys, by the build and CPU that made them
 	blkWorkers
 	blkPuntSlots
 	blkInjectSlots
@@ -55,7 +59,7 @@ const (
 )
 
 // blockKind changes with the meaning of the words, where arena.LayoutVersion does not.
-const blockKind = 2
+const blockKind = 3
 
 // ErrLayout means that an arena was laid out by a build that this one does not understand, or in other sizes than asked for. Nothing in it may be used or changed.
 var ErrLayout = errors.New("the arena is laid out otherwise")
@@ -79,6 +83,19 @@ func (c *Config) sizes() []struct {
 	}
 }
 
+// shape tells builds apart whose records differ, or whose cipher kernels make something else of a key.
+func shape() uint64 {
+	h := fnv.New64a()
+	var key [20]byte
+	for i := range key {
+		key[i] = byte(i + 1)
+	}
+	if expanded, _, err := sa.Expand(key[:]); err == nil && sa.HasKernel() {
+		_, _ = h.Write(expanded) // a hash takes all
+	}
+	return h.Sum64() ^ table.Shape()
+}
+
 // newBlock lays the block out in an empty arena.
 func (e *Engine) newBlock() error {
 	n := blkHeader + e.cfg.Workers*wkrWordsPerWorker
@@ -87,7 +104,7 @@ func (e *Engine) newBlock() error {
 		return fmt.Errorf("fastpath: engine block: %w", err)
 	}
 	b := e.arena.U64(r, n)
-	b[blkKind], b[blkCounters], b[blkHand] = blockKind, cntWords, uint64(e.handRef)
+	b[blkKind], b[blkCounters], b[blkShape], b[blkHand] = blockKind, cntWords, shape(), uint64(e.handRef)
 	for _, s := range e.cfg.sizes() {
 		b[s.at] = uint64(*s.v)
 	}
@@ -112,6 +129,9 @@ func (e *Engine) openBlock() error {
 		return fmt.Errorf("fastpath: %w: there is no engine in it", ErrLayout)
 	}
 	head := e.arena.U64(r, blkHeader)
+	if head[blkShape] != shape() {
+		return fmt.Errorf("fastpath: %w: its records or keys are those of another build", ErrLayout)
+	}
 	if head[blkKind] != blockKind || head[blkCounters] != cntWords || head[blkWorkers] < 1 || head[blkWorkers] > arena.MaxReaders {
 		return fmt.Errorf("fastpath: %w: an engine of kind %d with %d counters, want kind %d with %d", ErrLayout, head[blkKind], head[blkCounters], blockKind, cntWords)
 	}

@@ -269,7 +269,7 @@ func TestJoinRefuses(t *testing.T) {
 		t.Error("what there is not has numbers")
 	}
 	// The meaning of the words has changed.
-	for at, name := range map[int]string{blkKind: "kind", blkCounters: "counters", blkWorkers: "workers", blkSlotSize: "slot size"} {
+	for at, name := range map[int]string{blkKind: "kind", blkCounters: "counters", blkShape: "shape", blkWorkers: "workers", blkSlotSize: "slot size"} {
 		was := writer.block[at]
 		writer.block[at] = 1 << 40
 		if _, err := Join(dup(t, writer.ArenaFD())); !errors.Is(err, ErrLayout) {

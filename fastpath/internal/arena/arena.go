@@ -53,6 +53,7 @@ type header struct {
 	readers        [MaxReaders]readerSlot
 	brk            uint64 // first byte that was never allocated
 	free           [numClasses]Ref
+	shape          uint64        // of this, by the build that made it
 	root, engine   atomic.Uint32 // the blocks that tell where the tables are, and everything else
 	kept           Ref           // the latest note of a kept block
 }
@@ -125,7 +126,7 @@ func Open(fd int) (*Arena, error) {
 	if err := unix.Madvise(mem, unix.MADV_DONTDUMP); err != nil {
 		return nil, errors.Join(fmt.Errorf("arena: keep the region out of dumps: %w", err), unix.Munmap(mem))
 	}
-	if a.h.magic != magic || a.h.version != LayoutVersion || a.h.size != uint64(len(mem)) {
+	if a.h.magic != magic || a.h.version != LayoutVersion || a.h.size != uint64(len(mem)) || a.h.shape != headerShape() {
 		err := fmt.Errorf("%w: the region has layout %d and %d bytes: want layout %d and %d bytes; start with an empty one",
 			ErrLayout, a.h.version, a.h.size, LayoutVersion, len(mem))
 		return nil, errors.Join(err, unix.Munmap(mem))
@@ -177,7 +178,7 @@ func checkSize(size int) error {
 
 func (a *Arena) format() {
 	a.h = (*header)(unsafe.Pointer(&a.mem[0]))
-	a.h.magic, a.h.version, a.h.size = magic, LayoutVersion, uint64(len(a.mem))
+	a.h.magic, a.h.version, a.h.size, a.h.shape = magic, LayoutVersion, uint64(len(a.mem)), headerShape()
 	a.h.epoch.Store(1)
 	a.h.brk = (uint64(unsafe.Sizeof(header{})) + Line - 1) &^ (Line - 1)
 	a.used = a.h.brk
