@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"nave/perf/report"
+	"nave/perf/stall"
 	"nave/perf/tsc"
 )
 
@@ -28,6 +29,7 @@ type Result struct {
 	Path     *report.Report     `json:"path,omitempty"`
 	Veth     []Rate             `json:"veth,omitempty"`
 	Latency  []Latency          `json:"latency,omitempty"`
+	Stall    *stall.Report      `json:"stall,omitempty"`
 	Streams  []Stream           `json:"streams,omitempty"`
 	Verdicts []Verdict          `json:"verdicts"`
 	Failed   []string           `json:"failed,omitempty"` // what could not be measured, and why
@@ -47,6 +49,7 @@ var parts = []part{
 	{"path", "nave's path in memory", runPath},
 	{"veth", "rates over two veths", runVeth},
 	{"latency", "a lone packet over two veths", runLatency},
+	{"stall", "the longest that a worker's loop stands still while a busy process allocates", runStall},
 	{"stream", "TCP through wireguard-go and through two naved", runStream},
 }
 

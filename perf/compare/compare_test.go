@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"nave/perf/report"
+	"nave/perf/stall"
 )
 
 func near(a, b float64) bool { return math.Abs(a-b) < 1e-6*math.Max(1, math.Abs(b)) }
@@ -73,6 +74,7 @@ func TestVerdicts(t *testing.T) {
 			{Device: "testpmd net_af_xdp", Size: 512, MppsCPU: 1}, {Device: "nave ipv4", Size: 512, MppsCPU: 0.94}, {Device: "nave esp-encap", Size: 64, MppsCPU: 1},
 		},
 		Latency: []Latency{{"testpmd net_af_xdp", 1000, 0, 0}, {"nave strict", 1501, 0, 0}, {"nave adaptive", 59000, 0, 0}},
+		Stall:   &stall.Report{Rows: []stall.Row{{Kind: "process", Worst: 140e3}, {Kind: "loop", Worst: 30e3}, {Kind: "thread", Worst: 9e6}}},
 		Streams: []Stream{{"wireguard-go", 3, 2}, {"nave", 3, 4}},
 	}
 	r.judge()
@@ -80,7 +82,7 @@ func TestVerdicts(t *testing.T) {
 		"esp-encap, 64 bytes": true, "esp-encap, 512 bytes": false, "ipv4, 64 bytes": true, "ipv4, 512 bytes, 10000": false, "esp-decap, IMIX": true,
 		"allocations a packet, all rows": true, "IPv4 over veth, 64 bytes testpmd net_af_xdp": true, "IPv4 over veth, 512 bytes": false,
 		"IPv4 over veth, 64 bytes VPP af_xdp, normalised": true, "GRE and ESP over veth, 64 bytes": false,
-		"latency of a lone packet, strict": false, "latency of a lone packet, adaptive": true, "TCP between hosts, a CPU-second": true,
+		"worst stall of a worker process": false, "latency of a lone packet, strict": false, "latency of a lone packet, adaptive": true, "TCP between hosts, a CPU-second": true,
 	}
 	seen := 0
 	for _, v := range r.Verdicts {
@@ -97,7 +99,7 @@ func TestVerdicts(t *testing.T) {
 		t.Errorf("%d verdicts, want %d", seen, len(want))
 	}
 	var out bytes.Buffer
-	if err := r.print(&out); err != nil || !strings.Contains(out.String(), "8 of 13 met") || !strings.Contains(out.String(), "1.20 met") {
+	if err := r.print(&out); err != nil || !strings.Contains(out.String(), "8 of 14 met") || !strings.Contains(out.String(), "1.20 met") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 	r.Path.Rows[0].AllocsPerPacket = 1

@@ -35,6 +35,7 @@ func (r *Result) judge() {
 	if adaptive > 0 {
 		r.Verdicts = append(r.Verdicts, Verdict{Goal: "latency of a lone packet, adaptive", Unit: "ns", Nave: adaptive, Other: adaptiveNano, Peer: "60 µs", Limit: 1}.judge())
 	}
+	r.Verdicts = append(r.Verdicts, r.stallVerdicts()...)
 	if len(r.Streams) == 2 {
 		wg, nave := r.Streams[0], r.Streams[1]
 		r.Verdicts = append(r.Verdicts, Verdict{Goal: "TCP between hosts, a CPU-second", Unit: "Gbit/s", Nave: nave.GbpsCPU, Other: wg.GbpsCPU, Peer: wg.Through, Limit: 1, AtLeast: true}.judge())
@@ -110,6 +111,12 @@ func (r *Result) print(out io.Writer) error {
 	}
 	for _, l := range r.Latency {
 		fmt.Fprintf(&b, "%-24s %.1f µs median, %.1f p99 for a lone packet\n", l.Device, float64(l.P50)/1e3, float64(l.P99)/1e3)
+	}
+	if r.Stall != nil {
+		for i := range r.Stall.Rows {
+			w := &r.Stall.Rows[i]
+			fmt.Fprintf(&b, "%-24s %.1f µs p99.9, %.1f p99.99 of the gaps between polls, %.1f in the worst of a round\n", "stall, "+w.Kind, w.P999/1e3, w.P9999/1e3, w.Worst/1e3)
+		}
 	}
 	for _, s := range r.Streams {
 		fmt.Fprintf(&b, "%-24s %.2f Gbit/s of TCP, %.2f a CPU-second\n", s.Through, s.Gbps, s.GbpsCPU)
