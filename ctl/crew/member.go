@@ -182,10 +182,7 @@ func (m *member) start() error {
 		if l != nil {
 			l.c.Close()
 		}
-		dead := p.end(0)
-		if dead {
-			m.crew.engine.WorkerDied(boot.Worker)
-		}
+		m.bury(p, 0)
 		return fmt.Errorf("crew: worker %d: %w", boot.Worker, err)
 	}
 	closeAll(a.fds)
@@ -309,16 +306,9 @@ func (m *member) replace(p *process, l *link) {
 	if !planned {
 		log.Error("a worker died; the others go on", "worker", m.boot.Worker, "pid", p.pid)
 	}
-	if !p.end(closePatience) {
-		log.Error("a worker's process can't be killed; it is not replaced while it may still hold the tables", "worker", m.boot.Worker, "pid", p.pid)
-		select {
-		case <-p.gone:
-		case <-m.crew.done:
-			return
-		}
+	if !m.bury(p, closePatience) {
+		return
 	}
-	_ = unix.Close(p.pidfd)
-	m.crew.engine.WorkerDied(m.boot.Worker)
 	if m.crew.cfg.Down != nil {
 		m.crew.cfg.Down(m.boot.Worker, planned)
 	}
@@ -364,10 +354,23 @@ func (m *member) abandon() {
 		return
 	}
 	l.c.Close()
-	if p.end(0) {
-		m.crew.engine.WorkerDied(m.boot.Worker)
+	m.bury(p, 0)
+}
+
+// bury makes sure that a process is dead, for which it is given some patience, and takes back what it held of the tables. One that can't be killed is waited for, since
+// another beside it would be the same worker twice. False: the Crew ends meanwhile.
+func (m *member) bury(p *process, patience time.Duration) bool {
+	if !p.end(patience) {
+		m.crew.cfg.Log.Error("a worker's process can't be killed; it is not replaced while it may still hold the tables", "worker", m.boot.Worker, "pid", p.pid)
+		select {
+		case <-p.gone:
+		case <-m.crew.done:
+			return false
+		}
 	}
 	_ = unix.Close(p.pidfd)
+	m.crew.engine.WorkerDied(m.boot.Worker)
+	return true
 }
 
 // finish ends the process, if there is one.

@@ -33,8 +33,9 @@ const (
 	fdWakes
 )
 
-// heapLimit is how much of Go's heap a worker may fill before it collects garbage, in bytes. It makes hardly any: some kilobytes a message.
-const heapLimit = 64 << 20
+// heapLimit is how much of Go's heap a worker may fill before it collects garbage, in bytes. It makes hardly any: some kilobytes a message, and 3 kilobytes for
+// an association whose cipher has no kernel, of which there are 32768 at most.
+const heapLimit = 256 << 20
 
 // Main is the worker's process, from start to end.
 func Main() error {
