@@ -40,7 +40,7 @@ fuzz: ## every fuzz target for FUZZTIME
 BENCH ?= perf/baselines
 bench: build ## measures everything into BENCH, as root and on a quiet machine: 5 minutes
 	@mkdir -p $(BENCH)
-	./bin/naveperf path --runs 21 --json > $(BENCH)/path.json.new
+	./bin/naveperf path --runs 25 --passes 5 --json > $(BENCH)/path.json.new
 	@mv $(BENCH)/path.json.new $(BENCH)/path.json
 	./bin/naveperf path --work esp-encap,esp-decap --transform all --size 64,1400 --json > $(BENCH)/transform.json.new
 	@mv $(BENCH)/transform.json.new $(BENCH)/transform.json

@@ -154,8 +154,8 @@ const (
 	Added  Verdict = "new"
 )
 
-// floor is a difference, as a share, that a change of nothing but the layout of the program can make.
-const floor = 0.03
+// floor is a difference, as a share, that a change of nothing but the layout of the program, or another hour on a shared machine, can make.
+const floor = 0.05
 
 // tiny is a count that stands for none: what the runtime allocates by itself during a million packets.
 const tiny = 1e-3

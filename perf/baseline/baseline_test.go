@@ -25,18 +25,18 @@ func TestCompare(t *testing.T) {
 		leastNoise, mostNoise  float64
 		leastRatio, mostRatios float64
 	}{
-		{"ticks/packet", 100, 0, 102, 0, Same, 0.03, 0.03, 1.02, 1.02},
-		{"ticks/packet", 100, 0, 104, 0, Worse, 0.03, 0.03, 1.04, 1.04},
-		{"ticks/packet", 100, 0, 96, 0, Better, 0.03, 0.03, 0.96, 0.96},
+		{"ticks/packet", 100, 0, 104, 0, Same, 0.05, 0.05, 1.04, 1.04},
+		{"ticks/packet", 100, 0, 106, 0, Worse, 0.05, 0.05, 1.06, 1.06},
+		{"ticks/packet", 100, 0, 94, 0, Better, 0.05, 0.05, 0.94, 0.94},
 		{"ticks/packet", 100, 0.03, 105, 0.03, Same, 0.06, 0.06, 1.05, 1.05},
 		{"ticks/packet", 100, 0.03, 107, 0.03, Worse, 0.06, 0.06, 1.07, 1.07},
-		{"Mpps", 1, 0, 0.9, 0, Worse, 0.03, 0.03, 0.9, 0.9},
-		{"Mpps", 1, 0, 1.1, 0, Better, 0.03, 0.03, 1.1, 1.1},
-		{"registrations/s", 1, 0, 1.1, 0, Better, 0.03, 0.03, 1.1, 1.1},
+		{"Mpps", 1, 0, 0.9, 0, Worse, 0.05, 0.05, 0.9, 0.9},
+		{"Mpps", 1, 0, 1.1, 0, Better, 0.05, 0.05, 1.1, 1.1},
+		{"registrations/s", 1, 0, 1.1, 0, Better, 0.05, 0.05, 1.1, 1.1},
 		{"allocs/packet", 0, 0, 0, 0, Same, 0, 1, 1, 1},
 		{"allocs/packet", 0, 0, 1e-5, 0, Same, 0, 1, 1, 1},
 		{"allocs/packet", 0, 0, 1, 0, Worse, 0, 0, math.Inf(1), math.Inf(1)},
-		{"allocs/packet", 1, 0, 0, 0, Better, 0.03, 0.03, 0, 0},
+		{"allocs/packet", 1, 0, 0, 0, Better, 0.05, 0.05, 0, 0},
 	} {
 		list := Compare(file(Entry{"a", c.unit, c.old, c.oldSpread}), file(Entry{"a", c.unit, c.now, c.nowSpread}))
 		if len(list) != 1 {

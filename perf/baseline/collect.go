@@ -53,8 +53,8 @@ func Collect(in io.Reader, cpu string) (*File, error) {
 	return f, f.check()
 }
 
-// passedOver are units that say nothing beside others: how often a benchmark ran is its own affair, and bytes go with allocations.
-var passedOver = []string{"B/op"}
+// passedOver are units that say nothing beside others: bytes go with allocations, and how full bursts were is not what a benchmark is for.
+var passedOver = []string{"B/op", "packets/poll"}
 
 // result is the numbers of a line like "BenchmarkX/case-2  100  12.5 ns/op  3 allocs/op".
 func result(pkg, line string) (list []Entry) {

@@ -25,6 +25,7 @@ func TestBadFlags(t *testing.T) {
 		{"--tunnels 60001", "--tunnels 60001"},
 		{"--transform rot13", `--transform "rot13": there are aes-128-gcm`},
 		{"--runs 0", "--runs 0"},
+		{"--passes 0", "--passes 0"},
 		{"--time 0s", "--time 0s"},
 		{"--burst 257", "--burst 257"},
 		{"--burst 0", "--burst 0"},
@@ -47,7 +48,7 @@ func TestBadFlags(t *testing.T) {
 
 func keys(t *testing.T, o Options) (list []string) {
 	t.Helper()
-	o.Runs, o.Time, o.Burst = 1, 1, 1
+	o.Runs, o.Passes, o.Time, o.Burst = 1, 1, 1, 1
 	groups, err := o.groups()
 	if err != nil {
 		t.Fatal(err)

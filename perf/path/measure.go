@@ -19,10 +19,11 @@ type Options struct {
 	Tunnels    []int
 	Transforms []string
 
-	Runs  int           // of each row
-	Time  time.Duration // of each run, in the gateway
-	Burst int           // packets, 1 to 256; those of slow ciphers come in smaller ones
-	Cold  bool          // walk over many frames, so that each packet comes from memory that the caches near the core have lost
+	Runs   int           // of each row, in all passes together
+	Passes int           // over all rows: what the machine does for a second or two then meets a part of a row's runs
+	Time   time.Duration // of each run, in the gateway
+	Burst  int           // packets, 1 to 256; those of slow ciphers come in smaller ones
+	Cold   bool          // walk over many frames, so that each packet comes from memory that the caches near the core have lost
 }
 
 const (
@@ -45,6 +46,15 @@ type group struct {
 	tr    *transform
 	n     int
 	sizes []report.Size
+	rows  []tally // one a size
+}
+
+// tally is what the runs of a row were.
+type tally struct {
+	runs            []float64 // ticks a packet
+	bursts          []float64 // ticks, all of them
+	kept            int       // of the bursts
+	allocs, packets uint64
 }
 
 // Measure measures all rows and calls each with every one as it is done.
@@ -56,24 +66,63 @@ func Measure(ctx context.Context, o Options, hz float64, each func(report.Row) e
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	for i := range groups {
-		if err := groups[i].measure(ctx, &o, hz, each); err != nil {
-			return err
+	passes := min(o.Passes, o.Runs)
+	for pass := range passes {
+		for i := range groups {
+			g := &groups[i]
+			if err := g.measure(ctx, &o, o.Runs*(pass+1)/passes-o.Runs*pass/passes, hz); err != nil {
+				return err
+			}
+			runtime.GC()
+			if pass < passes-1 {
+				continue
+			}
+			for k := range g.sizes {
+				row, err := g.row(k, &o, hz)
+				if err == nil {
+					err = each(row)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			g.rows = nil
 		}
-		runtime.GC()
 	}
 	return nil
 }
 
-func (g *group) measure(ctx context.Context, o *Options, hz float64, each func(report.Row) error) (err error) {
-	name := report.Row{Work: g.work.name, Tunnels: g.n}
-	burst := o.Burst
-	if g.work.sealed() {
-		name.Transform = g.tr.name
-		if g.tr.slow {
-			burst = min(burst, slowBurst)
-		}
+// burst is how many packets a burst has.
+func (g *group) burst(o *Options) int {
+	if g.work.sealed() && g.tr.slow {
+		return min(o.Burst, slowBurst)
 	}
+	return o.Burst
+}
+
+// row is the row of size k, out of all its runs.
+func (g *group) row(k int, o *Options, hz float64) (report.Row, error) {
+	row := report.Row{Work: g.work.name, Tunnels: g.n, Size: g.sizes[k], Burst: g.burst(o)}
+	if g.work.sealed() {
+		row.Transform = g.tr.name
+	}
+	m, err := newMix(row.Size)
+	if err != nil {
+		return row, err
+	}
+	t := &g.rows[k]
+	row.TicksPerPacket, row.Spread = report.MedianSpread(t.runs)
+	slices.Sort(t.bursts)
+	row.P999BurstTicks = report.Quantile(t.bursts, 0.999)
+	row.SetAside = float64(len(t.bursts)-t.kept) / float64(len(t.bursts))
+	row.AllocsPerPacket = float64(t.allocs) / float64(t.packets)
+	row.Fill(hz, m.mean)
+	return row, nil
+}
+
+// measure sets up the scene and has so many runs of each size.
+func (g *group) measure(ctx context.Context, o *Options, runs int, hz float64) (err error) {
+	burst := g.burst(o)
 	frames := max(burst, slowBurst) / burst * burst // a pass is long enough to be one
 	if o.Cold {
 		frames = coldFrames / burst * burst
@@ -87,22 +136,20 @@ func (g *group) measure(ctx context.Context, o *Options, hz float64, each func(r
 			err = e
 		}
 	}()
-	for _, size := range g.sizes {
-		row := name
-		row.Size, row.Burst = size, burst
-		if err := s.row(ctx, o, hz, &row); err != nil {
-			return fmt.Errorf("%s: %w", row.Key(), err)
-		}
-		if err := each(row); err != nil {
-			return err
+	if g.rows == nil {
+		g.rows = make([]tally, len(g.sizes))
+	}
+	for k, size := range g.sizes {
+		if err := s.measure(ctx, o, size, runs, hz, &g.rows[k]); err != nil {
+			return fmt.Errorf("%s, %s bytes, %d tunnels: %w", g.work.name, size, g.n, err)
 		}
 	}
 	return nil
 }
 
-// row checks that the packets of a size come out right, warms up, and measures.
-func (s *scene) row(ctx context.Context, o *Options, hz float64, row *report.Row) error {
-	m, err := newMix(row.Size)
+// measure checks that the packets of a size come out right, warms up, and has so many runs.
+func (s *scene) measure(ctx context.Context, o *Options, size report.Size, runs int, hz float64, t *tally) error {
+	m, err := newMix(size)
 	if err != nil {
 		return err
 	}
@@ -113,13 +160,9 @@ func (s *scene) row(ctx context.Context, o *Options, hz float64, row *report.Row
 	if err := s.warm(min(warmUp, o.Time), hz); err != nil {
 		return err
 	}
-	var all, runs []float64
 	limit := uint64(o.Time.Seconds() * hz)
-	kept, total := 0, 0
-	all = make([]float64, 0, 1<<16)
 	run := make([]float64, 0, 1<<16)
-	allocs, packets := uint64(0), 0
-	for range o.Runs {
+	for range runs {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -128,19 +171,13 @@ func (s *scene) row(ctx context.Context, o *Options, hz float64, row *report.Row
 		if err := s.run(limit, &run); err != nil {
 			return err
 		}
-		allocs += mallocs() - before
-		packets += len(run) * row.Burst
-		all = append(all, run...)
+		t.allocs += mallocs() - before
+		t.packets += uint64(len(run) * s.burst)
 		mean, n := meanWithout(run)
-		kept, total = kept+n, total+len(run)
-		runs = append(runs, mean/float64(row.Burst))
+		t.kept += n
+		t.runs = append(t.runs, mean/float64(s.burst))
+		t.bursts = append(t.bursts, run...)
 	}
-	row.TicksPerPacket, row.Spread = report.MedianSpread(runs)
-	slices.Sort(all)
-	row.P999BurstTicks = report.Quantile(all, 0.999)
-	row.SetAside = float64(total-kept) / float64(total)
-	row.AllocsPerPacket = float64(allocs) / float64(packets)
-	row.Fill(hz, m.mean)
 	return nil
 }
 

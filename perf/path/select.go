@@ -26,6 +26,8 @@ func (o *Options) check() error {
 	switch {
 	case o.Runs < 1 || o.Runs > 1000:
 		return fmt.Errorf("--runs %d: want 1 to 1000", o.Runs)
+	case o.Passes < 1 || o.Passes > 1000:
+		return fmt.Errorf("--passes %d: want 1 to 1000", o.Passes)
 	case o.Time <= 0:
 		return fmt.Errorf("--time %s: want more than nothing, such as 20ms", o.Time)
 	case o.Burst < 1 || o.Burst > 256:
@@ -96,11 +98,11 @@ func (o *Options) tunnelGroups(w *work, t *transform) (list []group) {
 	}
 	if len(o.Tunnels) > 0 {
 		for _, n := range o.Tunnels {
-			list = append(list, group{w, t, n, sizes(defaultSizes)})
+			list = append(list, group{work: w, tr: t, n: n, sizes: sizes(defaultSizes)})
 		}
 		return list
 	}
-	list = []group{{w, t, 1, sizes(defaultSizes)}}
+	list = []group{{work: w, tr: t, n: 1, sizes: sizes(defaultSizes)}}
 	if len(o.Transforms) > 1 {
 		return list // so many transforms are compared with one peer, unless someone asks for more
 	}
@@ -109,7 +111,7 @@ func (o *Options) tunnelGroups(w *work, t *transform) (list []group) {
 		many = manySizes
 	}
 	for _, n := range manyTunnels {
-		list = append(list, group{w, t, n, sizes(many)})
+		list = append(list, group{work: w, tr: t, n: n, sizes: sizes(many)})
 	}
 	return list
 }
