@@ -29,6 +29,7 @@ type Result struct {
 	Path     *report.Report     `json:"path,omitempty"`
 	Veth     []Rate             `json:"veth,omitempty"`
 	Latency  []Latency          `json:"latency,omitempty"`
+	Workers  []Gain             `json:"workers,omitempty"`
 	Stall    *stall.Report      `json:"stall,omitempty"`
 	Streams  []Stream           `json:"streams,omitempty"`
 	Verdicts []Verdict          `json:"verdicts"`
@@ -49,6 +50,7 @@ var parts = []part{
 	{"path", "nave's path in memory", runPath},
 	{"veth", "rates over two veths", runVeth},
 	{"latency", "a lone packet over two veths", runLatency},
+	{"workers", "two workers beside one, on links in memory, by their benchmark", runWorkers},
 	{"stall", "the longest that a worker's loop stands still while a busy process allocates", runStall},
 	{"stream", "TCP through wireguard-go and through two naved", runStream},
 }

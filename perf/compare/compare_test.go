@@ -183,6 +183,19 @@ func TestParse(t *testing.T) {
 	if err != nil || len(k) != 1 || k["VAES, AVX2"] != (curve{40, 120, 260}) {
 		t.Errorf("kernel: %v, %v", k, err)
 	}
+	const two = `BenchmarkTwoWorkers/64-2         	       1	         1.750 hand-over-gain	       200.0 hand-over-ticks	       300.0 one-ticks	         1.800 queues-gain
+BenchmarkTwoWorkers/64-2         	       1	         1.600 hand-over-gain	         1.900 queues-gain
+BenchmarkTwoWorkers/1400         	       1	         1.700 queues-gain
+`
+	g, err := parseWorkers(two)
+	if err != nil || len(g) != 2 || !near(g[0].Queues, 1.85) || !near(g[0].HandOver, 1.675) || g[1] != (Gain{1400, 1.7, 0}) {
+		t.Errorf("workers: %+v, %v", g, err)
+	}
+	for _, bad := range []string{"PASS", "BenchmarkTwoWorkers/64 1 x queues-gain", "BenchmarkTwoWorkers/64 1 5 ns/op"} {
+		if _, err := parseWorkers(bad); err == nil {
+			t.Errorf("%q was understood", bad)
+		}
+	}
 	if _, err := parseKernel("PASS", 1); err == nil {
 		t.Error("no times were understood")
 	}

@@ -2,15 +2,10 @@ package compare
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // kernelSizes is what nave's kernel is measured at: payloads of ESP whose inner packets are those of a curve, with GRE in front.
@@ -19,23 +14,9 @@ var kernelSizes = curve{72, 520, 1408}
 // kernelLimit is how many times ipsec-mb's time that nave's kernel may take.
 const kernelLimit = 1.1
 
-// errNoSource means that the kernel's own benchmark is not at hand.
-var errNoSource = errors.New("nave's source and Go are not at hand: the kernel alone is measured by its benchmark, from the folder of the source")
-
 // runKernel runs the benchmark of nave's kernel, which no program outside of the fast path can call.
 func runKernel(ctx context.Context, m *machine, r *Result, say func(string)) error {
-	root, err := source()
-	if err != nil {
-		return err
-	}
-	p, err := start(nil, "", "env", "-C", root, "CGO_ENABLED=0", "go", "test", "-run", "^$", "-bench", "^BenchmarkGCM$/^kernel=.*/^seal$/^keys=1$/^burst=32$/^(72|520|1408)$",
-		"-benchtime", "100ms", "-count", fmt.Sprint(m.runs), "./fastpath/internal/aesgcm")
-	if err != nil {
-		return err
-	}
-	ctx, stop := context.WithTimeout(ctx, 3*time.Minute) // the first time it is compiled
-	defer stop()
-	text, err := p.wait(ctx)
+	text, err := m.benchmark(ctx, "^BenchmarkGCM$/^kernel=.*/^seal$/^keys=1$/^burst=32$/^(72|520|1408)$", "100ms", "./fastpath/internal/aesgcm")
 	if err != nil {
 		return err
 	}
@@ -46,26 +27,6 @@ func runKernel(ctx context.Context, m *machine, r *Result, say func(string)) err
 		say(fmt.Sprintf("  nave's, %-14s %.0f / %.0f / %.0f ticks a packet at %.0f, %.0f, %.0f bytes", name, c[0], c[1], c[2], kernelSizes[0], kernelSizes[1], kernelSizes[2]))
 	}
 	return nil
-}
-
-// source is the folder of nave's source around the working directory.
-func source() (string, error) {
-	if _, err := exec.LookPath("go"); err != nil {
-		return "", errNoSource
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("compare: %w", err)
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-		if err == nil && strings.HasPrefix(string(text), "module nave\n") {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", errNoSource
-		}
-	}
 }
 
 var kernelLine = regexp.MustCompile(`(?m)^BenchmarkGCM/kernel=([^/]+)/seal/keys=1/burst=32/(\d+)\S*\s.*?([\d.]+) best-ns/op`)

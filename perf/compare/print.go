@@ -35,6 +35,9 @@ func (r *Result) judge() {
 	if adaptive > 0 {
 		r.Verdicts = append(r.Verdicts, Verdict{Goal: "latency of a lone packet, adaptive", Unit: "ns", Nave: adaptive, Other: adaptiveNano, Peer: "60 µs", Limit: 1}.judge())
 	}
+	for _, g := range r.Workers {
+		r.Verdicts = append(r.Verdicts, Verdict{Goal: fmt.Sprintf("two workers on two queues, %d bytes", g.Size), Unit: "times", Nave: g.Queues, Other: 1, Peer: "one worker", Limit: twoLimit, AtLeast: true}.judge())
+	}
 	r.Verdicts = append(r.Verdicts, r.stallVerdicts()...)
 	if len(r.Streams) == 2 {
 		wg, nave := r.Streams[0], r.Streams[1]

@@ -163,8 +163,11 @@ func configure(ctx context.Context, p *process, name, text string) error {
 		return fmt.Errorf("compare: wireguard-go: %w", err)
 	}
 	line, err := bufio.NewReader(c).ReadString('\n')
-	if err != nil || line != "errno=0\n" {
-		return fmt.Errorf("compare: wireguard-go refuses its configuration: %q, %w", line, err)
+	if err != nil {
+		return fmt.Errorf("compare: wireguard-go: %w", err)
+	}
+	if line != "errno=0\n" {
+		return fmt.Errorf("compare: wireguard-go refuses its configuration: %q", line)
 	}
 	return nil
 }
