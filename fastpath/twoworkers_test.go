@@ -54,6 +54,17 @@ func BenchmarkTwoWorkers(b *testing.B) {
 
 // together is the ticks a packet of one or two workers that run at the same time: with own, all arrives at the first, who owns so many buckets.
 func together(b *testing.B, fl *fleet, workers, own int) float64 {
+	for range 10 {
+		if t := tryTogether(b, fl, workers, own); t > 0 {
+			return t
+		}
+	}
+	b.Fatal("the workers were hardly ever running both: the machine is too busy")
+	return 0
+}
+
+// tryTogether is together once; 0 where too little can be told.
+func tryTogether(b *testing.B, fl *fleet, workers, own int) float64 {
 	if runtime.NumCPU() < workers {
 		b.Fatalf("needs %d CPUs", workers)
 	}
@@ -62,7 +73,15 @@ func together(b *testing.B, fl *fleet, workers, own int) float64 {
 	for k, w := range c.w {
 		w.Detach(wan)
 		w.Detach(lan)
-		s := &source{pool: w.pool, frames: fl.frames, next: k * 2}
+		s := &source{pool: w.pool, frames: fl.frames}
+		if workers > 1 && own == 0 { // an association comes on one queue
+			s.frames = nil
+			for i, f := range fl.frames {
+				if i/2%workers == k {
+					s.frames = append(s.frames, f)
+				}
+			}
+		}
 		for id, p := range map[fib.PortID]port.Port{wan: s, lan: &source{pool: w.pool}} {
 			if err := w.Attach(id, p); err != nil {
 				b.Fatal(err)
@@ -89,17 +108,20 @@ func together(b *testing.B, fl *fleet, workers, own int) float64 {
 	}
 	first := <-found[0]
 	stop.Store(true)
-	times := []float64{median(b, first, nil)}
+	times := []float64{quartile(first, nil)}
 	for k := 1; k < workers; k++ {
 		other := <-found[k]
-		times[0] = median(b, first, other)
+		times[0] = quartile(first, other)
 		if own == 0 {
-			times = append(times, median(b, other, first))
+			times = append(times, quartile(other, first))
 		}
 	}
 	c.turn()
 	rate := 0.0
 	for _, t := range times {
+		if t == 0 {
+			return 0
+		}
 		rate += 1 / t
 	}
 	return 1 / rate
@@ -130,8 +152,9 @@ func stretches(w *Worker, s *source, fed bool, stop *atomic.Bool) (out []stretch
 	return out
 }
 
-// median is the ticks a packet of the stretches through all of which the other worker ran, too.
-func median(b *testing.B, own, other []stretch) float64 {
+// quartile is the ticks a packet of the stretches through all of which the other worker ran, too: the first quartile, for a hypervisor takes CPUs
+// away without a word. 0: there are too few.
+func quartile(own, other []stretch) float64 {
 	var times []float64
 	at := 0
 	for _, s := range own {
@@ -144,10 +167,10 @@ func median(b *testing.B, own, other []stretch) float64 {
 		times = append(times, float64(s.end-s.begin)/float64(s.packets))
 	}
 	if len(times) < 20 {
-		b.Fatalf("only %d of %d stretches had both workers running: the machine is too busy", len(times), len(own))
+		return 0
 	}
 	slices.Sort(times)
-	return times[len(times)/2]
+	return times[len(times)/4]
 }
 
 // covered tells whether the other worker's stretches follow on each other from the begin of s to its end, but for what it takes to write one down.
