@@ -135,8 +135,8 @@ func TestProcesses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		caps, raceBuild := fmt.Sprintf("CapPrm:\t%016x", 1<<unix.CAP_NET_RAW|1<<unix.CAP_IPC_LOCK), strings.Contains(string(text), "NoNewPrivs:\t0")
-		if os.Geteuid() == 0 && !raceBuild && !strings.Contains(string(text), caps) {
+		caps := fmt.Sprintf("CapPrm:\t%016x\n", 1<<unix.CAP_NET_RAW|1<<unix.CAP_IPC_LOCK)
+		if os.Geteuid() == 0 && !strings.Contains(string(text), caps) || !strings.Contains(string(text), "NoNewPrivs:\t1\n") {
 			t.Errorf("its rights are %s, want %s", text, caps)
 		}
 	}
@@ -145,6 +145,9 @@ func TestProcesses(t *testing.T) {
 	}
 	if cpuOf(c.Status()[1].PID) != -1 && cpuOf(os.Getpid()) == -1 {
 		t.Error("worker 1 is tied to a CPU")
+	}
+	if text, err := os.ReadFile("/proc/self/status"); err != nil || os.Geteuid() == 0 && strings.Contains(string(text), "CapPrm:\t0000000000006000\n") {
+		t.Errorf("who starts workers has lost rights: %s, %v", text, err)
 	}
 	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", c.Status()[0].PID))
 	if err != nil || !strings.Contains(string(env), "GOMAXPROCS=1\x00") {

@@ -1,38 +1,62 @@
 package crew
 
 import (
-	"errors"
 	"fmt"
+	"os"
 	"runtime"
-	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// drop leaves the process the capabilities in keep, and no way to more. The threads of the process share it: under the race detector, which links libc, that cannot be done.
-func drop(keep ...uint) error {
-	if _, _, e := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); e != 0 {
-		if errors.Is(e, errors.ErrUnsupported) {
-			return nil
+// limits are what a new process starts with, and can't get rid of.
+type limits struct {
+	cpu  int    // that it is tied to; -1: none
+	caps []uint // capabilities that it keeps, of those that this process has
+}
+
+// with runs start, which makes a process, on a thread of its own that has these limits: the process inherits them. Nothing else runs on that thread, and it ends afterwards.
+func (l limits) with(start func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == os.Getpid() { // the first thread can't end, and stands for the process in /proc: another one
+			done <- l.with(start)
+			runtime.UnlockOSThread()
+			return
 		}
-		return fmt.Errorf("crew: no new privileges: %w", e)
+		err := l.set() // and never unlocked: the thread ends with the goroutine
+		if err == nil {
+			err = start()
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+// set gives the calling thread the limits. With no_new_privs a program that it executes keeps the capabilities of the thread at most, root or not.
+func (l limits) set() error {
+	if l.cpu >= 0 {
+		var one unix.CPUSet
+		one.Set(l.cpu)
+		if err := unix.SchedSetaffinity(0, &one); err != nil {
+			return fmt.Errorf("tie to CPU %d (is there one?): %w", l.cpu, err)
+		}
 	}
-	var allowed, had [2]unix.CapUserData
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("no new privileges: %w", err)
+	}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var had, keep [2]unix.CapUserData
 	if err := unix.Capget(&header, &had[0]); err != nil {
-		return fmt.Errorf("crew: capabilities: %w", err)
+		return fmt.Errorf("read capabilities: %w", err)
 	}
-	for _, c := range keep {
-		bit := uint32(1) << (c % 32) & had[c/32].Permitted // what it never had it can't keep
-		allowed[c/32].Permitted |= bit
-		allowed[c/32].Effective |= bit
+	for _, c := range l.caps {
+		bit := uint32(1) << (c % 32) & had[c/32].Permitted
+		keep[c/32].Permitted |= bit
+		keep[c/32].Effective |= bit
 	}
-	_, _, e := syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&allowed[0])), 0)
-	runtime.KeepAlive(&header)
-	runtime.KeepAlive(&allowed)
-	if e != 0 {
-		return fmt.Errorf("crew: drop capabilities: %w", e)
+	if err := unix.Capset(&header, &keep[0]); err != nil {
+		return fmt.Errorf("drop capabilities: %w", err)
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -104,7 +103,11 @@ func spawn(boot Boot, program []string, fds []int) (*process, error) {
 		defer f.Close()
 		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
 	}
-	if err := onCPU(boot.CPU, cmd.Start); err != nil {
+	keep := limits{cpu: boot.CPU, caps: []uint{unix.CAP_NET_RAW, unix.CAP_IPC_LOCK}}
+	if boot.NetAdmin {
+		keep.caps = append(keep.caps, unix.CAP_NET_ADMIN)
+	}
+	if err := keep.with(cmd.Start); err != nil {
 		return nil, fmt.Errorf("crew: start worker %d: %w", boot.Worker, err)
 	}
 	p, err := watchProcess(cmd.Process.Pid)
@@ -128,25 +131,6 @@ func environment(boot string) []string {
 		}
 	}
 	return append(env, bootEnv+"="+boot, "GOMAXPROCS=1")
-}
-
-// onCPU runs start, which makes a process, on a thread that is tied to a CPU: the process inherits that. -1 ties to none.
-func onCPU(cpu int, start func() error) error {
-	if cpu < 0 {
-		return start()
-	}
-	failed := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine, and nothing else runs on it
-		var one unix.CPUSet
-		one.Set(cpu)
-		if err := unix.SchedSetaffinity(0, &one); err != nil {
-			failed <- fmt.Errorf("tie to CPU %d (is there one?): %w", cpu, err)
-			return
-		}
-		failed <- start()
-	}()
-	return <-failed
 }
 
 // cpuOf says which CPU a process is tied to; -1 when it may run on several.

@@ -56,13 +56,6 @@ func Main() error {
 	if err != nil {
 		return fmt.Errorf("crew: worker %d: %w", boot.Worker, err)
 	}
-	keep := []uint{unix.CAP_NET_RAW, unix.CAP_IPC_LOCK}
-	if boot.NetAdmin {
-		keep = append(keep, unix.CAP_NET_ADMIN)
-	}
-	if err := drop(keep...); err != nil {
-		return errors.Join(err, s.close())
-	}
 	if err := s.listen(); err != nil {
 		return errors.Join(err, s.close())
 	}
