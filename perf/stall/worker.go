@@ -17,7 +17,7 @@ const (
 	frameSize = packet.EthernetLen + packet.IPv4Len + 44
 	chunkSize = 2048
 	// settle is how many polls come before those that count: the first ones fault pages in.
-	settle = 1000
+	settle = 100
 )
 
 // probe is a port that has a burst of the same packets for every poll and takes it back when it is sent, and that notes when it is looked at.
@@ -75,7 +75,7 @@ func poll(ctx context.Context) (g *gaps, err error) {
 	if err := w.Run(ctx, fastpath.RunConfig{}); err != nil {
 		return nil, err
 	}
-	if w.Detach(1); p.polls <= 2*settle || p.sent != p.polls*burst {
+	if w.Detach(1); p.polls <= settle+1 || p.sent != p.polls*burst {
 		return nil, fmt.Errorf("%d polls with %d packets each, and %d were forwarded", p.polls, burst, p.sent)
 	}
 	return &p.gaps, nil
