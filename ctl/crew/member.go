@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 	"time"
 
@@ -210,53 +209,6 @@ func (m *member) now() (*link, error) {
 	return m.link, nil
 }
 
-// open opens a port in the process that is there, and hands its socket to the steering.
-func (m *member) open(l *link, a Attach) (*Host, error) {
-	got, err := l.ask(request{Op: opAttach, Attach: &a}, askPatience)
-	if err != nil {
-		return nil, fmt.Errorf("crew: worker %d: %w", m.boot.Worker, err)
-	}
-	defer closeAll(got.fds)
-	if len(got.fds) != a.More+1 {
-		return nil, fmt.Errorf("crew: worker %d: %d descriptors came for %d queues of port %d", m.boot.Worker, len(got.fds), a.More+1, a.Port)
-	}
-	for k, fd := range got.fds {
-		if err := m.crew.cfg.Socket(m.boot.Worker, a.Single(k), fd); err != nil {
-			return nil, err
-		}
-	}
-	return got.Host, nil
-}
-
-// reopen gives a new process the ports of the one before.
-func (m *member) reopen() error {
-	m.mu.Lock()
-	l := m.link
-	var list []Attach
-	for _, a := range m.wanted {
-		list = append(list, a)
-	}
-	relays := make(map[portID]int, len(m.relays))
-	for id, via := range m.relays {
-		relays[id] = via
-	}
-	m.mu.Unlock()
-	if l == nil {
-		return errDown
-	}
-	slices.SortFunc(list, func(a, b Attach) int { return int(a.Port) - int(b.Port) }) // the first decides about zero-copy
-	var failed error
-	for _, a := range list {
-		_, err := m.open(l, a)
-		failed = errors.Join(failed, err)
-	}
-	for id, via := range relays {
-		_, err := l.ask(request{Op: opRelay, Port: id, Via: via}, askPatience)
-		failed = errors.Join(failed, err)
-	}
-	return failed
-}
-
 // supervise brings the worker back whenever it dies, until it is to end.
 func (m *member) supervise() {
 	for {
@@ -322,8 +274,10 @@ func (m *member) replace(p *process, l *link) {
 		began := time.Now()
 		err := m.start()
 		if err == nil {
-			if err = m.reopen(); err == nil {
+			var left []Attach
+			if left, err = m.reopen(); err == nil {
 				m.up(planned, time.Since(began))
+				m.retry(left)
 				return
 			}
 			m.abandon()

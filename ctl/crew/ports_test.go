@@ -77,7 +77,7 @@ func TestPorts(t *testing.T) {
 	for _, step := range []struct {
 		name string
 		run  func(*testing.T, *netns.NS, string, *bossProcess, *traffic) *bossProcess
-	}{{"worker", killWorker}, {"naved", killBoss}, {"detach", detachPort}} {
+	}{{"worker", killWorker}, {"naved", killBoss}, {"detach", detachPort}, {"netdev", netdevGone}} {
 		if !t.Run(step.name, func(t *testing.T) { b = step.run(t, ns, dir, b, tr) }) {
 			break
 		}
@@ -154,6 +154,31 @@ func detachPort(t *testing.T, _ *netns.NS, _ string, b *bossProcess, tr *traffic
 	if lost := tr.loss(t); lost != [queues]int{} {
 		t.Errorf("%v packets were lost afterwards", lost)
 	}
+	return b
+}
+
+// netdevGone: a worker that is started again while the netdev of a port is gone has its other ports, and that one when it is back as it was.
+func netdevGone(t *testing.T, ns *netns.NS, _ string, b *bossProcess, tr *traffic) *bossProcess {
+	was := b.pids(t)
+	if out, err := ns.Run("ip", "link", "set", outDev, "down"); err != nil {
+		t.Fatal(err, out)
+	}
+	// A queue that another program has can't be opened, either, and can be had back: so it is taken here while the worker is away.
+	if out := b.do(t, "steal"); out != "<nil>" {
+		t.Fatal(out)
+	}
+	eventually(t, "worker 0 is back", func() bool { now := b.pids(t); return now[0] != 0 && now[0] != was[0] })
+	if ports := b.do(t, "ports"); ports != "[2]" {
+		t.Errorf("worker 0 has ports %s while the queue of port 1 is another's", ports)
+	}
+	if out := b.do(t, "give back"); out != "<nil>" {
+		t.Fatal(out)
+	}
+	if out, err := ns.Run("ip", "link", "set", outDev, "up"); err != nil {
+		t.Fatal(err, out)
+	}
+	eventually(t, "it has both", func() bool { p := b.do(t, "ports"); return p == "[1 2]" || p == "[2 1]" })
+	eventually(t, "it forwards", func() bool { return tr.flows(0) && tr.flows(1) })
 	return b
 }
 
@@ -262,8 +287,20 @@ func boss(dir string) {
 		_, err = steering.Attach(uint32(id), l.Index, filepath.Join(pins, bpf.PinName(p.dev)))
 		fail(err)
 	}
+	var thief *afxdp.Port
 	answer := func(line string) string {
 		switch line {
+		case "steal":
+			thief, err = steal(c)
+			return fmt.Sprint(err)
+		case "give back":
+			return fmt.Sprint(thief.Close())
+		case "ports":
+			h, err := c.Host(0)
+			if err != nil {
+				return err.Error()
+			}
+			return fmt.Sprint(h.All)
 		case "pids":
 			return strings.Trim(fmt.Sprint(pids(c)), "[]")
 		case "took over":
@@ -283,6 +320,29 @@ func boss(dir string) {
 			return
 		}
 	}
+}
+
+// steal kills worker 0 and takes its queue of the first port before the next process can.
+func steal(c *Crew) (*afxdp.Port, error) {
+	umem, err := afxdp.NewUMEM(1024, 2048)
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.InterfaceByName(inDev)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Kill(pids(c)[0], unix.SIGKILL); err != nil {
+		return nil, err
+	}
+	for range 10000 {
+		p, err := afxdp.Open(umem, afxdp.Config{Ifindex: l.Index, Ring: 64})
+		if err == nil {
+			return p, nil
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+	return nil, fmt.Errorf("queue 0 of %s is never free", inDev)
 }
 
 // rate is packets a second and queue.
