@@ -69,6 +69,7 @@ func full() show.Status {
 			Queues: []show.Queue{{Queue: 1, Worker: 1, ZeroCopy: true, CopyWhy: "c", BusyPoll: 2, BusyWhy: "b", Ring: 3,
 				Stats: afxdp.Stats{Wakeups: 1, SendErrors: 2, Dropped: 3, RingFull: 4, FillEmpty: 5, TxEmpty: 6, Invalid: 7}}},
 			Relays: []show.Relay{{Worker: 1, Via: 2}}, HandsOver: true, WhyHandOver: "w", NIC: fullCard()}},
+		Shares: []int{1},
 		Memory: []show.Memory{{Worker: 1, Huge: true, Why: "w", Pages: 2}},
 	}
 	s.Router = slowpath.Status{

@@ -22,6 +22,7 @@ func (g *Gateway) Status() (s show.Status, ok bool) {
 	}
 	s.Version = Version
 	g.describeQueues(&s)
+	s.Shares = g.engine.Shares()
 	for r := range g.refused {
 		s.Router.Policed[r] += g.refused[r].Load()
 	}

@@ -91,6 +91,9 @@ func (s *Status) onePort(b *strings.Builder, p *Port) {
 		hand += ": " + p.WhyHandOver
 	}
 	fmt.Fprintf(b, "  Hand-over between workers %s\n", hand)
+	if p.HandsOver && len(s.Shares) > 0 {
+		fmt.Fprintf(b, "    Shares of the workers: %s\n", shares(s.Shares))
+	}
 	n := s.Fastpath.Ports[p.ID]
 	fmt.Fprintf(b, "  %d packets input, %d packets output\n", n.Rx.Packets, n.Tx.Packets)
 	fmt.Fprintf(b, "  %5s  %6s  %-9s  %-9s  %5s %12s %12s %12s %12s %12s %10s\n", "Queue", "Worker", "Mode", "Busy poll", "Ring",
@@ -109,6 +112,19 @@ func (s *Status) onePort(b *strings.Builder, p *Port) {
 	for _, r := range p.Relays {
 		fmt.Fprintf(b, "  Worker %d has no queue and sends through worker %d\n", r.Worker, r.Via)
 	}
+}
+
+// shares is how much of the flows each worker has, in hundredths.
+func shares(buckets []int) string {
+	sum := 0
+	for _, n := range buckets {
+		sum += n
+	}
+	var parts []string
+	for _, n := range buckets {
+		parts = append(parts, fmt.Sprintf("%.0f%%", 100*ratio(uint64(n), uint64(sum))))
+	}
+	return strings.Join(parts, " ")
 }
 
 // mode says how the sockets work, and why not better.
@@ -245,5 +261,5 @@ func (s *Status) portsJSON(name string) any {
 	for _, m := range s.Memory {
 		memory = append(memory, map[string]any{"worker": m.Worker, "huge": m.Huge, "why_not": m.Why, "huge_pages": m.Pages})
 	}
-	return map[string]any{"ports": ports, "memory": memory}
+	return map[string]any{"ports": ports, "memory": memory, "shares": append([]int{}, s.Shares...)}
 }

@@ -26,6 +26,7 @@ type Status struct {
 	Fastpath   fastpath.Snapshot
 	Ports      []Port
 	Memory     []Memory
+	Shares     []int                 // of the flows that are handed over: buckets of each worker
 	Workers    []Process             // where they are processes of their own
 	Interfaces map[string]Configured // what the configuration says of an interface and routing does not need
 	Crypto     Crypto                // and of IKE and IPsec

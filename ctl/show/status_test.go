@@ -39,6 +39,7 @@ func sample() *Status {
 		Workers: []Process{
 			{PID: 4711, CPU: 2, Started: ago(48 * time.Hour), Adopted: true}, {Worker: 1, PID: 98765, CPU: -1, Started: ago(time.Minute), Restarts: 3}, {Worker: 2, CPU: 4, Restarts: 1},
 		},
+		Shares:   []int{40, 72, 72, 72},
 		Steering: bpf.Verdicts{Nave: 123456, Kernel: 789, NoSocket: 4}, QueueLost: 3,
 		Ports: []Port{
 			{Name: "Ethernet0", Netdev: "eth0", ID: 1, MAC: [6]byte{2, 0, 0xab, 0xcd, 0, 1}, MTU: 1500, Up: true, Native: true,

@@ -45,8 +45,11 @@ type shownPorts struct {
 	Ports []struct {
 		Name     string
 		HandOver bool `json:"hand_over"`
-		Queues   []struct{ Queue, Worker int }
-		Relays   []struct{ Worker, Via int }
+		Queues   []struct {
+			Queue, Worker int
+			BusyPoll      int `json:"busy_poll_us"`
+		}
+		Relays []struct{ Worker, Via int }
 	}
 	Memory []struct{ Worker int }
 }
@@ -64,6 +67,7 @@ func TestUnevenQueues(t *testing.T) {
 		{"q2", "fastpath workers thread\nfastpath count 2", []int{2, 2}, 1, true},
 		{"q3", "fastpath workers process\nfastpath count 3\nfastpath busy-poll 20", []int{2, 1, 1}, 2, true},
 		{"q4", "fastpath workers process\nfastpath spread off", []int{1, 1, 1, 1}, 3, true},
+		{"q6", "fastpath workers thread\nfastpath count 6", []int{1, 1, 1, 1, 0, 0}, 5, true},
 		{"q5", "fastpath workers process\nfastpath count 2\nfastpath hand-over off", []int{2, 2}, 1, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -89,8 +93,15 @@ func TestUnevenQueues(t *testing.T) {
 			}
 			narrow, wide := s.Ports[0], s.Ports[1]
 			got := make([]int, len(c.queues))
+			busy := 0
+			if strings.Contains(c.fastpath, "busy-poll") {
+				busy = 20
+			}
 			for _, q := range wide.Queues {
 				got[q.Worker]++
+				if q.BusyPoll != busy {
+					t.Errorf("queue %d: busy polling for %d us, want %d", q.Queue, q.BusyPoll, busy)
+				}
 			}
 			if fmt.Sprint(got) != fmt.Sprint(c.queues) || len(narrow.Queues) != 1 || len(narrow.Relays) != c.relays || narrow.HandOver != c.hand || len(s.Memory) != len(c.queues) {
 				t.Errorf("the wide port's queues by worker: %v, want %v; the narrow one: %+v; memory %+v", got, c.queues, narrow, s.Memory)
