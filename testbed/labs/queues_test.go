@@ -3,9 +3,12 @@ package labs
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"nave/testbed/topo"
 )
@@ -140,4 +143,57 @@ func handedOver(t *testing.T, l *topo.Lab) (n uint64, reasons map[string]uint64)
 		delete(s.Reasons, expected)
 	}
 	return n, s.Reasons
+}
+
+// TestOwnerDies: all packets come on one queue; when the worker dies that half of the flows is handed over to, those flows go on by the others, and it has its share
+// again when it is back.
+func TestOwnerDies(t *testing.T) {
+	top := uneven("owner", "fastpath workers process\nfastpath count 2")
+	for k := range top.Links {
+		top.Links[k].A.Queues, top.Links[k].B.Queues = 1, 1
+	}
+	l := topo.ForTest(t, top)
+	ping := func(i int) error {
+		_, err := l.Run("h1", "ping", "-n", "-q", "-c", "1", "-W", "1", "-I", fmt.Sprintf("192.0.2.%d", 100+i), fmt.Sprintf("10.0.0.%d", 100+i))
+		return err
+	}
+	for i := range 12 {
+		must(t, topo.Eventually(10*time.Second, func() error { return ping(i) }))
+	}
+	pids, err := l.NS("r").PIDs()
+	must(t, err)
+	killed := false
+	for _, pid := range pids {
+		comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		if strings.TrimSpace(string(comm)) == "nave-worker-1" {
+			must(t, unix.Kill(pid, unix.SIGKILL))
+			killed = true
+		}
+	}
+	if !killed {
+		t.Fatalf("no process of worker 1 among %v", pids)
+	}
+	for i := range 12 {
+		must(t, topo.Eventually(10*time.Second, func() error { return ping(i) }))
+	}
+	must(t, topo.Eventually(20*time.Second, func() error {
+		out, err := l.Nave("r", "show", "ports", "--json")
+		if err != nil {
+			return err
+		}
+		var s struct{ Shares []int }
+		if err := json.Unmarshal([]byte(out), &s); err != nil {
+			return err
+		}
+		if len(s.Shares) != 2 || s.Shares[1] < 100 {
+			return fmt.Errorf("shares %v", s.Shares)
+		}
+		return nil
+	}))
+	if log, err := os.ReadFile(l.LogFile("r")); err != nil || !strings.Contains(string(log), "a worker died") {
+		t.Errorf("%v: nothing in the log of a worker that died:\n%s", err, log)
+	}
+	if n, reasons := handedOver(t, l); n == 0 || reasons["hand-over-full"] > 0 {
+		t.Errorf("%d packets handed over; not forwarded: %v", n, reasons)
+	}
 }
