@@ -8,10 +8,30 @@ import (
 	"nave/fastpath/port"
 )
 
+// ahead is the packets of a vector whose routes are looked up before their turn, all at once.
+type ahead struct {
+	n     int
+	pkts  [vector]expected
+	looks [vector]table.Look
+
+	// What the last tunnel's packets were sent to (as Worker.lastHere), and where those inside are routed: what comes there next is most likely of a tunnel, too.
+	here   uint64
+	inside uint16
+}
+
+// expected is a packet that will be routed.
+type expected struct {
+	p  *pkt
+	ip packet.IPv4 // from its header on, and maybe something behind it
+}
+
 // lookAhead goes over the frames of a vector before they are forwarded, looks their routes up and loads what they will need of the tables (table/warm.go). It
 // decides nothing: what it finds is a hint, and a packet that it misjudges takes a little longer.
 func (w *Worker) lookAhead(in *table.Port, frames []port.Frame) {
 	x := w.seen
+	if w.lastTunnel != nil {
+		w.ahead.here, w.ahead.inside = w.lastHere, w.lastTunnel.VRF
+	}
 	for i, f := range frames {
 		p := &w.pkts[i]
 		p.hintFor, p.flow = 0, 0
@@ -30,23 +50,57 @@ func (w *Worker) lookAhead(in *table.Port, frames []port.Frame) {
 				x ^= w.t.WarmSPI(in.VRF, dst, binary.BigEndian.Uint32(ip[packet.IPv4Len+packet.UDPLen:]))
 				continue
 			}
+		case packet.ProtoGRE:
+			if w.ahead.here == routeKey(in.VRF, dst) {
+				w.expectInside(p, w.ahead.inside, ip[packet.IPv4Len:])
+				continue
+			}
 		}
-		p.hintFor = routeKey(in.VRF, dst)
-		if w.flows != nil && ip[9] != packet.ProtoGRE {
-			w.flows.aim(p, in.VRF, ip)
-			continue
-		}
-		p.hint = w.t.Lookup(in.VRF, dst)
+		w.expect(p, in.VRF, ip)
 	}
+	w.seen = x ^ w.hintAll()
+}
+
+// expectInside expects the IPv4 packet in a GRE packet.
+func (w *Worker) expectInside(p *pkt, vrf uint16, gre []byte) {
+	g, fault := packet.ParseGRE(gre)
+	if fault != packet.OK || g.Proto != packet.TypeIPv4 || len(gre) < int(g.Len)+packet.IPv4Len || gre[g.Len] != 0x45 {
+		return
+	}
+	w.expect(p, vrf, gre[g.Len:])
+}
+
+// expect notes that a packet will be routed by the IPv4 header, without options, at the start of ip.
+func (w *Worker) expect(p *pkt, vrf uint16, ip packet.IPv4) {
+	a := &w.ahead
+	dst := ip.Dst()
+	p.hintFor = routeKey(vrf, dst)
+	a.pkts[a.n] = expected{p, ip}
+	l := &a.looks[a.n]
+	l.VRF, l.Dst = vrf, dst
+	a.n++
+}
+
+// hintAll gives all that is expected its hint, and loads what it leads to. What it returns is only to be kept.
+func (w *Worker) hintAll() (x uint64) {
+	a := &w.ahead
 	if w.flows != nil {
-		x ^= w.meetFlows()
+		x = w.meetFlows()
 	}
-	for i := range frames {
-		if w.pkts[i].hintFor != 0 {
-			x ^= w.t.WarmAdj(w.pkts[i].hint)
+	looks := a.looks[:a.n]
+	w.t.LookupAll(looks)
+	for i := range looks {
+		l, e := &looks[i], &a.pkts[i]
+		if l.Hop.Multi() {
+			l.Hop = table.Hop(w.t.Path(l.Hop, flowHash(e.ip)))
 		}
+		e.p.hint = l.Hop
 	}
-	w.seen = x
+	for i := range looks {
+		x ^= w.t.WarmAdj(looks[i].Hop)
+	}
+	a.n = 0
+	return x
 }
 
 // look decides, at the start of a poll, whether it looks ahead.
@@ -66,36 +120,15 @@ func (w *Worker) look() {
 // lookInside is lookAhead for packets that have just been opened, and are mostly of the tunnel of those before.
 func (w *Worker) lookInside() {
 	t := w.lastTunnel
-	x := w.seen
 	o := &w.opening
 	for i := range o.todo[:o.n] {
 		j := &o.todo[i]
 		j.p.hintFor, j.p.flow = 0, 0
-		gre := j.p.chunk[j.at:]
-		if t == nil || len(gre) < 8+packet.IPv4Len {
-			continue
-		}
-		ip := gre[4:]
-		if gre[0]&(packet.GREKey>>8) != 0 {
-			ip = gre[8:]
-		}
-		dst := binary.BigEndian.Uint32(ip[16:])
-		j.p.hintFor = routeKey(t.VRF, dst)
-		if w.flows != nil && ip[0] == 0x45 {
-			w.flows.aim(j.p, t.VRF, ip)
-			continue
-		}
-		j.p.hint = w.t.Lookup(t.VRF, dst)
-	}
-	if w.flows != nil {
-		x ^= w.meetFlows()
-	}
-	for i := range o.todo[:o.n] {
-		if p := o.todo[i].p; p.hintFor != 0 {
-			x ^= w.t.WarmAdj(p.hint)
+		if t != nil {
+			w.expectInside(j.p, t.VRF, j.p.chunk[j.at:])
 		}
 	}
-	w.seen = x
+	w.seen ^= w.hintAll()
 }
 
 // routeKey is what a route was looked up by; never 0.

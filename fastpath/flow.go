@@ -28,9 +28,7 @@ type flowCache struct {
 	t *flow.Table
 	// generation is that of the routes, as of the start of a vector: what is looked up after it was read is right for it.
 	generation uint64
-	// What lookAhead and lookInside look for: flows, and whose they are.
-	batch flow.Batch
-	pkts  [vector]*pkt
+	batch      flow.Batch // what lookAhead and lookInside look for
 }
 
 // A vector is one batch.
@@ -134,27 +132,29 @@ func flowOrigin(p *pkt) uint64 {
 	return o
 }
 
-// aim notes the flow of a packet of a vector, from 20 bytes of IPv4 header on.
-func (fc *flowCache) aim(p *pkt, vrf uint16, ip packet.IPv4) {
-	fc.pkts[fc.batch.Add(flowKey(vrf, ip))] = p
-}
-
-// meetFlows finds the flows of the packets that were aimed. Where one leads to, or else the routes, is the packet's hint.
+// meetFlows finds the flows of the packets that are expected. Those whose flow says where it goes have their hint then, and are not expected any more. What it
+// returns is only to be kept.
 func (w *Worker) meetFlows() uint64 {
-	fc := w.flows
+	fc, a := w.flows, &w.ahead
+	for i := range a.pkts[:a.n] {
+		fc.batch.Add(flowKey(a.looks[i].VRF, a.pkts[i].ip))
+	}
 	x := fc.batch.Find(fc.t)
-	for i := range fc.batch.Len() {
-		p := fc.pkts[i]
+	fc.batch.Clear()
+	left := 0
+	for i := range a.pkts[:a.n] {
+		p := a.pkts[i].p
 		if p.flow = fc.batch.At(i); p.flow != 0 {
 			if id, ok := fc.t.Adj(p.flow, fc.generation); ok {
 				p.hint = table.Hop(id)
+				x ^= w.t.WarmAdj(p.hint)
 				continue
 			}
 		}
-		k := fc.batch.Key(i)
-		p.hint = w.t.Lookup(k.VRF(), k.Dst())
+		a.pkts[left], a.looks[left] = a.pkts[i], a.looks[i]
+		left++
 	}
-	fc.batch.Clear()
+	a.n = left
 	return x
 }
 

@@ -501,3 +501,55 @@ func FuzzFlows(f *testing.F) {
 		}
 	})
 }
+
+// What is looked up ahead decides nothing: packets of a vector that are for us, of tunnels, of several paths and of nobody leave as they do alone.
+func TestAheadForwardsTheSame(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 3))
+	many := func(_ *Config, b *fib.Batch) {
+		b.Tunnels[0].VRF, b.Adjacencies[1].VRF, b.Adjacencies[2].VRF = 3, 3, 3
+		for _, vrf := range []fib.VRF{0, 3} {
+			for _, p := range []struct {
+				prefix string
+				paths  []fib.AdjID
+			}{{"172.16.0.0/12", []fib.AdjID{adjSpoke1, adjSpoke2, adjHost}}, {"172.17.0.0/16", []fib.AdjID{adjHost}}, {"172.18.1.0/24", []fib.AdjID{fib.Null}}, {"172.18.1.7/32", []fib.AdjID{adjSpoke2}}} {
+				b.Routes = append(b.Routes, fib.Route{VRF: vrf, Prefix: route(p.prefix).Prefix, Paths: p.paths})
+			}
+		}
+	}
+	near := newRig(t, many)
+	far := newRig(t, many, func(_ *Config, b *fib.Batch) {
+		for i := range 600 {
+			b.Adjacencies = append(b.Adjacencies, linkAdj(fib.AdjID(100+i), lan, lanMAC, hostMAC))
+		}
+	})
+	for range 50 {
+		var frames [][]byte
+		for range 1 + rnd.IntN(250) {
+			dst := [4]byte{172, byte(16 + rnd.IntN(3)), byte(rnd.IntN(2)), byte(6 + rnd.IntN(2))}
+			ip := ipv4([4]byte{10, 1, 0, byte(rnd.IntN(3))}, dst, ports(uint16(rnd.IntN(3)), 80), proto([]uint8{packet.ProtoUDP, packet.ProtoTCP, packet.ProtoGRE}[rnd.IntN(3)]))
+			switch rnd.IntN(4) {
+			case 0:
+				frames = append(frames, toWAN(ip))
+			case 1: // GRE of others, with any bytes behind its header
+				frames = append(frames, toWAN(grePacket(spoke1NBMA, uint16(rnd.Uint32()), ip)[:packet.IPv4Len+8+rnd.IntN(len(ip))]))
+				mendIP(frames[len(frames)-1][packet.EthernetLen:])
+			default:
+				frames = append(frames, fromSpoke1(ip))
+			}
+		}
+		for _, r := range []*rig{near, far} {
+			r.wan.out, r.lan.out, r.punts = nil, nil, nil
+			r.now += 1e9
+			for _, f := range frames {
+				r.wan.in = append(r.wan.in, bytes.Clone(f))
+			}
+			r.settle()
+		}
+		if !slices.EqualFunc(near.wan.out, far.wan.out, bytes.Equal) || !slices.EqualFunc(near.lan.out, far.lan.out, bytes.Equal) {
+			t.Fatalf("%d and %d frames left, looked up ahead %d and %d, or different ones", len(near.wan.out), len(near.lan.out), len(far.wan.out), len(far.lan.out))
+		}
+	}
+	if near.w.far || !far.w.far || near.e.Counters().Reasons != far.e.Counters().Reasons || near.e.Counters().Workers[0].Forwarded < 1000 {
+		t.Errorf("%v %v\n%v\n%v", near.w.far, far.w.far, near.nonZero(), far.nonZero())
+	}
+}

@@ -63,6 +63,7 @@ type Worker struct {
 	tally   tally
 	win     sa.Window // of the association at hand
 
+	ahead     ahead
 	flows     *flowCache  // nil: flows are not remembered
 	flowTable *flow.Table // the same for those that only read it
 	busy      bool        // the last poll found packets

@@ -53,6 +53,7 @@ type root struct {
 	labelCount                                        uint32 // installed; the writer's
 	maxLabels                                         uint32
 	routeGeneration                                   atomic.Uint64
+	installedRoutes                                   atomic.Uint32
 }
 
 // New lays empty tables out in a.
@@ -154,6 +155,9 @@ func (t *Tables) MoveRoutes() {
 
 // Commit ends a batch: what it took away is reclaimed once no reader can hold it any more.
 func (t *Tables) Commit() {
+	if n := uint32(t.routes); n != t.root.installedRoutes.Load() {
+		t.root.installedRoutes.Store(n)
+	}
 	t.MoveRoutes()
 	if t.dirty {
 		t.dirty = false

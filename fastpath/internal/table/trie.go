@@ -89,6 +89,52 @@ func (t *Tables) Lookup(vrf uint16, dst uint32) Hop {
 	return Hop(best)
 }
 
+// Look is an address to be looked up by LookupAll.
+type Look struct {
+	Dst  uint32
+	Hop  Hop // what was found
+	node uint32
+	root uint32
+	VRF  uint16
+}
+
+// LookupAll is Lookup for many addresses: level by level, so that the CPU waits for all of their entries at once.
+func (t *Tables) LookupAll(looks []Look) {
+	for i := range looks {
+		l := &looks[i]
+		l.Hop, l.node, l.root = 0, 0, 0
+		if int(l.VRF) >= len(t.vrfs) {
+			continue
+		}
+		if l.root = atomic.LoadUint32(&t.vrfs[l.VRF]); l.root != 0 {
+			e := atomic.LoadUint64(&(*rootNode)(t.at(l.root)).fringe[l.Dst>>16])
+			l.Hop, l.node = Hop(uint32(e)), uint32(e>>32)
+		}
+	}
+	t.descend(looks, 8)
+	t.descend(looks, 0)
+	for i := range looks {
+		if l := &looks[i]; l.Hop == 0 && l.root != 0 {
+			l.Hop = Hop(atomic.LoadUint32(&(*rootNode)(t.at(l.root)).heap[1]))
+		}
+	}
+}
+
+// descend goes on by the 8 bits of the addresses from shift on.
+func (t *Tables) descend(looks []Look, shift uint) {
+	for i := range looks {
+		l := &looks[i]
+		if l.node == 0 {
+			continue
+		}
+		e := atomic.LoadUint64(&(*childNode)(t.at(l.node)).fringe[uint8(l.Dst>>(shift&31))])
+		l.node = uint32(e >> 32)
+		if v := uint32(e); v != 0 {
+			l.Hop = Hop(v)
+		}
+	}
+}
+
 // Multi tells whether the hop is a set of paths.
 func (h Hop) Multi() bool { return h&multiBit != 0 }
 

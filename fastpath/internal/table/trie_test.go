@@ -77,7 +77,18 @@ func TestTrieAgainstModel(t *testing.T) {
 		empty := tab.a.Used()
 		m := model{}
 		check := func(k modelKey) {
-			for _, dst := range []uint32{k.addr, k.addr | ^mask(k.plen), k.addr + 1, k.addr - 1, k.addr ^ 0x100, k.addr ^ 0x10000, rapid.Uint32().Draw(rt, "dst")} {
+			dsts := []uint32{k.addr, k.addr | ^mask(k.plen), k.addr + 1, k.addr - 1, k.addr ^ 0x100, k.addr ^ 0x10000, rapid.Uint32().Draw(rt, "dst")}
+			looks := []Look{{VRF: 3, Hop: 1}, {VRF: 99, Hop: 1}} // no routes, no VRF
+			for _, dst := range dsts {
+				looks = append(looks, Look{VRF: k.vrf, Dst: dst}, Look{VRF: 1 - k.vrf, Dst: dst, Hop: 7, node: 9})
+			}
+			tab.LookupAll(looks)
+			for _, l := range looks {
+				if want := tab.Lookup(l.VRF, l.Dst); l.Hop != want {
+					rt.Fatalf("lookup of %08x in VRF %d: %x together, %x alone", l.Dst, l.VRF, l.Hop, want)
+				}
+			}
+			for _, dst := range dsts {
 				if got, want := tab.pathsOf(tab.Lookup(k.vrf, dst)), m.lookup(k.vrf, dst); !slices.Equal(got, want) {
 					rt.Fatalf("lookup of %08x in VRF %d: %v, want %v", dst, k.vrf, got, want)
 				}

@@ -16,11 +16,13 @@ import (
 const (
 	farSAs  = 128
 	farAdjs = 512
+	// farRoutes is how many routes do: each prefix of 16 bits that has longer ones has a node of its own.
+	farRoutes = 4096
 )
 
 // Far tells whether the tables are larger than the caches close by.
 func (t *Tables) Far() bool {
-	return t.root.installedSAs.Load() > farSAs || t.root.installedAdjs.Load() > farAdjs
+	return t.root.installedSAs.Load() > farSAs || t.root.installedAdjs.Load() > farAdjs || t.root.installedRoutes.Load() > farRoutes
 }
 
 // line loads a word of line i of what starts at p.
@@ -40,7 +42,7 @@ func (t *Tables) WarmSPI(vrf uint16, local, spi uint32) uint64 {
 // warmSA loads the lines of an association and of its key.
 func (t *Tables) warmSA(s *SA) (x uint64) {
 	p := unsafe.Pointer(s)
-	x = line(p, 1) ^ line(p, 2)
+	x = line(p, 0) ^ line(p, 2)
 	if s.Kernel != 0 {
 		k := t.at(s.keys)
 		x ^= line(k, 2) ^ line(k, 3) ^ line(k, 4) ^ line(k, 5) ^ line(k, 6) // hash powers of short packets, round keys
