@@ -60,7 +60,7 @@ func (w *Worker) espOpen(p *pkt, off int, encap bool) verdict {
 	case body&(int(s.Align)-1) != 0: // a power of two
 		return w.refuse(p, s, ESPLength)
 	}
-	if s.Bytes.Load() >= s.Hard.Load() {
+	if n := s.Bytes.Load(); n >= s.Calm.Load() && n >= s.Hard.Load() {
 		return w.expired(p, s)
 	}
 	seq, r := w.sequence(p, s, binary.BigEndian.Uint32(esp[4:]))

@@ -29,16 +29,12 @@ type sealJob struct {
 	seq   uint64 // 0: not taken yet
 }
 
-// sealSlack is how far away the limits of an association have to be for numbers to be taken late, in bytes: more than all workers can have waiting.
-const sealSlack = 1 << 32
-
-// numberSlack is the same in numbers.
+// numberSlack is more sequence numbers than all workers can have packets waiting for.
 const numberSlack = 1 << 16
 
 // near tells whether an association comes to one of its limits: then each packet takes its number before it is certain to leave.
 func near(s *table.SA) bool {
-	b := s.Bytes.Load() + sealSlack
-	return s.Seq.Load()+numberSlack >= s.SeqSoft() || b >= s.Soft.Load() || b >= s.Hard.Load()
+	return s.Seq.Load()+numberSlack >= s.SeqSoft() || s.Bytes.Load() >= s.Calm.Load()
 }
 
 // kernelSeal is espSeal for an association whose cipher has a kernel, without AH.

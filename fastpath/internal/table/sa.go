@@ -32,9 +32,9 @@ const (
 // noLimit is a limit of bytes that is never reached.
 const noLimit = 1<<64 - 1
 
-// SA is one direction of a security association: what finds it and what sealing and opening need in the first cache line, its limits in the second, and what changes
-// with every packet in the third, where a window of up to 128 packets has its slots, too. It stays where it is as long as it exists. The keys are in a block of
-// their own, behind what a cipher kernel made of them.
+// SA is one direction of a security association: what finds it and what sealing and opening need in the first cache line, what changes with every packet in the third,
+// where a window of up to 128 packets has its slots, too, and what hardly any packet asks for in the second. It stays where it is as long as it exists. The keys are in a
+// block of their own, behind what a cipher kernel made of them.
 //
 // All that changes is a word of its own, changed by atomic operations, so any worker of any process may seal or open with it at any
 // time. A sequence number is used by whoever took it from Seq, and by nobody else: it is gone when its taker dies.
@@ -52,23 +52,22 @@ type SA struct {
 	IV         uint8  // bytes, of the transform: IV, ICV, and what the payload is padded to
 	ICV        uint8
 	Align      uint8
-	slots      uint16
+	slots      uint8
+	ICVAsked   uint8 // as ICV was installed
 	Window     uint16
 	Protection atomic.Uint32
-	_          uint32
+	Marks      atomic.Uint32
 	remote     atomic.Uint64 // where the peer is now: address<<16 | port
 	SeqLimit   uint64        // last sequence number there is
 
 	asked      uint64        // what was installed as remote; the writer's
 	Soft       atomic.Uint64 // bytes; and of an outbound association SeqSoft packets
 	Hard       atomic.Uint64
-	Marks      atomic.Uint32
-	Generation uint32 // of no other association, before or after
+	Expires    atomic.Int64 // when its lifetime ends, Unix seconds; 0 is not known
+	Generation uint32       // of no other association, before or after
 	LocalPort  uint16
 	Cipher     fib.Cipher
 	Auth       fib.Auth
-	ICVAsked   uint8
-	_          [3]byte
 	AuthBad    atomic.Uint64 // packets dropped: wrong ICV, replayed or too old, anything else
 	Replayed   atomic.Uint64
 	Errors     atomic.Uint64
@@ -76,7 +75,7 @@ type SA struct {
 	Seq     atomic.Uint64 // outbound: last one taken. Inbound: highest received
 	Bytes   atomic.Uint64
 	Packets atomic.Uint64 // inbound
-	Expires atomic.Int64  // when its lifetime ends, Unix seconds; 0 is not known
+	Calm    atomic.Uint64 // bytes, as long as there are fewer of which no limit is near
 }
 
 const (
@@ -95,6 +94,9 @@ const KernelSize = 512
 
 // Two cache lines, and half of a third.
 const _, _ = uint(160 - saSize), uint(saSize - 160)
+
+// CalmSlack is how far from its limits an association is calm, in bytes: more than all workers can have under way.
+const CalmSlack = 1 << 32
 
 // SAShape is what a transform adds to a packet, how many slots its window has, and what its kernel made of the key.
 type SAShape struct {
@@ -205,7 +207,7 @@ func (t *Tables) SetSA(f *fib.SA, shape SAShape) (*SA, error) {
 	s := (*SA)(t.a.Ptr(r))
 	s.ID, s.Generation, s.SPI, s.Local, s.VRF = uint32(f.ID), t.root.saGeneration, f.SPI, addrWord(f.Local), uint16(f.OuterVRF)
 	s.Flags, s.Under, s.Window, s.LocalPort, s.Cipher, s.Auth, s.ICVAsked = flags, uint32(f.Under), f.Window, f.LocalPort, f.Cipher, f.Auth, f.ICV
-	s.IV, s.ICV, s.Align, s.slots, s.keys = shape.IV, shape.ICV, shape.Align, uint16(shape.Slots), uint32(keys)
+	s.IV, s.ICV, s.Align, s.slots, s.keys = shape.IV, shape.ICV, shape.Align, uint8(shape.Slots), uint32(keys)
 	s.Kernel, s.Salt = shape.Kernel, shape.Salt
 	s.SeqLimit = 1<<32 - 1
 	if f.ESN {
@@ -257,6 +259,10 @@ func (t *Tables) changeSA(s *SA, f *fib.SA) {
 	if s.Hard.Load() != limit(f.HardBytes) {
 		s.Hard.Store(limit(f.HardBytes))
 		s.Unmark(MarkHard)
+	}
+	s.Calm.Store(0)
+	if least := min(limit(f.SoftBytes), limit(f.HardBytes)); least > CalmSlack {
+		s.Calm.Store(least - CalmSlack)
 	}
 	s.Protection.Store(uint32(f.Protection))
 	s.Expires.Store(f.Expires)
