@@ -8,6 +8,7 @@ import (
 
 	"nave/ctl/config"
 	"nave/ctl/crew"
+	"nave/fastpath/fib"
 	"nave/fastpath/port/afxdp"
 	"nave/slowpath/host"
 )
@@ -174,6 +175,10 @@ func queuesOf(links map[string]host.Link, workers int) int {
 
 // tellMemory says once how the sockets and their memory are, where that is less than it could be.
 func (g *Gateway) tellMemory() {
+	names := make(map[fib.PortID]string)
+	for name, p := range g.ports {
+		names[p.id] = name
+	}
 	pages, why := 0, ""
 	modes := make(map[string]bool)
 	for w := range g.engine.Workers() {
@@ -186,10 +191,10 @@ func (g *Gateway) tellMemory() {
 		}
 		for _, q := range h.Ports {
 			if q.CopyWhy != "" && q.CopyWhy != afxdp.ErrCopyWanted.Error() {
-				modes[fmt.Sprintf("no zero-copy on port %d: %s", q.Port, q.CopyWhy)] = true
+				modes[fmt.Sprintf("no zero-copy on %s: %s", names[q.Port], q.CopyWhy)] = true
 			}
 			if q.BusyWhy != "" {
-				modes[fmt.Sprintf("no busy polling on port %d: %s", q.Port, q.BusyWhy)] = true
+				modes[fmt.Sprintf("no busy polling on %s: %s", names[q.Port], q.BusyWhy)] = true
 			}
 		}
 	}

@@ -37,7 +37,7 @@ func (p *Port) bind(c Config, first bool) (why error, err error) {
 var ErrCopyWanted = errors.New("asked for")
 
 // ErrMixed means that a port has no zero-copy while the first one of its UMEM has, and all must be alike: open all of them with Config.Copy.
-var ErrMixed = errors.New("the driver has no zero-copy, and the first port of this memory has: all must copy then")
+var ErrMixed = errors.New("the driver has no zero-copy, and the first port of this memory has: all must copy then (naved --copy)")
 
 func bindError(err error, u *UMEM) error {
 	switch {
