@@ -13,6 +13,7 @@ type ahead struct {
 	n     int
 	pkts  [vector]expected
 	looks [vector]table.Look
+	fetch table.Fetch
 
 	// What the last tunnel's packets were sent to (as Worker.lastHere), and where those inside are routed: what comes there next is most likely of a tunnel, too.
 	here   uint64
@@ -28,7 +29,6 @@ type expected struct {
 // lookAhead goes over the frames of a vector before they are forwarded, looks their routes up and loads what they will need of the tables (table/warm.go). It
 // decides nothing: what it finds is a hint, and a packet that it misjudges takes a little longer.
 func (w *Worker) lookAhead(in *table.Port, frames []port.Frame) {
-	x := w.seen
 	if w.lastTunnel != nil {
 		w.ahead.here, w.ahead.inside = w.lastHere, w.lastTunnel.VRF
 	}
@@ -43,11 +43,9 @@ func (w *Worker) lookAhead(in *table.Port, frames []port.Frame) {
 		dst := binary.BigEndian.Uint32(ip[16:])
 		switch ip[9] {
 		case packet.ProtoESP:
-			x ^= w.t.WarmSPI(in.VRF, dst, binary.BigEndian.Uint32(ip[packet.IPv4Len:]))
-			continue // for us, as a rule
+			continue // for us, as a rule: fetchSAs
 		case packet.ProtoUDP:
-			if len(ip) >= packet.IPv4Len+packet.UDPLen+4 && binary.BigEndian.Uint16(ip[packet.IPv4Len+2:]) == natPort {
-				x ^= w.t.WarmSPI(in.VRF, dst, binary.BigEndian.Uint32(ip[packet.IPv4Len+packet.UDPLen:]))
+			if binary.BigEndian.Uint16(ip[packet.IPv4Len+2:]) == natPort {
 				continue
 			}
 		case packet.ProtoGRE:
@@ -58,7 +56,29 @@ func (w *Worker) lookAhead(in *table.Port, frames []port.Frame) {
 		}
 		w.expect(p, in.VRF, ip)
 	}
-	w.seen = x ^ w.hintAll()
+	w.seen ^= w.hintAll()
+}
+
+// fetchSAs asks for the associations of the ESP packets among frames, which are the next ones to be handled.
+func (w *Worker) fetchSAs(in *table.Port, frames []port.Frame) {
+	f := &w.ahead.fetch
+	for _, fr := range frames {
+		b := w.pool.Bytes(fr)
+		if len(b) < packet.EthernetLen+packet.IPv4Len+packet.UDPLen+4 || b[12] != 8 || b[13] != 0 || b[14] != 0x45 {
+			continue
+		}
+		ip := b[packet.EthernetLen:]
+		spi := ip[packet.IPv4Len:]
+		switch {
+		case ip[9] == packet.ProtoESP:
+		case ip[9] == packet.ProtoUDP && binary.BigEndian.Uint16(spi[2:]) == natPort:
+			spi = spi[packet.UDPLen:]
+		default:
+			continue
+		}
+		w.t.FetchSPI(f, in.VRF, binary.BigEndian.Uint32(ip[16:]), binary.BigEndian.Uint32(spi))
+	}
+	f.Go()
 }
 
 // expectInside expects the IPv4 packet in a GRE packet.
@@ -97,8 +117,9 @@ func (w *Worker) hintAll() (x uint64) {
 		e.p.hint = l.Hop
 	}
 	for i := range looks {
-		x ^= w.t.WarmAdj(looks[i].Hop)
+		x ^= w.t.FetchAdj(&a.fetch, looks[i].Hop)
 	}
+	a.fetch.Go()
 	a.n = 0
 	return x
 }

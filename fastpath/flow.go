@@ -147,7 +147,7 @@ func (w *Worker) meetFlows() uint64 {
 		if p.flow = fc.batch.At(i); p.flow != 0 {
 			if id, ok := fc.t.Adj(p.flow, fc.generation); ok {
 				p.hint = table.Hop(id)
-				x ^= w.t.WarmAdj(p.hint)
+				x ^= w.t.FetchAdj(&w.ahead.fetch, p.hint)
 				continue
 			}
 		}

@@ -259,8 +259,16 @@ func (w *Worker) receive(q *queue) int {
 
 // handle forwards frames that a port received, by this worker or another, and returns how many bytes they have.
 func (w *Worker) handle(in *table.Port, fs []port.Frame) (bytes uint64) {
+	far := w.far && in != nil
+	if far {
+		w.fetchSAs(in, fs[:min(vector, len(fs))])
+	}
 	for at := 0; at < len(fs); at += vector {
-		bytes += w.handleVector(in, fs[at:min(at+vector, len(fs))])
+		next := min(at+vector, len(fs))
+		if far {
+			w.fetchSAs(in, fs[next:min(next+vector, len(fs))]) // they come while this vector is at work
+		}
+		bytes += w.handleVector(in, fs[at:next])
 	}
 	return bytes
 }

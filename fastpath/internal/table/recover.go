@@ -159,8 +159,7 @@ func (t *Tables) recoverSAs(block func(arena.Ref, int)) {
 			continue
 		}
 		installed++
-		block(arena.Ref(r), saSize+8*int(s.slots))
-		block(arena.Ref(s.keys), keyBlock(s.Kernel))
+		block(arena.Ref(r), s.size())
 		t.root.saGeneration = max(t.root.saGeneration, s.Generation)
 		if s.Is(SAInbound) && !chained[r] {
 			b := &t.spis[spiHash(s.VRF, s.Local, s.SPI, s.Flags)&uint32(len(t.spis)-1)]

@@ -33,8 +33,8 @@ const (
 const noLimit = 1<<64 - 1
 
 // SA is one direction of a security association: what finds it and what sealing and opening need in the first cache line, what changes with every packet in the third,
-// where a window of up to 128 packets has its slots, too, and what hardly any packet asks for in the second. It stays where it is as long as it exists. The keys are in a
-// block of their own, behind what a cipher kernel made of them.
+// where a window of up to 64 packets has its slots, too, and what hardly any packet asks for in the second. It stays where it is as long as it exists. The keys follow, on a line
+// of their own (keyAt), behind what a cipher kernel made of them: all can be fetched ahead by the place of the first line.
 //
 // All that changes is a word of its own, changed by atomic operations, so any worker of any process may seal or open with it at any
 // time. A sequence number is used by whoever took it from Seq, and by nobody else: it is gone when its taker dies.
@@ -188,16 +188,12 @@ func (t *Tables) SetSA(f *fib.SA, shape SAShape) (*SA, error) {
 			return nil, &ErrSPITaken{By: s.ID}
 		}
 	}
-	r, err := t.alloc(saSize + 8*shape.Slots)
+	at, blockSize := keyAt(shape.Slots), keyBlock(shape.Kernel)
+	r, err := t.alloc(at + blockSize)
 	if err != nil {
 		return nil, err
 	}
-	blockSize := keyBlock(shape.Kernel)
-	keys, err := t.alloc(blockSize)
-	if err != nil {
-		t.a.Free(r, saSize+8*shape.Slots)
-		return nil, err
-	}
+	keys := r + arena.Ref(at/arena.Line)
 	copy(t.a.Bytes(keys, blockSize), shape.Key)
 	k := t.a.Bytes(keys, blockSize)[blockSize-keySize:]
 	k[0], k[1] = uint8(len(f.CipherKey)), uint8(len(f.AuthKey))
@@ -268,6 +264,12 @@ func (t *Tables) changeSA(s *SA, f *fib.SA) {
 	s.Expires.Store(f.Expires)
 }
 
+// keyAt is where the keys of an association with a window of so many slots are, in bytes from its start.
+func keyAt(slots int) int { return (saSize + 8*slots + arena.Line - 1) &^ (arena.Line - 1) }
+
+// size is how long the association's block is, keys included.
+func (s *SA) size() int { return keyAt(int(s.slots)) + keyBlock(s.Kernel) }
+
 // keyBlock is how long the block of keys is: the kernel's first, where there is one.
 func keyBlock(kernel uint8) int {
 	if kernel != 0 {
@@ -330,8 +332,9 @@ func (t *Tables) DelSA(id uint32) {
 		}
 		atomic.StoreUint32(p, s.next)
 	}
-	t.a.RetireSecret(arena.Ref(s.keys), keyBlock(s.Kernel))
-	t.replace(t.sas, id, 0, saSize+8*int(s.slots))
+	atomic.StoreUint32(&t.sas[id], 0)
+	t.a.RetireSecret(arena.Ref(ref), s.size())
+	t.dirty = true
 	t.root.installedSAs.Add(^uint32(0))
 }
 

@@ -8,8 +8,8 @@ import (
 )
 
 // With thousands of peers each packet finds its records in memory that no cache close by has. What a packet needs, one thing leads to the other, so alone it
-// would wait for each. The functions here load what many packets will need, one packet after the other: the loads of one do not
-// depend on those of the next, so the CPU waits for all of them at once. They return something made of what they read, for the caller to keep,
+// would wait for each. The functions here load, or ask for, what many packets will need, one packet after the other: the loads of one do not
+// depend on those of the next, so the CPU waits for all of them at once. What loads returns something made of it, for the caller to keep,
 // so that the compiler leaves no load out.
 
 // farSAs and farAdjs are how many entries make it worth while: some hundred kilobytes.
@@ -30,28 +30,26 @@ func line(p unsafe.Pointer, i uintptr) uint64 {
 	return *(*uint64)(unsafe.Add(p, i*arena.Line))
 }
 
-// WarmSPI finds the association of an ESP packet, or another one of its hash, and loads what opening needs. It says nothing of whether there is one.
-func (t *Tables) WarmSPI(vrf uint16, local, spi uint32) uint64 {
+// Fetch is associations that packets will need. Where they are is cheap to find; the lines themselves are asked for by instructions that wait for nothing,
+// so that they come while other packets are at work.
+type Fetch struct {
+	n  int
+	at [fetchSize]unsafe.Pointer
+}
+
+const fetchSize = 64
+
+// FetchSPI adds the association of an ESP packet, or another one of its hash. It says nothing of whether there is one.
+func (t *Tables) FetchSPI(f *Fetch, vrf uint16, local, spi uint32) {
 	r := atomic.LoadUint32(&t.spis[spiHash(vrf, local, spi, 0)&uint32(len(t.spis)-1)])
-	if r == 0 {
-		return 0
+	if r != 0 && f.n < len(f.at) {
+		f.at[f.n] = t.at(r)
+		f.n++
 	}
-	return t.warmSA((*SA)(t.at(r)))
 }
 
-// warmSA loads the lines of an association and of its key.
-func (t *Tables) warmSA(s *SA) (x uint64) {
-	p := unsafe.Pointer(s)
-	x = line(p, 0) ^ line(p, 2)
-	if s.Kernel != 0 {
-		k := t.at(s.keys)
-		x ^= line(k, 2) ^ line(k, 3) ^ line(k, 4) ^ line(k, 5) ^ line(k, 6) // hash powers of short packets, round keys
-	}
-	return x
-}
-
-// WarmAdj loads what leaving by an adjacency needs.
-func (t *Tables) WarmAdj(h Hop) (x uint64) {
+// FetchAdj adds the association that an adjacency leaves by, and loads what else leaving by it needs. What it returns is made of that.
+func (t *Tables) FetchAdj(f *Fetch, h Hop) (x uint64) {
 	if h.Multi() {
 		return 0
 	}
@@ -62,10 +60,19 @@ func (t *Tables) WarmAdj(h Hop) (x uint64) {
 	if x = uint64(a.OuterLen); x != 0 {
 		x = line(unsafe.Pointer(a), 1)
 	}
-	if a.SA != 0 {
-		if s := t.SA(a.SA); s != nil {
-			x ^= t.warmSA(s)
+	if a.SA != 0 && f.n < len(f.at) {
+		if s := t.record(t.sas, a.SA); s != nil {
+			f.at[f.n] = s
+			f.n++
 		}
 	}
 	return x
+}
+
+// Go asks for the lines.
+func (f *Fetch) Go() {
+	if f.n > 0 {
+		prefetchSAs(&f.at[0], f.n)
+		f.n = 0
+	}
 }
