@@ -5,7 +5,7 @@ export CGO_ENABLED ?= 0
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 
-.PHONY: build demo test table unit fuzz bench bench-diff lint vuln generate install clean
+.PHONY: build demo test table unit fuzz bench bench-diff pgo lint vuln generate install clean
 
 build: ## static binaries in bin/
 	$(GO) build -trimpath -o bin/ ./ctl/cmd/... ./perf/cmd/... ./testbed/cmd/...
@@ -18,9 +18,9 @@ demo: ## a protected DMVPN of a hub and two spokes on real packets, explained; D
 test: ## everything, as root: unit and simulated tests with the race detector, namespaces, real peers
 	@./testbed/deps.sh test
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
-	$(GO) vet ./...
-	CGO_ENABLED=1 $(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v -E '/testbed/(labs|interop)$$')
-	CGO_ENABLED=1 $(GO) test -race -timeout 20m -p 1 ./testbed/labs ./testbed/interop # guests and daemons share the cores with nobody else
+	$(GO) vet -pgo=off ./...
+	CGO_ENABLED=1 $(GO) test -race -pgo=off -timeout 20m $$($(GO) list ./... | grep -v -E '/testbed/(labs|interop)$$')
+	CGO_ENABLED=1 $(GO) test -race -pgo=off -timeout 20m -p 1 ./testbed/labs ./testbed/interop # guests and daemons share the cores with nobody else
 
 TABLE ?= interop.md
 table: ## what nave agrees on with strongSwan, tried now, into TABLE; as root
@@ -55,6 +55,12 @@ DIFF ?=
 bench-diff: ## measures again and says what moved since perf/baselines by more than the noise; DIFF=--fail makes that an error
 	@$(MAKE) --no-print-directory bench BENCH=bin/bench
 	./bin/naveperf diff $(DIFF) perf/baselines bin/bench
+
+pgo: ## the profile that naved and naveperf are compiled by (default.pgo beside their mains); on a quiet machine, when the path has changed much
+	$(GO) build -pgo=off -o bin/unprofiled/ ./perf/cmd/naveperf
+	./bin/unprofiled/naveperf path --cpuprofile bin/unprofiled/path.pgo > /dev/null
+	cp bin/unprofiled/path.pgo perf/cmd/naveperf/default.pgo
+	cp bin/unprofiled/path.pgo ctl/cmd/naved/default.pgo
 
 lint: ## linters
 	$(GO) run $(GOLANGCI) run ./...
