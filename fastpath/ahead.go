@@ -50,7 +50,9 @@ func (w *Worker) lookAhead(in *table.Port, frames []port.Frame) {
 			}
 		case packet.ProtoGRE:
 			if w.ahead.here == routeKey(in.VRF, dst) {
-				w.expectInside(p, w.ahead.inside, ip[packet.IPv4Len:])
+				if w.wide {
+					w.expectInside(p, w.ahead.inside, ip[packet.IPv4Len:])
+				}
 				continue
 			}
 		}
@@ -98,6 +100,9 @@ func (w *Worker) expect(p *pkt, vrf uint16, ip packet.IPv4) {
 	a.pkts[a.n] = expected{p, ip}
 	l := &a.looks[a.n]
 	l.VRF, l.Dst = vrf, dst
+	if !w.wide {
+		l.Hop = w.t.Lookup(vrf, dst) // the caches have it
+	}
 	a.n++
 }
 
@@ -108,7 +113,9 @@ func (w *Worker) hintAll() (x uint64) {
 		x = w.meetFlows()
 	}
 	looks := a.looks[:a.n]
-	w.t.LookupAll(looks)
+	if w.wide {
+		w.t.LookupAll(looks)
+	}
 	for i := range looks {
 		l, e := &looks[i], &a.pkts[i]
 		if l.Hop.Multi() {
@@ -127,8 +134,9 @@ func (w *Worker) hintAll() (x uint64) {
 // look decides, at the start of a poll, whether it looks ahead.
 func (w *Worker) look() {
 	far := w.t.Far()
+	w.wide = w.t.Wide()
 	if w.flows != nil {
-		far = w.lookFlows() || far
+		far, w.wide = w.lookFlows() || far, true
 	}
 	if w.far && !far {
 		for i := range w.pkts {

@@ -68,6 +68,7 @@ type Worker struct {
 	flowTable *flow.Table // the same for those that only read it
 	busy      bool        // the last poll found packets
 
+	wide bool   // the routes are, or flows are remembered
 	far  bool   // the tables are larger than the caches: worth to look ahead
 	seen uint64 // keeps loads that only warm the cache from being left out
 	hand hand

@@ -12,7 +12,7 @@ import (
 // Recover makes the tables whole that a writer left at some point of a change, and hands block every block that belongs to them, with its length in bytes. Readers
 // may look meanwhile.
 func (t *Tables) Recover(block func(r arena.Ref, n int)) {
-	t.routes = 0
+	t.routes, t.nodes = 0, 0
 	for _, ref := range t.vrfs {
 		if ref != 0 {
 			t.recoverNode(0, ref, block)
@@ -84,6 +84,7 @@ func (t *Tables) recoverNode(level int, ref uint32, block func(arena.Ref, int)) 
 				child = 0
 			} else {
 				entries++
+				t.nodes++
 			}
 		}
 		if now := uint64(child)<<32 | uint64(v); now != e {

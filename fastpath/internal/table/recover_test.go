@@ -80,6 +80,9 @@ func recovered(t interface{ Fatalf(string, ...any) }, tab *Tables) int {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
+	if n := tab.countNodes(); n != tab.nodes {
+		t.Fatalf("%d nodes, counted %d", n, tab.nodes)
+	}
 	tab.Commit()
 	tab.Commit()
 	return lost

@@ -33,6 +33,7 @@ type Tables struct {
 	vrfs, ports, tunnels, adjs, groups, buckets, sas, spis, labels []uint32
 
 	routes int // installed; the writer's
+	nodes  int // of the tries, below their roots
 	dirty  bool
 	moved  bool // routes
 }
@@ -53,7 +54,7 @@ type root struct {
 	labelCount                                        uint32 // installed; the writer's
 	maxLabels                                         uint32
 	routeGeneration                                   atomic.Uint64
-	installedRoutes                                   atomic.Uint32
+	nodes                                             atomic.Uint32 // of the tries, below their roots
 }
 
 // New lays empty tables out in a.
@@ -155,8 +156,8 @@ func (t *Tables) MoveRoutes() {
 
 // Commit ends a batch: what it took away is reclaimed once no reader can hold it any more.
 func (t *Tables) Commit() {
-	if n := uint32(t.routes); n != t.root.installedRoutes.Load() {
-		t.root.installedRoutes.Store(n)
+	if n := uint32(t.nodes); n != t.root.nodes.Load() {
+		t.root.nodes.Store(n)
 	}
 	t.MoveRoutes()
 	if t.dirty {

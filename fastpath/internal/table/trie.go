@@ -325,6 +325,7 @@ func (t *Tables) insert(vrf uint16, addr uint32, plen int, v uint32, have bool) 
 		}
 		p.ref[l], p.n = uint32(r), l+1
 	}
+	t.nodes += max(level+1-max(made, 1), 0)
 	n := t.nodeAt(level, p.ref[level])
 	old := n.get(bits, rel)
 	n.set(bits, rel, v|uint32(rel+1)<<lenShift)
@@ -386,6 +387,7 @@ func (t *Tables) Delete(vrf uint16, addr uint32, plen int) bool {
 		i := index(l-1, addr)
 		atomic.StoreUint64(&up.fringe[i], uint64(uint32(up.fringe[i])))
 		t.a.Retire(arena.Ref(p.ref[l]), childSize)
+		t.nodes--
 	}
 	t.retireHop(old)
 	t.routes--

@@ -71,6 +71,29 @@ func drawKey(t *rapid.T) modelKey {
 	return modelKey{uint16(rapid.IntRange(0, 1).Draw(t, "vrf")), addr & mask(plen), plen}
 }
 
+// countNodes counts the nodes below the roots.
+func (t *Tables) countNodes() (n int) {
+	for _, r := range t.vrfs {
+		if r == 0 {
+			continue
+		}
+		root := t.rootOf(r)
+		for _, e := range root.fringe {
+			if e>>32 == 0 {
+				continue
+			}
+			n++
+			child := t.childOf(uint32(e >> 32))
+			for _, e := range child.fringe {
+				if e>>32 != 0 {
+					n++
+				}
+			}
+		}
+	}
+	return n
+}
+
 func TestTrieAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		tab := testTables(t, 16<<20)
@@ -111,6 +134,9 @@ func TestTrieAgainstModel(t *testing.T) {
 			}
 			tab.Commit()
 			check(k)
+			if n := tab.countNodes(); n != tab.nodes || uint32(n) != tab.root.nodes.Load() {
+				rt.Fatalf("%d nodes, counted %d, told %d", n, tab.nodes, tab.root.nodes.Load())
+			}
 			if tab.Routes() != len(m) {
 				rt.Fatalf("%d routes, want %d", tab.Routes(), len(m))
 			}

@@ -16,14 +16,17 @@ import (
 const (
 	farSAs  = 128
 	farAdjs = 512
-	// farRoutes is how many routes do: each prefix of 16 bits that has longer ones has a node of its own.
-	farRoutes = 4096
+	// wideNodes is how many nodes of the tries do: each has 2 KiB that packets look at.
+	wideNodes = 256
 )
 
 // Far tells whether the tables are larger than the caches close by.
 func (t *Tables) Far() bool {
-	return t.root.installedSAs.Load() > farSAs || t.root.installedAdjs.Load() > farAdjs || t.root.installedRoutes.Load() > farRoutes
+	return t.root.installedSAs.Load() > farSAs || t.root.installedAdjs.Load() > farAdjs || t.Wide()
 }
+
+// Wide tells whether the routes alone are larger than the caches close by.
+func (t *Tables) Wide() bool { return t.root.nodes.Load() > wideNodes }
 
 // line loads a word of line i of what starts at p.
 func line(p unsafe.Pointer, i uintptr) uint64 {
