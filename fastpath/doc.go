@@ -16,6 +16,7 @@
 //	gre.go        a tunnel's packet for us loses its headers (greOpen); one that leaves by a tunnel gets them (encapsulate)
 //	mpls.go       a labelled packet is switched (mplsSwitch): swap, pop, look up; what leaves by a labelled adjacency gets its labels (pushLabels)
 //	forward.go    longest prefix, path, adjacency; TTL; who is told (Redirect, Resolve, Glean); does it fit
+//	flow.go       if the worker remembers flows (Config.FlowCache), their adjacency without a look at the routes, and counts of them (Flows)
 //	fragment.go   it does not: cut it, or ask for smaller ones
 //	multicast.go  a copy for each member of a group
 //	lane.go       packets of slow ciphers wait here, for the time that is left at the end of a poll
