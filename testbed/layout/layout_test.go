@@ -91,6 +91,8 @@ var rules = []struct {
 	{"slowpath/ike", []string{"slowpath/ike/suite", "slowpath/ike/ikemsg"}, "what IKE says to the rest knows no version"},
 	{"slowpath/ike/ikev1", []string{"slowpath/ike", "slowpath/ike/suite", "slowpath/ike/ikemsg", "slowpath/ike/ikev1/ikev1msg"}, "a version knows its own codec, and not the other version"},
 	{"slowpath/ike/ikev2", []string{"slowpath/ike", "slowpath/ike/suite", "slowpath/ike/ikemsg", "slowpath/ike/ikev2/ikev2msg"}, "a version knows its own codec, and not the other version"},
+	{"slowpath/bgp/bgpmsg", nil, "a codec stands alone"},
+	{"slowpath/bgp", []string{"slowpath/bgp/bgpmsg"}, "a protocol knows its own codec, and no other protocol"},
 	{"slowpath/dmvpn", []string{"slowpath/ike", "slowpath/ike/suite", "slowpath/nhrp", "fastpath/fib"}, "a session joins NHRP, IKE and the fast path's associations"},
 	{"slowpath/loop", nil, "the loop turns any machine"},
 	{"slowpath/reassembly", []string{"fastpath/packet"}, "bytes only"},

@@ -37,6 +37,14 @@ func File(t testing.TB, paths ...string) {
 	}
 }
 
+// That needs something to be so that only trying tells: a feature of the kernel, for example.
+func That(t testing.TB, ok bool, what string) {
+	t.Helper()
+	if !ok {
+		missing(t, what)
+	}
+}
+
 // Optional skips where path is absent, also under NAVE_REQUIRE: for reference material that does not travel with the repository.
 func Optional(t testing.TB, path string) {
 	t.Helper()

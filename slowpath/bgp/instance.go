@@ -1,0 +1,298 @@
+package bgp
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/osrg/gobgp/v4/api"
+	"github.com/osrg/gobgp/v4/pkg/apiutil"
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp"
+	"github.com/osrg/gobgp/v4/pkg/server"
+)
+
+// Addresses that stand for something in what GoBGP is told.
+var (
+	// innerAddr is where GoBGP listens; so it is also the next hop that it writes when it sets itself.
+	innerAddr = netip.MustParseAddr("127.64.0.1")
+	// aliases are the neighbours' addresses.
+	aliases = netip.MustParsePrefix("127.64.0.0/10")
+	// ownHop is the next hop of this router's own routes: our address, with a label of ours already. Next hops of class E are taken
+	// from nobody, so that none is mistaken for these.
+	ownHop    = netip.MustParseAddr("240.0.0.1")
+	importHop = netip.MustParseAddr("240.0.0.2") // the source of routes imported into a VRF
+	classE    = netip.MustParsePrefix("240.0.0.0/4")
+)
+
+// instance is a GoBGP server: of the global table or of a VRF.
+type instance struct {
+	s      *Speaker
+	vrf    string
+	srv    *server.BgpServer
+	port   uint16 // where it listens, on innerAddr
+	cancel context.CancelFunc
+	links  map[netip.Addr]*link // by the neighbour's address
+	byName map[netip.Addr]*link // by its alias
+
+	policies string // what GoBGP has, to find changes
+	assigned bool
+}
+
+// startInstance starts a server and watches it.
+func (s *Speaker) startInstance(vrf string) (*instance, error) {
+	in := &instance{s: s, vrf: vrf, links: make(map[netip.Addr]*link), byName: make(map[netip.Addr]*link)}
+	ctx, cancel := context.WithCancel(context.Background())
+	in.cancel = cancel
+	kinds := []Family{IPv4Unicast}
+	if vrf == "" {
+		kinds = families
+	}
+	var ids []uint32
+	for _, f := range kinds {
+		ids = append(ids, apiFamilyID(f))
+	}
+	var err error
+	for range 5 { // the port was free a moment ago
+		if in.port, err = freePort(); err != nil {
+			break
+		}
+		in.srv = server.NewBgpServer(server.LoggerOption(s.inner, nil))
+		go in.srv.Serve()
+		err = in.srv.StartBgp(ctx, &api.StartBgpRequest{Global: &api.Global{
+			Asn: s.cfg.AS, RouterId: s.cfg.RouterID.String(),
+			ListenPort: int32(in.port), ListenAddresses: []string{innerAddr.String()}, Families: ids,
+		}})
+		if err == nil {
+			break
+		}
+		in.srv.Stop()
+	}
+	if err == nil {
+		err = in.lock(ctx)
+	}
+	if err == nil {
+		err = in.watch(ctx)
+	}
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("bgp%s: start: %w", inVRF(vrf), err)
+	}
+	return in, nil
+}
+
+func freePort() (uint16, error) {
+	l, err := net.Listen("tcp4", netip.AddrPortFrom(innerAddr, 0).String())
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).AddrPort().Port(), nil
+}
+
+// lock makes GoBGP's listener take only connections that are signed with our key.
+func (in *instance) lock(ctx context.Context) error {
+	if !in.s.signed {
+		return nil
+	}
+	if err := in.srv.AddPeerGroup(ctx, &api.AddPeerGroupRequest{PeerGroup: &api.PeerGroup{
+		Conf: &api.PeerGroupConf{PeerGroupName: "links", PeerAsn: in.s.cfg.AS, AuthPassword: string(in.s.innerKey)},
+	}}); err != nil {
+		return err
+	}
+	return in.srv.AddDynamicNeighbor(ctx, &api.AddDynamicNeighborRequest{
+		DynamicNeighbor: &api.DynamicNeighbor{Prefix: aliases.String(), PeerGroup: "links"},
+	})
+}
+
+func (in *instance) watch(ctx context.Context) error {
+	return in.srv.WatchEvent(ctx, server.WatchEventMessageCallbacks{
+		OnBestPath:   func(ps []*apiutil.Path, _ time.Time) { in.s.bestPaths(in, ps) },
+		OnPeerUpdate: func(e *apiutil.WatchEventMessage_PeerEvent, t time.Time) { in.s.peerEvent(in, e, t) },
+	}, server.WatchBestPath(true), server.WatchPeer())
+}
+
+// shut stops the links and the server. The caller holds the speaker's lock, which links take, so it waits for none of them.
+func (in *instance) shut() {
+	for _, l := range in.links {
+		l.stop()
+	}
+	in.cancel()
+	srv := in.srv
+	in.s.stopping.Add(1)
+	go func() {
+		defer in.s.stopping.Done()
+		srv.Stop()
+	}()
+}
+
+// --- neighbours ---
+
+// apiPeer is what GoBGP is told of a neighbour. What links do is left out, and what only people read: GoBGP ends a session over a
+// changed description.
+func (in *instance) apiPeer(l *link, cfg *linkConfig) *api.Peer {
+	s := in.s
+	hold := orDefault(cfg.Hold, defaultHold)
+	p := &api.Peer{
+		Conf: &api.PeerConf{NeighborAddress: l.alias.String(), PeerAsn: cfg.RemoteAS, AllowOwnAsn: uint32(cfg.AllowOwn), AdminDown: l.peer.addedDown},
+		Timers: &api.Timers{Config: &api.TimersConfig{
+			HoldTime: uint64(hold / time.Second), KeepaliveInterval: uint64(orDefault(cfg.Keepalive, hold/3) / time.Second),
+			IdleHoldTimeAfterReset: 1,
+		}},
+		Transport:    &api.Transport{PassiveMode: true, LocalAddress: innerAddr.String()},
+		EbgpMultihop: &api.EbgpMultihop{Enabled: cfg.external, MultihopTtl: 255},
+		RouteReflector: &api.RouteReflector{
+			RouteReflectorClient: cfg.Client, RouteReflectorClusterId: orDefault(s.cfg.ClusterID, s.cfg.RouterID).String(),
+		},
+	}
+	if gr := s.cfg.GracefulRestart; gr.Enabled {
+		t := uint32(orDefault(gr.RestartTime, defaultRestart) / time.Second)
+		p.GracefulRestart = &api.GracefulRestart{Enabled: true, RestartTime: t, DeferralTime: t, NotificationEnabled: false, LocalRestarting: gr.Restarting && !s.began}
+	}
+	for _, a := range cfg.Families {
+		f := &api.AfiSafi{
+			Config:            &api.AfiSafiConfig{Family: apiFamily(a.Family), Enabled: true},
+			MpGracefulRestart: &api.MpGracefulRestart{Config: &api.MpGracefulRestartConfig{Enabled: s.cfg.GracefulRestart.Enabled}},
+		}
+		if a.MaxPrefixes > 0 {
+			f.PrefixLimits = &api.PrefixLimit{Family: apiFamily(a.Family), MaxPrefixes: a.MaxPrefixes, ShutdownThresholdPct: uint32(orDefault(a.WarnPercent, defaultWarnPercent))}
+		}
+		p.AfiSafis = append(p.AfiSafis, f)
+	}
+	return p
+}
+
+// essence is what of a neighbour's configuration a session can't outlive.
+func essence(s *Speaker, c *linkConfig) string {
+	fs := make([]Family, 0, len(c.Families))
+	for _, a := range c.Families {
+		fs = append(fs, a.Family)
+	}
+	slices.Sort(fs)
+	return fmt.Sprint(c.RemoteAS, c.Client, c.AllowOwn, fs, s.cfg.GracefulRestart.Enabled, s.cfg.GracefulRestart.RestartTime, s.cfg.ClusterID)
+}
+
+// transport is what of it a connection can't outlive.
+func transport(c *linkConfig) string {
+	return fmt.Sprint(c.port, string(c.Password), c.UpdateSource, c.MultihopTTL, c.SecurityHops, c.Shutdown)
+}
+
+// limits are what GoBGP takes while a session stands; timers count from the next one on.
+func limits(c *linkConfig) string {
+	var b strings.Builder
+	fmt.Fprint(&b, c.Hold, c.Keepalive)
+	for _, a := range c.Families {
+		fmt.Fprint(&b, ";", a.Family, a.MaxPrefixes, a.WarnPercent)
+	}
+	return b.String()
+}
+
+// add makes a neighbour known to GoBGP, and its link.
+func (in *instance) add(ctx context.Context, addr netip.Addr, cfg *linkConfig, of *Range) (*link, error) {
+	alias, err := in.s.takeAlias()
+	if err != nil {
+		return nil, err
+	}
+	l := newLink(in, addr, alias, cfg)
+	l.template = of
+	l.peer.addedDown = cfg.Shutdown
+	l.peer.since = time.Now()
+	l.peer.essence = essence(in.s, cfg)
+	if err := in.srv.AddPeer(ctx, &api.AddPeerRequest{Peer: in.apiPeer(l, cfg)}); err != nil {
+		in.s.giveAlias(alias)
+		return nil, fmt.Errorf("bgp: neighbor %s%s: %w", addr, inVRF(in.vrf), err)
+	}
+	in.links[addr], in.byName[alias] = l, l
+	return l, nil
+}
+
+// remove takes a neighbour away; its routes go with it.
+func (in *instance) remove(ctx context.Context, l *link) error {
+	delete(in.links, l.addr)
+	err := in.srv.DeletePeer(ctx, &api.DeletePeerRequest{Address: l.alias.String()})
+	l.stop()
+	if l.peer.up {
+		in.s.say(Effects{Sessions: []Session{{VRF: in.vrf, Neighbour: l.addr, Reason: "neighbor removed"}}})
+	}
+	go func() { // GoBGP's last events still name the alias
+		<-l.done
+		in.s.mu.Lock()
+		defer in.s.mu.Unlock()
+		delete(in.byName, l.alias)
+		in.s.giveAlias(l.alias)
+	}()
+	return err
+}
+
+// update gives a neighbour its new configuration.
+func (in *instance) update(ctx context.Context, l *link, cfg *linkConfig) error {
+	old := l.config()
+	l.cfg.Store(cfg)
+	var err error
+	switch {
+	case essence(in.s, cfg) != l.peer.essence:
+		l.peer.addedDown = cfg.Shutdown
+		if err = in.srv.DeletePeer(ctx, &api.DeletePeerRequest{Address: l.alias.String()}); err == nil {
+			err = in.srv.AddPeer(ctx, &api.AddPeerRequest{Peer: in.apiPeer(l, cfg)})
+		}
+		l.kickSoon()
+	case old.Shutdown != cfg.Shutdown && cfg.Shutdown:
+		err = in.srv.DisablePeer(ctx, &api.DisablePeerRequest{Address: l.alias.String()})
+		l.kickSoon()
+	case old.Shutdown != cfg.Shutdown:
+		err = in.srv.EnablePeer(ctx, &api.EnablePeerRequest{Address: l.alias.String()})
+		l.reset()
+	case transport(old) != transport(cfg):
+		l.reset()
+	case old.Passive != cfg.Passive || old.ConnectRetry != cfg.ConnectRetry:
+		select {
+		case l.kick <- struct{}{}:
+		default:
+		}
+	}
+	if err == nil && limits(old) != limits(cfg) {
+		_, err = in.srv.UpdatePeer(ctx, &api.UpdatePeerRequest{Peer: in.apiPeer(l, cfg)})
+	}
+	l.peer.essence = essence(in.s, cfg)
+	if err != nil {
+		return fmt.Errorf("bgp: neighbor %s%s: %w", l.addr, inVRF(in.vrf), err)
+	}
+	return nil
+}
+
+// kickSoon ends a connection after GoBGP has had the time to say why.
+func (l *link) kickSoon() {
+	time.AfterFunc(linger/4, l.reset)
+}
+
+// soft resends routes to a neighbour, or looks again at those it sent.
+func (in *instance) soft(l *link, dir api.ResetPeerRequest_Direction) {
+	err := in.srv.ResetPeer(context.Background(), &api.ResetPeerRequest{Address: l.alias.String(), Soft: true, Direction: dir})
+	if err != nil {
+		in.s.log.Warn("bgp: soft reset", "vrf", in.vrf, "neighbour", l.addr, "error", err)
+	}
+}
+
+func apiFamily(f Family) *api.Family {
+	w := f.wire()
+	return apiutil.ToApiFamily(w.AFI, w.SAFI)
+}
+
+// apiFamilyID is GoBGP's number of a family in its global configuration.
+func apiFamilyID(f Family) uint32 {
+	switch f {
+	case VPNv4:
+		return 4
+	case VPNv6:
+		return 5
+	}
+	return 0
+}
+
+func goFamily(f Family) bgp.Family {
+	w := f.wire()
+	return bgp.NewFamily(w.AFI, w.SAFI)
+}

@@ -1,0 +1,227 @@
+package bgp
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"nave/slowpath/bgp/bgpmsg"
+)
+
+// linkConfig is what a link goes by. It is never written to.
+type linkConfig struct {
+	Neighbour
+	port     uint16
+	external bool
+	restart  bool // graceful restart: a new connection replaces one that seems to stand (RFC 4724 section 5)
+}
+
+// link holds the connection to one neighbour and passes on what comes by it: on one side the network, on the other GoBGP.
+type link struct {
+	s     *Speaker
+	in    *instance
+	addr  netip.Addr
+	alias netip.Addr // what GoBGP takes for the neighbour's address
+	// template is the range that the neighbour came out of; nil if it was configured.
+	template *Range
+
+	cfg     atomic.Pointer[linkConfig]
+	out     atomic.Pointer[outbound]
+	rules   atomic.Pointer[bgpmsg.Rules]
+	stop    context.CancelFunc
+	done    chan struct{}
+	kick    chan struct{}     // the configuration changed: end what waits, and the connection
+	inbound chan *net.TCPConn // accepted, not yet taken
+
+	mu     sync.Mutex
+	dial   dialState
+	outer  *net.TCPConn // nil: none
+	opened bool         // the neighbour has said something on outer
+	local  netip.Addr   // of outer, or of the last
+
+	// Of the speaker, under its lock.
+	peer    peerState
+	rulesOf string // what the policies said, to find changes
+}
+
+// dialState is what a link without a connection does.
+type dialState uint8
+
+const (
+	waiting dialState = iota // for the next try, or to be called
+	dialling
+	connected
+)
+
+func newLink(in *instance, addr, alias netip.Addr, cfg *linkConfig) *link {
+	l := &link{s: in.s, in: in, addr: addr, alias: alias, done: make(chan struct{}), kick: make(chan struct{}, 1), inbound: make(chan *net.TCPConn, 1)}
+	l.cfg.Store(cfg)
+	l.out.Store(&outbound{})
+	l.rules.Store(&bgpmsg.Rules{})
+	return l
+}
+
+func (l *link) config() *linkConfig { return l.cfg.Load() }
+
+func (l *link) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	l.stop = cancel
+	go l.run(ctx)
+}
+
+// offer gives the link a connection that the neighbour made; false if it is not wanted. The caller holds the speaker's lock.
+func (l *link) offer(c *net.TCPConn) bool {
+	cfg := l.config()
+	local := c.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().WithZone("")
+	if cfg.Shutdown || cfg.UpdateSource.IsValid() && cfg.UpdateSource != local {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.outer != nil {
+		if l.opened && !cfg.restart {
+			return false
+		}
+		// Both dialled at a time: the connection that the higher address made stays, so that both ends keep the same one.
+		if !l.opened && l.addr.Less(local) {
+			return false
+		}
+	}
+	select {
+	case l.inbound <- c:
+	default:
+		return false
+	}
+	if l.outer != nil {
+		l.outer.Close()
+	}
+	return true
+}
+
+// run keeps the neighbour connected until ctx ends.
+func (l *link) run(ctx context.Context) {
+	defer close(l.done)
+	wait := time.Duration(0)
+	for ctx.Err() == nil {
+		c := l.connect(ctx, wait)
+		if c == nil {
+			wait = l.pause()
+			continue
+		}
+		began := time.Now()
+		l.session(ctx, c)
+		// Not at once, or two routers that refuse one another would do so as fast as they can.
+		if wait = l.pause(); time.Since(began) > wait {
+			wait /= 2
+		}
+	}
+	select {
+	case c := <-l.inbound:
+		c.Close()
+	default:
+	}
+}
+
+// pause is the time between two tries, with jitter (RFC 4271 section 10).
+func (l *link) pause() time.Duration {
+	retry := orDefault(l.config().ConnectRetry, defaultRetry)
+	return time.Duration((0.75 + rand.Float64()/4) * float64(retry))
+}
+
+// connect waits and dials, unless the neighbour calls first. nil: try again.
+func (l *link) connect(ctx context.Context, wait time.Duration) *net.TCPConn {
+	cfg := l.config()
+	var timer <-chan time.Time
+	if !cfg.Passive && !cfg.Shutdown && l.template == nil {
+		timer = time.After(wait)
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-l.kick:
+		return nil
+	case c := <-l.inbound:
+		return c
+	case <-timer:
+	}
+	l.setDial(dialling)
+	defer l.setDial(waiting)
+	dialCtx, cancel := context.WithTimeout(ctx, max(orDefault(cfg.ConnectRetry, defaultRetry), 5*time.Second))
+	defer cancel()
+	result := make(chan *net.TCPConn, 1)
+	go func() { result <- l.dialOut(dialCtx, cfg) }()
+	select {
+	case c := <-result:
+		return c
+	case c := <-l.inbound: // ours is given up
+		cancel()
+		go closeLate(result)
+		return c
+	case <-l.kick:
+	case <-ctx.Done():
+	}
+	cancel()
+	go closeLate(result)
+	return nil
+}
+
+func closeLate(result chan *net.TCPConn) {
+	if c := <-result; c != nil {
+		c.Close()
+	}
+}
+
+func (l *link) setDial(d dialState) {
+	l.mu.Lock()
+	l.dial = d
+	l.mu.Unlock()
+}
+
+// dialOut makes a connection in the VRF's namespace; nil if there is none to be had.
+func (l *link) dialOut(ctx context.Context, cfg *linkConfig) *net.TCPConn {
+	ttl, least := ttls(&cfg.Neighbour, cfg.external)
+	d := net.Dialer{KeepAlive: -1, Control: func(_, _ string, c syscall.RawConn) error {
+		if cfg.Password != "" {
+			if err := signWith(c, netip.PrefixFrom(l.addr, l.addr.BitLen()), cfg.Password); err != nil {
+				return err
+			}
+		}
+		return setsockopt(c, func(fd int) error { return setTTL(fd, l.addr.Is4(), ttl, least) })
+	}}
+	d.SetMultipathTCP(false)
+	if cfg.UpdateSource.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(cfg.UpdateSource, 0))
+	}
+	var conn net.Conn
+	err := l.s.within(l.in.vrf, func() error {
+		var err error
+		conn, err = d.DialContext(ctx, "tcp", netip.AddrPortFrom(l.addr, cfg.port).String())
+		return err
+	})
+	if err != nil {
+		l.mu.Lock()
+		l.peer.noteDial(err)
+		l.mu.Unlock()
+		l.s.log.Debug("bgp: connect", "vrf", l.in.vrf, "neighbour", l.addr, "error", err)
+		return nil
+	}
+	return conn.(*net.TCPConn)
+}
+
+// reset ends the connection and what waits for one.
+func (l *link) reset() {
+	l.mu.Lock()
+	if l.outer != nil {
+		l.outer.Close()
+	}
+	l.mu.Unlock()
+	select {
+	case l.kick <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,198 @@
+package bgp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// place is what is listened on: an address of a VRF.
+type place struct {
+	vrf  string
+	addr netip.Addr
+}
+
+// door is a listening socket.
+type door struct {
+	place
+	l    *net.TCPListener
+	keys map[netip.Prefix]Secret
+}
+
+// listen opens a door in the VRF's namespace.
+func (s *Speaker) listen(p place, port uint16) (*door, error) {
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return setsockopt(c, func(fd int) error {
+			if !p.addr.Is4() {
+				if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
+					return err
+				}
+			}
+			// Answers to whoever has TTL security must have gone no hop; the accepted socket gets the neighbour's own.
+			return setTTL(fd, p.addr.Is4(), 255, 0)
+		})
+	}}
+	lc.SetMultipathTCP(false) // has no MD5 signatures
+	network := "tcp6"
+	if p.addr.Is4() {
+		network = "tcp4"
+	}
+	d := &door{place: p, keys: make(map[netip.Prefix]Secret)}
+	err := s.within(p.vrf, func() error {
+		l, err := lc.Listen(context.Background(), network, netip.AddrPortFrom(p.addr, port).String())
+		if err == nil {
+			d.l = l.(*net.TCPListener)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("bgp: listen on %s%s port %d: %w", p.addr, inVRF(p.vrf), port, err)
+	}
+	go s.accept(d)
+	return d, nil
+}
+
+func inVRF(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " in VRF " + name
+}
+
+// within runs f in a VRF's namespace.
+func (s *Speaker) within(vrf string, f func() error) error {
+	if vrf == "" {
+		return f()
+	}
+	if s.env.Within == nil {
+		return fmt.Errorf("VRF %s: neighbours inside VRFs need network namespaces", vrf)
+	}
+	return s.env.Within(vrf, f)
+}
+
+// setKeys makes the door's passwords those of want.
+func (d *door) setKeys(want map[netip.Prefix]Secret) error {
+	raw, err := d.l.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for p := range d.keys {
+		if _, ok := want[p]; !ok {
+			errs = append(errs, signWith(raw, p, ""))
+			delete(d.keys, p)
+		}
+	}
+	for p, key := range want {
+		if p.Addr().Is4() != d.addr.Is4() || d.keys[p] == key {
+			continue
+		}
+		if err := signWith(raw, p, key); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		d.keys[p] = key
+	}
+	return errors.Join(errs...)
+}
+
+// accept takes connections until the door is closed.
+func (s *Speaker) accept(d *door) {
+	for {
+		c, err := d.l.AcceptTCP()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil: // out of descriptors, for example: connections wait in the kernel
+			s.log.Warn("bgp: accept", "vrf", d.vrf, "error", err)
+			time.Sleep(100 * time.Millisecond)
+			continue
+		}
+		if !s.arrived(d.vrf, c) {
+			c.Close()
+		}
+	}
+}
+
+// arrived hands a connection to the link of the neighbour that made it.
+func (s *Speaker) arrived(vrf string, c *net.TCPConn) bool {
+	from := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().WithZone("")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in := s.instances[vrf]
+	if in == nil || s.closed {
+		return false
+	}
+	l := in.links[from]
+	if l == nil && vrf == "" {
+		l = s.invite(in, from)
+	}
+	if l == nil {
+		s.stranger++
+		s.log.Debug("bgp: connection of no neighbour", "vrf", vrf, "from", from)
+		return false
+	}
+	return l.offer(c)
+}
+
+// openDoors makes the doors those that the neighbours need, and sets their passwords.
+func (s *Speaker) openDoors() error {
+	want := make(map[place]map[netip.Prefix]Secret)
+	for vrf, in := range s.instances {
+		keys := make(map[netip.Prefix]Secret)
+		var v4, v6 bool
+		for addr, l := range in.links {
+			v4, v6 = v4 || addr.Is4(), v6 || !addr.Is4()
+			if n := &l.config().Neighbour; n.Password != "" {
+				keys[netip.PrefixFrom(addr, addr.BitLen())] = n.Password
+			}
+		}
+		if vrf == "" {
+			for _, r := range s.cfg.Ranges {
+				v4, v6 = v4 || r.Prefix.Addr().Is4(), v6 || !r.Prefix.Addr().Is4()
+				if r.Template.Password != "" {
+					keys[r.Prefix.Masked()] = r.Template.Password
+				}
+			}
+		}
+		addrs := []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}
+		if vrf == "" && len(s.cfg.Listen) > 0 {
+			addrs = s.cfg.Listen
+		} else if v := s.vrfs[vrf]; v != nil && len(v.Listen) > 0 {
+			addrs = v.Listen
+		}
+		for _, a := range addrs {
+			if a.Is4() && v4 || !a.Is4() && v6 {
+				want[place{vrf, a}] = keys
+			}
+		}
+	}
+	for p, d := range s.doors {
+		if want[p] == nil {
+			d.l.Close()
+			delete(s.doors, p)
+		}
+	}
+	var errs []error
+	for p, keys := range want {
+		d := s.doors[p]
+		if d == nil {
+			var err error
+			if d, err = s.listen(p, s.cfg.port()); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			s.doors[p] = d
+		}
+		if err := d.setKeys(keys); err != nil {
+			errs = append(errs, fmt.Errorf("bgp%s: %w", inVRF(p.vrf), err))
+		}
+	}
+	return errors.Join(errs...)
+}
