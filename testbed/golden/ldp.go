@@ -54,8 +54,11 @@ func LDP(t testing.TB, file string) []LDPPacket {
 	}
 }
 
-// ldpOf takes Ethernet or PPP, IPv4, GRE and what is in it, and UDP or TCP off a frame.
+// ldpOf takes Ethernet, a VLAN tag, or PPP, IPv4, GRE and what is in it, and UDP or TCP off a frame.
 func ldpOf(b []byte) (p LDPPacket, ok bool) {
+	if len(b) >= 18 && binary.BigEndian.Uint16(b[12:]) == 0x8100 { // VLAN tag
+		b = b[4:]
+	}
 	switch {
 	case len(b) >= 14 && binary.BigEndian.Uint16(b[12:]) == 0x0800:
 		b = b[14:]
