@@ -52,6 +52,9 @@ func (w *Worker) outbound(id uint32) (*table.SA, *sa.Transform) {
 func (w *Worker) transform(s *table.SA) *sa.Transform {
 	t := w.e.transforms[s.ID].Load()
 	if t == nil || t.Generation != s.Generation {
+		if w.sealing.waits() {
+			w.sealAll() // with what was there under this number, maybe, which goes now
+		}
 		return w.e.lateTransform(s)
 	}
 	return t
@@ -140,8 +143,8 @@ func (w *Worker) cannotSeal(p *pkt, esp, ah *table.SA, r Reason) verdict {
 	return w.refuse(p, esp, r)
 }
 
-// takeNumbers takes the sequence numbers of a packet of n bytes, ESP's and AH's. From now on they are used, whatever becomes of the packet. One atomic add a
-// packet is a hundredth of what sealing costs, so no run of numbers is taken ahead: a receiver sees no gaps.
+// takeNumbers takes the sequence numbers of a packet of n bytes, ESP's and AH's. From now on they are used, whatever becomes of the packet. No number is
+// taken for a packet that may still be dropped, so a receiver sees no gaps.
 func (w *Worker) takeNumbers(p *pkt, esp, ah *table.SA, n int) (seqESP, seqAH uint64, r Reason) {
 	for _, s := range [...]*table.SA{esp, ah} {
 		if s != nil && s.Bytes.Load() >= s.Hard.Load() {

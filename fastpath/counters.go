@@ -111,7 +111,7 @@ type WorkerCount struct {
 	TakenOver  uint64 `json:"taken_over"`  // those that other workers received and handed over
 	HandedOver uint64 `json:"handed_over"` // received, and handed over to another worker, which counts them again
 	Forwarded  uint64 `json:"forwarded"`   // sent on, as a whole, in fragments or in copies
-	Labelled   uint64 `json:"labelled"`    // those of Forwarded that left by what their MPLS label says, without a look at routes
+	Labelled   uint64 `json:"labelled"`    // packets that were sent their way by what their MPLS label says, without a look at routes
 	Ticks      uint64 `json:"ticks"`       // of the CPU's time stamp counter, in polls that were not empty, without LinkTicks
 	LinkTicks  uint64 `json:"link_ticks"`  // of those polls, in which links sent what was queued: on veth all of the kernel's way to the other end
 	// Histogram counts polls by packets: 0, 1, 2 to 3, 4 to 7, and so on, the last 256 and more.

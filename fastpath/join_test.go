@@ -1,6 +1,7 @@
 package fastpath
 
 import (
+	"encoding/binary"
 	"errors"
 	"reflect"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nave/fastpath/fib"
+	"nave/fastpath/internal/sa"
+	"nave/fastpath/packet"
 	"nave/fastpath/port"
 )
 
@@ -350,5 +353,63 @@ func TestAdopt(t *testing.T) {
 	p.hub.settle()
 	if n := len(p.hub.lan.take()); n != 1 {
 		t.Errorf("%d injected packets left", n)
+	}
+}
+
+// hooked calls hook before it gives its first frames.
+type hooked struct {
+	wire
+	hook func()
+}
+
+func (p *hooked) Recv(fs []port.Frame) int {
+	if p.hook != nil && len(p.in) > 0 {
+		p.hook()
+		p.hook = nil
+	}
+	return p.wire.Recv(fs)
+}
+
+// TestKeyReplacedInPoll: an association goes and another gets its number while a packet waits to be sealed by it, together with others. Both leave sealed, each by
+// the key that was there when its turn came.
+func TestKeyReplacedInPoll(t *testing.T) {
+	s := suite{name: "aes-cbc-128-sha1", cipher: fib.CipherAESCBC, key: 16, auth: fib.AuthHMACSHA1, authKey: 20}
+	writer := newWriter(t, 1, s)
+	r := joinAs(t, writer, 0)
+	r.w.Detach(wan)
+	r.w.Detach(lan)
+	first, second := &hooked{wire: wire{pool: r.w.pool}}, &hooked{wire: wire{pool: r.w.pool}}
+	for i, id := range []fib.PortID{lan, wan} { // polled in this order
+		if err := r.w.Attach(id, []*hooked{first, second}[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old := s.associations(hubNBMA, spoke1NBMA, spiToSpoke, spiToHub)[0]
+	next := old
+	next.SPI, next.CipherKey = old.SPI+9, testKey(16, 77)
+	second.hook = func() {
+		for _, b := range []*fib.Batch{{DelSAs: []fib.SAID{saOut}}, {SAs: []fib.SA{next}}} {
+			if refused, err := writer.Apply(b); err != nil || len(refused) > 0 {
+				t.Fatal(refused, err)
+			}
+		}
+	}
+	first.in = [][]byte{toLAN(ipv4(hostIP, behind1, pattern(300)))}
+	second.in = [][]byte{toWAN(ipv4(hostIP, behind1, pattern(300)))}
+	r.w.Poll(1)
+	if len(second.out) != 2 {
+		t.Fatalf("%d packets left: %v", len(second.out), r.nonZero())
+	}
+	x := sa.NewScratch(4096, r.e.ivs)
+	for i, f := range []fib.SA{old, next} {
+		tr, err := sa.NewLibrary(&f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		esp := packet.IPv4(second.out[i][packet.EthernetLen:]).Payload()
+		chunk := append(make([]byte, 8), esp...)
+		if _, ok := tr.Open(x, chunk, 8, len(esp), 1); !ok || binary.BigEndian.Uint32(esp) != f.SPI {
+			t.Errorf("packet %d with SPI %#x does not open by its key", i, binary.BigEndian.Uint32(esp))
+		}
 	}
 }

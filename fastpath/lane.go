@@ -111,7 +111,7 @@ func (w *Worker) drainLane(n int) int {
 func (w *Worker) resume(e *waiting) {
 	p := &w.pkt
 	*p = e.p
-	p.chunk, p.hintFor, p.flow = w.pool.Chunk(p.frame), 0, 0
+	p.chunk, p.hintFor, p.flow, p.together = w.pool.Chunk(p.frame), 0, 0, false
 	if w.flows != nil {
 		w.flows.generation = w.t.RouteGeneration()
 	}

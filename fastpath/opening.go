@@ -97,8 +97,8 @@ func (t *tally) add(s *table.SA, n int) {
 	t.bytes += uint64(n)
 }
 
-// count adds to the association what there is to add. It is not near its limits, so nobody has to be told. Two workers that do so at the same time may lose what one
-// of them counts; a lock for it would cost more than all the rest of the counting.
+// count adds to the association what there is to add. It is not near its limits, so nobody has to be told. Two workers that do so at the same time may lose what the
+// others count meanwhile: no more than passes while one of them is between load and store. A lock for it would cost more than all the rest of the counting.
 func (t *tally) count() {
 	if t.packets != 0 {
 		s := t.sa

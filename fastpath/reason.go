@@ -238,7 +238,7 @@ var reasons = [NumReasons]reasonInfo{
 
 	TxFull:    {ClassLink, "tx-full", "the port took no more frames"},
 	CopyLost:  {ClassLink, "copy-lost", "one copy of a multicast packet could not be sent"},
-	RelayLost: {ClassLink, "relay-lost", "a frame of another worker for a port that is gone"},
+	RelayLost: {ClassLink, "relay-lost", "a frame of another worker for a port that is gone, or too long to be handed over"},
 }
 
 // String is the reason's short name: stable, in lower case, with hyphens.

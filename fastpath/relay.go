@@ -41,7 +41,9 @@ func (p *relay) Send(fs []port.Frame) int {
 	}
 	for i, f := range fs {
 		b := p.w.pool.Bytes(f)
-		if len(b) > h.out[p.via].SlotSize()-handHeader || !h.put(p.via, handOutput, p.id, b) {
+		if len(b) > h.out[p.via].SlotSize()-handHeader {
+			p.w.c.words[cntReasons+int(RelayLost)]++ // it never fits, and those behind it do
+		} else if !h.put(p.via, handOutput, p.id, b) {
 			return i
 		}
 		p.w.release(f)

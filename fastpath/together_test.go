@@ -237,3 +237,44 @@ func TestHint(t *testing.T) {
 		t.Errorf("adjacency %d, want that of the hint", got)
 	}
 }
+
+// TestCalm: an association with the lifetime that nobody configures, by either version of IKE, is not near its end from the start.
+func TestCalm(t *testing.T) {
+	const life = 4608000 << 10
+	p := newPair(t, gcm128, func(_ *Config, b *fib.Batch) {
+		for i := range b.SAs {
+			b.SAs[i].HardBytes, b.SAs[i].SoftBytes = life, life/100*72
+		}
+	})
+	s := p.hub.w.t.SA(uint32(saOut))
+	if near(s) {
+		t.Error("a fresh association is near its limits")
+	}
+	s.Bytes.Store(life / 100 * 70)
+	if near(s) {
+		t.Error("it is near them at 70 % of the volume, with a soft limit at 72")
+	}
+	s.Bytes.Store(life/100*72 - 1000)
+	if !near(s) {
+		t.Error("it is not near them a thousand bytes before the soft one")
+	}
+}
+
+// TestLaneThenKernel: what waited in the lane of slow ciphers is alone when its turn comes, also when its association has become one that packets are opened together by.
+func TestLaneThenKernel(t *testing.T) {
+	p := newPair(t, suite{name: "3des-sha1", cipher: fib.Cipher3DES, key: 24, auth: fib.AuthHMACSHA1, authKey: 20, window: 64})
+	for range 20 {
+		p.hub.wan.in = append(p.hub.wan.in, p.one(p.sealed(ipv4(behind1, hostIP, pattern(1300)))))
+	}
+	p.hub.w.Poll(1)
+	if p.hub.w.lane.n == 0 {
+		t.Fatal("nothing waits")
+	}
+	p.hub.apply(&fib.Batch{DelSAs: []fib.SAID{saIn}})
+	p.hub.apply(&fib.Batch{SAs: []fib.SA{gcm128.associations(hubNBMA, spoke1NBMA, spiToSpoke, spiToHub)[1]}})
+	p.hub.settle()
+	if n := p.hub.w.opening.n; n != 0 {
+		t.Errorf("%d packets wait to be opened together after the poll", n)
+	}
+	p.hub.conserved()
+}

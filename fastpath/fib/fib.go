@@ -152,7 +152,8 @@ type Group struct {
 }
 
 // Batch is entries to install and to remove, applied together. SAs come first and go last; labels and routes come last and go first. Removals come after installs, so that a batch
-// can point routes elsewhere and then take away the adjacency they used. Removing what does not exist is no error.
+// can point routes elsewhere and then take away the adjacency they used. Removing what does not exist is no error. A number that was taken away should rest before it is given
+// to something else: a worker that looked at a route in that moment follows the number.
 type Batch struct {
 	SAs         []SA
 	Ports       []Port

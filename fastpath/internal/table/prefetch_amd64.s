@@ -2,8 +2,8 @@
 
 // func prefetchSAs(at *unsafe.Pointer, n int)
 //
-// Of each association the lines that a short packet needs: what finds it, what changes, and in the key's six lines from 192 on (keyAt for
-// windows of up to 64 packets) two of hash powers and three of round keys.
+// Of each association the lines that a short packet needs: what finds it, what changes, and of the key, which is at 192 (keyAt for
+// windows of up to 64 packets), two of hash powers and all of the round keys.
 TEXT ·prefetchSAs(SB), NOSPLIT, $0-16
 	MOVQ at+0(FP), SI
 	MOVQ n+8(FP), CX
@@ -16,6 +16,7 @@ next:
 	PREFETCHT0 448(DI)
 	PREFETCHT0 512(DI)
 	PREFETCHT0 576(DI)
+	PREFETCHT0 640(DI)
 	ADDQ $8, SI
 	DECQ CX
 	JNZ  next

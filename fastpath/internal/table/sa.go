@@ -36,8 +36,8 @@ const noLimit = 1<<64 - 1
 // where a window of up to 64 packets has its slots, too, and what hardly any packet asks for in the second. It stays where it is as long as it exists. The keys follow, on a line
 // of their own (keyAt), behind what a cipher kernel made of them: all can be fetched ahead by the place of the first line.
 //
-// All that changes is a word of its own, changed by atomic operations, so any worker of any process may seal or open with it at any
-// time. A sequence number is used by whoever took it from Seq, and by nobody else: it is gone when its taker dies.
+// All that changes is a word of its own, so any worker of any process may seal or open with it at any time. Sequence numbers and window slots change by atomic operations; the
+// top of the window and the counts of packets that go together are stored without a lock (arena.Set). A sequence number is used by whoever took it from Seq, and by nobody else: it is gone when its taker dies.
 type SA struct {
 	next       uint32 // the next association of the same hash; the writer may change it under readers
 	SPI        uint32
@@ -95,8 +95,9 @@ const KernelSize = 512
 // Two cache lines, and half of a third.
 const _, _ = uint(160 - saSize), uint(saSize - 160)
 
-// CalmSlack is how far from its limits an association is calm, in bytes: more than all workers can have under way.
-const CalmSlack = 1 << 32
+// CalmSlack is how far from its limits an association is calm, in bytes: more than all workers can have under way, which is 64 packets each in 64 workers. It has to
+// be a small part of the lifetimes that are in use: 4608000 kilobytes where nothing is said.
+const CalmSlack = 1 << 26
 
 // SAShape is what a transform adds to a packet, how many slots its window has, and what its kernel made of the key.
 type SAShape struct {
