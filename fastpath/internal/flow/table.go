@@ -113,9 +113,6 @@ func sets(flows int) int { return max(1, (flows+perSet-1)/perSet) }
 // Words is how many double words a table for so many flows takes.
 func Words(flows int) int { return headWords + sets(flows)*setWords }
 
-// Capacity is how many flows a table for so many has room for, were they spread evenly.
-func Capacity(flows int) int { return sets(flows) * Ways }
-
 // Format lays an empty table for so many flows out in zeroed memory of Words, which starts at a cache line. seed keeps strangers from choosing flows that
 // share a set.
 func Format(mem []uint64, flows int, seed uint64) {
@@ -185,8 +182,11 @@ const (
 	highs = 0x8080808080808080
 )
 
-// zeros has the high bit of each byte of x that is 0, and maybe of some above the lowest of those.
-func zeros(x uint64) uint64 { return (x - ones) &^ x & highs }
+// zeros has the high bit of each byte of x that is 0, and no other: the shorter (x - 1) &^ x may have those of bytes that are 1 above one that is 0, too, and
+// a flow that was taken out above one whose tag is 1 would be found.
+func zeros(x uint64) uint64 {
+	return ^(x&^highs + ^uint64(highs) | x) & highs
+}
 
 // used counts the bytes of x that are not 0.
 func used(x uint64) int {
