@@ -18,7 +18,7 @@ func flowBucket(b []byte) uint8 {
 		if len(b) >= packet.EthernetLen+packet.IPv4Len {
 			return ipBucket(b[packet.EthernetLen:])
 		}
-	case typeMPLS:
+	case packet.TypeMPLS:
 		return labelBucket(b[packet.EthernetLen:])
 	}
 	return 0
@@ -66,9 +66,6 @@ func greKey(gre []byte) uint32 {
 	}
 	return binary.BigEndian.Uint32(gre[at:])
 }
-
-// typeMPLS is the EtherType of labelled frames (RFC 3032 section 5).
-const typeMPLS = 0x8847
 
 // labelBucket is flowBucket for a labelled packet: by the addresses of an IPv4 packet under at most 8 labels, or else by the labels.
 func labelBucket(b []byte) uint8 {

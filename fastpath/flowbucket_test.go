@@ -24,7 +24,7 @@ func TestFlowBucket(t *testing.T) {
 	natted := func(src [4]byte, port uint16, spi uint32) []byte { return udp4500(src, port, esp(src, spi, 1)[34:]) }
 	mpls := func(labels []uint32, ip []byte) []byte {
 		b := make([]byte, packet.EthernetLen)
-		packet.PutEthernet(b, wanMAC, gwMAC, typeMPLS)
+		packet.PutEthernet(b, wanMAC, gwMAC, packet.TypeMPLS)
 		for i, l := range labels {
 			bottom := uint32(0)
 			if i == len(labels)-1 {

@@ -85,8 +85,5 @@ func (p *Packet) Hold(b []byte, n int) {
 	p.Text, p.Len = unsafe.Pointer(&b[0]), uint32(n)
 }
 
-// Clear forgets the key.
-func (k *Key) Clear() { *k = Key{} }
-
 // Kernel names the assembly that is used, or is empty when this CPU has not what it needs.
 func Kernel() string { return kernel.String() }

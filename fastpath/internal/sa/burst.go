@@ -38,9 +38,6 @@ func Expand(keyAndSalt []byte) (expanded []byte, salt uint32, err error) {
 	return k.Bytes()[:], binary.NativeEndian.Uint32(keyAndSalt[n:]), nil
 }
 
-// Len is how many packets wait.
-func (b *Burst) Len() int { return b.n }
-
 // Add takes an ESP packet whose header and IV are written, or came in: n bytes of payload behind KernelFront bytes, and room for or an ICV of icv
 // bytes behind them. key is from the tables, seq the whole sequence number and esn whether all of it is authenticated.
 // The caller has seen to it that there is room.
