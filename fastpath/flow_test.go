@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -355,11 +357,15 @@ func TestManyFlows(t *testing.T) {
 func TestFlowsOfTwoWorkers(t *testing.T) {
 	c := newCrew(t, 2, remember(200), func(c *Config, _ *fib.Batch) { c.heap = true })
 	done := make(chan struct{}, len(c.w))
+	var changes atomic.Int64
 	for k, w := range c.w {
 		go func() {
 			defer func() { done <- struct{}{} }()
 			rnd := rand.New(rand.NewPCG(uint64(k), 4))
 			for i := range 300 {
+				for n := changes.Load(); i == 150 && changes.Load() < n+2; { // whoever else runs on this CPU: half of the packets come after a change
+					runtime.Gosched()
+				}
 				for range 20 {
 					c.wan[k].in = append(c.wan[k].in, fromSpoke1(ipv4(behind1, hostIP, ports(uint16(rnd.IntN(300)), uint16(k)))))
 				}
@@ -376,6 +382,7 @@ func TestFlowsOfTwoWorkers(t *testing.T) {
 		}
 		c.apply(&fib.Batch{Routes: []fib.Route{route("10.0.0.8/32", adjHost)}})
 		c.apply(&fib.Batch{DelRoutes: []fib.RouteKey{{Prefix: route("10.0.0.8/32").Prefix}}})
+		changes.Add(1)
 		c.e.Flows(func(f *Flow) bool {
 			if int(f.DstPort) != f.Worker || f.Adj != adjHost || f.Src != addr(behind1) || f.Bytes > 60*(f.Packets+1) || f.Bytes+60 < 60*f.Packets {
 				t.Errorf("%+v", *f)
