@@ -21,11 +21,10 @@ var (
 	innerAddr = netip.MustParseAddr("127.64.0.1")
 	// aliases are the neighbours' addresses.
 	aliases = netip.MustParsePrefix("127.64.0.0/10")
-	// ownHop is the next hop of this router's own routes: our address, with a label of ours already. Next hops of class E are taken
-	// from nobody, so that none is mistaken for these.
+	// ownHop is the next hop of this router's own routes: our address, with a label of ours already. It and the others of its kind are
+	// of class E, which no router has, and the import policy takes none of them from a neighbour.
 	ownHop    = netip.MustParseAddr("240.0.0.1")
 	importHop = netip.MustParseAddr("240.0.0.2") // the source of routes imported into a VRF
-	classE    = netip.MustParsePrefix("240.0.0.0/4")
 )
 
 // instance is a GoBGP server: of the global table or of a VRF.

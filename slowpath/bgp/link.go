@@ -41,7 +41,7 @@ type link struct {
 	mu     sync.Mutex
 	dial   dialState
 	outer  *net.TCPConn // nil: none
-	opened bool         // the neighbour has said something on outer
+	opened time.Time    // when the neighbour first said something on outer
 	local  netip.Addr   // of outer, or of the last
 
 	// Of the speaker, under its lock.
@@ -57,6 +57,9 @@ const (
 	dialling
 	connected
 )
+
+// collisionTime is for how long a second connection is one that was dialled at the same time, and not a neighbour that has restarted.
+const collisionTime = 10 * time.Second
 
 func newLink(in *instance, addr, alias netip.Addr, cfg *linkConfig) *link {
 	l := &link{s: in.s, in: in, addr: addr, alias: alias, done: make(chan struct{}), kick: make(chan struct{}, 1), inbound: make(chan *net.TCPConn, 1)}
@@ -84,11 +87,13 @@ func (l *link) offer(c *net.TCPConn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.outer != nil {
-		if l.opened && !cfg.restart {
-			return false
-		}
-		// Both dialled at a time: the connection that the higher address made stays, so that both ends keep the same one.
-		if !l.opened && l.addr.Less(local) {
+		switch {
+		case l.opened.IsZero():
+			// Both dialled at a time: the connection that the higher address made stays, so that both ends keep the same one.
+			if l.addr.Less(local) {
+				return false
+			}
+		case !cfg.restart || time.Since(l.opened) < collisionTime:
 			return false
 		}
 	}

@@ -132,8 +132,8 @@ func (in *instance) buildPolicies() *api.SetPoliciesRequest {
 	}
 	b.swap, b.own, _ = hopNames(b.cfg)
 	b.in.Statements = []*api.Statement{{
-		Name:       "class-e",
-		Conditions: &api.Conditions{NextHopInList: []string{classE.String()}, NeighborSet: b.neighbours("all", aliases)},
+		Name:       "reserved",
+		Conditions: &api.Conditions{NextHopInList: b.reserved(), NeighborSet: b.neighbours("all", aliases)},
 		Actions:    &api.Actions{RouteAction: api.RouteAction_ROUTE_ACTION_REJECT},
 	}}
 	uses := make(map[use][]netip.Addr)
@@ -156,6 +156,17 @@ func (in *instance) buildPolicies() *api.SetPoliciesRequest {
 	}
 	b.req.Policies = []*api.Policy{b.in, b.out}
 	return b.req
+}
+
+// reserved are the next hops that stand for something here: a neighbour that sends one is up to no good. GoBGP takes no prefixes.
+func (b *policyBuilder) reserved() []string {
+	list := []string{ownHop.String(), importHop.String(), innerAddr.String()}
+	for _, names := range []map[netip.Addr]netip.Addr{b.swap, b.own} {
+		for _, a := range slices.SortedFunc(maps.Values(names), netip.Addr.Compare) {
+			list = append(list, a.String())
+		}
+	}
+	return list
 }
 
 func (b *policyBuilder) neighbours(name string, ps ...netip.Prefix) *api.MatchSet {

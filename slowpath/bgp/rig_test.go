@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"flag"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -228,3 +229,11 @@ func mustRT(s string) RouteTarget {
 	return d
 }
 
+// The tests wait far more than they work.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}

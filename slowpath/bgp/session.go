@@ -27,7 +27,7 @@ func (l *link) session(ctx context.Context, outer *net.TCPConn) {
 	defer outer.Close()
 	cfg := l.config()
 	l.mu.Lock()
-	l.outer, l.opened = outer, false
+	l.outer, l.opened = outer, time.Time{}
 	l.local = outer.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().WithZone("")
 	l.dial = connected
 	l.mu.Unlock()
@@ -119,7 +119,7 @@ func (l *link) upstream(inner, outer *net.TCPConn) {
 	n, err := outer.Read(buf[:])
 	if n > 0 {
 		l.mu.Lock()
-		l.opened = true
+		l.opened = time.Now()
 		l.mu.Unlock()
 		if _, werr := inner.Write(buf[:n]); werr == nil && err == nil {
 			io.Copy(inner, outer) // by splice(2), without a copy in this process

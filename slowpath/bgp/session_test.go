@@ -8,6 +8,7 @@ import (
 )
 
 func TestUnicast(t *testing.T) {
+	t.Parallel()
 	port := testPort(t)
 	a, b := newBox(t, 1), newBox(t, 2)
 	a.announce(Local{Prefix: pfx("10.1.0.0/16"), Metric: 7, Communities: []uint32{65000<<16 | 5}})
@@ -28,6 +29,7 @@ func TestUnicast(t *testing.T) {
 }
 
 func TestExternal(t *testing.T) {
+	t.Parallel()
 	port := testPort(t)
 	a, b, c := newBox(t, 1), newBox(t, 2), newBox(t, 3)
 	a.announce(Local{Prefix: pfx("10.1.0.0/16")})
@@ -54,6 +56,7 @@ func TestExternal(t *testing.T) {
 }
 
 func TestPassword(t *testing.T) {
+	t.Parallel()
 	need.That(t, canSign(), "a kernel with TCP MD5 signatures")
 	port := testPort(t)
 	a, b := newBox(t, 1), newBox(t, 2)
@@ -74,6 +77,7 @@ func TestPassword(t *testing.T) {
 }
 
 func TestUnrelatedChangesKeepSessions(t *testing.T) {
+	t.Parallel()
 	port := testPort(t)
 	a, b, c := newBox(t, 1), newBox(t, 2), newBox(t, 3)
 	ca := a.base(port, 65000, b)
@@ -101,6 +105,7 @@ func TestUnrelatedChangesKeepSessions(t *testing.T) {
 }
 
 func TestShutdownAndClear(t *testing.T) {
+	t.Parallel()
 	port := testPort(t)
 	a, b := newBox(t, 1), newBox(t, 2)
 	a.announce(Local{Prefix: pfx("10.1.0.0/16")})

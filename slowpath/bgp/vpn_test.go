@@ -28,6 +28,7 @@ func has(b *box, vrf, prefix string) func() bool {
 }
 
 func TestVPNOverlapping(t *testing.T) {
+	t.Parallel()
 	port := testPort(t)
 	a, b := newBox(t, 1), newBox(t, 2)
 	ca, cb := a.vpn(port, b), b.vpn(port, a)
@@ -73,6 +74,7 @@ func TestVPNOverlapping(t *testing.T) {
 }
 
 func TestLeaking(t *testing.T) {
+	t.Parallel()
 	a := newBox(t, 1)
 	c := a.vpn(testPort(t))
 	c.VRFs = twoVRFs()
@@ -108,6 +110,7 @@ func star(t testing.TB, hub func(*Config)) (h, a, b *box) {
 }
 
 func TestReflectorUnchanged(t *testing.T) {
+	t.Parallel()
 	h, a, b := star(t, func(*Config) {})
 	r, _ := b.route("red", "192.168.11.0/24")
 	if r.NextHop != a.addr || !slices.Equal(r.Labels, []uint32{77}) {
@@ -140,6 +143,7 @@ func swapped(t *testing.T, h, a, b *box) uint32 {
 }
 
 func TestReflectorNextHopSelf(t *testing.T) {
+	t.Parallel()
 	h, a, b := star(t, func(c *Config) {
 		for i := range c.Neighbours {
 			c.Neighbours[i].Families[0].NextHopSelf = true
@@ -174,6 +178,7 @@ func TestReflectorNextHopSelf(t *testing.T) {
 }
 
 func TestReflectorRouteMap(t *testing.T) {
+	t.Parallel()
 	h, a, b := star(t, func(c *Config) {
 		c.RouteMaps = map[string]RouteMap{"NEXTHOP": {{NextHop: netip.MustParseAddr("127.0.1.1")}}}
 		for i := range c.Neighbours {
@@ -185,6 +190,7 @@ func TestReflectorRouteMap(t *testing.T) {
 
 // With a condition the route-map is GoBGP's; the hub's own routes keep their label, and what is not matched is refused.
 func TestReflectorRouteMapWithPrefixList(t *testing.T) {
+	t.Parallel()
 	h, a, b := star(t, func(c *Config) {
 		c.PrefixLists = map[string]PrefixList{"RED": {{Deny: true, Prefix: pfx("192.168.12.0/24")}, {Prefix: pfx("192.168.0.0/16"), LE: 24}}}
 		c.RouteMaps = map[string]RouteMap{"NEXTHOP": {{PrefixLists: []string{"RED"}, Match: true, NextHop: netip.MustParseAddr("127.0.1.1")}}}
@@ -214,6 +220,7 @@ func TestReflectorRouteMapWithPrefixList(t *testing.T) {
 
 // Each neighbour gets what its own configuration says: b the hub's label, c the spoke's.
 func TestMixedReflector(t *testing.T) {
+	t.Parallel()
 	port := testPort(t)
 	h, a, b, c := newBox(t, 1), newBox(t, 2), newBox(t, 3), newBox(t, 4)
 	ch := h.vpn(port, a, b, c)
@@ -239,7 +246,10 @@ func TestMixedReflector(t *testing.T) {
 	ch.Neighbours[1] = h.to(b, 65000, VPNv4)
 	ch.Neighbours[1].Client = true
 	h.configure(ch)
-	wait(t, "b to have a's next hop", func() bool { r, _ := b.route("red", "192.168.11.0/24"); return r.NextHop == a.addr && r.Labels[0] == 77 })
+	wait(t, "b to have a's next hop", func() bool {
+		r, _ := b.route("red", "192.168.11.0/24")
+		return r.NextHop == a.addr && r.Labels[0] == 77
+	})
 	if up, down := b.ups(h.addr); up != 1 || down != 0 {
 		t.Errorf("%d ups, %d downs", up, down)
 	}
@@ -247,6 +257,7 @@ func TestMixedReflector(t *testing.T) {
 
 // A route that there is no label for is not advertised, and is once there is one.
 func TestNoLabelToBeHad(t *testing.T) {
+	t.Parallel()
 	h, a, b := star(t, func(c *Config) {
 		for i := range c.Neighbours {
 			c.Neighbours[i].Families[0].NextHopSelf = true
@@ -266,6 +277,7 @@ func TestNoLabelToBeHad(t *testing.T) {
 }
 
 func TestVRFNeighbour(t *testing.T) {
+	t.Parallel()
 	port := testPort(t)
 	pe, ce, far := newBox(t, 1), newBox(t, 2), newBox(t, 3)
 	cp := pe.vpn(port, far)
@@ -317,6 +329,7 @@ func TestVRFNeighbour(t *testing.T) {
 }
 
 func TestVRFNeighbourNeedsNamespaces(t *testing.T) {
+	t.Parallel()
 	a := newBox(t, 1)
 	a.s.env.Within = nil
 	c := a.vpn(testPort(t))
@@ -328,4 +341,3 @@ func TestVRFNeighbourNeedsNamespaces(t *testing.T) {
 	a.announce(Local{VRF: "red", Prefix: pfx("10.1.0.0/16"), Label: 4})
 	wait(t, "the rest to work", func() bool { ps, err := a.s.Paths("", VPNv4); return err == nil && len(ps) == 1 })
 }
-
