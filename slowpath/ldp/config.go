@@ -61,7 +61,7 @@ type Config struct {
 // Interface is one with `mpls ip`. Its state and addresses come as InterfaceState.
 type Interface struct {
 	Name string
-	// Transport is `mpls ldp discovery transport-address` of it; the zero Addr means the router ID.
+	// Transport is `mpls ldp discovery transport-address` of it, of IPv4; the zero Addr means the router ID.
 	Transport netip.Addr
 }
 

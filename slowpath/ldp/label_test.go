@@ -341,6 +341,18 @@ func TestInterfaceDown(t *testing.T) {
 	a.configure(cfg)
 	n.run(10 * time.Second)
 	a.expect(t, p, "Tunnel0", "10.0.0.2", int(b.labels[pfx(p)]))
+	if st, _ := a.neighbor("10.9.9.2"); st.Active {
+		t.Errorf("%+v", st)
+	}
+	// With a greater one than the peer's, it is ours to open.
+	cfg.Interfaces = []Interface{{Name: "Tunnel0", Transport: ip("10.99.0.1")}}
+	a.configure(cfg)
+	n.run(10 * time.Second)
+	a.expect(t, p, "Tunnel0", "10.0.0.2", int(b.labels[pfx(p)]))
+	if st, _ := a.neighbor("10.9.9.2"); !st.Active || st.LocalAddr.Addr() != ip("10.99.0.1") {
+		t.Errorf("%+v", st)
+	}
+	cfg.Interfaces = []Interface{{Name: "Tunnel0"}}
 	// So does another router ID, everywhere.
 	cfg.RouterID = ip("10.9.9.99")
 	a.configure(cfg)
