@@ -20,5 +20,5 @@
 // restart, what the fast path still has is to be given back (Inherited): a prefix gets its label of before, and no other prefix does within the grace time.
 // Where that is not known, allocation starts at a random label of the range, so that labels of before are not given first.
 //
-// Messages are never passed on, as with independent control every message is of the router's own making; so the F bit of unknown TLVs has nothing to say.
+// Label Requests are answered, and none are made: peers tell their labels unasked. Messages are never passed on, as with independent control every message is of the router's own making; so the F bit of unknown TLVs has nothing to say.
 package ldp

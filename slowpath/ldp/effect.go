@@ -24,7 +24,8 @@ type Key struct {
 	Key         Secret
 }
 
-// Connect makes a connection to Remote from the address Local, signed if there is a key, TOS 0xC0. Answer with Connected or Closed.
+// Connect makes a connection to Remote from the address Local, signed if there is a key, TOS 0xC0. Answer with Connected or Closed. What is to outlive the step of a
+// key is to be copied.
 type Connect struct {
 	Conn   Conn
 	Local  netip.Addr
@@ -81,12 +82,13 @@ const (
 	LogTransportChanged                // Neighbor, Iface, Address: another transport address than on the other links
 	LogTooManyNeighbors                // Neighbor, Iface, Address, Count
 	LogTooManyBindings                 // Neighbor, Count
+	LogUnsigned                        // Neighbor, Address: a connection without the signature that its password calls for, or with one that nothing calls for
 	LogNoLabels                        // Prefix, Count labels in the range
 )
 
 var logKindNames = [...]string{
 	"neighbor-up", "neighbor-down", "session-refused", "notification", "malformed", "duplicate-id", "transport-changed",
-	"too-many-neighbors", "too-many-bindings", "no-labels",
+	"too-many-neighbors", "too-many-bindings", "unsigned", "no-labels",
 }
 
 // String names the kind.

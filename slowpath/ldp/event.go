@@ -18,16 +18,19 @@ type HelloReceived struct {
 	Payload []byte
 }
 
-// Connected says that a Connect succeeded.
+// Connected says that a Connect succeeded. Signed: each segment is checked by the key that the Connect had. A neighbor that has a key gets no session otherwise.
 type Connected struct {
 	Conn          Conn
 	Local, Remote netip.AddrPort
+	Signed        bool
 }
 
-// Accepted is a connection that was made to a Listen address.
+// Accepted is a connection that was made to a Listen address. Signed: each segment is checked by the Key of its peer, which the listener had when the connection
+// was made.
 type Accepted struct {
 	Conn          Conn
 	Local, Remote netip.AddrPort
+	Signed        bool
 }
 
 // Data is what came by a connection, in order, cut in any way. The machine keeps no part of Bytes.

@@ -118,10 +118,10 @@ func (s *script) established() []Event {
 	conn := s.next | Inbound
 	evs := []Event{HelloReceived{[...]string{"Tunnel0", "Tunnel1"}[s.byte()%2], id.LSR, ldpmsg.Pack(nil, id, ownMaxPDU, hello)}}
 	if id.LSR.Compare(ip("10.9.9.4")) > 0 {
-		evs = append(evs, Accepted{conn, netip.MustParseAddrPort("10.9.9.4:646"), netip.AddrPortFrom(id.LSR, 1234)})
+		evs = append(evs, Accepted{conn, netip.MustParseAddrPort("10.9.9.4:646"), netip.AddrPortFrom(id.LSR, 1234), false})
 	} else if s.opened != 0 {
 		conn = s.opened
-		evs = append(evs, Connected{conn, netip.MustParseAddrPort("10.9.9.4:1234"), netip.AddrPortFrom(id.LSR, 646)})
+		evs = append(evs, Connected{conn, netip.MustParseAddrPort("10.9.9.4:1234"), netip.AddrPortFrom(id.LSR, 646), false})
 	}
 	s.conns = append(s.conns, conn)
 	s.ids[conn] = id
@@ -135,12 +135,12 @@ func (s *script) events() []Event {
 	case 1:
 		return []Event{HelloReceived{s.iface(), s.addr(), s.pdu(s.id())}}
 	case 2:
-		return []Event{Connected{s.conn(), netip.AddrPortFrom(s.addr(), 1), netip.AddrPortFrom(s.addr(), 646)}}
+		return []Event{Connected{s.conn(), netip.AddrPortFrom(s.addr(), 1), netip.AddrPortFrom(s.addr(), 646), false}}
 	case 3:
 		s.next++
 		c := s.next | Inbound
 		s.conns = append(s.conns, c)
-		return []Event{Accepted{c, netip.AddrPortFrom(s.addr(), 646), netip.AddrPortFrom(s.addr(), 1)}}
+		return []Event{Accepted{c, netip.AddrPortFrom(s.addr(), 646), netip.AddrPortFrom(s.addr(), 1), false}}
 	case 4:
 		return []Event{Data{s.conn(), s.bytes()}}
 	case 5:

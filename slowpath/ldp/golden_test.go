@@ -56,7 +56,7 @@ func TestGoldenFRR(t *testing.T) {
 			continue
 		case conns[from] == 0:
 			conns[from] = Inbound | Conn(len(conns)+1)
-			b.handle(Accepted{conns[from], p.To, p.From})
+			b.handle(Accepted{conns[from], p.To, p.From, false})
 		}
 		for _, e := range b.handle(Data{conns[from], p.Payload}) {
 			if s, ok := e.(Send); ok {
@@ -112,7 +112,7 @@ func TestGoldenSession(t *testing.T) {
 			continue
 		case !accepted:
 			accepted = true
-			b.handle(Accepted{conn, p.To, p.From})
+			b.handle(Accepted{conn, p.To, p.From, false})
 		}
 		for _, e := range b.handle(Data{conn, p.Payload}) {
 			switch e := e.(type) {

@@ -258,13 +258,13 @@ func TestNoHello(t *testing.T) {
 	// From another address than the Hello said.
 	q := &peer{box: b, id: p.id, conn: Inbound | 77}
 	b.pipes[q.conn] = &pipe{box: b, conn: q.conn, other: &pipe{box: &box{name: "q", net: n}, closed: true}}
-	b.handle(Accepted{q.conn, netip.MustParseAddrPort("10.9.9.2:646"), netip.MustParseAddrPort("10.9.9.7:1234")})
+	b.handle(Accepted{q.conn, netip.MustParseAddrPort("10.9.9.2:646"), netip.MustParseAddrPort("10.9.9.7:1234"), false})
 	q.say(q.initialization())
 	if !b.pipes[q.conn].closed || b.state("10.9.9.200") != StateOperational || b.logged(LogSessionRefused, ldpmsg.RejectedNoHello, false) != 2 {
 		t.Errorf("%v", b.logs)
 	}
 	// Nothing said at all.
-	b.handle(Accepted{Inbound | 78, netip.MustParseAddrPort("10.9.9.2:646"), netip.MustParseAddrPort("10.9.9.7:1234")})
+	b.handle(Accepted{Inbound | 78, netip.MustParseAddrPort("10.9.9.2:646"), netip.MustParseAddrPort("10.9.9.7:1234"), false})
 	for range 16 {
 		n.run(time.Second)
 		b.handle(HelloReceived{"Tunnel0", ip("10.0.0.200"), hello})
@@ -274,14 +274,14 @@ func TestNoHello(t *testing.T) {
 	}
 	for i := range 500 {
 		addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 8, 0, byte(i)}), 1234)
-		b.handle(Accepted{Inbound | Conn(1000+i), netip.MustParseAddrPort("10.9.9.2:646"), addr})
+		b.handle(Accepted{Inbound | Conn(1000+i), netip.MustParseAddrPort("10.9.9.2:646"), addr, false})
 	}
 	if len(b.m.strangers) > maxStrangers {
 		t.Errorf("%d strangers", len(b.m.strangers))
 	}
 	// A neighbor gets in nevertheless, but not often.
 	for i := range 5 {
-		b.handle(Accepted{Inbound | Conn(2000+i), netip.MustParseAddrPort("10.9.9.2:646"), netip.MustParseAddrPort("10.9.9.200:1234")})
+		b.handle(Accepted{Inbound | Conn(2000+i), netip.MustParseAddrPort("10.9.9.2:646"), netip.MustParseAddrPort("10.9.9.200:1234"), false})
 	}
 	if b.m.sessions[Inbound|2004] == nil || len(b.m.strangers) != maxStrangers+2 {
 		t.Errorf("%d strangers", len(b.m.strangers))

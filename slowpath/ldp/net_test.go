@@ -311,8 +311,8 @@ func (b *box) connect(e Connect) {
 		a.other, c.other = c, a
 		b.pipes[a.conn], o.pipes[c.conn] = a, c
 		local := netip.AddrPortFrom(e.Local, uint16(11000+n.last))
-		o.handle(Accepted{c.conn, e.Remote, local})
-		b.handle(Connected{a.conn, local, e.Remote})
+		o.handle(Accepted{c.conn, e.Remote, local, len(e.Key) > 0})
+		b.handle(Connected{a.conn, local, e.Remote, len(e.Key) > 0})
 		return
 	}
 	b.handle(Closed{e.Conn})

@@ -54,7 +54,7 @@ func (p *peer) accept() {
 			old(from, to, raw)
 		}
 	}
-	b.handle(Accepted{p.conn, netip.AddrPortFrom(b.cfg.RouterID, 646), netip.AddrPortFrom(p.id.LSR, 12345)})
+	b.handle(Accepted{p.conn, netip.AddrPortFrom(b.cfg.RouterID, 646), netip.AddrPortFrom(p.id.LSR, 12345), false})
 }
 
 // hear writes down what the router says, but for KeepAlives and what every session begins with.

@@ -44,6 +44,7 @@ type session struct {
 	from    ID                     // who a stranger says it is
 	waiting *ldpmsg.Initialization // of a stranger whose Hello did not come yet
 	unknown bool                   // accepted from an address that is no neighbor's
+	signed  bool
 
 	wait               timer // until the session stands
 	hold, alive        timer // when it does
@@ -80,10 +81,23 @@ func (m *Machine) connected(ev Connected) {
 	if s == nil || s.state != StateConnecting {
 		return
 	}
-	s.local, s.remote = ev.Local, ev.Remote
+	s.local, s.remote, s.signed = ev.Local, ev.Remote, ev.Signed
+	if m.unsigned(s, s.nb) {
+		return
+	}
 	s.state = StateOpenSent
 	m.timers.set(&s.wait, m.now.Add(initWait))
 	m.sendInitialization(s)
+}
+
+// unsigned ends a connection that is not signed as its neighbor has to sign; who it is from is not known.
+func (m *Machine) unsigned(s *session, nb *neighbor) bool {
+	if s.signed == (len(nb.key) > 0) {
+		return false
+	}
+	m.emit(Log{Kind: LogUnsigned, Neighbor: nb.id, Address: s.remote.Addr()})
+	m.finish(s, ended{close: true})
+	return true
 }
 
 func (m *Machine) sendInitialization(s *session) {
@@ -113,7 +127,7 @@ func (m *Machine) accepted(ev Accepted) {
 		m.fail(same[0], shutdown)
 	}
 	s := m.newSession(ev.Conn, nil, StateInitialized, initWait)
-	s.local, s.remote, s.unknown = ev.Local, netip.AddrPortFrom(peer, ev.Remote.Port()), !known
+	s.local, s.remote, s.unknown, s.signed = ev.Local, netip.AddrPortFrom(peer, ev.Remote.Port()), !known, ev.Signed
 	m.strangers = append(m.strangers, s)
 }
 
@@ -127,6 +141,9 @@ func (m *Machine) introduce(s *session, init *ldpmsg.Initialization) {
 	}
 	if nb.active || nb.transport != s.remote.Addr() {
 		m.fail(s, ldpmsg.RejectedNoHello)
+		return
+	}
+	if m.unsigned(s, nb) {
 		return
 	}
 	if nb.session != nil {

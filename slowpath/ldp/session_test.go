@@ -207,7 +207,7 @@ func TestBackoff(t *testing.T) {
 		for len(b.connects) > len(tries) {
 			tries = append(tries, b.connects[len(tries)].Sub(begin).Round(time.Second))
 			conn := b.m.nextConn
-			b.handle(Connected{conn, netip.MustParseAddrPort("10.9.9.2:11000"), netip.MustParseAddrPort("10.9.9.1:646")})
+			b.handle(Connected{conn, netip.MustParseAddrPort("10.9.9.2:11000"), netip.MustParseAddrPort("10.9.9.1:646"), false})
 			msg, _ := ldpmsg.Append(nil, 1, &ldpmsg.Notification{Code: ldpmsg.RejectedNoHello, Fatal: true})
 			b.handle(Data{conn, ldpmsg.Pack(nil, peer, ownMaxPDU, msg)})
 		}
