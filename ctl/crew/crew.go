@@ -287,9 +287,11 @@ func (c *Crew) Stop() error {
 	errs := make([]error, len(c.members))
 	for i, m := range c.members {
 		wg.Go(func() {
-			errs[i] = m.finish()
+			if errs[i] = m.finish(); errs[i] != nil {
+				return // the next start has to see its socket
+			}
 			if err := os.Remove(m.boot.Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-				errs[i] = errors.Join(errs[i], fmt.Errorf("crew: %w", err))
+				errs[i] = fmt.Errorf("crew: %w", err)
 			}
 		})
 	}
@@ -305,6 +307,7 @@ func (c *Crew) Leave() {
 		m.mu.Lock()
 		if m.link != nil {
 			m.link.c.Close()
+			m.proc.close()
 		}
 		m.mu.Unlock()
 	}

@@ -470,3 +470,62 @@ func TestEnd(t *testing.T) {
 		t.Errorf("where there is nothing to stop: %v", err)
 	}
 }
+
+// TestHailing: waiting for workers that another naved has takes no thread and no descriptor a try.
+func TestHailing(t *testing.T) {
+	cfg, _ := testConfig(t)
+	first, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Leave()
+	threads, fds := entries(t, "task"), entries(t, "fd")
+	c := &Crew{cfg: cfg}
+	for range 50 {
+		if _, err := c.greet(first.members[0].boot.Socket); err == nil || !strings.Contains(err.Error(), "another naved controls") {
+			t.Fatalf("another naved's worker was greeted: %v", err)
+		}
+	}
+	eventually(t, "all descriptors are given back", func() bool { return entries(t, "fd") <= fds })
+	if now := entries(t, "task"); now > threads+10 {
+		t.Errorf("%d threads, were %d", now, threads)
+	}
+}
+
+// entries counts what this process has in a folder of /proc/self.
+func entries(t *testing.T, folder string) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/" + folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// TestProcessWatched: a process that is watched takes no thread, and what is closed under the watch ends it.
+func TestProcessWatched(t *testing.T) {
+	threads := entries(t, "task")
+	var list []*process
+	for range 40 {
+		p, err := openProcess(os.Getppid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		go p.watch()
+		list = append(list, p)
+	}
+	time.Sleep(50 * time.Millisecond)
+	if now := entries(t, "task"); now > threads+20 {
+		t.Errorf("%d threads, were %d", now, threads)
+	}
+	for _, p := range list {
+		p.close()
+		p.kill(unix.SIGKILL) // nobody
+		if !p.alive() {
+			t.Error("what is not watched any more is taken for dead")
+		}
+	}
+	if _, err := openProcess(0); err == nil {
+		t.Error("a process of another PID namespace was opened")
+	}
+}

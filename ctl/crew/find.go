@@ -24,9 +24,17 @@ type relic struct {
 	fds  []int // tables, punts, wake-ups
 }
 
+// release gives the descriptors back that it brought.
 func (r *relic) release() {
 	closeAll(r.fds)
 	r.fds = nil
+}
+
+// leave lets it go on as though it had not been found.
+func (r *relic) leave() {
+	r.release()
+	r.link.c.Close()
+	r.proc.close()
 }
 
 // Times for workers that were found: the connection of the naved before may be a moment in going.
@@ -47,8 +55,7 @@ func (c *Crew) find() (found []*relic, err error) {
 		r, err := c.hail(path)
 		if err != nil {
 			for _, r := range found {
-				r.link.c.Close()
-				r.release()
+				r.leave()
 			}
 			return nil, err
 		}
@@ -59,49 +66,77 @@ func (c *Crew) find() (found []*relic, err error) {
 	return found, nil
 }
 
-// hail connects to the worker at a socket; nil when there is none.
+// hail connects to the worker at a socket; nil when there is none. One that does not answer is killed.
 func (c *Crew) hail(path string) (*relic, error) {
 	for late := deadline(busyPatience); ; time.Sleep(20 * time.Millisecond) {
-		conn, err := dial(path)
-		if errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ENOENT) {
+		r, err := c.greet(path)
+		var silent *silentError
+		switch {
+		case err == nil:
+			return r, nil
+		case errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ENOENT):
 			_ = os.Remove(path) // nobody listens: left by one that was killed
 			return nil, nil
+		case errors.As(err, &silent):
+			return nil, c.silence(path, silent)
+		case time.Now().After(late): // until then it may be the naved before, or the worker, that is just ending
+			return nil, fmt.Errorf("crew: worker at %s: %w", path, err)
 		}
-		if err != nil {
-			return nil, err
-		}
-		cred, err := conn.peer()
-		if err != nil {
-			conn.Close()
-			return nil, err
-		}
-		proc, err := watchProcess(int(cred.Pid))
-		if err != nil {
-			conn.Close() // it has just died
-			continue
-		}
-		l := newLink(conn)
-		a, err := l.ask(request{Op: opHello}, helloPatience)
-		switch {
-		case err == nil && a.Boot != nil && a.Host != nil && len(a.fds) > 2:
-			return &relic{path: path, proc: proc, link: l, boot: *a.Boot, host: *a.Host, fds: a.fds}, nil
-		case err != nil && !errors.Is(err, errLate): // it is another's, or has just ended, or the naved before has
-			conn.Close()
-			_ = unix.Close(proc.pidfd)
-			if time.Now().Before(late) {
-				continue
-			}
-			return nil, fmt.Errorf("crew: worker at %s (process %d): %w: stop that one first, or give this one another run directory", path, proc.pid, err)
-		}
-		conn.Close()
-		closeAll(a.fds)
-		c.cfg.Log.Error("a worker was found that does not answer: it is killed", "socket", path, "pid", proc.pid, "error", err)
-		if !proc.end(0) {
-			return nil, fmt.Errorf("crew: worker at %s (process %d) does not answer and can't be killed", path, proc.pid)
-		}
-		_ = os.Remove(path)
-		return nil, nil
 	}
+}
+
+// silentError is a worker that does not answer.
+type silentError struct {
+	proc *process
+	err  error
+}
+
+func (e *silentError) Error() string { return e.err.Error() }
+
+// greet connects to the worker at a socket and says hello, once.
+func (c *Crew) greet(path string) (*relic, error) {
+	conn, err := dial(path)
+	if err != nil {
+		return nil, err
+	}
+	cred, err := conn.peer()
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	proc, err := openProcess(int(cred.Pid))
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	l := newLink(conn)
+	a, err := l.ask(request{Op: opHello}, helloPatience)
+	if err == nil && (a.Boot == nil || a.Host == nil || len(a.fds) <= 2) {
+		closeAll(a.fds)
+		err = fmt.Errorf("%w: its hello is none", errMessage)
+	}
+	if err == nil {
+		go proc.watch()
+		return &relic{path: path, proc: proc, link: l, boot: *a.Boot, host: *a.Host, fds: a.fds}, nil
+	}
+	conn.Close()
+	if errors.Is(err, errLate) || errors.Is(err, errMessage) {
+		return nil, &silentError{proc, err}
+	}
+	proc.close()
+	return nil, fmt.Errorf("process %d: %w: stop that one first, or give this one another run directory", proc.pid, err)
+}
+
+// silence kills a worker that does not answer.
+func (c *Crew) silence(path string, s *silentError) error {
+	defer s.proc.close()
+	c.cfg.Log.Error("a worker was found that does not answer: it is killed", "socket", path, "pid", s.proc.pid, "error", s.err)
+	go s.proc.watch()
+	if !s.proc.end(0) {
+		return fmt.Errorf("crew: worker at %s (process %d) does not answer and can't be killed", path, s.proc.pid)
+	}
+	_ = os.Remove(path)
+	return nil
 }
 
 // adopt takes over the tables of workers that were found, and them as members. The error says why not; then nothing was changed.
@@ -216,7 +251,7 @@ func lacks(is, want *Boot, pid int) string {
 	return ""
 }
 
-// dismiss ends workers that can't be taken over.
+// dismiss ends workers that can't be taken over. One that can't be killed keeps its socket: the next start has to see it, too.
 func (c *Crew) dismiss(found []*relic) error {
 	var failed error
 	for _, r := range found {
@@ -225,11 +260,12 @@ func (c *Crew) dismiss(found []*relic) error {
 			r.proc.kill(unix.SIGTERM)
 		}
 		r.link.c.Close()
-		if !r.proc.end(closePatience) {
+		if r.proc.end(closePatience) {
+			_ = os.Remove(r.path)
+		} else {
 			failed = errors.Join(failed, fmt.Errorf("crew: worker %d (process %d) can't be killed", r.boot.Worker, r.proc.pid))
 		}
-		_ = unix.Close(r.proc.pidfd)
-		_ = os.Remove(r.path)
+		r.proc.close()
 	}
 	return failed
 }

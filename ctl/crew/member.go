@@ -322,7 +322,7 @@ func (m *member) bury(p *process, patience time.Duration) bool {
 			return false
 		}
 	}
-	_ = unix.Close(p.pidfd)
+	p.close()
 	m.crew.engine.WorkerDied(m.boot.Worker)
 	return true
 }
@@ -344,7 +344,7 @@ func (m *member) finish() error {
 	if !p.end(closePatience) {
 		return fmt.Errorf("crew: worker %d (process %d) can't be killed", m.boot.Worker, p.pid)
 	}
-	_ = unix.Close(p.pidfd)
+	p.close()
 	return nil
 }
 

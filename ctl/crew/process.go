@@ -15,40 +15,51 @@ import (
 
 // process is a worker's process, a child of this one or of the naved before.
 type process struct {
-	pid   int
-	pidfd int
-	gone  chan struct{} // closed once it is dead
+	pid  int
+	file *os.File      // its pidfd
+	gone chan struct{} // closed once it is dead, and somebody watches
 }
 
-// watchProcess starts to watch process pid, which is alive.
-func watchProcess(pid int) (*process, error) {
-	fd, err := unix.PidfdOpen(pid, 0)
+// openProcess holds on to process pid, which is alive.
+func openProcess(pid int) (*process, error) {
+	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
 	if err != nil {
 		return nil, fmt.Errorf("crew: process %d: %w", pid, err)
 	}
-	p := &process{pid: pid, pidfd: fd, gone: make(chan struct{})}
-	go p.watch()
+	p := &process{pid: pid, file: os.NewFile(uintptr(fd), "pidfd"), gone: make(chan struct{})}
+	if err := p.file.SetReadDeadline(time.Time{}); err != nil { // the runtime can't wait for it
+		p.close()
+		return nil, fmt.Errorf("crew: watch process %d: %w", pid, err)
+	}
 	return p, nil
 }
 
+// watch closes gone when the process is dead, and ends by close. It takes no thread: there may be many.
 func (p *process) watch() {
-	fds := []unix.PollFd{{Fd: int32(p.pidfd), Events: unix.POLLIN}}
-	for {
-		n, err := unix.Poll(fds, -1)
-		if err == unix.EINTR {
-			continue
-		}
-		if n > 0 || err != nil {
-			break
-		}
+	raw, err := p.file.SyscallConn()
+	if err != nil {
+		return // closed already
 	}
-	close(p.gone)
+	dead := func(fd uintptr) bool {
+		n, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		return n > 0
+	}
+	if raw.Read(dead) == nil {
+		close(p.gone)
+	}
 }
 
 // kill sends a signal. A process that is dead already is no error.
 func (p *process) kill(s unix.Signal) {
-	_ = unix.PidfdSendSignal(p.pidfd, s, nil, 0)
+	raw, err := p.file.SyscallConn()
+	if err != nil {
+		return // closed: it was dead
+	}
+	_ = raw.Control(func(fd uintptr) { _ = unix.PidfdSendSignal(int(fd), s, nil, 0) })
 }
+
+// close lets go of the process. Once only, by who has seen to its end, or leaves it to another naved.
+func (p *process) close() { _ = p.file.Close() }
 
 // end makes sure that the process is dead: after patience it is killed. False: it can't be, and nothing that it has may be used.
 func (p *process) end(patience time.Duration) bool {
@@ -110,11 +121,12 @@ func spawn(boot Boot, program []string, fds []int) (*process, error) {
 	if err := keep.with(cmd.Start); err != nil {
 		return nil, fmt.Errorf("crew: start worker %d: %w", boot.Worker, err)
 	}
-	p, err := watchProcess(cmd.Process.Pid)
+	p, err := openProcess(cmd.Process.Pid)
 	if err != nil {
 		err = errors.Join(err, cmd.Process.Kill(), cmd.Wait())
 		return nil, err
 	}
+	go p.watch()
 	go func() { _ = cmd.Wait() }() // how it ended is told by its log and ours
 	return p, nil
 }
@@ -125,7 +137,7 @@ func environment(boot string) []string {
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
 		switch name {
-		case bootEnv, "GOMAXPROCS", "GOGC", "GOMEMLIMIT", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID":
+		case bootEnv, "GOMAXPROCS", "GOGC", "GOMEMLIMIT", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES":
 		default:
 			env = append(env, v)
 		}
