@@ -23,13 +23,10 @@ type linkConfig struct {
 
 // link holds the connection to one neighbour and passes on what comes by it: on one side the network, on the other GoBGP.
 type link struct {
-	s     *Speaker
-	in    *instance
-	addr  netip.Addr
-	alias netip.Addr // what GoBGP takes for the neighbour's address
-	// template is the range that the neighbour came out of; nil if it was configured.
-	template *Range
-
+	s       *Speaker
+	in      *instance
+	addr    netip.Addr
+	alias   netip.Addr // what GoBGP takes for the neighbour's address
 	cfg     atomic.Pointer[linkConfig]
 	out     atomic.Pointer[outbound]
 	rules   atomic.Pointer[bgpmsg.Rules]
@@ -44,9 +41,10 @@ type link struct {
 	opened time.Time    // when the neighbour first said something on outer
 	local  netip.Addr   // of outer, or of the last
 
-	// Of the speaker, under its lock.
-	peer    peerState
-	rulesOf string // what the policies said, to find changes
+	// Of the speaker, under its lock. template is the range that the neighbour came out of; nil if it was configured.
+	template *Range
+	peer     peerState
+	rulesOf  string // what the policies said, to find changes
 }
 
 // dialState is what a link without a connection does.
@@ -142,7 +140,7 @@ func (l *link) pause() time.Duration {
 func (l *link) connect(ctx context.Context, wait time.Duration) *net.TCPConn {
 	cfg := l.config()
 	var timer <-chan time.Time
-	if !cfg.Passive && !cfg.Shutdown && l.template == nil {
+	if !cfg.Passive && !cfg.Shutdown {
 		timer = time.After(wait)
 	}
 	select {

@@ -15,6 +15,7 @@ import (
 // box is a router of a test: a speaker at an address of the loopback, and what it said.
 type box struct {
 	t      testing.TB
+	n      byte
 	s      *Speaker
 	addr   netip.Addr
 	labels *labelPool
@@ -59,7 +60,7 @@ func (p *labelPool) Release(f LabelFor, label uint32) {
 // newBox starts router n, whose labels begin at n*1000.
 func newBox(t testing.TB, n int) *box {
 	b := &box{
-		t: t, addr: netip.AddrFrom4([4]byte{127, 0, byte(n), 1}), routes: make(map[Key]Route), swaps: make(map[uint32]Swap),
+		t: t, n: byte(n), addr: netip.AddrFrom4([4]byte{127, 0, byte(n), 1}), routes: make(map[Key]Route), swaps: make(map[uint32]Swap),
 		labels: &labelPool{next: uint32(n * 1000), given: make(map[uint32]LabelFor)},
 	}
 	var log *slog.Logger
@@ -182,7 +183,7 @@ func testPort(t testing.TB) uint16 {
 
 // base is a configuration of a box with neighbours in its own AS.
 func (b *box) base(port uint16, as uint32, peers ...*box) Config {
-	c := Config{AS: as, RouterID: netip.AddrFrom4([4]byte{10, 0, 0, b.addr.As4()[2]}), Port: port, Listen: []netip.Addr{b.addr}}
+	c := Config{AS: as, RouterID: netip.AddrFrom4([4]byte{10, 0, 0, b.n}), Port: port, Listen: []netip.Addr{b.addr}}
 	for _, p := range peers {
 		c.Neighbours = append(c.Neighbours, b.to(p, as, IPv4Unicast))
 	}
