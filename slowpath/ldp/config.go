@@ -27,7 +27,7 @@ const (
 	DefaultSessionHold   = 180 * time.Second
 	DefaultBackoffFirst  = 15 * time.Second
 	DefaultBackoffMax    = 120 * time.Second
-	DefaultLabelGrace    = 300 * time.Second
+	DefaultLabelGrace    = 300 * time.Second // a minute more than SessionHold if that is longer
 	DefaultMaxBindings   = 1 << 18
 	DefaultMaxNeighbors  = 1 << 13
 	DefaultFirstLabel    = 16
@@ -52,7 +52,7 @@ type Config struct {
 
 	// FirstLabel to LastLabel are this machine's alone, 16 to 2^20-1. What was given before a change of the range stays as long as it is used.
 	FirstLabel, LastLabel uint32
-	LabelGrace            time.Duration // a label that was freed rests so long
+	LabelGrace            time.Duration // a label that was freed rests so long; by default longer than SessionHold
 
 	MaxBindings  int // learned from peers, all together; more are released at once
 	MaxNeighbors int // Hellos of more are ignored
@@ -106,7 +106,7 @@ func (c Config) withDefaults() Config {
 	c.BackoffMax = max(orDefault(c.BackoffMax, DefaultBackoffMax), c.BackoffFirst)
 	c.FirstLabel = max(orDefault(c.FirstLabel, DefaultFirstLabel), DefaultFirstLabel)
 	c.LastLabel = min(orDefault(c.LastLabel, ldpmsg.MaxLabel), ldpmsg.MaxLabel)
-	c.LabelGrace = orDefault(c.LabelGrace, DefaultLabelGrace)
+	c.LabelGrace = orDefault(c.LabelGrace, max(DefaultLabelGrace, c.SessionHold+time.Minute))
 	c.MaxBindings = orDefault(c.MaxBindings, DefaultMaxBindings)
 	c.MaxNeighbors = orDefault(c.MaxNeighbors, DefaultMaxNeighbors)
 	return c

@@ -16,9 +16,10 @@
 //     next hop wants for it (labels of an adjacency). A path without a Bind is unlabelled. Connected prefixes get implicit null, which needs no entry.
 //
 // Labels come from a range that is the machine's alone. A label that was in use is not given to another prefix while a peer may still send by it: not
-// before all who were told have released it or lost their session, and a grace time later, which is longer than any session's hold time here. After a
+// before all who were told have released it or lost their session, and a grace time later, which by default is longer than our sessions' hold time. After a
 // restart, what the fast path still has is to be given back (Inherited): a prefix gets its label of before, and no other prefix does within the grace time.
 // Where that is not known, allocation starts at a random label of the range, so that labels of before are not given first.
 //
-// Label Requests are answered, and none are made: peers tell their labels unasked. Messages are never passed on, as with independent control every message is of the router's own making; so the F bit of unknown TLVs has nothing to say.
+// Label Requests are answered, and none are made: peers tell their labels unasked. Messages are never passed on, as with independent control every
+// message is of the router's own making; so the F bit of unknown TLVs has nothing to say. Fault tolerance (RFC 3478) is read of peers, and not offered.
 package ldp

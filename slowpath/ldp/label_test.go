@@ -464,3 +464,26 @@ func TestMaxBindings(t *testing.T) {
 	}
 	peer.expect(t, "Label Release * 101", "Label Release *")
 }
+
+// BenchmarkLabels brings a session up and tells 10 000 labels by it, both ways.
+func BenchmarkLabels(b *testing.B) {
+	for range b.N {
+		n := newNet(b)
+		x := n.add("x", "10.9.9.1", [3]string{"Tunnel0", "core", "10.0.0.1"})
+		y := n.add("y", "10.9.9.2", [3]string{"Tunnel0", "core", "10.0.0.2"})
+		startAll(n)
+		var toX, toY Routes
+		for i := range 10_000 {
+			p := netip.PrefixFrom(netip.AddrFrom4([4]byte{172, byte(16 + i>>16), byte(i >> 8), byte(i)}), 32)
+			toX.Changed = append(toX.Changed, Route{p, FromIGP, []NextHop{{"Tunnel0", ip("10.0.0.1")}}})
+			toY.Changed = append(toY.Changed, Route{p, FromIGP, []NextHop{{"Ethernet0/0", ip("172.31.0.9")}}})
+		}
+		// The checks of these tests are quadratic: the effects of the routes are left to the machines.
+		x.m.Handle(n.now, toY)
+		y.m.Handle(n.now, toX)
+		n.run(3 * time.Second)
+		if len(y.binds) != 10_000 {
+			b.Fatal(len(y.binds))
+		}
+	}
+}
