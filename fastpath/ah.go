@@ -55,10 +55,7 @@ func (w *Worker) ahOpen(p *pkt) verdict {
 	}
 	inside := len(ah) - n
 	p.ah, p.sa = s.ID, s.ID
-	together := p.together
-	p.together = false
-	w.opened(p, s, inside)
-	p.together = together
+	w.opened(p, s, inside, false)
 	if s.Is(table.SAOver) && ah[0] != packet.ProtoESP {
 		return w.refuse(p, s, AHNextHeader)
 	}

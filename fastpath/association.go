@@ -109,16 +109,15 @@ func (w *Worker) accept(p *pkt, s *table.SA, seq uint64) (newest bool) {
 	return false
 }
 
-// opened counts a packet of n bytes that came out of an association.
-func (w *Worker) opened(p *pkt, s *table.SA, n int) {
-	if p.together {
+// opened counts a packet of n bytes that came out of an association, at once or together with others of its vector.
+func (w *Worker) opened(p *pkt, s *table.SA, n int, together bool) {
+	if together {
 		w.tally.add(s, n)
-		w.puntOnce(p, SAHeard, s, table.MarkHeard)
-		return
-	}
-	s.Packets.Add(1)
-	if s.Bytes.Add(uint64(n)) >= s.Soft.Load() {
-		w.puntOnce(p, SASoft, s, table.MarkSoft)
+	} else {
+		s.Packets.Add(1)
+		if s.Bytes.Add(uint64(n)) >= s.Soft.Load() {
+			w.puntOnce(p, SASoft, s, table.MarkSoft)
+		}
 	}
 	w.puntOnce(p, SAHeard, s, table.MarkHeard)
 }

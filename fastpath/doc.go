@@ -42,7 +42,7 @@
 //
 // # Security associations
 //
-// An association is a record in the arena (internal/table): keys, sequence number, window, counts, all changed by atomic operations, so any worker may
+// An association is a record in the arena (internal/table): keys, sequence number, window, counts. Numbers and window slots change by atomic operations, so any worker may
 // use it at any time, and the next process goes on where this one stopped. What AES-GCM makes of a key lies there, too, where the CPU has what the kernels
 // want (internal/aesgcm). What other ciphers' keys become (internal/sa) is held by the process, by number and
 // generation, and never changes. A sequence number is taken from the arena before the packet is sealed, and is used up by that: whatever dies afterwards,

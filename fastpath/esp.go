@@ -88,18 +88,17 @@ func (w *Worker) espOpen(p *pkt, off int, encap bool) verdict {
 	if p.reason != Unknown {
 		return p.drop(p.reason)
 	}
-	p.together = false
-	return w.espOpened(p, s, payload, at+t.Front(), newest)
+	return w.espOpened(p, s, payload, at+t.Front(), newest, false)
 }
 
-// espOpened goes on with an authentic packet whose payload, at at in its chunk, is decrypted.
-func (w *Worker) espOpened(p *pkt, s *table.SA, payload []byte, at int, newest bool) verdict {
+// espOpened goes on with an authentic packet whose payload, at at in its chunk, is decrypted: by itself, or together with others of its vector.
+func (w *Worker) espOpened(p *pkt, s *table.SA, payload []byte, at int, newest, together bool) verdict {
 	n, next, ok := sa.Strip(payload)
 	if !ok {
 		return w.refuse(p, s, ESPPadding)
 	}
 	p.sa = s.ID
-	w.opened(p, s, n)
+	w.opened(p, s, n, together)
 	addr, udpPort := s.Remote()
 	if src := p.ip.Src(); newest && (addr != src || udpPort != p.outerPort) && w.puntSA(p, SAMoved, s, src, p.outerPort) {
 		s.Move(src, p.outerPort) // and if the slow path could not be told, the next packet tries again
@@ -156,15 +155,11 @@ func (w *Worker) espSeal(p *pkt, q *queue, a *table.Adj, id uint32, n int, tos u
 	if te != nil && te.Slow() && !w.lane.turn {
 		return w.lane.parkSeal(p, a, id, n, tos, df)
 	}
-	start, size := p.start-int(a.InnerLen), n+int(a.InnerLen) // of GRE
 	inside := esp
 	if inside == nil {
 		inside = ah
 	}
-	tunnel := inside.Is(table.SATunnel)
-	if tunnel {
-		start, size = start-packet.IPv4Len, size+packet.IPv4Len
-	}
+	start, size, next := sealSpan(p, a, inside, n)
 	end := start + size
 	if te != nil {
 		end = start + te.Padded(size) + te.Tail()
@@ -180,19 +175,13 @@ func (w *Worker) espSeal(p *pkt, q *queue, a *table.Adj, id uint32, n int, tos u
 		return p.drop(r)
 	}
 	w.countSent(a, id, n)
-	pushInner(p, a, p.start)
-	next := uint8(packet.ProtoGRE)
-	if tunnel {
-		w.pushTunnel(p.chunk[start:start+size], inside, tos, df)
-		next = packet.ProtoIPIP
-	}
+	w.pushInside(p, a, inside, start, size, tos, df)
 	s := start
 	if te != nil {
 		padded := te.Padded(size)
 		sa.Trailer(p.chunk[start:start+padded], size, next)
 		s -= te.Front()
-		sealed := te.Sealed(size)
-		later := ta == nil && (a.LinkMTU == 0 || sealed+int(a.OuterLen)-packet.EthernetLen <= int(a.LinkMTU)) // else AH or cutting comes next
+		later := ta == nil && !a.Cuts(te.Sealed(size)) // else AH or cutting comes next
 		size = w.transformSeal(te, p.chunk, s, padded, seqESP, later)
 		next = packet.ProtoESP
 	}
@@ -202,6 +191,23 @@ func (w *Worker) espSeal(p *pkt, q *queue, a *table.Adj, id uint32, n int, tos u
 		ta.PutAH(p.chunk[s:], next, seqAH)
 	}
 	return w.pushOuter(p, q, a, s, size, tos, df, ta, seqAH)
+}
+
+// sealSpan is where what association s covers will start, how long it will be and which protocol it is: GRE around the n bytes at p.start, in tunnel mode behind an IPv4 header.
+func sealSpan(p *pkt, a *table.Adj, s *table.SA, n int) (start, size int, next uint8) {
+	start, size = p.start-int(a.InnerLen), n+int(a.InnerLen)
+	if s.Is(table.SATunnel) {
+		return start - packet.IPv4Len, size + packet.IPv4Len, packet.ProtoIPIP
+	}
+	return start, size, packet.ProtoGRE
+}
+
+// pushInside pushes what sealSpan has found.
+func (w *Worker) pushInside(p *pkt, a *table.Adj, s *table.SA, start, size int, tos uint8, df bool) {
+	pushInner(p, a, p.start)
+	if s.Is(table.SATunnel) {
+		w.pushTunnel(p.chunk[start:start+size], s, tos, df)
+	}
 }
 
 // pushTunnel writes the inner IPv4 header of tunnel mode.

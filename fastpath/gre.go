@@ -172,7 +172,7 @@ func (w *Worker) pushOuter(p *pkt, q *queue, a *table.Adj, s, size int, tos uint
 	if ta != nil {
 		ta.SealAH(w.scratch, ip[:packet.IPv4Len], ip[packet.IPv4Len:], seq)
 	}
-	if a.LinkMTU != 0 && total > int(a.LinkMTU) {
+	if a.Cuts(size) {
 		return w.fragmentOuter(p, q, s, total, int(a.LinkMTU))
 	}
 	w.enqueue(q, port.Frame{Chunk: p.frame.Chunk, Start: uint16(s), Len: uint16(total + packet.EthernetLen)})

@@ -25,23 +25,25 @@ type openJob struct {
 
 // kernelOpen opens an ESP packet of n bytes at at in its chunk, or lets it wait for the others of its vector.
 func (w *Worker) kernelOpen(p *pkt, s *table.SA, at, n int, seq uint64) verdict {
-	esp := p.chunk[at : at+n]
-	o := &w.opening
-	if p.together && near(s) {
-		p.together = false
-		w.openAll() // those before it
-	}
-	b := &o.burst
 	if !p.together {
-		b = &o.alone
+		return w.openAlone(p, s, at, n, seq)
 	}
-	b.Add(w.t.Key(s), s.Salt, s.Is(table.SAESN), esp, n-sa.KernelFront-int(s.ICV), s.ICV, seq)
-	if p.together {
-		j := &o.todo[o.n]
-		j.p, j.sa, j.seq, j.at, j.n = p, s, seq, int32(at+sa.KernelFront), int32(n-sa.KernelFront-int(s.ICV))
-		o.n++
-		return waits
+	if near(s) {
+		w.openAll() // those before it
+		return w.openAlone(p, s, at, n, seq)
 	}
+	o := &w.opening
+	o.burst.Add(w.t.Key(s), s.Salt, s.Is(table.SAESN), p.chunk[at:at+n], n-sa.KernelFront-int(s.ICV), s.ICV, seq)
+	j := &o.todo[o.n]
+	j.p, j.sa, j.seq, j.at, j.n = p, s, seq, int32(at+sa.KernelFront), int32(n-sa.KernelFront-int(s.ICV))
+	o.n++
+	return waits
+}
+
+// openAlone is kernelOpen for a packet that does not wait.
+func (w *Worker) openAlone(p *pkt, s *table.SA, at, n int, seq uint64) verdict {
+	b, esp, payload := &w.opening.alone, p.chunk[at:at+n], n-sa.KernelFront-int(s.ICV)
+	b.Add(w.t.Key(s), s.Salt, s.Is(table.SAESN), esp, payload, s.ICV, seq)
 	b.Open()
 	if !b.OK(0) {
 		s.AuthBad.Add(1)
@@ -51,7 +53,7 @@ func (w *Worker) kernelOpen(p *pkt, s *table.SA, at, n int, seq uint64) verdict 
 	if p.reason != Unknown {
 		return p.drop(p.reason)
 	}
-	return w.espOpened(p, s, esp[sa.KernelFront:n-int(s.ICV)], at+sa.KernelFront, newest)
+	return w.espOpened(p, s, esp[sa.KernelFront:sa.KernelFront+payload], at+sa.KernelFront, newest, false)
 }
 
 // openAll opens the packets that wait and goes on with them.
@@ -75,7 +77,7 @@ func (w *Worker) openAll() {
 			w.finish(p, p.drop(p.reason))
 			continue
 		}
-		w.finish(p, w.espOpened(p, j.sa, p.chunk[j.at:j.at+j.n], int(j.at), p.newest))
+		w.finish(p, w.espOpened(p, j.sa, p.chunk[j.at:j.at+j.n], int(j.at), p.newest, true))
 	}
 	w.tally.count()
 	o.n = 0

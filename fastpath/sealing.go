@@ -4,17 +4,15 @@ import (
 	"nave/fastpath/internal/arena"
 	"nave/fastpath/internal/sa"
 	"nave/fastpath/internal/table"
-	"nave/fastpath/packet"
 )
 
 // sealing is packets that leave by associations whose cipher has a kernel. All that is left to do for them is to take their sequence numbers, once for a
 // run of packets of one association, and to encrypt, many at once. Meanwhile they stand in their queues; before those are handed to
-// the ports, it is done.
+// the ports, it is done. What comes from AES-CBC (chains) has its number already; it is done after the others, in an order of its own.
 type sealing struct {
-	n     int
-	todo  [sa.BurstSize]sealJob
-	burst sa.Burst
-	// chains are packets of AES-CBC, that have their numbers.
+	n      int
+	todo   [sa.BurstSize]sealJob
+	burst  sa.Burst
 	chains sa.Chains
 }
 
@@ -39,13 +37,7 @@ func near(s *table.SA) bool {
 
 // kernelSeal is espSeal for an association whose cipher has a kernel, without AH.
 func (w *Worker) kernelSeal(p *pkt, q *queue, a *table.Adj, s *table.SA, id uint32, n int, tos uint8, df bool) verdict {
-	start, size := p.start-int(a.InnerLen), n+int(a.InnerLen) // of GRE
-	next := uint8(packet.ProtoGRE)
-	tunnel := s.Is(table.SATunnel)
-	if tunnel {
-		start, size = start-packet.IPv4Len, size+packet.IPv4Len
-		next = packet.ProtoIPIP
-	}
+	start, size, next := sealSpan(p, a, s, n)
 	padded := (size + 2 + sa.KernelAlign - 1) &^ (sa.KernelAlign - 1)
 	if p.start < copyReach+sealReach {
 		return w.refuse(p, s, NoHeadroom)
@@ -63,15 +55,12 @@ func (w *Worker) kernelSeal(p *pkt, q *queue, a *table.Adj, s *table.SA, id uint
 		}
 	}
 	w.countSent(a, id, n)
-	pushInner(p, a, p.start)
-	if tunnel {
-		w.pushTunnel(p.chunk[start:start+size], s, tos, df)
-	}
+	w.pushInside(p, a, s, start, size, tos, df)
 	sa.Trailer(p.chunk[start:start+padded], size, next)
 	at, total := start-sa.KernelFront, sa.KernelFront+padded+int(s.ICV)
 	w.sealLater(s, p.chunk[at:at+total], uint64(n+int(a.InnerLen)), seq)
 	// What is cut after it was sealed is copied, so it is sealed now.
-	if atOnce || a.LinkMTU != 0 && total+int(a.OuterLen)-packet.EthernetLen > int(a.LinkMTU) {
+	if atOnce || a.Cuts(total) {
 		w.sealAll()
 	}
 	return w.pushOuter(p, q, a, at, total, tos, df, nil, 0)

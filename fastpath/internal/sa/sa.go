@@ -3,7 +3,7 @@
 // A Transform is what a key becomes: key schedules, tables, the inner states of HMAC. It is never changed once it is made, so any number
 // of workers seal and open with one at the same time. What changes with a packet lies elsewhere: nonces, hash states and
 // sums in a Scratch, of which every worker has its own; the sequence number and the window in words of the arena, which are changed
-// by atomic operations only (window.go). So there is no rule about which worker may use which association, and no lock.
+// by atomic operations (window.go). So there is no rule about which worker may use which association, and no lock.
 //
 // Sealing and opening are in place and allocate nothing. Which algorithm it is, is one switch a packet (seal.go, open.go), and
 // behind it stands the standard library's own entry point, or a kernel in assembly (aesgcm, aescbc) where the CPU has what it wants.

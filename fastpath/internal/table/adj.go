@@ -52,6 +52,11 @@ const _ = uint(128 - adjSize)
 // Overhead is how many bytes an outer IP packet has more than the inner one, without what an association adds.
 func (a *Adj) Overhead() int { return int(a.OuterLen) - packet.EthernetLen + int(a.InnerLen) }
 
+// Cuts tells whether a packet of n bytes behind Outer is more than the link takes, so that it is cut into fragments.
+func (a *Adj) Cuts(n int) bool {
+	return a.LinkMTU != 0 && n+int(a.OuterLen)-packet.EthernetLen > int(a.LinkMTU)
+}
+
 // OuterDst is where the outer header of a tunnel's adjacency leads.
 func (a *Adj) OuterDst() uint32 {
 	if a.Kind != fib.AdjTunnel {
