@@ -3,6 +3,7 @@ package bgp
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -114,19 +115,41 @@ func (in *instance) watch(ctx context.Context) error {
 	}, server.WatchBestPath(true), server.WatchPeer())
 }
 
-// shut stops the links and the server. The caller holds the speaker's lock, which links take, so it waits for none of them.
-func (in *instance) shut() {
-	for _, l := range in.links {
-		l.stop()
-	}
-	in.cancel()
-	srv := in.srv
+// shut stops the links and the server. The caller holds the speaker's lock, which links take, so it waits for none of them. With
+// quiet, neighbours are not told: they see the connection break, and keep the routes if they know graceful restart.
+func (in *instance) shut(quiet bool) {
+	links := slices.Collect(maps.Values(in.links))
 	in.s.stopping.Add(1)
 	go func() {
 		defer in.s.stopping.Done()
-		srv.Stop()
+		ctx := context.Background()
+		for _, l := range links {
+			if l.quiet.Store(quiet); !quiet {
+				if err := in.srv.DeletePeer(ctx, &api.DeletePeerRequest{Address: l.alias.String()}); err != nil {
+					in.s.log.Warn("bgp: stop", "vrf", in.vrf, "neighbour", l.addr, "error", err)
+				}
+			}
+			if l.stop != nil {
+				l.stop()
+			}
+		}
+		for _, l := range links {
+			if l.stop != nil {
+				<-l.done
+			}
+		}
+		// GoBGP panics if it takes a connection after it has forgotten its router ID. There will be no more of them; this is for the last.
+		time.Sleep(settle)
+		in.cancel()
+		if err := in.srv.StopBgp(ctx, &api.StopBgpRequest{AllowGracefulRestart: quiet}); err != nil {
+			in.s.log.Warn("bgp: stop", "vrf", in.vrf, "error", err)
+		}
+		in.srv.Stop() // what StopBgp leaves
 	}()
 }
+
+// settle is what GoBGP is given to take a connection out of its queue.
+const settle = 50 * time.Millisecond
 
 // --- neighbours ---
 

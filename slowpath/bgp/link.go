@@ -30,6 +30,7 @@ type link struct {
 	cfg     atomic.Pointer[linkConfig]
 	out     atomic.Pointer[outbound]
 	rules   atomic.Pointer[bgpmsg.Rules]
+	quiet   atomic.Bool // the end is not announced
 	stop    context.CancelFunc
 	done    chan struct{}
 	kick    chan struct{}     // the configuration changed: end what waits, and the connection

@@ -122,7 +122,7 @@ func (s *Speaker) serveVRF(v *vrf) error {
 		}
 		return s.reexport(v)
 	case in != nil && len(v.Neighbours) == 0:
-		in.shut()
+		in.shut(false)
 		delete(s.instances, v.Name)
 		for prefix := range v.learned {
 			s.learnedInVRF(v, prefix, nil)
@@ -150,7 +150,7 @@ func (s *Speaker) reexport(v *vrf) error {
 // dropVRF takes a VRF out, with all that it imported and exported.
 func (s *Speaker) dropVRF(v *vrf) error {
 	if in := s.instances[v.Name]; in != nil {
-		in.shut()
+		in.shut(false)
 		delete(s.instances, v.Name)
 	}
 	for prefix := range v.learned {

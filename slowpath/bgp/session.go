@@ -54,7 +54,9 @@ func (l *link) session(ctx context.Context, outer *net.TCPConn) {
 	}
 	defer inner.Close()
 	ended := context.AfterFunc(ctx, func() { // the neighbour is taken away: GoBGP has said so to it by now, or will at once
-		time.Sleep(linger)
+		if !l.quiet.Load() {
+			time.Sleep(linger)
+		}
 		outer.Close()
 		inner.Close()
 	})

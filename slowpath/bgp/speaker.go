@@ -158,7 +158,8 @@ func merge(batch []Effects) Effects {
 	return e
 }
 
-// Close ends all sessions and waits for that. What is learned is not withdrawn: whoever restarts may want to forward on.
+// Close ends all sessions and waits for that. What is learned is not withdrawn: whoever restarts may want to forward on. With
+// graceful restart neighbours are not told, so that they go on, too.
 func (s *Speaker) Close() {
 	s.mu.Lock()
 	if s.closed {
@@ -166,7 +167,7 @@ func (s *Speaker) Close() {
 		return
 	}
 	s.closed = true
-	s.stopAll()
+	s.stopAll(s.cfg.GracefulRestart.Enabled)
 	s.mu.Unlock()
 	s.stopping.Wait()
 	s.queueMu.Lock()
@@ -177,12 +178,12 @@ func (s *Speaker) Close() {
 }
 
 // stopAll ends every server, link and door. The caller holds the lock.
-func (s *Speaker) stopAll() {
+func (s *Speaker) stopAll(quiet bool) {
 	for _, d := range s.doors {
 		d.l.Close()
 	}
 	for _, in := range s.instances {
-		in.shut()
+		in.shut(quiet)
 	}
 }
 
@@ -248,7 +249,7 @@ func (s *Speaker) Configure(c Config) error {
 
 // end stops BGP and takes back what the caller has of it. The caller holds the lock.
 func (s *Speaker) end() {
-	s.stopAll()
+	s.stopAll(false)
 	var e Effects
 	for p := range s.global {
 		e.Routes = append(e.Routes, Route{Key: Key{"", p}, Withdrawn: true})
