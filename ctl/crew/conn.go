@@ -106,7 +106,9 @@ func (c *conn) peer() (cred unix.Ucred, err error) {
 }
 
 // socketName is the socket of worker i below the run directory.
-func socketName(i int) string { return fmt.Sprintf("worker-%d.sock", i) }
+func socketName(i int) string { return fmt.Sprintf(socketPattern, i) }
+
+const socketPattern = "worker-%d.sock"
 
 // short calls f with a path of any length as one that fits into a socket's address.
 func short(path string, f func(short string) error) error {

@@ -40,6 +40,7 @@ type Crew struct {
 	engine   *fastpath.Engine
 	members  []*member
 	tookOver bool
+	dir      *os.File // the run directory, which is this naved's until that is closed
 	done     chan struct{}
 	once     sync.Once
 	running  sync.WaitGroup
@@ -61,7 +62,7 @@ func Open(cfg Config) (*Crew, error) {
 		cfg.Program = []string{self, Command}
 	}
 	if cfg.Patience == 0 {
-		cfg.Patience = 20 * time.Second
+		cfg.Patience = startPatience
 	}
 	if cfg.look == 0 {
 		cfg.look = lookEvery
@@ -89,7 +90,11 @@ func Open(cfg Config) (*Crew, error) {
 			crew: c, boot: boot, wanted: make(map[portID]Attach), relays: make(map[portID]int), found: make(map[portID]bool), changed: make(chan struct{}),
 		})
 	}
+	if c.dir, err = occupy(dir); err != nil {
+		return nil, err
+	}
 	if err := c.assemble(); err != nil {
+		c.dir.Close()
 		return nil, err
 	}
 	for _, m := range c.members {
@@ -140,13 +145,13 @@ func (c *Crew) assemble() error {
 	return errors.Join(failed, c.Stop())
 }
 
-// descriptors are those that a process of a worker starts with, behind its socket.
-func (c *Crew) descriptors(i int) ([]int, error) {
+// descriptors are those that a process of a worker starts with, behind its socket. claim is what makes it that worker.
+func (c *Crew) descriptors(i int, claim *os.File) ([]int, error) {
 	_, punts, err := c.engine.Worker(i).WakeFDs()
 	if err != nil {
 		return nil, err
 	}
-	fds := []int{c.engine.ArenaFD(), punts}
+	fds := []int{c.engine.ArenaFD(), punts, int(claim.Fd())}
 	for k := range c.members {
 		wake, _, err := c.engine.Worker(k).WakeFDs()
 		if err != nil {
@@ -296,7 +301,7 @@ func (c *Crew) Stop() error {
 		})
 	}
 	wg.Wait()
-	return errors.Join(errors.Join(errs...), c.closeEngine())
+	return errors.Join(errors.Join(errs...), c.close())
 }
 
 // Leave lets the workers go on without a naved: the next one finds them.
@@ -311,10 +316,12 @@ func (c *Crew) Leave() {
 		}
 		m.mu.Unlock()
 	}
-	_ = c.closeEngine() // the tables stay, in the workers
+	_ = c.close() // the tables stay, in the workers
 }
 
-func (c *Crew) closeEngine() error {
+// close gives up what is this process's.
+func (c *Crew) close() error {
+	defer c.dir.Close()
 	if c.engine == nil {
 		return nil
 	}

@@ -231,7 +231,7 @@ func TestTakeOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	was := pids(first)
-	if _, err := Open(cfg); err == nil || !strings.Contains(err.Error(), "another naved controls") {
+	if _, err := Open(cfg); err == nil || !strings.Contains(err.Error(), "another naved has the run directory") {
 		t.Errorf("a second one beside the first: %v", err)
 	}
 	first.Leave()
@@ -409,7 +409,7 @@ func TestOrphan(t *testing.T) {
 		t.Errorf("%v, %v", st.Mode(), err)
 	}
 	s := &server{boot: Boot{Socket: path}}
-	if s.inode, err = inode(path); err != nil {
+	if s.boot.Inode, err = inode(path); err != nil {
 		t.Fatal(err)
 	}
 	old := time.Now().Add(-2 * orphanAge)
@@ -451,12 +451,13 @@ func TestEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	was := pids(c)
-	if err := End(cfg.RunDir, cfg.Log); err == nil || !running(was[0]) {
+	if _, err := End(cfg.RunDir, cfg.Log); err == nil || !running(was[0]) {
 		t.Errorf("the workers of a naved that runs were stopped: %v", err)
 	}
 	c.Leave()
-	if err := End(cfg.RunDir, cfg.Log); err != nil {
-		t.Error(err)
+	release, err := End(cfg.RunDir, cfg.Log)
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, pid := range was {
 		if running(pid) {
@@ -466,19 +467,20 @@ func TestEnd(t *testing.T) {
 	if !log.has("is stopped") {
 		t.Error("nothing was said")
 	}
-	if err := End(cfg.RunDir, cfg.Log); err != nil {
-		t.Errorf("where there is nothing to stop: %v", err)
+	if _, err := Open(cfg); err == nil || !strings.Contains(err.Error(), "another naved has the run directory") {
+		t.Errorf("beside a naved whose workers are threads: %v", err)
 	}
+	release()
+	if release, err = End(cfg.RunDir, cfg.Log); err != nil {
+		t.Fatalf("where there is nothing to stop: %v", err)
+	}
+	release()
 }
 
 // TestHailing: waiting for workers that another naved has takes no thread and no descriptor a try.
 func TestHailing(t *testing.T) {
 	cfg, _ := testConfig(t)
-	first, err := Open(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer first.Leave()
+	first := open(t, cfg)
 	threads, fds := entries(t, "task"), entries(t, "fd")
 	c := &Crew{cfg: cfg}
 	for range 50 {

@@ -44,29 +44,58 @@ const (
 )
 
 // find connects to the workers that run. One that does not answer is killed: it can't be left running beside others that have its ports. If another naved has them, that
-// is an error.
+// is an error. Those that were just being started are waited for, if the others tell of them: two processes can't be the same worker.
 func (c *Crew) find() (found []*relic, err error) {
 	paths, err := filepath.Glob(filepath.Join(c.cfg.RunDir, "worker-*.sock"))
 	if err != nil {
 		return nil, fmt.Errorf("crew: %w", err)
 	}
 	slices.Sort(paths)
+	var quiet []string
 	for _, path := range paths {
 		r, err := c.hail(path)
-		if err != nil {
+		switch {
+		case err != nil:
 			for _, r := range found {
 				r.leave()
 			}
 			return nil, err
-		}
-		if r != nil {
+		case r == nil:
+			quiet = append(quiet, path)
+		default:
 			found = append(found, r)
 		}
+	}
+	for _, path := range quiet {
+		if r := c.await(path, found); r != nil {
+			found = append(found, r)
+			continue
+		}
+		_ = os.Remove(path) // a process that has it still ends when it sees that
 	}
 	return found, nil
 }
 
-// hail connects to the worker at a socket; nil when there is none. One that does not answer is killed.
+// await waits for the worker at a socket where nobody listens yet, as long as a process claims to be it. nil: there is none, or it does not get ready.
+func (c *Crew) await(path string, found []*relic) *relic {
+	var i int
+	if n, err := fmt.Sscanf(filepath.Base(path), socketPattern, &i); n != 1 || err != nil || len(found) == 0 {
+		return nil
+	}
+	for late := deadline(c.cfg.Patience); time.Now().Before(late); time.Sleep(5 * time.Millisecond) {
+		f, err := claim(found[0].fds[0], i, 0, nil)
+		if err == nil {
+			f.Close()
+			return nil
+		}
+		if r, err := c.hail(path); r != nil || err != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// hail connects to the worker at a socket; nil when nobody listens. One that does not answer is killed.
 func (c *Crew) hail(path string) (*relic, error) {
 	for late := deadline(busyPatience); ; time.Sleep(20 * time.Millisecond) {
 		r, err := c.greet(path)
@@ -75,8 +104,7 @@ func (c *Crew) hail(path string) (*relic, error) {
 		case err == nil:
 			return r, nil
 		case errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ENOENT):
-			_ = os.Remove(path) // nobody listens: left by one that was killed
-			return nil, nil
+			return nil, nil // it was killed, or is not that far yet
 		case errors.As(err, &silent):
 			return nil, c.silence(path, silent)
 		case time.Now().After(late): // until then it may be the naved before, or the worker, that is just ending
@@ -135,7 +163,6 @@ func (c *Crew) silence(path string, s *silentError) error {
 	if !s.proc.end(0) {
 		return fmt.Errorf("crew: worker at %s (process %d) does not answer and can't be killed", path, s.proc.pid)
 	}
-	_ = os.Remove(path)
 	return nil
 }
 
@@ -156,10 +183,8 @@ func (c *Crew) adopt(found []*relic) error {
 		return errors.Join(err, e.Close())
 	}
 	c.engine = e
-	running := make([]bool, len(c.members))
 	for _, r := range found {
 		m := c.members[r.boot.Worker]
-		running[r.boot.Worker] = true
 		m.set(r.proc, r.link)
 		m.adopted = true
 		for _, id := range r.host.All {
@@ -169,11 +194,6 @@ func (c *Crew) adopt(found []*relic) error {
 		m.boot.Started = r.boot.Started
 		r.release()
 		c.cfg.Log.Info("a worker goes on under this naved", "worker", r.boot.Worker, "pid", r.proc.pid, "since", r.boot.Started.Format(time.RFC3339))
-	}
-	for i, ok := range running {
-		if !ok {
-			e.WorkerDied(i)
-		}
 	}
 	return nil
 }
@@ -270,19 +290,33 @@ func (c *Crew) dismiss(found []*relic) error {
 	return failed
 }
 
-// End stops the workers that a naved before has left in a run directory: for one that wants none. If another naved has them, that is an error.
-func End(runDir string, log *slog.Logger) error {
+// End stops the workers that a naved before has left in a run directory: for one that wants none. If another naved has the directory, that is an error; until release
+// is called it is this one's.
+func End(runDir string, log *slog.Logger) (release func(), err error) {
 	dir, err := filepath.Abs(runDir)
 	if err != nil {
-		return fmt.Errorf("crew: %w", err)
+		return nil, fmt.Errorf("crew: %w", err)
 	}
-	c := &Crew{cfg: Config{RunDir: dir, Log: log}}
+	own, err := occupy(dir)
+	if err != nil {
+		return nil, err
+	}
+	c := &Crew{cfg: Config{RunDir: dir, Log: log, Patience: startPatience}}
+	if err := c.end(); err != nil {
+		own.Close()
+		return nil, err
+	}
+	return func() { own.Close() }, nil
+}
+
+// end stops the workers that run.
+func (c *Crew) end() error {
 	found, err := c.find()
 	if err != nil {
 		return err
 	}
 	for _, r := range found {
-		log.Info("a worker of the naved before is stopped", "worker", r.boot.Worker, "pid", r.proc.pid)
+		c.cfg.Log.Info("a worker of the naved before is stopped", "worker", r.boot.Worker, "pid", r.proc.pid)
 	}
 	return c.dismiss(found)
 }

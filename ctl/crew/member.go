@@ -166,7 +166,13 @@ func (c *Crew) reach(path string, p *process, patience time.Duration) (*link, an
 
 // start gives the member a new process and waits until that is ready. Its ports are not open yet.
 func (m *member) start() error {
-	fds, err := m.crew.descriptors(m.boot.Worker)
+	mine, err := claim(m.crew.engine.ArenaFD(), m.boot.Worker, claimPatience, m.crew.done)
+	if err != nil {
+		return err
+	}
+	defer mine.Close()                      // then the process alone has it
+	m.crew.engine.WorkerDied(m.boot.Worker) // one that the naved before had, maybe
+	fds, err := m.crew.descriptors(m.boot.Worker, mine)
 	if err != nil {
 		return err
 	}
@@ -350,6 +356,7 @@ func (m *member) finish() error {
 
 // Times that a worker is given.
 const (
+	startPatience = 20 * time.Second // to start
 	askPatience   = 10 * time.Second // to open a port
 	closePatience = 2 * time.Second  // to end
 )

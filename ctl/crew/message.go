@@ -60,6 +60,7 @@ type Boot struct {
 	NetAdmin bool      `json:"net_admin,omitempty"` // keeps CAP_NET_ADMIN, which busy polling needs
 	Build    string    `json:"build"`               // of the program
 	Socket   string    `json:"socket"`              // where it answers
+	Inode    uint64    `json:"inode"`               // of that
 	Started  time.Time `json:"started"`
 }
 

@@ -91,15 +91,18 @@ func (p *process) alive() bool {
 
 // spawn starts a worker's process. It inherits its socket and the descriptors, and has a session of its own: whatever ends naved, a terminal included, does not end it.
 func spawn(boot Boot, program []string, fds []int) (*process, error) {
-	text, err := json.Marshal(boot)
-	if err != nil {
-		return nil, fmt.Errorf("crew: %w", err)
-	}
 	socket, err := bind(boot.Socket)
 	if err != nil {
 		return nil, err
 	}
 	defer socket.Close()
+	if boot.Inode, err = inode(boot.Socket); err != nil {
+		return nil, fmt.Errorf("crew: %w", err)
+	}
+	text, err := json.Marshal(boot)
+	if err != nil {
+		return nil, fmt.Errorf("crew: %w", err)
+	}
 	cmd := &exec.Cmd{
 		Path: program[0], Args: append([]string{fmt.Sprintf("nave-worker-%d", boot.Worker)}, program[1:]...),
 		Env: environment(string(text)), Stdout: os.Stderr, Stderr: os.Stderr,

@@ -25,7 +25,6 @@ type server struct {
 	umem     *afxdp.UMEM
 	wakes    []int
 	listener *net.UnixListener
-	inode    uint64 // of the socket
 
 	mu   sync.Mutex
 	conn *conn // of the naved that is served

@@ -30,6 +30,7 @@ const (
 	fdSocket = 3 + iota
 	fdArena
 	fdPunts
+	fdClaim // which it has nothing to do with but to have it
 	fdWakes
 )
 
@@ -93,9 +94,7 @@ func newServer(boot Boot, log *slog.Logger, stop func()) (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, umem.Close(), engine.Close())
 	}
-	s := &server{boot: boot, log: log, stop: stop, engine: engine, worker: w, umem: umem, wakes: wakes, ports: make(map[portID]*attached), idle: time.Now()}
-	s.inode, _ = inode(boot.Socket)
-	return s, nil
+	return &server{boot: boot, log: log, stop: stop, engine: engine, worker: w, umem: umem, wakes: wakes, ports: make(map[portID]*attached), idle: time.Now()}, nil
 }
 
 // listen opens the worker's socket: from now on whoever connects learns this process's number.
@@ -110,6 +109,9 @@ func (s *server) listen() error {
 		return fmt.Errorf("crew: listen: %w", err)
 	}
 	s.listener = l.(*net.UnixListener)
+	if s.cutOff() {
+		return fmt.Errorf("its socket %s is gone or another's: whoever started it is not there any more", s.boot.Socket)
+	}
 	return nil
 }
 
@@ -221,11 +223,13 @@ func (s *server) orphaned() bool {
 	s.mu.Lock()
 	alone := s.conn == nil && time.Since(s.idle) > orphanAge
 	s.mu.Unlock()
-	if !alone || s.inode == 0 {
-		return false
-	}
+	return alone && s.cutOff()
+}
+
+// cutOff tells whether the worker's socket is gone, or another one in its place.
+func (s *server) cutOff() bool {
 	now, err := inode(s.boot.Socket)
-	return errors.Is(err, os.ErrNotExist) || err == nil && now != s.inode
+	return errors.Is(err, os.ErrNotExist) || err == nil && now != s.boot.Inode
 }
 
 // inode is the number of a file.

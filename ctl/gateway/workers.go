@@ -43,13 +43,16 @@ func (g *Gateway) openWorkers(tree *config.Config, p plan) error {
 	frames := framesOwn + framesPerPort*max(1, len(p.links))*queuesOf(p.links, p.workers)
 	adaptive := tree.Fastpath.Poll != "strict"
 	if !processes(tree) {
-		if err := crew.End(g.opt.RunDir, g.opt.Log); err != nil { // they have the ports' queues
+		release, err := crew.End(g.opt.RunDir, g.opt.Log) // they have the ports' queues
+		if err != nil {
 			return err
 		}
 		t, err := newThreads(g, engine, p.chunk, frames)
 		if err != nil {
+			release()
 			return err
 		}
+		t.release = release
 		for w := range p.workers {
 			cfg := fastpath.RunConfig{Adaptive: adaptive}
 			if w < len(tree.Fastpath.CPUs) {
@@ -98,6 +101,7 @@ type threads struct {
 	steering *bpf.Steering
 	workers  []*thread
 	configs  []fastpath.RunConfig
+	release  func() // gives the run directory up
 }
 
 // thread is a worker and the memory of its packets.
@@ -202,6 +206,9 @@ func (t *threads) Stop() error {
 	err = errors.Join(err, t.engine.Close())
 	for _, w := range t.workers {
 		err = errors.Join(err, w.umem.Close())
+	}
+	if t.release != nil {
+		t.release()
 	}
 	return err
 }
