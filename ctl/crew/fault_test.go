@@ -120,3 +120,43 @@ func TestSecondMeanwhile(t *testing.T) {
 		t.Error("the second one was in the way")
 	}
 }
+
+// TestRenewFails: where a new worker does not come back, the others are not taken down, too.
+func TestRenewFails(t *testing.T) {
+	cfg, log := testConfig(t)
+	first, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := pids(first)
+	first.Leave()
+	cfg.Frames = 128
+	cfg.Program, cfg.Patience = []string{"/bin/false"}, 500*time.Millisecond
+	c := open(t, cfg)
+	c.Renew(t.Context())
+	if now := pids(c); now[0] == was[0] || now[1] != was[1] || !running(was[1]) {
+		t.Errorf("workers %v, were %v: want the second one to be left", now, was)
+	}
+	if !log.has("the others stay as they are") {
+		t.Error("nothing was said")
+	}
+}
+
+// TestDiesYoung: a worker that starts well and dies at once, each time, is started again at growing intervals.
+func TestDiesYoung(t *testing.T) {
+	cfg, _ := testConfig(t)
+	c := open(t, cfg)
+	for late := time.Now().Add(3 * time.Second); time.Now().Before(late); time.Sleep(5 * time.Millisecond) {
+		if pid := pids(c)[0]; pid != 0 {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+	}
+	// 50, 100, 200, 400, 800, 1600 ms
+	if n := c.Status()[0].Restarts; n < 2 || n > 6 {
+		t.Errorf("%d restarts in 3 s", n)
+	}
+	eventually(t, "it comes back when it does not die any more", func() bool { return pids(c)[0] != 0 })
+	if c.members[0].longer(); c.members[0].pause > longPause {
+		t.Errorf("a pause of %v", c.members[0].pause)
+	}
+}

@@ -15,6 +15,8 @@ type member struct {
 	crew *Crew
 	boot Boot // that its next process gets
 
+	pause time.Duration // before its next process; who supervises has it
+
 	mu       sync.Mutex
 	proc     *process // nil while there is none
 	link     *link    // to it
@@ -246,21 +248,29 @@ func (m *member) supervise() {
 	}
 }
 
-// Time between two tries to bring a worker back: doubled while it dies young.
+// Time between two tries to bring a worker back: doubled while it dies young, or does not come at all.
 const (
 	firstPause = 50 * time.Millisecond
 	longPause  = 10 * time.Second
-	adultAge   = time.Second
+	adultAge   = longPause
 )
+
+// longer makes the pause longer, which no death before has.
+func (m *member) longer() { m.pause = min(max(2*m.pause, firstPause), longPause) }
 
 // replace gets rid of a process that has failed and starts another.
 func (m *member) replace(p *process, l *link) {
 	log := m.crew.cfg.Log
 	l.c.Close()
 	m.mu.Lock()
-	planned := m.lacking != ""
+	planned, young := m.lacking != "", time.Since(m.boot.Started) < adultAge
 	m.set(nil, nil)
 	m.mu.Unlock()
+	if young && !planned {
+		m.longer()
+	} else {
+		m.pause = 0
+	}
 	if !planned {
 		log.Error("a worker died; the others go on", "worker", m.boot.Worker, "pid", p.pid)
 	}
@@ -270,12 +280,11 @@ func (m *member) replace(p *process, l *link) {
 	if m.crew.cfg.Down != nil {
 		m.crew.cfg.Down(m.boot.Worker, planned)
 	}
-	pause := m.crew.pause(m.boot.Worker)
 	for {
 		select {
 		case <-m.crew.done:
 			return
-		case <-time.After(pause):
+		case <-time.After(m.pause):
 		}
 		began := time.Now()
 		err := m.start()
@@ -289,7 +298,7 @@ func (m *member) replace(p *process, l *link) {
 			m.abandon()
 		}
 		log.Error("a worker does not come back; it is tried again", "worker", m.boot.Worker, "error", err)
-		pause = min(2*max(pause, firstPause), longPause)
+		m.longer()
 	}
 }
 

@@ -41,23 +41,12 @@ func (c *Crew) watchPolls(i int, down <-chan struct{}) <-chan struct{} {
 	return hung
 }
 
-// pause is how long to wait before a worker is started again: not at all, unless it died young.
-func (c *Crew) pause(i int) time.Duration {
-	m := c.members[i]
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.lacking != "" || time.Since(m.boot.Started) > adultAge {
-		return 0
-	}
-	return firstPause
-}
-
-// Renew replaces the workers that were taken over and are not as they are to be: of another build, on another CPU. One after the other, so that the others forward meanwhile. It
-// returns when all are replaced, or can't be, or ctx ends.
+// Renew replaces the workers that were taken over and are not as they are to be: of another build, on another CPU. One after the other, so that the others forward meanwhile; if one
+// does not come back, those after it go on as they are. It returns when it is done, or ctx ends.
 func (c *Crew) Renew(ctx context.Context) {
 	for i, m := range c.members {
 		m.mu.Lock()
-		why, p, l := m.lacking, m.proc, m.link
+		why, p, l, restarts := m.lacking, m.proc, m.link, m.restarts
 		m.mu.Unlock()
 		if why == "" || p == nil || ctx.Err() != nil {
 			continue
@@ -66,13 +55,28 @@ func (c *Crew) Renew(ctx context.Context) {
 		if _, err := l.ask(request{Op: opStop}, closePatience); err != nil {
 			p.kill(unix.SIGKILL)
 		}
-		for late := deadline(c.cfg.Patience); time.Now().Before(late) && ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
-			m.mu.Lock()
-			done := m.lacking == "" && m.proc != nil && m.proc != p
-			m.mu.Unlock()
-			if done {
-				break
+		if !m.isBack(ctx, restarts) {
+			if ctx.Err() == nil {
+				c.cfg.Log.Error("a worker that was replaced does not come back, so the others stay as they are: restart naved when what its log says is mended", "worker", i)
 			}
+			return
+		}
+	}
+}
+
+// isBack waits for a process that has its ports, after so many restarts.
+func (m *member) isBack(ctx context.Context, restarts int) bool {
+	for late := deadline(m.crew.cfg.Patience + closePatience); ; {
+		m.mu.Lock()
+		back := m.restarts > restarts && m.proc != nil
+		m.mu.Unlock()
+		if back || time.Now().After(late) {
+			return back
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
