@@ -11,7 +11,7 @@ import (
 )
 
 // Adopt takes over the tables that another process made by New and wrote, and that ended: from now on this one writes them. Their workers go on meanwhile. cfg is what New
-// would be called with; ErrLayout means that the arena is of another build or of other sizes, and nothing was changed. memfd belongs to the engine from then on, also on an error.
+// would be called with; ErrLayout means that the arena is of another build or of other sizes, ErrDamaged that it contradicts itself; nothing was changed then. memfd belongs to the engine from then on, also on an error.
 //
 // The engine has a handle for each worker that the process before had made. Those that no process is any more have to be reported by WorkerDied, and all of them need
 // UseWakeFDs, or new processes. Inherited says what is installed.
@@ -38,16 +38,16 @@ func (e *Engine) adopt(cfg *Config) error {
 	e.cfg.Processes = true
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.tables.SetLimit(e.cfg.MaxRoutes)
-	if _, err := e.arena.Recover(e.tables.Recover); err != nil {
-		return fmt.Errorf("fastpath: take over: %w", err)
-	}
-	e.tables.Commit()
 	for i := 0; i < e.cfg.Workers && atomic.LoadUint64(&e.ofWorker(i)[wkrReady]) != 0; i++ {
 		if _, err := e.newHandle(i); err != nil {
 			return err
 		}
 	}
+	e.tables.SetLimit(e.cfg.MaxRoutes)
+	if _, err := e.arena.Recover(e.tables.Check, e.tables.Recover); err != nil {
+		return fmt.Errorf("fastpath: take over: %w", err)
+	}
+	e.tables.Commit()
 	return nil
 }
 
@@ -74,6 +74,9 @@ func (c *Config) differs(found *Config) string {
 	}
 	return strings.Join(words, ", ")
 }
+
+// ErrDamaged means that what an arena says of itself cannot be.
+var ErrDamaged = arena.ErrDamaged
 
 // LayoutVersion is that of the arena: processes of another can't share it.
 const LayoutVersion = arena.LayoutVersion

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"nave/fastpath/internal/arena"
+	"nave/fastpath/internal/flow"
 	"nave/fastpath/internal/ring"
 	"nave/fastpath/internal/sa"
 	"nave/fastpath/internal/table"
@@ -125,7 +126,7 @@ func (e *Engine) newBlock() error {
 // openBlock finds the block in an arena that another process laid out, and with it the engine's sizes.
 func (e *Engine) openBlock() error {
 	r := e.arena.Engine()
-	if r == 0 {
+	if r == 0 || !e.arena.Kept(r, 8*blkHeader) {
 		return fmt.Errorf("fastpath: %w: there is no engine in it", ErrLayout)
 	}
 	head := e.arena.U64(r, blkHeader)
@@ -143,10 +144,48 @@ func (e *Engine) openBlock() error {
 	if err := e.cfg.check(); err != nil {
 		return fmt.Errorf("%w: %w", ErrLayout, err)
 	}
+	if !e.arena.Kept(r, 8*(blkHeader+e.cfg.Workers*wkrWordsPerWorker)) || !e.holdsAll(head) {
+		return fmt.Errorf("fastpath: %w: what the engine block names lies outside", ErrLayout)
+	}
 	e.block = e.arena.U64(r, blkHeader+e.cfg.Workers*wkrWordsPerWorker)
 	e.openBases()
 	e.openHand(arena.Ref(head[blkHand]))
+	for i := range e.cfg.Workers {
+		if !e.holdsWorker(i) {
+			return fmt.Errorf("fastpath: %w: rings or counters of worker %d lie outside", ErrLayout, i)
+		}
+	}
 	return nil
+}
+
+// holdsAll tells whether what the block's head names, in the sizes that it says, lies in the arena, in blocks of its own.
+func (e *Engine) holdsAll(head []uint64) bool {
+	return e.holds(head[blkHand], 4*e.cfg.handWords()) && e.holds(head[blkTunnelBase], 8*linkWords*e.cfg.MaxTunnels) && e.holds(head[blkAdjBase], 16*e.cfg.MaxAdjacencies)
+}
+
+// holdsWorker tells the same of what there is of worker i.
+func (e *Engine) holdsWorker(i int) bool {
+	b := e.ofWorker(i)
+	if atomic.LoadUint64(&b[wkrReady]) != 0 {
+		ok := e.holds(b[wkrPunts], ring.Bytes(e.cfg.PuntSlots, e.cfg.SlotSize)) && e.holds(b[wkrInjects], ring.Bytes(e.cfg.InjectSlots, e.cfg.SlotSize)) &&
+			b[wkrChunk] <= 1<<15 && checkChunk(i, int(b[wkrChunk])) == nil
+		for _, d := range counterWords(&e.cfg) {
+			ok = ok && e.holds(b[d.at], 8*d.n)
+		}
+		if !ok || e.cfg.FlowCache > 0 && b[wkrFlows] != 0 && !e.holds(b[wkrFlows], 8*flow.Words(e.cfg.FlowCache)) {
+			return false
+		}
+	}
+	for to := range e.cfg.Workers {
+		if r := atomic.LoadUint32(e.handRing(i, to)); r != 0 && !e.holds(uint64(r), ring.Bytes(e.cfg.handSlots(), e.cfg.SlotSize)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (e *Engine) holds(ref uint64, n int) bool {
+	return ref < 1<<32 && e.arena.Kept(arena.Ref(ref), n)
 }
 
 func (e *Engine) openBases() {
@@ -213,7 +252,7 @@ func (e *Engine) newWorker(i int) (*Worker, error) {
 		for _, end := range []**ring.Ring{d.reader, d.writer} {
 			var err error
 			if *end, err = ring.Open(mem); err != nil {
-				return nil, fmt.Errorf("fastpath: rings of worker %d: %w", i, err)
+				return nil, fmt.Errorf("fastpath: rings of worker %d: %w: %w", i, ErrLayout, err)
 			}
 		}
 	}

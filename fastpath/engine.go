@@ -3,7 +3,6 @@ package fastpath
 import (
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -143,8 +142,7 @@ func New(cfg Config) (*Engine, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	page := os.Getpagesize()
-	cfg.ArenaBytes = (cfg.ArenaBytes + page - 1) / page * page
+	cfg.ArenaBytes = wholePages(cfg.ArenaBytes)
 	mk := arena.New
 	if cfg.Private {
 		mk = arena.NewPrivate

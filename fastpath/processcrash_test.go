@@ -99,7 +99,7 @@ func TestWriterKilled(t *testing.T) {
 		b := e.Inherited()
 		whole(t, e, &b)
 		e.arena.Reclaim()
-		if lost, err := e.arena.Recover(e.tables.Recover); err != nil || lost != 0 {
+		if lost, err := e.arena.Recover(e.tables.Check, e.tables.Recover); err != nil || lost != 0 {
 			t.Errorf("round %d: %d bytes are nobody's, %v", round, lost, err)
 		}
 		if round%2 == 1 {

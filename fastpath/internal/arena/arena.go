@@ -12,7 +12,6 @@ package arena
 import (
 	"errors"
 	"fmt"
-	"math/bits"
 	"os"
 	"sync/atomic"
 	"unsafe"
@@ -74,6 +73,7 @@ type Arena struct {
 	// What waits for its readers, oldest first. It is the writer's own: a writer that takes over a region does not know it, and finds it by Recover.
 	retired []retired
 	used    uint64
+	freed   uint64 // bytes since free blocks were put together
 }
 
 type retired struct {
@@ -218,62 +218,6 @@ func (a *Arena) Engine() Ref { return Ref(a.h.engine.Load()) }
 
 // SetEngine names the block from which all but the tables is found.
 func (a *Arena) SetEngine(r Ref) { a.h.engine.Store(uint32(r)) }
-
-// Blocks come in sizes of 2 and 3 times a power of two, from a line on.
-const numClasses = 56
-
-// class is the smallest size class that holds n bytes.
-func class(n int) uint8 {
-	lines := uint(n+Line-1) / Line
-	if lines <= 1 {
-		return 0
-	}
-	l := uint(bits.Len(lines - 1)) // 2^(l-1) < lines <= 2^l
-	if l >= 2 && lines <= 3<<(l-2) {
-		return uint8(2*l - 1)
-	}
-	return uint8(2 * l)
-}
-
-// classSize is the size of the blocks of class c, in bytes.
-func classSize(c uint8) uint64 {
-	if c&1 != 0 {
-		return Line * 3 << ((c+1)/2 - 2)
-	}
-	return Line << (c / 2)
-}
-
-// Alloc gives a zeroed block of at least n bytes.
-func (a *Arena) Alloc(n int) (Ref, error) {
-	if n <= 0 || uint64(n) > a.h.size {
-		return 0, ErrFull
-	}
-	c := class(n)
-	size := classSize(c)
-	if r := a.h.free[c]; r != 0 {
-		b := a.Bytes(r, int(size))
-		a.h.free[c] = Ref(*(*uint32)(unsafe.Pointer(&b[0])))
-		clear(b)
-		a.used += size
-		return r, nil
-	}
-	if a.h.brk+size > a.h.size {
-		return 0, ErrFull
-	}
-	r := Ref(a.h.brk / Line)
-	a.h.brk += size
-	a.used += size
-	return r, nil
-}
-
-// Free gives back a block of n bytes that no reader ever saw.
-func (a *Arena) Free(r Ref, n int) { a.free(r, class(n)) }
-
-func (a *Arena) free(r Ref, c uint8) {
-	*(*uint32)(a.Ptr(r)) = uint32(a.h.free[c])
-	a.h.free[c] = r
-	a.used -= classSize(c)
-}
 
 // Bytes is the first n bytes of block r.
 func (a *Arena) Bytes(r Ref, n int) []byte {

@@ -1,9 +1,11 @@
 package arena
 
 import (
+	"bytes"
 	"errors"
 	"math/rand/v2"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -65,12 +67,20 @@ func TestRecover(t *testing.T) {
 	}
 	reader.Enter()
 	b := reopen(t, a)
-	blocks := func(block func(Ref, int)) {
+	check := func(block func(Ref, int) bool) bool {
+		for r, n := range inUse {
+			if !block(r, n) {
+				t.Errorf("a block of %d bytes at line %d can't be", n, r)
+			}
+		}
+		return true
+	}
+	mend := func(block func(Ref, int)) {
 		for r, n := range inUse {
 			block(r, n)
 		}
 	}
-	lost, err := b.Recover(blocks)
+	lost, err := b.Recover(check, mend)
 	if err != nil || lost < 1000*Line {
 		t.Fatalf("%d bytes were lost, %v", lost, err)
 	}
@@ -90,36 +100,62 @@ func TestRecover(t *testing.T) {
 			}
 		}
 	}
-	if again, err := b.Recover(blocks); err != nil || again != 0 {
+	if again, err := b.Recover(check, mend); err != nil || again != 0 {
 		t.Errorf("a second look finds %d bytes, %v", again, err)
 	}
-	// All that is free can be had again, and brk stays where it is.
-	brk := b.h.brk
-	for b.Used() < int(brk)-100*Line {
-		n := 900
-		var r Ref
-		for r == 0 && n > 0 {
-			if b.h.free[class(n)] == 0 {
-				n = n * 2 / 3
-				continue
-			}
-			if r, err = b.Alloc(n); err != nil {
-				t.Fatal(err)
-			}
+	// All that is free can be had again, in blocks of any size.
+	b.h.size = b.h.brk
+	left := b.Used()
+	for n := 900; n > 0; {
+		r, err := b.Alloc(n)
+		if err != nil {
+			n = n * 2 / 3
+			continue
 		}
-		if n == 0 {
-			break
-		}
+		left += int(classSize(class(n)))
 		for _, c := range b.Bytes(r, n) {
 			if c != 0 {
 				t.Fatalf("a recovered block shows %x", c)
 			}
 		}
 	}
-	if b.h.brk != brk {
-		t.Error("the region grew")
+	if left != int(b.h.brk) || b.Used() != left {
+		t.Errorf("%d bytes are left over, and %d are used of %d", int(b.h.brk)-left, b.Used(), b.h.brk)
 	}
 }
+
+// TestRecoverOften: a writer that follows another has all of the region that nobody uses, however often that happens, and whatever sizes of blocks there were in hand.
+func TestRecoverOften(t *testing.T) {
+	a, err := New(4 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	for round := range 600 {
+		size := 320
+		if round%50 == 49 {
+			size = 64 << 10 // the small ones have to have come together again
+		}
+		for range 2 << 20 / 64 / size {
+			r, err := a.Alloc(size)
+			if err != nil {
+				t.Fatalf("round %d: %v with %d of %d bytes used", round, err, a.Used(), a.Size())
+			}
+			a.Retire(r, size)
+		}
+		b := reopen(t, a)
+		if _, err := b.Recover(noBlocks, func(func(Ref, int)) {}); err != nil {
+			t.Fatal(err)
+		}
+		b.Reclaim()
+		if b.Used() != int(unsafe.Sizeof(header{})+Line-1)&^(Line-1) {
+			t.Fatalf("round %d: %d bytes are used by nobody", round, b.Used())
+		}
+		a = b
+	}
+}
+
+func noBlocks(func(Ref, int) bool) bool { return true }
 
 // TestRecoverDamaged: a region whose notes contradict each other is not written to.
 func TestRecoverDamaged(t *testing.T) {
@@ -143,13 +179,52 @@ func TestRecoverDamaged(t *testing.T) {
 				t.Fatal(err)
 			}
 			harm(a, r)
-			epoch := a.Epoch()
-			if _, err := a.Recover(func(block func(Ref, int)) { block(r, 64) }); !errors.Is(err, ErrDamaged) {
+			before := bytes.Clone(a.mem)
+			check := func(block func(Ref, int) bool) bool { return block(r, 64) }
+			if _, err := a.Recover(check, func(func(Ref, int)) { t.Error("it is mended") }); !errors.Is(err, ErrDamaged) {
 				t.Errorf("error %v", err)
 			}
-			if a.Epoch() != epoch || len(a.retired) != 0 {
+			if !bytes.Equal(a.mem, before) || len(a.retired) != 0 {
 				t.Error("it was written to")
 			}
 		})
+	}
+}
+
+// TestRecoverDamagedBlocks: what check names and can't be is told, before anybody looks into it.
+func TestRecoverDamagedBlocks(t *testing.T) {
+	a, err := New(1 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	r, err := a.Alloc(64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := Ref(a.h.brk / Line)
+	for _, c := range []struct {
+		r Ref
+		n int
+	}{{0, 64}, {1, 64}, {end, 64}, {end - 1, 128}, {1<<32 - 1, 64}, {r, 0}, {r, -1}, {r, 1 << 40}} {
+		_, err := a.Recover(func(block func(Ref, int) bool) bool {
+			if block(c.r, c.n) {
+				t.Errorf("a block of %d bytes at line %d", c.n, c.r)
+			}
+			return true
+		}, nil)
+		if !errors.Is(err, ErrDamaged) || a.Holds(c.r, c.n) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	if _, err := a.Recover(func(func(Ref, int) bool) bool { return false }, nil); !errors.Is(err, ErrDamaged) {
+		t.Errorf("what lies in it can't be: %v", err)
+	}
+	if !a.Holds(r, 64) || !a.Holds(r, 1) || a.Holds(r, 65) {
+		t.Error("what the region holds")
+	}
+	k, err := a.AllocKept(1000)
+	if err != nil || !a.Kept(k, 1000) || a.Kept(k, 2000) || a.Kept(k, 0) || a.Kept(r, 64) || a.Kept(0, 64) {
+		t.Errorf("which blocks are kept, %v", err)
 	}
 }

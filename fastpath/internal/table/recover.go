@@ -10,7 +10,7 @@ import (
 // its chain has and its directory lacks, a count that is one off. The next writer looks through everything once.
 
 // Recover makes the tables whole that a writer left at some point of a change, and hands block every block that belongs to them, with its length in bytes. Readers
-// may look meanwhile.
+// may look meanwhile. Check has to have found nothing wrong.
 func (t *Tables) Recover(block func(r arena.Ref, n int)) {
 	t.routes, t.nodes = 0, 0
 	for _, ref := range t.vrfs {
@@ -111,7 +111,7 @@ func (t *Tables) recoverTunnels(block func(arena.Ref, int)) {
 	for b := range t.buckets {
 		for p := &t.buckets[b]; *p != 0; {
 			n := (*Tunnel)(t.at(*p))
-			if named(*p) {
+			if named(*p) && t.bucketOf(n) == &t.buckets[b] {
 				chained[*p] = true
 				p = &n.next
 			} else {
@@ -130,7 +130,7 @@ func (t *Tables) recoverTunnels(block func(arena.Ref, int)) {
 			pointToPoint++
 		}
 		if !chained[r] {
-			b := &t.buckets[hash(n.OuterVRF, n.Local, n.Remote, n.Key)&uint32(len(t.buckets)-1)]
+			b := t.bucketOf(n)
 			n.next = *b
 			atomic.StoreUint32(b, r)
 		}
@@ -145,7 +145,7 @@ func (t *Tables) recoverSAs(block func(arena.Ref, int)) {
 	for b := range t.spis {
 		for p := &t.spis[b]; *p != 0; {
 			s := (*SA)(t.at(*p))
-			if s.ID < uint32(len(t.sas)) && t.sas[s.ID] == *p {
+			if s.ID < uint32(len(t.sas)) && t.sas[s.ID] == *p && s.Is(SAInbound) && t.chainOf(s) == &t.spis[b] {
 				chained[*p] = true
 				p = &s.next
 			} else {
@@ -163,12 +163,21 @@ func (t *Tables) recoverSAs(block func(arena.Ref, int)) {
 		block(arena.Ref(r), s.size())
 		t.root.saGeneration = max(t.root.saGeneration, s.Generation)
 		if s.Is(SAInbound) && !chained[r] {
-			b := &t.spis[spiHash(s.VRF, s.Local, s.SPI, s.Flags)&uint32(len(t.spis)-1)]
+			b := t.chainOf(s)
 			s.next = *b
 			atomic.StoreUint32(b, r)
 		}
 	}
 	t.root.installedSAs.Store(installed)
+}
+
+// bucketOf is the chain that a tunnel belongs into, chainOf that of an inbound association.
+func (t *Tables) bucketOf(n *Tunnel) *uint32 {
+	return &t.buckets[hash(n.OuterVRF, n.Local, n.Remote, n.Key)&uint32(len(t.buckets)-1)]
+}
+
+func (t *Tables) chainOf(s *SA) *uint32 {
+	return &t.spis[spiHash(s.VRF, s.Local, s.SPI, s.Flags)&uint32(len(t.spis)-1)]
 }
 
 // recoverLabels counts the labels, and takes away chunks that have none.

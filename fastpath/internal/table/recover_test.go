@@ -76,7 +76,7 @@ func TestEntriesStop(t *testing.T) {
 
 // recovered runs Recover as the next writer does, and fails if a block is named twice or lies outside; it returns how many bytes were lost.
 func recovered(t interface{ Fatalf(string, ...any) }, tab *Tables) int {
-	lost, err := tab.a.Recover(tab.Recover)
+	lost, err := tab.a.Recover(tab.Check, tab.Recover)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}

@@ -327,7 +327,7 @@ func (t *Tables) DelSA(id uint32) {
 	}
 	ref := t.sas[id]
 	if s.Is(SAInbound) {
-		p := &t.spis[spiHash(s.VRF, s.Local, s.SPI, s.Flags)&uint32(len(t.spis)-1)]
+		p := t.chainOf(s)
 		for *p != ref {
 			p = &(*SA)(t.at(*p)).next
 		}

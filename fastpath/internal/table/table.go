@@ -82,11 +82,14 @@ func New(a *arena.Arena, size Sizes) (*Tables, error) {
 // Open finds the tables that New laid out in a, for who reads them in another process.
 func Open(a *arena.Arena) (*Tables, error) {
 	r := a.Root()
-	if r == 0 {
+	if r == 0 || !a.Kept(r, int(unsafe.Sizeof(root{}))) {
 		return nil, errors.New("table: the region holds no tables")
 	}
 	t := &Tables{a: a, base: a.Ptr(0), root: (*root)(a.Ptr(r))}
 	for _, d := range t.directories() {
+		if *d.num == 0 || !a.Kept(*d.ref, 4*int(*d.num)) || d.hash && *d.num&(*d.num-1) != 0 || !d.hash && d.n > 0 && int(*d.num) != d.n {
+			return nil, fmt.Errorf("table: the region holds no directory of %d %s", *d.num, d.name)
+		}
 		*d.dir = a.U32(*d.ref, int(*d.num))
 	}
 	t.size = Sizes{
@@ -99,7 +102,8 @@ func Open(a *arena.Arena) (*Tables, error) {
 // directory is an array of Refs that the root names.
 type directory struct {
 	name string
-	n    int // entries
+	n    int // entries; 0 where those are not known yet
+	hash bool
 	ref  *arena.Ref
 	num  *uint32
 	dir  *[]uint32
@@ -108,15 +112,15 @@ type directory struct {
 func (t *Tables) directories() []directory {
 	r, size := t.root, &t.size
 	return []directory{
-		{"VRFs", size.VRFs, &r.vrfs, &r.nVRFs, &t.vrfs},
-		{"ports", size.Ports, &r.ports, &r.nPorts, &t.ports},
-		{"tunnels", size.Tunnels, &r.tunnels, &r.nTunnels, &t.tunnels},
-		{"adjacencies", size.Adjacencies, &r.adjs, &r.nAdjs, &t.adjs},
-		{"groups", size.Groups, &r.groups, &r.nGroups, &t.groups},
-		{"tunnel hash", powerOfTwo(size.Tunnels), &r.buckets, &r.nBuckets, &t.buckets},
-		{"security associations", size.SAs, &r.sas, &r.nSAs, &t.sas},
-		{"SPI hash", powerOfTwo(size.SAs), &r.spis, &r.nSPIs, &t.spis},
-		{"labels", labelChunks, &r.labels, &r.nLabels, &t.labels},
+		{"VRFs", size.VRFs, false, &r.vrfs, &r.nVRFs, &t.vrfs},
+		{"ports", size.Ports, false, &r.ports, &r.nPorts, &t.ports},
+		{"tunnels", size.Tunnels, false, &r.tunnels, &r.nTunnels, &t.tunnels},
+		{"adjacencies", size.Adjacencies, false, &r.adjs, &r.nAdjs, &t.adjs},
+		{"groups", size.Groups, false, &r.groups, &r.nGroups, &t.groups},
+		{"tunnel hash", powerOfTwo(size.Tunnels), true, &r.buckets, &r.nBuckets, &t.buckets},
+		{"security associations", size.SAs, false, &r.sas, &r.nSAs, &t.sas},
+		{"SPI hash", powerOfTwo(size.SAs), true, &r.spis, &r.nSPIs, &t.spis},
+		{"labels", labelChunks, false, &r.labels, &r.nLabels, &t.labels},
 	}
 }
 

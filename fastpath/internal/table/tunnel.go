@@ -253,7 +253,7 @@ func (t *Tables) refuse(c *tunnelChange, err error) {
 // link puts a new record in its chain, in front of what is there.
 func (t *Tables) link(c *tunnelChange) {
 	n := &c.n
-	b := &t.buckets[hash(n.OuterVRF, n.Local, n.Remote, n.Key)&uint32(len(t.buckets)-1)]
+	b := t.bucketOf(n)
 	n.next = *b
 	*(*Tunnel)(t.a.Ptr(c.r)) = *n
 	if n.Remote != 0 {
@@ -265,7 +265,7 @@ func (t *Tables) link(c *tunnelChange) {
 
 // unlink takes the record out of its chain; readers in it still find their way on.
 func (t *Tables) unlink(n *Tunnel, ref uint32) {
-	p := &t.buckets[hash(n.OuterVRF, n.Local, n.Remote, n.Key)&uint32(len(t.buckets)-1)]
+	p := t.bucketOf(n)
 	for *p != ref {
 		p = &(*Tunnel)(t.at(*p)).next
 	}
