@@ -1,11 +1,9 @@
 package gateway
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,7 +11,6 @@ import (
 	"sync/atomic"
 
 	"nave/fastpath/fib"
-	"nave/fastpath/packet"
 	"nave/slowpath"
 	"nave/slowpath/host"
 	"nave/slowpath/host/nic"
@@ -26,9 +23,7 @@ type cards struct {
 	mu     sync.Mutex // a card is asked and programmed by one goroutine at a time
 	byPort map[string]*card
 	steers atomic.Bool // some card leads packets by rules
-	// The rules that what is installed asks for. The control plane's goroutine has them.
-	sas  map[fib.SAID]nic.Rule
-	adjs map[fib.AdjID]nic.Rule
+	rules  rules       // that what is installed asks for
 }
 
 // card is the network card of a port.
@@ -43,7 +38,7 @@ type card struct {
 }
 
 func newCards(g *Gateway) *cards {
-	return &cards{g: g, byPort: make(map[string]*card), sas: make(map[fib.SAID]nic.Rule), adjs: make(map[fib.AdjID]nic.Rule)}
+	return &cards{g: g, byPort: make(map[string]*card), rules: newRules()}
 }
 
 // Ways of spreading (`fastpath spread`).
@@ -210,64 +205,10 @@ func (c *cards) follow(b *fib.Batch) {
 	if !c.steers.Load() || len(b.SAs)+len(b.DelSAs)+len(b.Adjacencies)+len(b.DelAdjacencies) == 0 {
 		return
 	}
-	var add, remove []nic.Rule
-	replace(c.sas, b.DelSAs, func(yield func(fib.SAID, nic.Rule, bool)) {
-		for i := range b.SAs {
-			r, ok := ruleOfSA(&b.SAs[i])
-			yield(b.SAs[i].ID, r, ok)
-		}
-	}, &add, &remove)
-	replace(c.adjs, b.DelAdjacencies, func(yield func(fib.AdjID, nic.Rule, bool)) {
-		for i := range b.Adjacencies {
-			r, ok := ruleOfAdjacency(&b.Adjacencies[i])
-			yield(b.Adjacencies[i].ID, r, ok)
-		}
-	}, &add, &remove)
+	add, remove := c.rules.follow(b)
 	if len(add)+len(remove) > 0 {
 		c.g.linux.do(func() { c.steer(add, remove) })
 	}
-}
-
-// replace brings the rules of one kind of entries up to a batch, and adds what has to be done to add and remove.
-func replace[K comparable](have map[K]nic.Rule, gone []K, entries func(yield func(K, nic.Rule, bool)), add, remove *[]nic.Rule) {
-	for _, id := range gone {
-		if old, ok := have[id]; ok {
-			*remove = append(*remove, old)
-			delete(have, id)
-		}
-	}
-	entries(func(id K, r nic.Rule, ok bool) {
-		old, had := have[id]
-		if had && ok && old == r {
-			return
-		}
-		if had {
-			*remove = append(*remove, old)
-			delete(have, id)
-		}
-		if ok {
-			have[id] = r
-			*add = append(*add, r)
-		}
-	})
-}
-
-// ruleOfSA leads an inbound association to one queue: not where it comes in UDP, whose SPI the cards don't see, nor inside AH.
-func ruleOfSA(s *fib.SA) (nic.Rule, bool) {
-	if !s.Inbound || s.AH || s.Encap || s.Under != 0 || !s.Local.Is4() {
-		return nic.Rule{}, false
-	}
-	return nic.Rule{Destination: s.Local, SPI: s.SPI}, true
-}
-
-// ruleOfAdjacency leads GRE in clear from a peer to one queue.
-func ruleOfAdjacency(a *fib.Adjacency) (nic.Rule, bool) {
-	const src, dst = packet.EthernetLen + 12, packet.EthernetLen + 16
-	if a.Kind != fib.AdjTunnel || a.SA != 0 || a.AH != 0 || len(a.Outer) != packet.EthernetLen+packet.IPv4Len {
-		return nic.Rule{}, false
-	}
-	// What leaves for the peer has its addresses the other way round.
-	return nic.Rule{Source: netip.AddrFrom4([4]byte(a.Outer[dst : dst+4])), Destination: netip.AddrFrom4([4]byte(a.Outer[src : src+4]))}, true
 }
 
 // steer carries out what follow found.
@@ -290,15 +231,4 @@ func (c *cards) steer(add, remove []nic.Rule) {
 		}
 		k.remember(c.g)
 	}
-}
-
-// queueOf gives a rule one of n queues, always the same.
-func queueOf(r nic.Rule, n int) int {
-	h := uint64(r.SPI)
-	if r.SPI == 0 {
-		a := r.Source.As4()
-		h = uint64(binary.BigEndian.Uint32(a[:]))
-	}
-	h = (h ^ h>>16) * 0x9e3779b97f4a7c15
-	return int(h>>32) % max(1, n)
 }

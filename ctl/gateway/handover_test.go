@@ -269,15 +269,9 @@ func TestRules(t *testing.T) {
 			t.Errorf("%+v: rule %v", a, r)
 		}
 	}
-	have := make(map[fib.SAID]nic.Rule)
+	rules := newRules()
 	step := func(gone []fib.SAID, list ...fib.SA) (add, remove []nic.Rule) {
-		replace(have, gone, func(yield func(fib.SAID, nic.Rule, bool)) {
-			for i := range list {
-				r, ok := ruleOfSA(&list[i])
-				yield(list[i].ID, r, ok)
-			}
-		}, &add, &remove)
-		return add, remove
+		return rules.follow(&fib.Batch{DelSAs: gone, SAs: list})
 	}
 	if add, remove := step(nil, in); len(add) != 1 || len(remove) != 0 {
 		t.Errorf("first: %v, %v", add, remove)
@@ -290,7 +284,7 @@ func TestRules(t *testing.T) {
 	if add, remove := step([]fib.SAID{1}, next); len(add) != 1 || add[0].SPI != 0x2002 || len(remove) != 1 || remove[0].SPI != 0x1001 {
 		t.Errorf("its number given again: %v, %v", add, remove)
 	}
-	if add, remove := step([]fib.SAID{1, 2}); len(add) != 0 || len(remove) != 1 || len(have) != 0 {
+	if add, remove := step([]fib.SAID{1, 2}); len(add) != 0 || len(remove) != 1 || len(rules.sas)+len(rules.users) != 0 {
 		t.Errorf("gone: %v, %v", add, remove)
 	}
 	seen := make(map[int]int)
@@ -307,7 +301,49 @@ func TestRules(t *testing.T) {
 	c := newCards(&Gateway{})
 	e := &fakeEngine{refused: []fib.Refusal{{What: "x"}}}
 	refused, err := steered{e, c}.Apply(&fib.Batch{SAs: []fib.SA{in}})
-	if err != nil || len(refused) != 1 || e.applied != 1 || len(c.sas) != 0 {
-		t.Errorf("refused %v, error %v; %d applied, %d rules kept", refused, err, e.applied, len(c.sas))
+	if err != nil || len(refused) != 1 || e.applied != 1 || len(c.rules.sas) != 0 {
+		t.Errorf("refused %v, error %v; %d applied, %d rules kept", refused, err, e.applied, len(c.rules.sas))
+	}
+}
+
+// TestRuleOfMany: a rule that several entries ask for stays until the last of them is gone: a peer's own adjacency and that of the next hop behind it lead to one address.
+func TestRuleOfMany(t *testing.T) {
+	tunnel := func(id fib.AdjID, to string) fib.Adjacency {
+		a := fib.Adjacency{ID: id, Kind: fib.AdjTunnel, Outer: make([]byte, packet.EthernetLen+packet.IPv4Len)}
+		copy(a.Outer[packet.EthernetLen+12:], addr("192.0.2.1").AsSlice())
+		copy(a.Outer[packet.EthernetLen+16:], addr(to).AsSlice())
+		return a
+	}
+	rules, card := newRules(), make(map[nic.Rule]bool)
+	for i, c := range []struct {
+		gone []fib.AdjID
+		list []fib.Adjacency
+		want int
+	}{
+		{list: []fib.Adjacency{tunnel(10, "192.0.2.11"), tunnel(11, "192.0.2.11")}, want: 1},
+		{gone: []fib.AdjID{10}, want: 1},
+		{gone: []fib.AdjID{11}, list: []fib.Adjacency{tunnel(12, "192.0.2.11")}, want: 1},
+		{list: []fib.Adjacency{tunnel(12, "192.0.2.12"), tunnel(13, "192.0.2.11")}, want: 2},
+		{gone: []fib.AdjID{12, 13, 14}, want: 0},
+	} {
+		add, remove := rules.follow(&fib.Batch{DelAdjacencies: c.gone, Adjacencies: c.list})
+		for _, r := range remove {
+			if !card[r] {
+				t.Errorf("step %d: rule %v is taken away and was not there", i, r)
+			}
+			delete(card, r)
+		}
+		for _, r := range add {
+			if card[r] {
+				t.Errorf("step %d: rule %v comes twice", i, r)
+			}
+			card[r] = true
+		}
+		if len(card) != c.want {
+			t.Errorf("step %d: rules %v, want %d", i, card, c.want)
+		}
+		if i == 2 && len(add)+len(remove) != 0 {
+			t.Errorf("step %d: the card is told %v, %v, and nothing has changed for it", i, add, remove)
+		}
 	}
 }
