@@ -1,6 +1,7 @@
 package crew
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,6 +22,7 @@ type Config struct {
 	CPUs     []int           // of the workers in turn; those beyond are tied to none
 	Adaptive bool            // sleep while there is nothing to do
 	NetAdmin bool            // workers keep CAP_NET_ADMIN: for busy polling
+	Sockets  Sockets         // as those of all Attach are; a process that was taken over with others is replaced by Renew
 	// Socket steers a queue's packets to the socket that a worker has opened for it. It keeps no copy of fd.
 	Socket func(worker int, a Attach, fd int) error
 	// Down and Up are told when a worker has died (planned: was replaced on purpose) and when it is back. Either may be nil.
@@ -56,8 +58,9 @@ type Status struct {
 	Adopted  bool // it is a process of the naved before
 }
 
-// Open takes over the workers that a naved before has left in the run directory, or starts new ones. TookOver says which. Ports come by Attach.
-func Open(cfg Config) (*Crew, error) {
+// Open takes over the workers that a naved before has left in the run directory, or starts new ones. TookOver says which. Ports come by Attach. When ctx ends, nothing is
+// started or waited for any more, in Open or later; Stop or Leave still have to follow. If it ends in Open, no worker is left.
+func Open(ctx context.Context, cfg Config) (*Crew, error) {
 	if cfg.Program == nil {
 		cfg.Program = []string{self, Command}
 	}
@@ -81,7 +84,7 @@ func Open(cfg Config) (*Crew, error) {
 	for i := range max(1, cfg.Engine.Workers) {
 		boot := Boot{
 			Worker: i, Chunk: cfg.Chunk, Frames: cfg.Frames, CPU: -1, Adaptive: cfg.Adaptive, NetAdmin: cfg.NetAdmin, Build: build,
-			Socket: filepath.Join(dir, socketName(i)),
+			Socket: filepath.Join(dir, socketName(i)), Sockets: cfg.Sockets,
 		}
 		if i < len(cfg.CPUs) {
 			boot.CPU = cfg.CPUs[i]
@@ -90,6 +93,7 @@ func Open(cfg Config) (*Crew, error) {
 			crew: c, boot: boot, wanted: make(map[portID]Attach), relays: make(map[portID]int), found: make(map[portID]bool), changed: make(chan struct{}),
 		})
 	}
+	context.AfterFunc(ctx, c.halt)
 	if c.dir, err = occupy(dir); err != nil {
 		return nil, err
 	}
@@ -129,20 +133,28 @@ func (c *Crew) assemble() error {
 			}
 		}
 	}
-	var failed error
-	for _, m := range c.members {
-		if m.proc == nil {
-			failed = errors.Join(failed, m.start())
-		}
-	}
+	failed := c.startMissing()
 	if failed == nil {
 		return nil
 	}
-	if c.tookOver {
+	if c.tookOver && !c.isDone() {
 		c.Leave()
 		return failed
 	}
 	return errors.Join(failed, c.Stop())
+}
+
+// startMissing starts a process for each member that has none, all at once: most of the time they touch their packet memory.
+func (c *Crew) startMissing() error {
+	var wg sync.WaitGroup
+	errs := make([]error, len(c.members))
+	for i, m := range c.members {
+		if m.proc == nil {
+			wg.Go(func() { errs[i] = m.start() })
+		}
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // descriptors are those that a process of a worker starts with, behind its socket. claim is what makes it that worker.
@@ -284,9 +296,12 @@ func (c *Crew) isDone() bool {
 	}
 }
 
+// halt ends what is under way.
+func (c *Crew) halt() { c.once.Do(func() { close(c.done) }) }
+
 // Stop ends the workers, and the engine with them.
 func (c *Crew) Stop() error {
-	c.once.Do(func() { close(c.done) })
+	c.halt()
 	c.running.Wait()
 	var wg sync.WaitGroup
 	errs := make([]error, len(c.members))
@@ -306,7 +321,7 @@ func (c *Crew) Stop() error {
 
 // Leave lets the workers go on without a naved: the next one finds them.
 func (c *Crew) Leave() {
-	c.once.Do(func() { close(c.done) })
+	c.halt()
 	c.running.Wait()
 	for _, m := range c.members {
 		m.mu.Lock()

@@ -19,7 +19,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == Command { // a worker of a test
+	if len(os.Args) >= 2 && os.Args[1] == Command { // a worker of a test, which may take its time
+		if len(os.Args) == 3 {
+			d, _ := time.ParseDuration(os.Args[2])
+			time.Sleep(d)
+		}
 		if err := Main(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -67,7 +71,7 @@ func testConfig(t *testing.T) (Config, *logged) {
 
 func open(t *testing.T, cfg Config) *Crew {
 	t.Helper()
-	c, err := Open(cfg)
+	c, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +223,7 @@ func TestKilled(t *testing.T) {
 // TestTakeOver: workers outlive their naved, and the next one goes on with them and with what is installed.
 func TestTakeOver(t *testing.T) {
 	cfg, _ := testConfig(t)
-	first, err := Open(cfg)
+	first, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +235,7 @@ func TestTakeOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	was := pids(first)
-	if _, err := Open(cfg); err == nil || !strings.Contains(err.Error(), "another naved has the run directory") {
+	if _, err := Open(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "another naved has the run directory") {
 		t.Errorf("a second one beside the first: %v", err)
 	}
 	first.Leave()
@@ -278,7 +282,7 @@ func TestAfresh(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg, log := testConfig(t)
-			first, err := Open(cfg)
+			first, err := Open(t.Context(), cfg)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -302,7 +306,7 @@ func TestAfresh(t *testing.T) {
 // TestRenew: workers that are as before but for what they were started with give way one after the other, and the tables stay.
 func TestRenew(t *testing.T) {
 	cfg, log := testConfig(t)
-	first, err := Open(cfg)
+	first, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -339,7 +343,7 @@ func TestDoesNotStart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg, _ := testConfig(t)
 			cfg.Program, cfg.Patience = c.program, 300*time.Millisecond
-			if _, err := Open(cfg); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := Open(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v", err)
 			}
 			left, err := filepath.Glob(filepath.Join(cfg.RunDir, "*"))
@@ -353,7 +357,7 @@ func TestDoesNotStart(t *testing.T) {
 // TestHungRelic: a worker that was left and does not answer is killed, and forwarding starts afresh.
 func TestHungRelic(t *testing.T) {
 	cfg, log := testConfig(t)
-	first, err := Open(cfg)
+	first, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -446,7 +450,7 @@ func TestOrphan(t *testing.T) {
 // TestEnd: a naved whose workers are threads stops those that were left, and nobody else's.
 func TestEnd(t *testing.T) {
 	cfg, log := testConfig(t)
-	c, err := Open(cfg)
+	c, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -467,7 +471,7 @@ func TestEnd(t *testing.T) {
 	if !log.has("is stopped") {
 		t.Error("nothing was said")
 	}
-	if _, err := Open(cfg); err == nil || !strings.Contains(err.Error(), "another naved has the run directory") {
+	if _, err := Open(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "another naved has the run directory") {
 		t.Errorf("beside a naved whose workers are threads: %v", err)
 	}
 	release()

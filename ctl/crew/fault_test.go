@@ -1,7 +1,8 @@
 package crew
 
 import (
-	"os"
+	"context"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -10,24 +11,17 @@ import (
 )
 
 // slowly is the test's own program, as a worker that takes a while before it does anything.
-func slowly(t *testing.T, seconds string) []string {
-	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return []string{"/bin/sh", "-c", "sleep " + seconds + "; exec " + exe + " " + Command}
-}
+func slowly(while string) []string { return []string{self, Command, while} }
 
-// halfStarted is a Crew whose naved dies while it brings worker 0 back. The process that it has started gets ready after so many seconds.
-func halfStarted(t *testing.T, cfg Config, seconds string) (straggler *process) {
+// halfStarted is a Crew whose naved dies while it brings worker 0 back. The process that it has started gets ready after a while.
+func halfStarted(t *testing.T, cfg Config, while string) (straggler *process) {
 	t.Helper()
-	first, err := Open(cfg)
+	first, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := first.members[0]
-	first.once.Do(func() { close(first.done) })
+	first.halt()
 	first.running.Wait()
 	m.proc.kill(unix.SIGKILL)
 	<-m.proc.gone
@@ -40,7 +34,7 @@ func halfStarted(t *testing.T, cfg Config, seconds string) (straggler *process) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if straggler, err = spawn(m.boot, slowly(t, seconds), fds); err != nil {
+	if straggler, err = spawn(m.boot, slowly(while), fds); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { straggler.kill(unix.SIGKILL) })
@@ -51,7 +45,7 @@ func halfStarted(t *testing.T, cfg Config, seconds string) (straggler *process) 
 // TestStraggler: a naved dies between a worker's start and its being ready. The next one waits for that process, which is the worker; there is never a second one.
 func TestStraggler(t *testing.T) {
 	cfg, _ := testConfig(t)
-	straggler := halfStarted(t, cfg, "0.5")
+	straggler := halfStarted(t, cfg, "0.5s")
 	c := open(t, cfg)
 	s := c.Status()[0]
 	if !c.TookOver() || s.PID != straggler.pid || !s.Adopted || c.Engine().Starts(0) != 2 {
@@ -64,8 +58,8 @@ func TestStraggler(t *testing.T) {
 func TestStragglerTooLate(t *testing.T) {
 	cfg, _ := testConfig(t)
 	cfg.Patience = 300 * time.Millisecond
-	straggler := halfStarted(t, cfg, "3")
-	_, err := Open(cfg)
+	straggler := halfStarted(t, cfg, "3s")
+	_, err := Open(t.Context(), cfg)
 	if err == nil || !strings.Contains(err.Error(), "a process is that worker already") || !straggler.alive() {
 		t.Errorf("worker 0 is started a second time: %v", err)
 	}
@@ -86,7 +80,7 @@ func TestStragglerTooLate(t *testing.T) {
 func TestLoneStraggler(t *testing.T) {
 	cfg, _ := testConfig(t)
 	cfg.Engine.Workers = 1
-	straggler := halfStarted(t, cfg, "0.5")
+	straggler := halfStarted(t, cfg, "0.5s")
 	c := open(t, cfg)
 	if c.TookOver() {
 		t.Error("something was taken over")
@@ -107,12 +101,12 @@ func TestSecondMeanwhile(t *testing.T) {
 	cfg, _ := testConfig(t)
 	cfg.Engine.Workers = 1
 	c := open(t, cfg)
-	c.cfg.Program = slowly(t, "1")
+	c.cfg.Program = slowly("1s")
 	if err := unix.Kill(pids(c)[0], unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the worker is away", func() bool { return pids(c)[0] == 0 })
-	if _, err := Open(cfg); err == nil || !strings.Contains(err.Error(), "another naved has the run directory") {
+	if _, err := Open(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "another naved has the run directory") {
 		t.Errorf("a second one beside the first: %v", err)
 	}
 	eventually(t, "the worker is back", func() bool { return pids(c)[0] != 0 })
@@ -124,7 +118,7 @@ func TestSecondMeanwhile(t *testing.T) {
 // TestRenewFails: where a new worker does not come back, the others are not taken down, too.
 func TestRenewFails(t *testing.T) {
 	cfg, log := testConfig(t)
-	first, err := Open(cfg)
+	first, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,5 +152,85 @@ func TestDiesYoung(t *testing.T) {
 	eventually(t, "it comes back when it does not die any more", func() bool { return pids(c)[0] != 0 })
 	if c.members[0].longer(); c.members[0].pause > longPause {
 		t.Errorf("a pause of %v", c.members[0].pause)
+	}
+}
+
+// deaf listens at a worker's socket, and says nothing.
+const deaf = "import socket, time\ns = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=3)\ns.listen()\ntime.sleep(60)"
+
+// TestStopMeanwhile: what a worker that is being started does not say holds up no stop, nor does one that is asked to open a port.
+func TestStopMeanwhile(t *testing.T) {
+	cfg, _ := testConfig(t)
+	cfg.Patience = 30 * time.Second
+	c, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.cfg.Program = []string{"/usr/bin/env", "python3", "-c", deaf}
+	was := pids(c)
+	if err := unix.Kill(was[0], unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Kill(was[1], unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan error, 1)
+	go func() { asked <- c.Attach(1, Attach{Port: 1, Ifindex: 1}) }()
+	time.Sleep(500 * time.Millisecond) // so that it listens
+	at := time.Now()
+	if err := c.Stop(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(at); took > 2*closePatience+time.Second {
+		t.Errorf("it took %v", took)
+	}
+	select {
+	case err := <-asked:
+		if err == nil {
+			t.Error("a worker that is stopped has opened a port")
+		}
+	case <-time.After(time.Second):
+		t.Error("a port is being waited for still")
+	}
+}
+
+// TestOpenEnds: a start can be stopped, and leaves nothing then, nor what it would have taken over; workers are started at once and not in turn.
+func TestOpenEnds(t *testing.T) {
+	for _, left := range []bool{false, true} {
+		cfg, _ := testConfig(t)
+		var was []int
+		if left {
+			first, err := Open(t.Context(), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			was = pids(first)
+			first.Leave()
+			if err := unix.Kill(was[1], unix.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		cfg.Program = slowly("30s")
+		at := time.Now()
+		if _, err := Open(ctx, cfg); err == nil || time.Since(at) > 10*time.Second {
+			t.Errorf("after %v: %v", time.Since(at), err)
+		}
+		for _, pid := range was {
+			if running(pid) {
+				t.Errorf("process %d is left", pid)
+			}
+		}
+		if list, err := filepath.Glob(filepath.Join(cfg.RunDir, "*")); err != nil || len(list) > 0 {
+			t.Errorf("%v are left, %v", list, err)
+		}
+	}
+	cfg, _ := testConfig(t)
+	cfg.Program = slowly("1s")
+	at := time.Now()
+	open(t, cfg)
+	if took := time.Since(at); took > 1900*time.Millisecond {
+		t.Errorf("two workers that take a second each took %v", took)
 	}
 }

@@ -82,7 +82,7 @@ func (c *Crew) await(path string, found []*relic) *relic {
 	if n, err := fmt.Sscanf(filepath.Base(path), socketPattern, &i); n != 1 || err != nil || len(found) == 0 {
 		return nil
 	}
-	for late := deadline(c.cfg.Patience); time.Now().Before(late); time.Sleep(5 * time.Millisecond) {
+	for late := deadline(c.cfg.Patience); time.Now().Before(late) && !c.isDone(); time.Sleep(5 * time.Millisecond) {
 		f, err := claim(found[0].fds[0], i, 0, nil)
 		if err == nil {
 			f.Close()
@@ -107,7 +107,7 @@ func (c *Crew) hail(path string) (*relic, error) {
 			return nil, nil // it was killed, or is not that far yet
 		case errors.As(err, &silent):
 			return nil, c.silence(path, silent)
-		case time.Now().After(late): // until then it may be the naved before, or the worker, that is just ending
+		case c.isDone() || time.Now().After(late): // until then it may be the naved before, or the worker, that is just ending
 			return nil, fmt.Errorf("crew: worker at %s: %w", path, err)
 		}
 	}
@@ -137,7 +137,7 @@ func (c *Crew) greet(path string) (*relic, error) {
 		conn.Close()
 		return nil, err
 	}
-	l := newLink(conn)
+	l := newLink(conn, c.done)
 	a, err := l.ask(request{Op: opHello}, helloPatience)
 	if err == nil && (a.Boot == nil || a.Host == nil || len(a.fds) <= 2) {
 		closeAll(a.fds)
@@ -191,6 +191,9 @@ func (c *Crew) adopt(found []*relic) error {
 			m.found[id] = true
 		}
 		m.lacking = lacks(&r.boot, &m.boot, r.proc.pid)
+		if r.boot.Sockets != m.boot.Sockets {
+			m.outdated = &r.boot.Sockets
+		}
 		m.boot.Started = r.boot.Started
 		r.release()
 		c.cfg.Log.Info("a worker goes on under this naved", "worker", r.boot.Worker, "pid", r.proc.pid, "since", r.boot.Started.Format(time.RFC3339))
@@ -263,6 +266,8 @@ func lacks(is, want *Boot, pid int) string {
 		return "it has other packet memory"
 	case is.Adaptive != want.Adaptive:
 		return "it polls otherwise"
+	case is.Sockets != want.Sockets:
+		return "its sockets have other rings, or other ways to take packets"
 	case is.NetAdmin != want.NetAdmin:
 		return "it has other capabilities"
 	case is.CPU != want.CPU || want.CPU >= 0 && cpuOf(pid) != want.CPU:
@@ -276,7 +281,7 @@ func (c *Crew) dismiss(found []*relic) error {
 	var failed error
 	for _, r := range found {
 		r.release()
-		if _, err := r.link.ask(request{Op: opStop}, closePatience); err != nil {
+		if err := r.link.askStop(); err != nil {
 			r.proc.kill(unix.SIGTERM)
 		}
 		r.link.c.Close()

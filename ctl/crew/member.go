@@ -23,6 +23,7 @@ type member struct {
 	restarts int
 	adopted  bool              // the process is of the naved before
 	lacking  string            // why the process is to be replaced by another; "" when it is not
+	outdated *Sockets          // how its sockets are, if they are to be otherwise
 	wanted   map[portID]Attach // ports to have
 	relays   map[portID]int    // ports to send by through another worker
 	found    map[portID]bool   // ports and relays of a process that was taken over, that nobody has asked for yet
@@ -35,7 +36,8 @@ type link struct {
 	mu   sync.Mutex // held for a request
 	next uint64
 	got  chan answer
-	down chan struct{} // closed with the connection
+	down chan struct{}   // closed with the connection
+	quit <-chan struct{} // closed when no answer is worth waiting for any more
 }
 
 // answer is a reply and the descriptors that came with it.
@@ -44,8 +46,8 @@ type answer struct {
 	fds []int
 }
 
-func newLink(c *conn) *link {
-	l := &link{c: c, got: make(chan answer, 1), down: make(chan struct{})}
+func newLink(c *conn, quit <-chan struct{}) *link {
+	l := &link{c: c, got: make(chan answer, 1), down: make(chan struct{}), quit: quit}
 	go l.read()
 	return l
 }
@@ -87,8 +89,18 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// ask sends a request and waits for its answer, whose descriptors are the caller's.
+// ask sends a request and waits for its answer, whose descriptors are the caller's. errDown: it has none, or the Crew ends meanwhile.
 func (l *link) ask(r request, patience time.Duration) (answer, error) {
+	return l.exchange(r, patience, l.quit)
+}
+
+// askStop asks the worker to end, which is the last thing that it is asked: also when the Crew ends.
+func (l *link) askStop() error {
+	_, err := l.exchange(request{Op: opStop}, closePatience, nil)
+	return err
+}
+
+func (l *link) exchange(r request, patience time.Duration, quit <-chan struct{}) (answer, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.next++
@@ -113,6 +125,8 @@ func (l *link) ask(r request, patience time.Duration) (answer, error) {
 			closeAll(a.fds) // to a question that was given up
 		case <-l.down:
 			return l.lastWords(r.ID)
+		case <-quit:
+			return answer{}, errDown
 		case <-late.C:
 			return answer{}, fmt.Errorf("%w within %v", errLate, patience)
 		}
@@ -147,7 +161,7 @@ func (c *Crew) reach(path string, p *process, patience time.Duration) (*link, an
 	for {
 		conn, err := dial(path)
 		if err == nil {
-			l := newLink(conn)
+			l := newLink(conn, c.done)
 			a, err := l.ask(request{Op: opHello}, time.Until(late))
 			if err != nil {
 				conn.Close()
@@ -196,7 +210,7 @@ func (m *member) start() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.set(p, l)
-	m.adopted, m.lacking, m.boot.Started = false, "", boot.Started
+	m.adopted, m.lacking, m.outdated, m.boot.Started = false, "", nil, boot.Started
 	return nil
 }
 
@@ -351,7 +365,7 @@ func (m *member) finish() error {
 	if p == nil {
 		return nil
 	}
-	_, err := l.ask(request{Op: opStop}, closePatience)
+	err := l.askStop()
 	l.c.Close()
 	if err != nil && !errors.Is(err, io.EOF) {
 		p.kill(unix.SIGTERM)

@@ -62,6 +62,16 @@ type Boot struct {
 	Socket   string    `json:"socket"`              // where it answers
 	Inode    uint64    `json:"inode"`               // of that
 	Started  time.Time `json:"started"`
+	Sockets  Sockets   `json:"sockets"` // as all of its ports are to be
+}
+
+// Sockets is how the sockets of a worker are to be. They share its memory and so the first one's ways: none changes while the process lives.
+type Sockets struct {
+	Ring int  `json:"ring,omitempty"` // entries of each ring; 0: the default
+	Copy bool `json:"copy,omitempty"` // no zero-copy
+	// BusyPoll and Budget are those of afxdp.Config.
+	BusyPoll int `json:"busy_poll,omitempty"`
+	Budget   int `json:"budget,omitempty"`
 }
 
 // Attach is a queue to open as a port, or several.
@@ -70,13 +80,9 @@ type Attach struct {
 	Ifindex int    `json:"ifindex"`
 	Queue   int    `json:"queue"`
 	// More is how many further queues the worker takes, each Step after the one before: where a netdev has more than there are workers.
-	More int  `json:"more,omitempty"`
-	Step int  `json:"step,omitempty"`
-	Ring int  `json:"ring,omitempty"` // entries of each ring; 0: the default
-	Copy bool `json:"copy,omitempty"` // no zero-copy
-	// BusyPoll and Budget are those of afxdp.Config.
-	BusyPoll int `json:"busy_poll,omitempty"`
-	Budget   int `json:"budget,omitempty"`
+	More int `json:"more,omitempty"`
+	Step int `json:"step,omitempty"`
+	Sockets
 	// Namespace says that the netdev is in another network namespace than the worker, whose descriptor comes with the message. Workers refuse it so far.
 	Namespace bool `json:"namespace,omitempty"`
 }

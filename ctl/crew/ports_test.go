@@ -2,6 +2,7 @@ package crew
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -29,7 +30,10 @@ import (
 	"nave/testbed/netns"
 )
 
-const bossEnv = "NAVE_TEST_BOSS"
+const (
+	bossEnv = "NAVE_TEST_BOSS"
+	ringEnv = "NAVE_TEST_RING" // entries of each ring; 1024 where it is not set
+)
 
 // Two ports, each with a queue for either of two workers: packets that come in by one leave by the other.
 const (
@@ -77,7 +81,7 @@ func TestPorts(t *testing.T) {
 	for _, step := range []struct {
 		name string
 		run  func(*testing.T, *netns.NS, string, *bossProcess, *traffic) *bossProcess
-	}{{"worker", killWorker}, {"naved", killBoss}, {"detach", detachPort}, {"netdev", netdevGone}} {
+	}{{"worker", killWorker}, {"naved", killBoss}, {"sockets", otherSockets}, {"detach", detachPort}, {"netdev", netdevGone}} {
 		if !t.Run(step.name, func(t *testing.T) { b = step.run(t, ns, dir, b, tr) }) {
 			break
 		}
@@ -131,6 +135,31 @@ func killBoss(t *testing.T, ns *netns.NS, dir string, b *bossProcess, tr *traffi
 	}
 	if now := b.pids(t); fmt.Sprint(now) != fmt.Sprint(was) || b.do(t, "took over") != "true" {
 		t.Errorf("workers %v, were %v", now, was)
+	}
+	return b
+}
+
+// otherSockets: a naved that wants the sockets otherwise takes the workers over as they are, and replaces them afterwards.
+func otherSockets(t *testing.T, ns *netns.NS, dir string, b *bossProcess, tr *traffic) *bossProcess {
+	was := b.pids(t)
+	if err := b.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = b.cmd.Wait() // killed
+	t.Setenv(ringEnv, "512")
+	tr.loss(t)
+	b = startBoss(t, ns, dir)
+	time.Sleep(100 * time.Millisecond)
+	if lost, now := tr.loss(t), b.pids(t); lost != [queues]int{} || fmt.Sprint(now) != fmt.Sprint(was) {
+		t.Errorf("workers %v, were %v, and lost %v packets when they were taken over", now, was, lost)
+	}
+	if rings := b.do(t, "rings"); rings != "[1024 1024 1024 1024]" {
+		t.Errorf("rings of %s entries before", rings)
+	}
+	b.do(t, "renew")
+	eventually(t, "they forward", func() bool { return tr.flows(0) && tr.flows(1) })
+	if rings, now := b.do(t, "rings"), b.pids(t); rings != "[512 512 512 512]" || now[0] == was[0] || now[1] == was[1] {
+		t.Errorf("workers %v, were %v, with rings of %s entries", now, was, rings)
 	}
 	return b
 }
@@ -243,8 +272,12 @@ func boss(dir string) {
 	}
 	steering, err := bpf.New()
 	fail(err)
-	c, err := Open(Config{
-		RunDir: dir, Chunk: 2048, Frames: 8192, Adaptive: true, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	sockets := Sockets{Ring: 1024}
+	if n, err := strconv.Atoi(os.Getenv(ringEnv)); err == nil {
+		sockets.Ring = n
+	}
+	c, err := Open(context.Background(), Config{
+		Sockets: sockets, RunDir: dir, Chunk: 2048, Frames: 8192, Adaptive: true, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Engine: fastpath.Config{Workers: queues, ArenaBytes: 32 << 20, MaxAdjacencies: 256, MaxTunnels: 16, MaxRoutes: 256, MaxSAs: 16, SlotSize: 2048},
 		Socket: func(_ int, a Attach, fd int) error { return steering.SetSocket(uint32(a.Port)*64+uint32(a.Queue), fd) },
 	})
@@ -256,7 +289,7 @@ func boss(dir string) {
 				return err
 			}
 			for q := range queues {
-				if err := c.Attach(q, Attach{Port: id, Ifindex: l.Index, Queue: q, Ring: 1024}); err != nil {
+				if err := c.Attach(q, Attach{Port: id, Ifindex: l.Index, Queue: q, Sockets: sockets}); err != nil {
 					return err
 				}
 			}
@@ -301,6 +334,20 @@ func boss(dir string) {
 				return err.Error()
 			}
 			return fmt.Sprint(h.All)
+		case "rings":
+			var rings []int
+			for w := range queues {
+				h, err := c.Host(w)
+				if err != nil {
+					return err.Error()
+				}
+				for _, p := range h.Ports {
+					rings = append(rings, p.Ring)
+				}
+			}
+			return fmt.Sprint(rings)
+		case "renew":
+			c.Renew(context.Background())
 		case "pids":
 			return strings.Trim(fmt.Sprint(pids(c)), "[]")
 		case "took over":

@@ -7,8 +7,14 @@ import (
 	"time"
 )
 
-// open opens a port in the process that is there, and hands its socket to the steering.
+// open opens a port in the process that is there, and hands its socket to the steering. A process whose sockets are to be otherwise opens it as it has the others,
+// until it is replaced.
 func (m *member) open(l *link, a Attach) (*Host, error) {
+	m.mu.Lock()
+	if m.outdated != nil {
+		a.Sockets = *m.outdated
+	}
+	m.mu.Unlock()
 	got, err := l.ask(request{Op: opAttach, Attach: &a}, askPatience)
 	if err != nil {
 		return nil, fmt.Errorf("crew: worker %d: %w", m.boot.Worker, err)

@@ -52,7 +52,7 @@ func (c *Crew) Renew(ctx context.Context) {
 			continue
 		}
 		c.cfg.Log.Info("a worker is replaced", "worker", i, "pid", p.pid, "why", why)
-		if _, err := l.ask(request{Op: opStop}, closePatience); err != nil {
+		if err := l.askStop(); err != nil {
 			p.kill(unix.SIGKILL)
 		}
 		if !m.isBack(ctx, restarts) {

@@ -70,8 +70,8 @@ type Gateway struct {
 // ErrPartly is in the error of a configuration that runs, but for parts that Linux refused.
 var ErrPartly = errors.New("the configuration runs, but for what the box refused")
 
-// Start makes a box of a configuration and runs it until Stop. On an error steering that it put on is taken off again;
-// addresses stay, and are known for nave's own.
+// Start makes a box of a configuration and runs it until ctx ends or Stop, which has to follow either way. On an error steering that it put on is taken off again;
+// addresses stay, and are known for nave's own; workers that were taken over go on, unless ctx has ended.
 func Start(ctx context.Context, tree *config.Config, opt Options) (*Gateway, error) {
 	g := &Gateway{
 		opt: opt, loop: loop.New(4096), started: time.Now(), ports: make(map[string]*port), twins: make(map[string]*twin),
@@ -85,7 +85,7 @@ func Start(ctx context.Context, tree *config.Config, opt Options) (*Gateway, err
 				p.attached = nil
 			}
 		}
-		if g.workers != nil && g.workers.TookOver() {
+		if g.workers != nil && g.workers.TookOver() && ctx.Err() == nil {
 			g.Leave() // who forwarded before goes on
 		} else {
 			g.Stop(false)

@@ -63,10 +63,10 @@ func (g *Gateway) openWorkers(tree *config.Config, p plan) error {
 		g.workers, g.threads = t, t
 		return nil
 	}
-	c, err := crew.Open(crew.Config{
+	c, err := crew.Open(g.ctx, crew.Config{
 		RunDir: g.opt.RunDir, Engine: engine, Chunk: p.chunk, Frames: frames, CPUs: tree.Fastpath.CPUs, Adaptive: adaptive,
-		NetAdmin: tree.Fastpath.BusyPoll > 0,
-		Log:      g.opt.Log, Program: g.opt.Worker,
+		NetAdmin: tree.Fastpath.BusyPoll > 0, Sockets: socketsOf(tree, p.copies),
+		Log: g.opt.Log, Program: g.opt.Worker,
 		Socket: func(_ int, a crew.Attach, fd int) error { return g.steering.SetSocket(slot(a.Port, a.Queue), fd) },
 		Down:   g.workerDown, Up: g.workerUp,
 	})

@@ -82,9 +82,13 @@ func run(o options) error {
 	defer stop()
 	d := &naved{options: o, log: log, limit: newEventLimit()}
 	d.limit.follow(tree.Logging.DMVPNInterval)
-	d.gw, err = gateway.Start(context.Background(), tree, gateway.Options{
+	d.gw, err = gateway.Start(ctx, tree, gateway.Options{
 		Ports: ports, RunDir: o.runDir, Copy: o.copy, Log: log, Event: d.event,
 	})
+	if err != nil && ctx.Err() != nil {
+		log.Info("naved was stopped while it started", "error", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
