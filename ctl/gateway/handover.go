@@ -135,10 +135,7 @@ func (g *Gateway) watchSharing() {
 func (g *Gateway) openQueues(p *port, tree *config.Config, copies bool) error {
 	workers, queues := g.engine.Workers(), p.link.Queues
 	for w := range min(queues, workers) {
-		a := crew.Attach{
-			Port: p.id, Ifindex: p.link.Index, Queue: w, Ring: tree.Fastpath.QueueDepth, Copy: copies,
-			BusyPoll: tree.Fastpath.BusyPoll, Budget: tree.Fastpath.BusyBudget,
-		}
+		a := crew.Attach{Port: p.id, Ifindex: p.link.Index, Queue: w, Sockets: socketsOf(tree, copies)}
 		if a.More = (queues - 1 - w) / workers; a.More > 0 {
 			a.Step = workers
 		}
@@ -153,6 +150,12 @@ func (g *Gateway) openQueues(p *port, tree *config.Config, copies bool) error {
 		}
 	}
 	return nil
+}
+
+// socketsOf is how the workers' sockets are to be.
+func socketsOf(tree *config.Config, copies bool) crew.Sockets {
+	f := &tree.Fastpath
+	return crew.Sockets{Ring: f.QueueDepth, Copy: copies, BusyPoll: f.BusyPoll, Budget: f.BusyBudget}
 }
 
 // relays lists the workers that have no queue of a port, with the one that each sends through.

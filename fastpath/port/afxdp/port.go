@@ -1,6 +1,7 @@
 package afxdp
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -64,7 +65,7 @@ type Port struct {
 }
 
 // Open binds a socket to the queue, in the caller's network namespace. Packets arrive once FD stands in the XDP
-// program's map.
+// program's map. ErrHeld: the queue was open before, otherwise, and can't be as long as the UMEM has other ports.
 func Open(u *UMEM, c Config) (*Port, error) {
 	if c.Ring == 0 {
 		c.Ring = 2048
@@ -72,8 +73,8 @@ func Open(u *UMEM, c Config) (*Port, error) {
 	if bits.OnesCount(uint(c.Ring)) != 1 {
 		return nil, fmt.Errorf("afxdp: ring of %d entries: must be a power of two", c.Ring)
 	}
-	if p := u.revive(c); p != nil {
-		return p, nil
+	if p, err := u.revive(c); p != nil || err != nil {
+		return p, err
 	}
 	fd, err := unix.Socket(unix.AF_XDP, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -206,15 +207,22 @@ func (p *Port) Close() error {
 	return err
 }
 
+// ErrHeld means that a queue can't be opened with other settings than before: its socket carries the memory of other ports, and stays until they are closed.
+var ErrHeld = errors.New("the queue is held, with other settings, by the socket that carries the memory of the worker's other ports")
+
 // revive finds the closed port whose socket still holds the queue that c wants.
-func (u *UMEM) revive(c Config) *Port {
+func (u *UMEM) revive(c Config) (*Port, error) {
 	for _, p := range u.ports {
-		if p.zombie && p.config.Ifindex == c.Ifindex && p.config.Queue == c.Queue {
-			p.zombie = false
-			return p
+		if !p.zombie || p.config.Ifindex != c.Ifindex || p.config.Queue != c.Queue {
+			continue
 		}
+		if p.config != c {
+			return nil, fmt.Errorf("afxdp: interface %d queue %d: %w", c.Ifindex, c.Queue, ErrHeld)
+		}
+		p.zombie = false
+		return p, nil
 	}
-	return nil
+	return nil, nil
 }
 
 func (u *UMEM) living() int {

@@ -3,6 +3,7 @@ package afxdp
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"net"
 	"testing"
 	"time"
@@ -246,4 +247,56 @@ func TestBadConfig(t *testing.T) {
 		t.Error("a ring of 100 entries was taken")
 	}
 	must(t, u.Close())
+}
+
+// TestHeldQueue: a port that closes while its socket carries the memory of others opens again as it was, and never otherwise than it was asked to.
+func TestHeldQueue(t *testing.T) {
+	l := newLab(t)
+	must(t, netns.Veth(netns.End{NS: l.dut, Name: "eth1"}, netns.End{NS: l.far, Name: "eth1"}, 1500))
+	must(t, l.dut.Do(func() error {
+		i, err := net.InterfaceByName("eth1")
+		if err != nil {
+			return err
+		}
+		c := Config{Ifindex: l.ifindex, Ring: 256}
+		first, err := Open(l.umem, c)
+		if err != nil {
+			return err
+		}
+		other, err := Open(l.umem, Config{Ifindex: i.Index, Ring: 256})
+		if err != nil {
+			return err
+		}
+		must(t, first.Close())
+		for name, change := range map[string]func(*Config){
+			"ring": func(c *Config) { c.Ring = 1024 }, "copies": func(c *Config) { c.Copy = true }, "busy polling": func(c *Config) { c.BusyPoll = 20 },
+		} {
+			wanted := c
+			change(&wanted)
+			if p, err := Open(l.umem, wanted); !errors.Is(err, ErrHeld) {
+				t.Errorf("other %s: it is open, with %+v: %v", name, p.config, err)
+				must(t, p.Close())
+			}
+		}
+		again, err := Open(l.umem, c)
+		if err != nil || again.Mode().Ring != 256 {
+			t.Errorf("as it was: %v", err)
+		}
+		must(t, again.Close())
+		must(t, other.Close()) // and nothing is left that holds the queue
+		var p *Port
+		for range 200 { // which the kernel does a moment later
+			if p, err = Open(l.umem, Config{Ifindex: l.ifindex, Ring: 1024, Copy: true}); !errors.Is(err, unix.EBUSY) {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if err != nil {
+			return err
+		}
+		if p.Mode().Ring != 1024 {
+			t.Errorf("opened anew: %+v", p.Mode())
+		}
+		return p.Close()
+	}))
 }
