@@ -187,7 +187,7 @@ func (c *Crew) Attach(worker int, a Attach) error {
 	if err != nil {
 		return err
 	}
-	if _, err := m.open(l, a); err != nil {
+	if err := m.open(l, a); err != nil {
 		return err
 	}
 	m.mu.Lock()
@@ -261,15 +261,11 @@ func (c *Crew) Host(worker int) (Host, error) {
 	if err != nil {
 		return Host{}, err
 	}
-	a, err := l.ask(request{Op: opPorts}, time.Second)
+	h, err := l.host(deadline(time.Second))
 	if err != nil {
 		return Host{}, fmt.Errorf("crew: worker %d: %w", worker, err)
 	}
-	closeAll(a.fds)
-	if a.Host == nil {
-		return Host{}, fmt.Errorf("crew: worker %d: %w", worker, errMessage)
-	}
-	return *a.Host, nil
+	return h, nil
 }
 
 // Status says what the workers are.

@@ -2,7 +2,11 @@ package crew
 
 import (
 	"context"
+	"log/slog"
+	"net"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -232,5 +236,58 @@ func TestOpenEnds(t *testing.T) {
 	open(t, cfg)
 	if took := time.Since(at); took > 1900*time.Millisecond {
 		t.Errorf("two workers that take a second each took %v", took)
+	}
+}
+
+// TestTidy: garbage is collected when there is much, and not before.
+func TestTidy(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	s := &server{}
+	keep := make([]byte, garbageLimit+1)
+	s.tidy()
+	collections := func() uint32 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.NumGC
+	}
+	before := collections()
+	for range 36 {
+		s.tidy()
+		keep = make([]byte, 1<<20)
+	}
+	runtime.KeepAlive(keep)
+	if n := collections() - before; n != 1 {
+		t.Errorf("%d collections for 36 MiB of garbage", n)
+	}
+}
+
+// TestAcceptGoesOn: a worker that can't accept a connection for a while is there for the next one.
+func TestAcceptGoesOn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), socketName(0))
+	l, err := net.ListenUnix("unixpacket", &net.UnixAddr{Net: "unixpacket", Name: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{listener: l, log: slog.New(slog.DiscardHandler), stop: func() {}}
+	if err := l.SetDeadline(time.Now()); err != nil { // an error of accept(2) as any other
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { s.accept(); close(ended) }()
+	time.Sleep(50 * time.Millisecond)
+	if err := l.SetDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := dial(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	eventually(t, "the connection is served", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.conn != nil })
+	l.Close()
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		t.Error("it accepts on when its socket is closed")
 	}
 }

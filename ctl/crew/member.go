@@ -100,6 +100,24 @@ func (l *link) askStop() error {
 	return err
 }
 
+// host asks for all ports, page by page.
+func (l *link) host(late time.Time) (h Host, err error) {
+	for {
+		a, err := l.ask(request{Op: opPorts, From: len(h.Ports)}, time.Until(late))
+		if err != nil {
+			return Host{}, err
+		}
+		closeAll(a.fds)
+		if a.Host == nil || a.Host.Next != 0 && len(a.Host.Ports) == 0 {
+			return Host{}, errMessage
+		}
+		a.Host.Ports = append(h.Ports, a.Host.Ports...)
+		if h = *a.Host; h.Next == 0 {
+			return h, nil
+		}
+	}
+}
+
 func (l *link) exchange(r request, patience time.Duration, quit <-chan struct{}) (answer, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

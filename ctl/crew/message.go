@@ -24,10 +24,10 @@ const maxFDs = 2 + 64
 // Operations.
 const (
 	opHello  = "hello"  // who are you; the answer brings the descriptors of the tables, of the punts, and of each worker's wake-up
-	opAttach = "attach" // open a queue, or say that it is open; the answer brings its socket
+	opAttach = "attach" // open a queue, or say that it is open; the answer brings its socket, and nothing else
 	opRelay  = "relay"  // send by a port through another worker
 	opDetach = "detach" // close a queue, or end a relay
-	opPorts  = "ports"  // what the ports are like, and their numbers
+	opPorts  = "ports"  // what the ports are like: a page of their queues
 	opStop   = "stop"   // end
 )
 
@@ -40,6 +40,7 @@ type request struct {
 	Attach *Attach `json:"attach,omitempty"`
 	Port   portID  `json:"port,omitempty"`
 	Via    int     `json:"via,omitempty"`
+	From   int     `json:"from,omitempty"` // the first queue of the page
 }
 
 // reply is the answer to the request of the same ID. The first words on a connection that is refused are a reply of ID 0.
@@ -83,8 +84,6 @@ type Attach struct {
 	More int `json:"more,omitempty"`
 	Step int `json:"step,omitempty"`
 	Sockets
-	// Namespace says that the netdev is in another network namespace than the worker, whose descriptor comes with the message. Workers refuse it so far.
-	Namespace bool `json:"namespace,omitempty"`
 }
 
 // Host is what a worker's ports are like.
@@ -92,9 +91,13 @@ type Host struct {
 	Huge      bool        `json:"huge"` // the packet memory lies in huge pages
 	HugeWhy   string      `json:"huge_why,omitempty"`
 	HugePages int         `json:"huge_pages,omitempty"`
-	Ports     []PortState `json:"ports"`
-	All       []portID    `json:"all"` // numbers of ports and relays
+	Ports     []PortState `json:"ports"`          // by port and queue; none in a hello
+	Next      int         `json:"next,omitempty"` // where the next page begins; 0: this is the last
+	All       []portID    `json:"all"`            // numbers of ports and relays
 }
+
+// pageQueues is how many queues an answer describes, with some hundred bytes each.
+const pageQueues = 32
 
 // PortState is a port of a worker.
 type PortState struct {
@@ -113,7 +116,11 @@ func parseRequest(b []byte) (r request, err error) {
 		return request{}, err
 	}
 	switch r.Op {
-	case opHello, opPorts, opStop:
+	case opHello, opStop:
+	case opPorts:
+		if r.From < 0 {
+			return request{}, fmt.Errorf("%w: ports from %d on", errMessage, r.From)
+		}
 	case opDetach, opRelay:
 		if r.Port == 0 || r.Via < 0 {
 			return request{}, fmt.Errorf("%w: %s of port %d through %d", errMessage, r.Op, r.Port, r.Via)

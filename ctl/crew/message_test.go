@@ -19,16 +19,16 @@ import (
 // requests and replies are one of each kind.
 func requests() []request {
 	return []request{
-		{ID: 1, Op: opHello}, {ID: 2, Op: opPorts}, {ID: 3, Op: opStop}, {ID: 4, Op: opDetach, Port: 7}, {ID: 5, Op: opRelay, Port: 7, Via: 1},
+		{ID: 1, Op: opHello}, {ID: 2, Op: opPorts, From: 32}, {ID: 3, Op: opStop}, {ID: 4, Op: opDetach, Port: 7}, {ID: 5, Op: opRelay, Port: 7, Via: 1},
 		{ID: 6, Op: opAttach, Attach: &Attach{Port: 7, Ifindex: 3, Queue: 2, More: 1, Step: 2, Sockets: Sockets{Ring: 1024, Copy: true, BusyPoll: 20, Budget: 64}}},
 	}
 }
 
 func replies() []reply {
 	return []reply{
-		{Error: busy}, {ID: 3},
+		{Error: controlled}, {ID: 3},
 		{ID: 9, Boot: &Boot{Worker: 2, Chunk: 4096, Frames: 5, CPU: -1, Adaptive: true, Build: "b", Socket: "/run/x", Started: time.Unix(1_800_000_000, 0).UTC()},
-			Host: &Host{Huge: true, Ports: []PortState{{Attach: Attach{Port: 1, Ifindex: 2}, ZeroCopy: true, Stats: afxdp.Stats{Wakeups: 4}}}, All: []portID{1}}},
+			Host: &Host{Huge: true, Ports: []PortState{{Attach: Attach{Port: 1, Ifindex: 2}, ZeroCopy: true, Stats: afxdp.Stats{Wakeups: 4}}}, Next: 1, All: []portID{1}}},
 	}
 }
 
@@ -65,7 +65,7 @@ func TestMessages(t *testing.T) {
 	for _, s := range []string{
 		`{"id":1,"op":"hello"}{"id":2}`, `{"id":1,"op":"fly"}`, `{"id":1,"op":"attach"}`, `{"op":"attach","attach":{"port":0,"ifindex":1}}`,
 		`{"op":"attach","attach":{"port":1,"ifindex":0}}`, `{"op":"attach","attach":{"port":1,"ifindex":1,"queue":-1}}`, `{"op":"detach"}`,
-		`{"op":"relay","port":1,"via":-1}`, `{"op":"detach","port":70000}`, `[]`, `"hello"`, `null`, strings.Repeat(" ", maxMessage+1),
+		`{"op":"relay","port":1,"via":-1}`, `{"op":"ports","from":-1}`, `{"op":"detach","port":70000}`, `[]`, `"hello"`, `null`, strings.Repeat(" ", maxMessage+1),
 	} {
 		if r, err := parseRequest([]byte(s)); !errors.Is(err, errMessage) {
 			t.Errorf("%.40q was taken for %+v, %v", s, r, err)
@@ -188,5 +188,46 @@ func TestConn(t *testing.T) {
 	a.Close()
 	if _, _, err := b.receive(); err == nil {
 		t.Error("something came over a connection that has ended")
+	}
+}
+
+// TestManyQueues: the ports of a worker with the most queues that there can be come in answers that are short enough, and all of them do.
+func TestManyQueues(t *testing.T) {
+	a, b := connected(t)
+	var all []PortState
+	h := Host{HugeWhy: strings.Repeat("x", 200)}
+	for p := range 255 {
+		h.All = append(h.All, portID(p+65281))
+		for q := range 4 {
+			all = append(all, PortState{
+				Attach:  Attach{Port: portID(p + 1), Ifindex: 1 << 30, Queue: q, Sockets: Sockets{Ring: 1 << 16, BusyPoll: 1 << 20, Budget: 1 << 16}},
+				CopyWhy: strings.Repeat("c", 300), BusyWhy: strings.Repeat("b", 300), Stats: afxdp.Stats{Wakeups: 1 << 60, RingFull: 1 << 60, FillEmpty: 1 << 60},
+			})
+		}
+	}
+	go func() {
+		defer b.Close()
+		for {
+			text, _, err := b.receive()
+			if err != nil {
+				return
+			}
+			r, err := parseRequest(text)
+			if err != nil || r.Op != opPorts {
+				return
+			}
+			page := h
+			page.describe(all, r.From)
+			if b.send(reply{ID: r.ID, Host: &page}) != nil {
+				return
+			}
+		}
+	}()
+	got, err := newLink(a, nil).host(deadline(10 * time.Second))
+	if err != nil || !reflect.DeepEqual(got.Ports, all) || len(got.All) != len(h.All) {
+		t.Errorf("%d of %d queues and %d of %d ports came: %v", len(got.Ports), len(all), len(got.All), len(h.All), err)
+	}
+	if h.describe(all, 1<<30); len(h.Ports) != 0 || h.Next != 0 {
+		t.Error("there is something after the end")
 	}
 }

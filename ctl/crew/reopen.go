@@ -9,7 +9,7 @@ import (
 
 // open opens a port in the process that is there, and hands its socket to the steering. A process whose sockets are to be otherwise opens it as it has the others,
 // until it is replaced.
-func (m *member) open(l *link, a Attach) (*Host, error) {
+func (m *member) open(l *link, a Attach) error {
 	m.mu.Lock()
 	if m.outdated != nil {
 		a.Sockets = *m.outdated
@@ -17,18 +17,18 @@ func (m *member) open(l *link, a Attach) (*Host, error) {
 	m.mu.Unlock()
 	got, err := l.ask(request{Op: opAttach, Attach: &a}, askPatience)
 	if err != nil {
-		return nil, fmt.Errorf("crew: worker %d: %w", m.boot.Worker, err)
+		return fmt.Errorf("crew: worker %d: %w", m.boot.Worker, err)
 	}
 	defer closeAll(got.fds)
 	if len(got.fds) != a.More+1 {
-		return nil, fmt.Errorf("crew: worker %d: %d descriptors came for %d queues of port %d", m.boot.Worker, len(got.fds), a.More+1, a.Port)
+		return fmt.Errorf("crew: worker %d: %d descriptors came for %d queues of port %d", m.boot.Worker, len(got.fds), a.More+1, a.Port)
 	}
 	for k, fd := range got.fds {
 		if err := m.crew.cfg.Socket(m.boot.Worker, a.Single(k), fd); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return got.Host, nil
+	return nil
 }
 
 // reopen gives a new process the ports of the one before. What can't be opened, its netdev being gone perhaps, is left: the other ports need their worker all the same. The
@@ -50,7 +50,7 @@ func (m *member) reopen() (left []Attach, err error) {
 	}
 	slices.SortFunc(list, func(a, b Attach) int { return int(a.Port) - int(b.Port) }) // the first decides about zero-copy
 	for _, a := range list {
-		if _, err := m.open(l, a); isOfProcess(err) {
+		if err := m.open(l, a); isOfProcess(err) {
 			return nil, err
 		} else if err != nil {
 			m.crew.cfg.Log.Error("a port of a worker does not come back; it is tried again", "worker", m.boot.Worker, "port", a.Port, "error", err)
@@ -95,7 +95,7 @@ func (m *member) retry(left []Attach) {
 				if !wanted {
 					return true
 				}
-				if _, err := m.open(l, a); err != nil {
+				if err := m.open(l, a); err != nil {
 					return false
 				}
 				m.crew.cfg.Log.Info("a port of a worker is back", "worker", m.boot.Worker, "port", a.Port)

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,6 +32,8 @@ type server struct {
 	conn *conn // of the naved that is served
 	idle time.Time
 
+	tidied uint64 // bytes allocated until garbage was collected last; the goroutine that watches has it
+
 	ports map[portID]*attached // the goroutine that serves has it
 }
 
@@ -51,7 +55,6 @@ func (s *server) answer(r *request) (out reply, give []int) {
 	case opAttach:
 		var queues []*afxdp.Port
 		if queues, err = s.attach(r.Attach); err == nil {
-			out.Host = s.host()
 			for _, q := range queues {
 				give = append(give, q.FD())
 			}
@@ -62,6 +65,7 @@ func (s *server) answer(r *request) (out reply, give []int) {
 		err = s.detach(r.Port)
 	case opPorts:
 		out.Host = s.host()
+		out.Host.describe(s.states(), r.From)
 	}
 	if err != nil {
 		out.Error = err.Error()
@@ -77,9 +81,6 @@ const (
 
 // attach opens the queues of a port, unless they are open as they are wanted.
 func (s *server) attach(a *Attach) ([]*afxdp.Port, error) {
-	if a.Namespace {
-		return nil, errors.New("ports in other network namespaces are not built yet")
-	}
 	if old := s.ports[a.Port]; old != nil {
 		if len(old.queues) > 0 && old.Attach == *a {
 			return old.queues, nil
@@ -183,14 +184,29 @@ func (s *server) detach(id portID) (err error) {
 	return nil
 }
 
-// host describes the ports.
+// host describes the worker's memory, and names the ports.
 func (s *server) host() *Host {
 	h := DescribeMemory(s.umem)
-	for id, a := range s.ports {
-		h.All = append(h.All, id)
-		h.Ports = append(h.Ports, DescribeQueues(a.Attach, a.queues)...)
-	}
+	h.All = slices.Sorted(maps.Keys(s.ports))
 	return &h
+}
+
+// states describes all queues.
+func (s *server) states() (list []PortState) {
+	for _, id := range slices.Sorted(maps.Keys(s.ports)) {
+		a := s.ports[id]
+		list = append(list, DescribeQueues(a.Attach, a.queues)...)
+	}
+	return list
+}
+
+// describe puts a page of the queues into an answer, from one on.
+func (h *Host) describe(all []PortState, from int) {
+	from = min(from, len(all))
+	h.Ports = all[from:min(from+pageQueues, len(all))]
+	if end := from + len(h.Ports); end < len(all) {
+		h.Next = end
+	}
 }
 
 // DescribeMemory says what the packet memory of a worker is like.

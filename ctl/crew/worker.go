@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -34,9 +35,12 @@ const (
 	fdWakes
 )
 
-// heapLimit is how much of Go's heap a worker may fill before it collects garbage, in bytes. It makes hardly any: some kilobytes a message, and 3 kilobytes for
-// an association whose cipher has no kernel, of which there are 32768 at most.
-const heapLimit = 256 << 20
+// A worker makes hardly any garbage: some kilobytes a message, and 3 kilobytes for an association whose cipher has no kernel, of which there are 32768 at most. It is collected
+// when there is this much, in bytes, and not whenever Go thinks best. heapLimit is what the heap grows to at most if that should not do.
+const (
+	garbageLimit = 32 << 20
+	heapLimit    = 256 << 20
+)
 
 // Main is the worker's process, from start to end.
 func Main() error {
@@ -115,12 +119,20 @@ func (s *server) listen() error {
 	return nil
 }
 
+// acceptPause is how long a worker that can't accept a connection waits before it tries again.
+const acceptPause = time.Second
+
 // accept takes one naved after the other.
 func (s *server) accept() {
 	for {
 		u, err := s.listener.AcceptUnix()
-		if err != nil {
-			return // closed
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // short of descriptors, maybe
+			s.log.Warn("control connection", "error", err)
+			time.Sleep(acceptPause)
+			continue
 		}
 		c := newConn(u)
 		if !s.enter(c) {
@@ -135,7 +147,7 @@ func (s *server) accept() {
 func refuse(c *conn) {
 	defer c.Close()
 	_ = c.SetDeadline(deadline(time.Second))
-	if c.send(reply{Error: busy}) != nil {
+	if c.send(reply{Error: controlled}) != nil {
 		return
 	}
 	if _, fds, err := c.receive(); err == nil {
@@ -143,8 +155,8 @@ func refuse(c *conn) {
 	}
 }
 
-// busy is what the second naved is told.
-const busy = "another naved controls this worker"
+// controlled is what the second naved is told.
+const controlled = "another naved controls this worker"
 
 // enter makes c the connection that is served.
 func (s *server) enter(c *conn) bool {
@@ -200,7 +212,7 @@ const (
 	orphanAge  = 10 * time.Second
 )
 
-// watch ends a worker that nobody can reach any more.
+// watch ends a worker that nobody can reach any more, and tidies up.
 func (s *server) watch(ctx context.Context) {
 	t := time.NewTicker(watchEvery)
 	defer t.Stop()
@@ -210,11 +222,22 @@ func (s *server) watch(ctx context.Context) {
 			return
 		case <-t.C:
 		}
+		s.tidy()
 		if s.orphaned() {
 			s.log.Warn("nobody controls this worker, and its socket is gone, so nobody can: it ends", "socket", s.boot.Socket)
 			s.stop()
 			return
 		}
+	}
+}
+
+// tidy collects garbage if there is much.
+func (s *server) tidy() {
+	allocated := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(allocated)
+	if now := allocated[0].Value.Uint64(); now-s.tidied > garbageLimit {
+		s.tidied = now
+		runtime.GC()
 	}
 }
 
