@@ -195,18 +195,37 @@ func (i *iface) agrees(a *fib.Adjacency) bool {
 	return ok && a.Tunnel == t.ID && (from == t.Local || !t.Local.IsValid()) && t.Protected == (a.SA|a.AH != 0) && bytes.Equal(a.Inner, greHeader(t))
 }
 
-// outlives tells whether a next hop goes on by its old adjacency. That ends for good once there is a new one to go by, and when the
-// interface does not permit it any more.
+// outlives tells whether a next hop goes on by its old adjacency. That ends for good once there is a new one to go by, when the next hop is known to be
+// elsewhere by now, and when the interface does not permit it any more.
 func (r *RIB) outlives(h *hop, built *fib.Adjacency) bool {
 	if !h.outlives {
 		return false
 	}
 	i := r.ifaces[h.key.iface]
-	if leadsOn(built) || r.inherited == nil || i == nil || !i.Up && !r.inherited.incomplete || !i.agrees(&h.last) {
+	if leadsOn(built) || r.inherited == nil || i == nil || !i.Up && !r.inherited.incomplete || !i.agrees(&h.last) || i.elsewhere(h) {
 		h.outlives = false
 		return false
 	}
 	return true
+}
+
+// elsewhere tells whether a next hop of a tunnel is at another address than the one that its old adjacency leads to. What is said of a whole network, or only
+// until an answer comes (Via), is no better than the direct path that was known before.
+func (i *iface) elsewhere(h *hop) bool {
+	t := i.Tunnel
+	if t == nil || t.Remote.IsValid() || !h.key.addr.IsValid() {
+		return false
+	}
+	b, ok := i.nextHops.Lookup(h.key.addr)
+	if !ok || b.Via || !b.Prefix.IsSingleIP() {
+		return false
+	}
+	to := b.NBMA
+	if s, ok := i.secured[to]; ok && t.Protected && s.To.IsValid() {
+		to = s.To // a session whose peer has moved behind its NAT
+	}
+	old, ok := outerTo(&h.last)
+	return ok && old != to
 }
 
 // unsealed ends the life of old adjacencies whose association is taken away.

@@ -270,6 +270,44 @@ func TestOldAdjacencyServes(t *testing.T) {
 	}
 }
 
+// A peer that is known to be elsewhere by now gets nothing at its old address any more, whether or not the way to the new one is known; where the new
+// address is only that of a server for the time being, or covers a whole network, the old way goes on.
+func TestOldAdjacencyOfOneThatMoved(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		bind   Binding
+		serves bool
+	}{
+		{"elsewhere", Binding{Prefix: pfx("10.255.0.5/32"), NBMA: addr("198.51.100.77")}, false},
+		{"at a server for now", Binding{Prefix: pfx("10.255.0.5/32"), NBMA: addr("198.51.100.77"), Via: true}, true},
+		{"at a server like all", Binding{Prefix: pfx("10.255.0.0/24"), NBMA: addr("198.51.100.77")}, true},
+		{"where it was", Binding{Prefix: pfx("10.255.0.5/32"), NBMA: addr("198.51.100.5")}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, f := restart(t)
+			old := f.path(t, "10.5.0.0/16")
+			if to, _ := outerTo(&old); to != addr("198.51.100.5") {
+				t.Fatalf("it led to %v", to)
+			}
+			for _, i := range []Interface{wan, lan, tun} {
+				r.SetInterface(i)
+			}
+			r.SetStatics(0, []StaticRoute{
+				{Prefix: pfx("0.0.0.0/0"), Hops: []NextHop{{Addr: addr("192.0.2.254")}}}, // whose MAC address nobody has said
+				{Prefix: pfx("10.5.0.0/16"), Hops: []NextHop{{Addr: addr("10.255.0.5")}}},
+			})
+			c.bind.Iface, c.bind.NextHop = "Tunnel0", addr("10.255.0.5")
+			r.Bind(c.bind)
+			r.Complete(true)
+			flush(t, r)
+			a := f.path(t, "10.255.0.5/32")
+			if serves := sameAdjacency(&a, &old); serves != c.serves || !serves && leadsOn(&a) {
+				t.Errorf("it goes by %+v", a)
+			}
+		})
+	}
+}
+
 // What is configured no more goes at once when all is known; what is not known yet stays.
 func TestOldInterfacesGo(t *testing.T) {
 	r, f := restart(t)
