@@ -86,6 +86,13 @@ func benchNave(b *testing.B, count int, swap bool) {
 				time.Sleep(time.Millisecond)
 			}
 		})
+		for _, p := range []*box{x, y} {
+			if up, down := h.ups(p.addr); up != 1 || down != 0 {
+				h.mu.Lock()
+				b.Errorf("the session with %s came up %d times, went down %d times: %+v", p.addr, up, down, h.sessions)
+				h.mu.Unlock()
+			}
+		}
 		h.s.Close()
 		x.s.Close()
 		y.s.Close()

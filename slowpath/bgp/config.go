@@ -71,8 +71,8 @@ type Neighbour struct {
 	SecurityHops uint8
 	// Client is `route-reflector-client`. GoBGP has it for a neighbour and not for a family of one.
 	Client   bool
-	AllowOwn uint8 // `allowas-in`
-	Families []Activation
+	AllowOwn uint8        // `allowas-in`
+	Families []Activation // none: the session stays down
 }
 
 // Activation is a family that a neighbour is activated in, and what is said there.
@@ -136,19 +136,18 @@ func (r PrefixRule) lengths() (lo, hi int) {
 
 // Bounds of what is configured.
 const (
-	defaultPort         = 179
-	defaultHold         = 180 * time.Second
-	defaultRetry        = 10 * time.Second
-	defaultRestart      = 120 * time.Second
-	defaultKeepLabel    = time.Minute
-	defaultListenMax    = 100
-	maxPassword         = 80
-	defaultExternal     = 20
-	defaultInternal     = 200
-	defaultLocal        = 200
-	defaultLocalPref    = 100
-	defaultWarnPercent  = 75
-	defaultCommunityCap = 255
+	defaultPort        = 179
+	defaultHold        = 180 * time.Second
+	defaultRetry       = 10 * time.Second
+	defaultRestart     = 120 * time.Second
+	defaultKeepLabel   = time.Minute
+	defaultListenMax   = 100
+	maxPassword        = 80
+	defaultExternal    = 20
+	defaultInternal    = 200
+	defaultLocal       = 200
+	defaultLocalPref   = 100
+	defaultWarnPercent = 75
 )
 
 func (c *Config) port() uint16 {

@@ -40,6 +40,7 @@ type instance struct {
 
 	policies string // what GoBGP has, to find changes
 	assigned bool
+	last     *path // read; see share
 }
 
 // startInstance starts a server and watches it.

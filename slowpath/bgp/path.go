@@ -100,7 +100,24 @@ func (in *instance) readPath(g *apiutil.Path) (*path, bool) {
 			}
 		}
 	}
+	in.share(p)
 	return p, true
+}
+
+// share has a path use the slices of the one read before it where they are equal: mostly they are, and there can be many.
+func (in *instance) share(p *path) {
+	if q := in.last; q != nil {
+		if slices.Equal(p.targets, q.targets) {
+			p.targets = q.targets
+		}
+		if slices.Equal(p.asPath, q.asPath) {
+			p.asPath = q.asPath
+		}
+		if slices.Equal(p.communities, q.communities) {
+			p.communities = q.communities
+		}
+	}
+	in.last = p
 }
 
 // routeTargets are the targets among extended communities.

@@ -18,6 +18,8 @@ import (
 type outbound struct {
 	families map[Family]outboundFamily
 	hops     map[netip.Addr]bgpmsg.Hop // of route-maps' next hops
+	// self is what stands for this router where the connection is IPv6: routes of these families have IPv4 next hops.
+	self netip.Addr
 }
 
 type outboundFamily struct {
@@ -40,7 +42,7 @@ func (m RouteMap) simple() (netip.Addr, bool) {
 
 // outboundOf works out what a neighbour's configuration says of routes on their way out.
 func (s *Speaker) outboundOf(cfg *linkConfig) *outbound {
-	o := &outbound{families: make(map[Family]outboundFamily), hops: s.setHops}
+	o := &outbound{families: make(map[Family]outboundFamily), hops: s.setHops, self: s.cfg.RouterID}
 	for _, a := range cfg.Families {
 		f := outboundFamily{self: a.NextHopSelf, communities: a.SendCommunity, extended: a.SendExtended || a.Family != IPv4Unicast}
 		if hop, ok := s.cfg.RouteMaps[a.Out].simple(); ok {
@@ -70,6 +72,9 @@ func (l *link) rebuildRules() {
 	l.mu.Lock()
 	self := l.local
 	l.mu.Unlock()
+	if !self.Is4() {
+		self = o.self
+	}
 	r := &bgpmsg.Rules{Hops: make(map[netip.Addr]bgpmsg.Hop), Families: make(map[bgpmsg.Family]bgpmsg.FamilyRules), Labels: l.s.swaps}
 	maps.Copy(r.Hops, o.hops)
 	r.Hops[ownHop] = bgpmsg.Hop{Address: self}

@@ -287,7 +287,10 @@ func (s *Speaker) neighboursOf(vrf string) []Neighbour {
 	return nil
 }
 
+// linkConfig is a neighbour's configuration with what the rest says of it. Without a family there is nothing to talk about; GoBGP
+// would take IPv4 for granted.
 func (s *Speaker) linkConfig(n Neighbour) *linkConfig {
+	n.Shutdown = n.Shutdown || len(n.Families) == 0
 	return &linkConfig{
 		Neighbour: n, port: orDefault(n.Port, s.cfg.port()), external: n.RemoteAS != s.cfg.AS, restart: s.cfg.GracefulRestart.Enabled,
 	}

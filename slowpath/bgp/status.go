@@ -72,7 +72,7 @@ type NeighbourStatus struct {
 	Passive           bool
 	RouterID          netip.Addr // the neighbour's; the zero Addr: never heard of
 	State             State
-	Shutdown          bool // `neighbor shutdown`
+	Shutdown          bool // `neighbor shutdown`, or no family is activated
 	OverLimit         bool // more prefixes than maximum-prefix; until `clear ip bgp`
 	Since             time.Time
 	Local             netip.AddrPort // of the connection, or of the last
