@@ -90,7 +90,7 @@ func Open(ctx context.Context, cfg Config) (*Crew, error) {
 			boot.CPU = cfg.CPUs[i]
 		}
 		c.members = append(c.members, &member{
-			crew: c, boot: boot, wanted: make(map[portID]Attach), relays: make(map[portID]int), found: make(map[portID]bool), changed: make(chan struct{}),
+			crew: c, boot: boot, wanted: make(map[portID]wish), found: make(map[portID]bool), changed: make(chan struct{}),
 		})
 	}
 	context.AfterFunc(ctx, c.halt)
@@ -180,22 +180,10 @@ func (c *Crew) Engine() *fastpath.Engine { return c.engine }
 // TookOver tells whether the tables are those of the naved before, with what was installed.
 func (c *Crew) TookOver() bool { return c.tookOver }
 
-// Attach opens a queue in a worker, and again in each process that follows it. A queue that is open as it is wanted stays open, and its socket is steered to anew.
+// Attach opens a queue in a worker, and again in each process that follows it: in that alone if there is none just now. A queue that is open as it is wanted stays open, and its
+// socket is steered to anew.
 func (c *Crew) Attach(worker int, a Attach) error {
-	m := c.members[worker]
-	l, err := m.now()
-	if err != nil {
-		return err
-	}
-	if err := m.open(l, a); err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.wanted[a.Port] = a
-	delete(m.relays, a.Port)
-	delete(m.found, a.Port)
-	return nil
+	return c.members[worker].want(wish{Attach: a, via: own})
 }
 
 // Prune detaches what workers that were taken over have, and nobody has asked for by Attach or Relay since.
@@ -217,25 +205,12 @@ func (c *Crew) Prune() error {
 	return failed
 }
 
-// Relay makes a worker without a queue of a port send by it through another worker.
+// Relay makes a worker without a queue of a port send by it through another worker, and each process that follows it.
 func (c *Crew) Relay(worker int, id portID, via int) error {
-	m := c.members[worker]
 	if err := c.engine.RelayRing(worker, via); err != nil {
 		return err
 	}
-	l, err := m.now()
-	if err != nil {
-		return err
-	}
-	if _, err := l.ask(request{Op: opRelay, Port: id, Via: via}, askPatience); err != nil {
-		return fmt.Errorf("crew: worker %d: %w", worker, err)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.relays[id] = via
-	delete(m.wanted, id)
-	delete(m.found, id)
-	return nil
+	return c.members[worker].want(wish{Attach: Attach{Port: id}, via: via})
 }
 
 // Detach closes a queue of a worker, or ends a relay. Take its socket out of the steering first.
@@ -243,7 +218,6 @@ func (c *Crew) Detach(worker int, id portID) error {
 	m := c.members[worker]
 	m.mu.Lock()
 	delete(m.wanted, id)
-	delete(m.relays, id)
 	l := m.link
 	m.mu.Unlock()
 	if l == nil {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -290,4 +291,54 @@ func TestAcceptGoesOn(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Error("it accepts on when its socket is closed")
 	}
+}
+
+// TestWantedMeanwhile: a port that is asked for while the worker's process is away is the next one's. One that was refused is not wanted after that.
+func TestWantedMeanwhile(t *testing.T) {
+	cfg, log := testConfig(t)
+	c := open(t, cfg)
+	if err := c.Relay(0, 4, 1); err != nil {
+		t.Fatal(err)
+	}
+	for id := portID(4); id <= 5; id++ {
+		if err := c.Attach(0, Attach{Port: id, Ifindex: 1 << 30}); err == nil {
+			t.Fatal("a netdev that is not there was opened")
+		}
+	}
+	c.cfg.Program = slowly("0.3s")
+	if err := unix.Kill(pids(c)[0], unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the worker is away", func() bool { return pids(c)[0] == 0 })
+	if err := c.Relay(0, 3, 1); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "it is back, with all that is wanted", func() bool {
+		h, err := c.Host(0)
+		return err == nil && slices.Equal(h.All, []portID{3, 4})
+	})
+	if log.has("does not come back") {
+		t.Error("what was refused is tried again")
+	}
+}
+
+// TestRelayRetried: a port that can't be sent by at first is tried again.
+func TestRelayRetried(t *testing.T) {
+	cfg, log := testConfig(t)
+	c := open(t, cfg)
+	m := c.members[0]
+	m.mu.Lock()
+	m.wanted[3] = wish{Attach: Attach{Port: 3}, via: 1} // and nobody has made the ring
+	m.mu.Unlock()
+	if err := unix.Kill(pids(c)[0], unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is refused", func() bool { return log.has("does not come back") })
+	if err := c.Engine().RelayRing(0, 1); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is there", func() bool {
+		h, err := c.Host(0)
+		return err == nil && slices.Equal(h.All, []portID{3})
+	})
 }

@@ -21,13 +21,12 @@ type member struct {
 	proc     *process // nil while there is none
 	link     *link    // to it
 	restarts int
-	adopted  bool              // the process is of the naved before
-	lacking  string            // why the process is to be replaced by another; "" when it is not
-	outdated *Sockets          // how its sockets are, if they are to be otherwise
-	wanted   map[portID]Attach // ports to have
-	relays   map[portID]int    // ports to send by through another worker
-	found    map[portID]bool   // ports and relays of a process that was taken over, that nobody has asked for yet
-	changed  chan struct{}     // closed when proc or link change
+	adopted  bool            // the process is of the naved before
+	lacking  string          // why the process is to be replaced by another; "" when it is not
+	outdated *Sockets        // how its sockets are, if they are to be otherwise
+	wanted   map[portID]wish // ports to have
+	found    map[portID]bool // those of a process that was taken over, that nobody has asked for yet
+	changed  chan struct{}   // closed when proc or link change
 }
 
 // link is a connection to a worker and the answers that are awaited on it. One request is under way at a time.
@@ -321,7 +320,7 @@ func (m *member) replace(p *process, l *link) {
 		began := time.Now()
 		err := m.start()
 		if err == nil {
-			var left []Attach
+			var left []wish
 			if left, err = m.reopen(); err == nil {
 				m.up(planned, time.Since(began))
 				m.retry(left)

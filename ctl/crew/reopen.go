@@ -3,9 +3,57 @@ package crew
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
+
+// wish is a port that a worker is to have: by queues of its own, or to send by through another worker.
+type wish struct {
+	Attach
+	via int // worker; own: none
+}
+
+const own = -1
+
+// want has a process open a port, and those that follow it. What can't be opened is not wanted.
+func (m *member) want(w wish) error {
+	m.mu.Lock()
+	l := m.link
+	was, had := m.wanted[w.Port]
+	found := m.found[w.Port]
+	m.wanted[w.Port] = w // before it is opened: a process that begins meanwhile has it, too
+	delete(m.found, w.Port)
+	m.mu.Unlock()
+	err := errDown
+	if l != nil {
+		err = m.grant(l, w)
+	}
+	if errors.Is(err, errDown) && !m.crew.isDone() {
+		return nil // it is the next one's
+	}
+	if err == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if delete(m.wanted, w.Port); had {
+		m.wanted[w.Port] = was
+	}
+	if found {
+		m.found[w.Port] = true
+	}
+	return fmt.Errorf("crew: worker %d: %w", m.boot.Worker, err)
+}
+
+// grant gives a process a port that is wanted.
+func (m *member) grant(l *link, w wish) error {
+	if w.via == own {
+		return m.open(l, w.Attach)
+	}
+	_, err := l.ask(request{Op: opRelay, Port: w.Port, Via: w.via}, askPatience)
+	return err
+}
 
 // open opens a port in the process that is there, and hands its socket to the steering. A process whose sockets are to be otherwise opens it as it has the others,
 // until it is replaced.
@@ -17,11 +65,11 @@ func (m *member) open(l *link, a Attach) error {
 	m.mu.Unlock()
 	got, err := l.ask(request{Op: opAttach, Attach: &a}, askPatience)
 	if err != nil {
-		return fmt.Errorf("crew: worker %d: %w", m.boot.Worker, err)
+		return err
 	}
 	defer closeAll(got.fds)
 	if len(got.fds) != a.More+1 {
-		return fmt.Errorf("crew: worker %d: %d descriptors came for %d queues of port %d", m.boot.Worker, len(got.fds), a.More+1, a.Port)
+		return fmt.Errorf("%d descriptors came for %d queues of port %d", len(got.fds), a.More+1, a.Port)
 	}
 	for k, fd := range got.fds {
 		if err := m.crew.cfg.Socket(m.boot.Worker, a.Single(k), fd); err != nil {
@@ -33,35 +81,21 @@ func (m *member) open(l *link, a Attach) error {
 
 // reopen gives a new process the ports of the one before. What can't be opened, its netdev being gone perhaps, is left: the other ports need their worker all the same. The
 // error is of the process.
-func (m *member) reopen() (left []Attach, err error) {
+func (m *member) reopen() (left []wish, err error) {
 	m.mu.Lock()
 	l := m.link
-	var list []Attach
-	for _, a := range m.wanted {
-		list = append(list, a)
-	}
-	relays := make(map[portID]int, len(m.relays))
-	for id, via := range m.relays {
-		relays[id] = via
-	}
+	list := slices.Collect(maps.Values(m.wanted))
 	m.mu.Unlock()
 	if l == nil {
 		return nil, errDown
 	}
-	slices.SortFunc(list, func(a, b Attach) int { return int(a.Port) - int(b.Port) }) // the first decides about zero-copy
-	for _, a := range list {
-		if err := m.open(l, a); isOfProcess(err) {
+	slices.SortFunc(list, func(a, b wish) int { return int(a.Port) - int(b.Port) }) // the first decides about zero-copy
+	for _, w := range list {
+		if err := m.grant(l, w); isOfProcess(err) {
 			return nil, err
 		} else if err != nil {
-			m.crew.cfg.Log.Error("a port of a worker does not come back; it is tried again", "worker", m.boot.Worker, "port", a.Port, "error", err)
-			left = append(left, a)
-		}
-	}
-	for id, via := range relays {
-		if _, err := l.ask(request{Op: opRelay, Port: id, Via: via}, askPatience); isOfProcess(err) {
-			return nil, err
-		} else if err != nil {
-			m.crew.cfg.Log.Error("a worker can't send by a port", "worker", m.boot.Worker, "port", id, "through", via, "error", err)
+			m.crew.cfg.Log.Error("a port of a worker does not come back; it is tried again", "worker", m.boot.Worker, "port", w.Port, "error", err)
+			left = append(left, w)
 		}
 	}
 	return left, nil
@@ -74,7 +108,7 @@ func isOfProcess(err error) bool { return errors.Is(err, errDown) || errors.Is(e
 const retryEvery = 2 * time.Second
 
 // retry tries ports again until they are open, are not wanted any more, or the process ends.
-func (m *member) retry(left []Attach) {
+func (m *member) retry(left []wish) {
 	l, err := m.now()
 	if len(left) == 0 || err != nil {
 		return
@@ -88,17 +122,17 @@ func (m *member) retry(left []Attach) {
 				return
 			case <-time.After(retryEvery):
 			}
-			left = slices.DeleteFunc(left, func(a Attach) bool {
+			left = slices.DeleteFunc(left, func(w wish) bool {
 				m.mu.Lock()
-				wanted := m.wanted[a.Port] == a
+				wanted := m.wanted[w.Port] == w
 				m.mu.Unlock()
 				if !wanted {
 					return true
 				}
-				if err := m.open(l, a); err != nil {
+				if err := m.grant(l, w); err != nil {
 					return false
 				}
-				m.crew.cfg.Log.Info("a port of a worker is back", "worker", m.boot.Worker, "port", a.Port)
+				m.crew.cfg.Log.Info("a port of a worker is back", "worker", m.boot.Worker, "port", w.Port)
 				return true
 			})
 		}
