@@ -76,7 +76,7 @@ func (r *Router) Inherit(b fib.Batch) {
 		t.tunnels[i.ID], t.groups[i.ID] = i, make(map[netip.Addr]bool)
 		for _, id := range members[i.Group] {
 			if a := byID[id]; a.Kind == fib.AdjTunnel {
-				t.groups[i.ID][outerTo(&a)] = true
+				t.groups[i.ID][a.OuterTo()] = true
 			}
 		}
 	}
@@ -100,15 +100,6 @@ func (r *Router) forgetSPI(id fib.SAID) {
 		delete(r.outlived, id)
 		r.env.GiveSPI(spi)
 	}
-}
-
-// outerTo is the destination of a tunnel adjacency's outer header.
-func outerTo(a *fib.Adjacency) netip.Addr {
-	const at = 14 + 16
-	if len(a.Outer) < at+4 {
-		return netip.Addr{}
-	}
-	return netip.AddrFrom4([4]byte(a.Outer[at:]))
 }
 
 // takeNeighbours tells the RIB the MAC addresses that the fast path knows, once for each link and tunnel: Linux confirms them later, or does not.
@@ -137,7 +128,7 @@ func (r *Router) takeNeighbours() {
 		}
 		t.provided[id] = true
 		for _, a := range adjs {
-			if link, gateway, ok := r.rib.Underlay(i.Tunnel.OuterVRF, outerTo(&a)); ok && r.ports[a.Port] == link {
+			if link, gateway, ok := r.rib.Underlay(i.Tunnel.OuterVRF, a.OuterTo()); ok && r.ports[a.Port] == link {
 				r.provide(link, gateway, &a)
 			}
 		}
@@ -175,7 +166,7 @@ func (r *Router) takeMappings(c Config) {
 		id := i.Tunnel.ID
 		old, ok := t.tunnels[id]
 		delete(t.tunnels, id)
-		if !ok || !sameTunnel(&old, &i) {
+		if !ok || !samePeers(&old, &i) {
 			continue
 		}
 		r.takePeers(n, &i, t.peers[id], t.groups[id])
@@ -185,8 +176,8 @@ func (r *Router) takeMappings(c Config) {
 	}
 }
 
-// sameTunnel tells whether peers of an old tunnel are peers of one that is configured.
-func sameTunnel(old *fib.Tunnel, i *rib.Interface) bool {
+// samePeers tells whether peers of an old tunnel are peers of one that is configured.
+func samePeers(old *fib.Tunnel, i *rib.Interface) bool {
 	t := i.Tunnel
 	return old.VRF == i.VRF && old.OuterVRF == t.OuterVRF && old.Local == t.Local && old.Remote == t.Remote && old.Key == t.Key &&
 		old.HasKey == t.HasKey && old.Network == t.Network && old.Protected == t.Protected
@@ -199,7 +190,7 @@ func (r *Router) takePeers(n *nhrp.Interface, i *rib.Interface, adjs []fib.Adjac
 		if !a.NextHop.IsValid() || a.Resolve || i.Tunnel.Protected != (a.SA|a.AH != 0) {
 			continue // a peer itself; one that is reached through another
 		}
-		to := outerTo(&a)
+		to := a.OuterTo()
 		r.carryOut(r.nhrp.Handle(r.now, nhrp.Inherited{
 			Iface: n.Name, Prefix: netip.PrefixFrom(a.NextHop, 32), NextHop: a.NextHop, NBMA: to,
 			Registered: len(n.NHS) == 0 || n.MulticastDynamic && multicast[to],
@@ -218,7 +209,7 @@ func (r *Router) takeNetworks(n *nhrp.Interface, i *rib.Interface, networks []ne
 		if ok && found.Prefix == w.prefix && slices.Contains(found.Hops, rib.NextHop{Iface: i.Name, Addr: w.by.NextHop}) {
 			continue // that is what routing says
 		}
-		r.carryOut(r.nhrp.Handle(r.now, nhrp.Inherited{Iface: n.Name, Prefix: w.prefix, NextHop: w.by.NextHop, NBMA: outerTo(&w.by)}))
+		r.carryOut(r.nhrp.Handle(r.now, nhrp.Inherited{Iface: n.Name, Prefix: w.prefix, NextHop: w.by.NextHop, NBMA: w.by.OuterTo()}))
 	}
 }
 

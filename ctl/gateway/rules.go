@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"encoding/binary"
-	"net/netip"
 
 	"nave/fastpath/fib"
 	"nave/fastpath/packet"
@@ -87,12 +86,11 @@ func ruleOfSA(s *fib.SA) (nic.Rule, bool) {
 
 // ruleOfAdjacency leads GRE in clear from a peer to one queue.
 func ruleOfAdjacency(a *fib.Adjacency) (nic.Rule, bool) {
-	const src, dst = packet.EthernetLen + 12, packet.EthernetLen + 16
 	if a.Kind != fib.AdjTunnel || a.SA != 0 || a.AH != 0 || len(a.Outer) != packet.EthernetLen+packet.IPv4Len {
 		return nic.Rule{}, false
 	}
 	// What leaves for the peer has its addresses the other way round.
-	return nic.Rule{Source: netip.AddrFrom4([4]byte(a.Outer[dst : dst+4])), Destination: netip.AddrFrom4([4]byte(a.Outer[src : src+4]))}, true
+	return nic.Rule{Source: a.OuterTo(), Destination: a.OuterFrom()}, true
 }
 
 // queueOf gives a rule one of n queues, always the same.

@@ -129,6 +129,19 @@ type Adjacency struct {
 	NextHop netip.Addr
 }
 
+// OuterFrom and OuterTo are the addresses of Outer's IPv4 header; the zero Addr where there is none.
+func (a *Adjacency) OuterFrom() netip.Addr { return a.outerAddr(14 + 12) }
+
+// OuterTo is described at OuterFrom.
+func (a *Adjacency) OuterTo() netip.Addr { return a.outerAddr(14 + 16) }
+
+func (a *Adjacency) outerAddr(at int) netip.Addr {
+	if len(a.Outer) < 14+20 { // Ethernet and IPv4
+		return netip.Addr{}
+	}
+	return netip.AddrFrom4([4]byte(a.Outer[at:]))
+}
+
 // Route sends a prefix of a VRF to one of up to MaxPaths adjacencies, chosen by a hash of the flow.
 type Route struct {
 	VRF    VRF

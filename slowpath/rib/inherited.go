@@ -105,22 +105,10 @@ func placeOf(a *fib.Adjacency) (p place, ok bool) {
 		p.port = a.Port
 	}
 	if a.Kind == fib.AdjTunnel && !a.NextHop.IsValid() {
-		p.nbma, ok = outerTo(a)
-		return p, ok
+		p.nbma = a.OuterTo()
+		return p, p.nbma.IsValid()
 	}
 	return p, (p.port != 0 || p.tunnel != 0) && (a.Kind != fib.AdjDrop || a.NextHop.IsValid())
-}
-
-// outerTo and outerFrom are the addresses of an adjacency's outer IPv4 header; ok is false where there is none.
-func outerTo(a *fib.Adjacency) (netip.Addr, bool) { return outerAddr(a, 16) }
-
-func outerFrom(a *fib.Adjacency) (netip.Addr, bool) { return outerAddr(a, 12) }
-
-func outerAddr(a *fib.Adjacency, at int) (netip.Addr, bool) {
-	if len(a.Outer) < ethernetLen+ipv4HeaderLen {
-		return netip.Addr{}, false
-	}
-	return netip.AddrFrom4([4]byte(a.Outer[ethernetLen+at:])), true
 }
 
 // place is what a next hop is to the fast path.
@@ -191,8 +179,8 @@ func (i *iface) agrees(a *fib.Adjacency) bool {
 	if t == nil {
 		return a.Port == i.Port && len(a.Outer) >= ethernetLen && bytes.Equal(a.Outer[6:12], i.MAC[:])
 	}
-	from, ok := outerFrom(a)
-	return ok && a.Tunnel == t.ID && (from == t.Local || !t.Local.IsValid()) && t.Protected == (a.SA|a.AH != 0) && bytes.Equal(a.Inner, greHeader(t))
+	from := a.OuterFrom()
+	return from.IsValid() && a.Tunnel == t.ID && (from == t.Local || !t.Local.IsValid()) && t.Protected == (a.SA|a.AH != 0) && bytes.Equal(a.Inner, greHeader(t))
 }
 
 // outlives tells whether a next hop goes on by its old adjacency. That ends for good once there is a new one to go by, when the next hop is known to be
@@ -224,8 +212,8 @@ func (i *iface) elsewhere(h *hop) bool {
 	if s, ok := i.secured[to]; ok && t.Protected && s.To.IsValid() {
 		to = s.To // a session whose peer has moved behind its NAT
 	}
-	old, ok := outerTo(&h.last)
-	return ok && old != to
+	old := h.last.OuterTo()
+	return old.IsValid() && old != to
 }
 
 // unsealed ends the life of old adjacencies whose association is taken away.
@@ -289,7 +277,7 @@ func (r *RIB) takeTunnel(t *fib.Tunnel) (same bool) {
 	}
 	old, ok := r.inherited.tunnels[t.ID]
 	delete(r.inherited.tunnels, t.ID)
-	if ok && !sameTunnel(&old, t) {
+	if ok && !sameWay(&old, t) {
 		r.dropAdjs(func(a *fib.Adjacency) bool { return a.Tunnel == t.ID })
 	}
 	for id, o := range r.inherited.tunnels {
@@ -305,8 +293,8 @@ func sameEnds(a, b *fib.Tunnel) bool {
 	return a.OuterVRF == b.OuterVRF && a.Local == b.Local && a.Remote == b.Remote && a.HasKey == b.HasKey && a.Key == b.Key
 }
 
-// sameTunnel tells whether what led out by one tunnel may lead out by the other.
-func sameTunnel(a, b *fib.Tunnel) bool {
+// sameWay tells whether what led out by one tunnel may lead out by the other.
+func sameWay(a, b *fib.Tunnel) bool {
 	return sameEnds(a, b) && a.VRF == b.VRF && a.Protected == b.Protected && a.Protection == b.Protection
 }
 

@@ -255,7 +255,7 @@ func TestOldAdjacencyServes(t *testing.T) {
 	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.5/32"), NBMA: addr("198.51.100.77"), NextHop: addr("10.255.0.5")})
 	flush(t, r)
 	a := f.path(t, "10.5.0.0/16")
-	if to, _ := outerTo(&a); to != addr("198.51.100.77") || a.ID != old.ID {
+	if to := a.OuterTo(); to != addr("198.51.100.77") || a.ID != old.ID {
 		t.Fatalf("the peer has moved, and the adjacency is %+v", a)
 	}
 	r.Unbind("Tunnel0", pfx("10.255.0.5/32"))
@@ -286,7 +286,7 @@ func TestOldAdjacencyOfOneThatMoved(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r, f := restart(t)
 			old := f.path(t, "10.5.0.0/16")
-			if to, _ := outerTo(&old); to != addr("198.51.100.5") {
+			if to := old.OuterTo(); to != addr("198.51.100.5") {
 				t.Fatalf("it led to %v", to)
 			}
 			for _, i := range []Interface{wan, lan, tun} {
