@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"nave/fastpath/fib"
 )
 
 // slowly is the test's own program, as a worker that takes a while before it does anything.
@@ -341,4 +344,39 @@ func TestRelayRetried(t *testing.T) {
 		h, err := c.Host(0)
 		return err == nil && slices.Equal(h.All, []portID{3})
 	})
+}
+
+// TestLifetimes: workers that nobody serves end what has outlived its lifetime; as long as a naved is there, that is its business.
+func TestLifetimes(t *testing.T) {
+	cfg, _ := testConfig(t)
+	c, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b fib.Batch
+	for i, until := range []time.Duration{-2 * expireGrace, -expireGrace / 2, expireGrace} {
+		b.SAs = append(b.SAs, fib.SA{
+			ID: fib.SAID(i + 1), SPI: uint32(1000 + i), Local: netip.MustParseAddr("192.0.2.1"), Remote: netip.MustParseAddr("192.0.2.2"),
+			Cipher: fib.CipherAESGCM, CipherKey: make(fib.Key, 20), Expires: time.Now().Add(until).Unix(),
+		})
+	}
+	if refused, err := c.Engine().Apply(&b); err != nil || len(refused) > 0 {
+		t.Fatal(refused, err)
+	}
+	limits := func() (list []uint64) {
+		for _, f := range c.Engine().Inherited().SAs {
+			list = append(list, f.HardBytes)
+		}
+		return list
+	}
+	time.Sleep(watchEvery + watchEvery/2)
+	if got := limits(); !slices.Equal(got, []uint64{0, 0, 0}) {
+		t.Errorf("limits %v though a naved is there", got)
+	}
+	c.Leave()
+	time.Sleep(watchEvery + watchEvery/2)
+	c = open(t, cfg)
+	if got := limits(); !c.TookOver() || !slices.Equal(got, []uint64{1, 0, 0}) {
+		t.Errorf("limits %v, want that of the first one at its least", got)
+	}
 }

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nave/fastpath"
+	"nave/fastpath/fib"
 	"nave/fastpath/port/afxdp"
 )
 
@@ -223,11 +224,40 @@ func (s *server) watch(ctx context.Context) {
 		case <-t.C:
 		}
 		s.tidy()
+		s.expire(ctx)
 		if s.orphaned() {
 			s.log.Warn("nobody controls this worker, and its socket is gone, so nobody can: it ends", "socket", s.boot.Socket)
 			s.stop()
 			return
 		}
+	}
+}
+
+// Security associations that a worker ends while nobody serves it: so many numbers are looked at between two bursts, and only those whose lifetime has been over for a while. That
+// naved ends them in time is the rule, and clocks differ.
+const (
+	expireStep  = 256
+	expireGrace = time.Minute
+)
+
+// expire ends the security associations whose lifetime is over, if there is no naved to do so: it may be away for good.
+func (s *server) expire(ctx context.Context) {
+	all := 0
+	for next := fib.SAID(0); ctx.Err() == nil; time.Sleep(time.Millisecond) {
+		s.mu.Lock()
+		served := s.conn != nil
+		s.mu.Unlock()
+		if served {
+			break
+		}
+		var n int
+		next, n = s.worker.EndExpired(time.Now().Add(-expireGrace), next, expireStep)
+		if all += n; next == 0 {
+			break
+		}
+	}
+	if all > 0 {
+		s.log.Warn("security associations have ended by their lifetime, and nobody is there to make others", "associations", all)
 	}
 }
 

@@ -87,6 +87,7 @@ type SA struct {
 	// SoftBytes punts SASoft once, HardBytes ends the SA: its packets are dropped. 0: no limit.
 	// An outbound SA also punts SASoft when nine tenths of its sequence numbers are used.
 	SoftBytes, HardBytes uint64
-	// Expires is when its lifetime ends, Unix seconds, for who finds it installed and does not know where it came from. The engine does nothing about it. 0: not known.
+	// Expires is when its lifetime ends, Unix seconds, for who finds it installed and does not know where it came from. The engine does nothing about it
+	// but in a worker that is told to (Worker.EndExpired). 0: not known.
 	Expires int64
 }

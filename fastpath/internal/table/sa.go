@@ -134,6 +134,15 @@ func (s *SA) Mark(m uint32) bool { return s.Marks.Load()&m == 0 && s.Marks.Or(m)
 // Unmark takes a mark back: what it stood for did not get through.
 func (s *SA) Unmark(m uint32) { s.Marks.And(^m) }
 
+// End has the association carry nothing any more, as though it had reached its limit of bytes, until SetSA gives it another. False: it had ended so before. Any process may call it.
+func (s *SA) End() bool {
+	if s.Hard.Swap(0) == 0 {
+		return false
+	}
+	s.Calm.Store(0) // after the limit that is looked at next
+	return true
+}
+
 // Extra is what ESP or AH add to an outer packet apart from padding, in bytes.
 func (s *SA) Extra() int {
 	n := 8 + int(s.IV) + int(s.ICV)
@@ -305,8 +314,11 @@ func (t *Tables) SAEntry(s *SA) fib.SA {
 	c, a := t.SAKeys(s)
 	addr, port := s.Remote()
 	bytes := func(n uint64) uint64 {
-		if n == noLimit {
+		switch n {
+		case noLimit:
 			return 0
+		case 0:
+			return 1 // End: as few as there can be
 		}
 		return n
 	}
