@@ -6,6 +6,20 @@
 //	naved ── Attach, Detach, Relay, Ports, Stop ──► worker     (one packet of JSON each, answered by one; message.go)
 //	naved ◄── descriptors: tables, eventfds, AF_XDP sockets ── worker
 //
+// # Who is who
+//
+// One naved has a run directory, by a lock of the directory, and one process is worker i of some tables, by a lock of byte i of their file, which naved takes and the process
+// inherits (claim.go). Both go with their process, however it ends. Socket and run directory only say where to look.
+//
+// What happens to processes, and who may do it:
+//
+//	find, await, hail, greet, silence    Open and End, before there are members
+//	adopt or dismiss                     Open, with what was found; End dismisses
+//	start                                Open, for members without a process; then supervise
+//	replace, reopen, abandon, bury       supervise, of its own member: one goroutine a member
+//	retry                                a goroutine of its own, as long as the process lives
+//	finish                               Stop, when supervise has ended
+//
 // # Who dies
 //
 // A worker that dies takes its AF_XDP sockets and packet memory with it, and nothing else: keys, sequence numbers and replay windows are in the tables' memory.
