@@ -85,9 +85,10 @@ func full() show.Status {
 		Name: "Tunnel0", ID: 1, VRF: "RED", NetworkID: 2, Address: p, NBMA: a, Public: a, Spoke: true, Multicast: []netip.Addr{a},
 		MaxSend: nhrp.MaxSend{Packets: 1, Interval: time.Second}, Usage: 3,
 		NHS:   []nhrp.NHSStatus{{Protocol: a, NBMA: a, State: nhrp.NHSResponding, Priority: 1, Cluster: 2, Dynamic: true, Since: at, Requests: 3, Replies: 4, Failures: 5, Next: at, RequestID: 6}},
-		Peers: []nhrp.PeerStatus{{NBMA: a, Tunnel: a, Entries: 1, Stage: nhrp.StageUp, Since: at, Static: true, Dynamic: true, Incomplete: true, NATed: true, Local: true, NoSocket: true, Sent: 1, Received: 2}, {}},
+		Peers: []nhrp.PeerStatus{{NBMA: a, Tunnel: a, Entries: 1, Stage: nhrp.StageUp, Since: at, Static: true, Dynamic: true, Incomplete: true, NATed: true, Local: true, NoSocket: true, Inherited: true, Sent: 1, Received: 2}, {}},
 	}
 	ifc.Traffic.Sent[3], ifc.Traffic.Received[4], ifc.Traffic.Drops[nhrp.DropAuth] = 1, 2, 3
+	s.Router.Inherited = slowpath.Inherited{Adjacencies: 1, Routes: 2, Until: at}
 	s.Router.NHRP = nhrp.Status{Time: at, Limit: 1, Unknown: 2, Interfaces: []nhrp.InterfaceStatus{ifc}, Entries: []nhrp.EntryStatus{{
 		Iface: "Tunnel0", Prefix: p, NextHop: a, Type: nhrp.TypeNegative, Flags: nhrp.FlagNoSock | nhrp.FlagUsed, NBMA: a, Claimed: a, Created: at, Expires: at, Holders: []netip.Addr{a}}}}
 	n := fastpath.LinkCount{Rx: fastpath.Count{Packets: 1, Bytes: 2}, Tx: fastpath.Count{Packets: 3, Bytes: 4}}
