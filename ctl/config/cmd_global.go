@@ -56,7 +56,7 @@ func globalCommands() []*spec {
 			}
 		}).def("adaptive").nave(),
 		cmd("fastpath cpu ~ <cpulist>", "CPUs of the workers, such as 2,4-7", setCPUs).nave(),
-		cmd("fastpath count ~ <workers:1-256>", "Number of workers", func(x *ctx) { x.cfg.Fastpath.Count = x.num("workers") }).nave(),
+		cmd("fastpath count ~ <workers:1-64>", "Number of workers", func(x *ctx) { x.cfg.Fastpath.Count = x.num("workers") }).nave(),
 		cmd("fastpath ring ~ <descriptors:64-65536>", "Descriptors of each ring, a power of two", func(x *ctx) {
 			n := x.num("descriptors")
 			if n&(n-1) != 0 {
@@ -111,6 +111,9 @@ func setMaximumRoutes(x *ctx) {
 	x.cfg.Platform.MaximumRoutes[kind] = x.num("thousands")
 }
 
+// maxWorkers is how many workers the fast path can have.
+const maxWorkers = 64
+
 // setCPUs reads a list such as 1,3-5.
 func setCPUs(x *ctx) {
 	if !x.on() {
@@ -137,6 +140,10 @@ func setCPUs(x *ctx) {
 	var cpus []int
 	for c := range seen {
 		cpus = append(cpus, c)
+	}
+	if len(cpus) > maxWorkers {
+		x.bad(fmt.Sprintf("name %d at most", maxWorkers), "%d CPUs, and each is to have a worker", len(cpus))
+		return
 	}
 	slices.Sort(cpus)
 	x.cfg.Fastpath.CPUs = cpus

@@ -129,6 +129,7 @@ func TestErrors(t *testing.T) {
 		{"crypto isakmp key S3cret", "test:1:25: error: incomplete command \"crypto isakmp key ******\" (add address or hostname)"},
 		{"interface Tunnel0\n ip nhrp authentication S3 cret", "test:2:28: error: in \"ip nhrp authentication ******\": unexpected \"******\" after a complete command"},
 		{"fastpath cpu 3-1", "test:1:1: error: \"3-1\" is no list of CPUs (write numbers and ranges: 1,3-5)"},
+		{"fastpath cpu 0-64", "test:1:1: error: 65 CPUs, and each is to have a worker (name 64 at most)"},
 		{"fastpath ring 100", "test:1:1: error: 100 is not a power of two (take 2048 or 4096)"},
 		{"ip prefix-list p permit 10.0.0.0/24 ge 20", "test:1:1: error: the lengths of 10.0.0.0/24 do not fit each other (prefix length < ge <= le)"},
 		{"ip vrf a\nvrf definition a", "test:2:1: error: VRF a is already defined in the other form (use `ip vrf` or `vrf definition` for one VRF, not both)"},

@@ -95,6 +95,9 @@ func (d *naved) Reload() error {
 		return fmt.Errorf("the running configuration stands: %w", err)
 	}
 	d.log.Info("the configuration was read again", "config", d.file, "changes", changes(before, tree))
+	if before != nil && config.Diff(before, tree).Fastpath {
+		d.log.Warn("the workers go on as they were started: what is changed of `fastpath` takes effect when naved is restarted")
+	}
 	for _, p := range d.problems() {
 		d.log.Warn("configured and not carried out", "what", p.What, "why", p.Why)
 	}
@@ -116,6 +119,9 @@ func changes(before, after *config.Config) string {
 	}
 	if n := len(d.RoutesAdded) + len(d.RoutesRemoved); n > 0 {
 		words = append(words, fmt.Sprintf("%d routes", n))
+	}
+	if d.Fastpath {
+		words = append(words, "fastpath, from the next start on")
 	}
 	if len(words) == 0 {
 		return "other settings"

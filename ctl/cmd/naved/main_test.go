@@ -119,6 +119,8 @@ func TestChanges(t *testing.T) {
 		{base, base + "ip route 10.0.0.0 255.0.0.0 192.0.2.2\n", "1 routes"},
 		{base, strings.Replace(base, "192.0.2.1", "192.0.2.3", 1), "Ethernet0"},
 		{base, "hostname other\n" + base, "other settings"},
+		{base, "fastpath count 2\n" + base, "fastpath, from the next start on"},
+		{base, "fastpath poll strict\n" + base + "ip route 10.0.0.0 255.0.0.0 192.0.2.2\n", "1 routes, fastpath, from the next start on"},
 	} {
 		if got := changes(parse(c.before), parse(c.after)); got != c.want {
 			t.Errorf("from %q to %q: %q, want %q", c.before, c.after, got, c.want)
