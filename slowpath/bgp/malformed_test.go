@@ -2,12 +2,15 @@ package bgp
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -224,5 +227,58 @@ func TestStrangers(t *testing.T) {
 	if c, err := d.Dial("tcp4", netip.AddrPortFrom(innerAddr, inner).String()); err == nil {
 		c.Close()
 		t.Error("GoBGP takes connections that are not signed")
+	}
+}
+
+// Neighbours that say anything at all: those who behave notice nothing of it.
+func TestHostileNeighbours(t *testing.T) {
+	t.Parallel()
+	const many = 40
+	port := testPort(t)
+	a, b := newBox(t, 1), newBox(t, 2)
+	ca := a.vpn(port, b)
+	ca.VRFs = twoVRFs()
+	for i := range many {
+		ca.Neighbours = append(ca.Neighbours, Neighbour{
+			Address: netip.AddrFrom4([4]byte{127, 0, 99, byte(i + 1)}), RemoteAS: 65000, Passive: true, Client: true,
+			Families: []Activation{{Family: IPv4Unicast, SendCommunity: true}, {Family: VPNv4, NextHopSelf: true}},
+		})
+	}
+	cb := b.vpn(port, a)
+	cb.VRFs = twoVRFs()
+	a.configure(ca)
+	b.configure(cb)
+	b.announce(Local{VRF: "red", Prefix: pfx("172.16.0.0/16"), Label: 20})
+	wait(t, "the good neighbour", has(a, "red", "172.16.0.0/16"))
+	const rt = "c0 10 08 0002 0001 00000001"
+	seeds := [][]byte{
+		hexBytes("0000 0015" + good + "10 0a07"),
+		hexBytes("0000 003f" + goodOrigin + goodPath + goodPref + rt + "80 0e 20 0001 80 0c 0000000000000000 0a000001 00 70 0004d1 0000000100000006 c0a80c" + "c0 08 00"),
+		hexBytes("0000 0015 80 0f 12 0001 80 70 800000 0000000100000006 c0a80c"),
+	}
+	var done sync.WaitGroup
+	for i := range many {
+		s := call(t, a, port, netip.AddrFrom4([4]byte{127, 0, 99, byte(i + 1)}).String())
+		r := rand.New(rand.NewPCG(uint64(i), 7))
+		done.Go(func() {
+			for range 400 {
+				body := bytes.Clone(seeds[r.IntN(len(seeds))])
+				for range r.IntN(3) {
+					body[r.IntN(len(body))] = byte(r.Uint32())
+				}
+				if r.IntN(8) == 0 {
+					body = body[:r.IntN(len(body))]
+				}
+				if _, err := s.c.Write(wire(bgpmsg.Update, body)); err != nil {
+					return
+				}
+			}
+		})
+	}
+	done.Wait()
+	a.announce(Local{VRF: "red", Prefix: pfx("172.17.0.0/16"), Label: 21})
+	wait(t, "news for the good neighbour", has(b, "red", "172.17.0.0/16"))
+	if up, down := b.ups(a.addr); up != 1 || down != 0 {
+		t.Errorf("%d ups, %d downs", up, down)
 	}
 }
