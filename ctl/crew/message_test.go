@@ -227,7 +227,7 @@ func TestManyQueues(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got.Ports, all) || len(got.All) != len(h.All) {
 		t.Errorf("%d of %d queues and %d of %d ports came: %v", len(got.Ports), len(all), len(got.All), len(h.All), err)
 	}
-	if h.describe(all, 1<<30); len(h.Ports) != 0 || h.Next != 0 {
+	if got.describe(all, 1<<30); len(got.Ports) != 0 || got.Next != 0 {
 		t.Error("there is something after the end")
 	}
 }

@@ -197,9 +197,7 @@ func netdevGone(t *testing.T, ns *netns.NS, _ string, b *bossProcess, tr *traffi
 		t.Fatal(out)
 	}
 	eventually(t, "worker 0 is back", func() bool { now := b.pids(t); return now[0] != 0 && now[0] != was[0] })
-	if ports := b.do(t, "ports"); ports != "[2]" {
-		t.Errorf("worker 0 has ports %s while the queue of port 1 is another's", ports)
-	}
+	eventually(t, "worker 0 has port 2 alone, while the queue of port 1 is another's", func() bool { return b.do(t, "ports") == "[2]" })
 	if out := b.do(t, "give back"); out != "<nil>" {
 		t.Fatal(out)
 	}
