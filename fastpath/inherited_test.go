@@ -13,6 +13,9 @@ func TestInherited(t *testing.T) {
 		for i := range b.SAs {
 			b.SAs[i].SoftBytes, b.SAs[i].HardBytes, b.SAs[i].Expires = 1<<20, 1<<21, 1_800_000_000
 		}
+		for i := range b.Adjacencies {
+			b.Adjacencies[i].Expires, b.Adjacencies[i].Unique = 1_800_000_000+int64(i), i%2 == 0
+		}
 	})
 	b := r.e.Inherited()
 	if len(b.SAs) == 0 || len(b.Ports) == 0 || len(b.Tunnels) == 0 || len(b.Adjacencies) == 0 || len(b.Routes) == 0 {
@@ -26,6 +29,11 @@ func TestInherited(t *testing.T) {
 	for _, f := range b.SAs {
 		if f.SoftBytes != 1<<20 || f.HardBytes != 1<<21 || f.Expires != 1_800_000_000 || f.CipherKey != nil {
 			t.Errorf("association %+v", f)
+		}
+	}
+	for _, f := range b.Adjacencies {
+		if f.Expires < 1_800_000_000 {
+			t.Errorf("adjacency %+v", f)
 		}
 	}
 	// Without keys, nothing but what may change is changed.

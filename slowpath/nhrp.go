@@ -28,6 +28,7 @@ func (r *Router) carryOut(effects []nhrp.Effect) {
 		case nhrp.Bind:
 			r.rib.Bind(rib.Binding{
 				Iface: e.Iface, Prefix: e.Prefix, NBMA: e.NBMA, NextHop: e.NextHop, Via: e.Via, Shortcut: e.Kind == nhrp.BindShortcut,
+				Expires: e.Expires, Unique: e.Unique,
 			})
 			if e.Prefix.IsSingleIP() {
 				r.held.ready(nextHop{e.Iface, e.Prefix.Addr()})

@@ -193,9 +193,17 @@ func (r *Router) takePeers(n *nhrp.Interface, i *rib.Interface, adjs []fib.Adjac
 		to := a.OuterTo()
 		r.carryOut(r.nhrp.Handle(r.now, nhrp.Inherited{
 			Iface: n.Name, Prefix: netip.PrefixFrom(a.NextHop, 32), NextHop: a.NextHop, NBMA: to,
-			Registered: len(n.NHS) == 0 || n.MulticastDynamic && multicast[to],
+			Registered: len(n.NHS) == 0 || n.MulticastDynamic && multicast[to], Expires: expiry(&a), Unique: a.Unique,
 		}))
 	}
+}
+
+// expiry is when the mapping ends that an adjacency was made of; the zero Time where it is not known.
+func expiry(a *fib.Adjacency) time.Time {
+	if a.Expires == 0 {
+		return time.Time{}
+	}
+	return time.Unix(a.Expires, 0)
 }
 
 // takeNetworks tells NHRP which networks of a tunnel are reached by a direct path, against what routing says.
@@ -209,7 +217,7 @@ func (r *Router) takeNetworks(n *nhrp.Interface, i *rib.Interface, networks []ne
 		if ok && found.Prefix == w.prefix && slices.Contains(found.Hops, rib.NextHop{Iface: i.Name, Addr: w.by.NextHop}) {
 			continue // that is what routing says
 		}
-		r.carryOut(r.nhrp.Handle(r.now, nhrp.Inherited{Iface: n.Name, Prefix: w.prefix, NextHop: w.by.NextHop, NBMA: w.by.OuterTo()}))
+		r.carryOut(r.nhrp.Handle(r.now, nhrp.Inherited{Iface: n.Name, Prefix: w.prefix, NextHop: w.by.NextHop, NBMA: w.by.OuterTo(), Expires: expiry(&w.by)}))
 	}
 }
 

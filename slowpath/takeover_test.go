@@ -43,6 +43,7 @@ func (d *dice) adjacency() fib.Adjacency {
 	a := fib.Adjacency{
 		ID: fib.FirstAdj + fib.AdjID(d.roll(12)), Kind: fib.AdjKind(d.roll(4)), Port: fib.PortID(d.roll(4)), Tunnel: fib.TunnelID(d.roll(3)), MTU: 1400, LinkMTU: 1500,
 		NextHop: d.maybe(), Resolve: d.roll(4) == 0, Network: uint32(d.roll(2)),
+		Expires: []int64{0, start.Add(time.Minute).Unix(), start.Add(time.Hour).Unix(), start.Add(-time.Hour).Unix()}[d.roll(4)], Unique: d.roll(2) == 0,
 	}
 	a.Outer = []byte{2, 9, 9, 9, 9, byte(d.roll(3)), 2, 0, 0, 0, 0, byte(d.roll(3)), 8, 0}
 	if a.Kind == fib.AdjTunnel {

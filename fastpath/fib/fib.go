@@ -127,6 +127,10 @@ type Adjacency struct {
 	Resolve bool
 	// NextHop is what to resolve (Glean, Resolve). The zero Addr means the packet's own destination.
 	NextHop netip.Addr
+	// Expires is when the mapping ends that it was made of, Unix seconds, and Unique says that until then nobody else may have NextHop: for who finds it installed and does
+	// not know where it came from. The engine does nothing about it. 0: not known.
+	Expires int64
+	Unique  bool
 }
 
 // OuterFrom and OuterTo are the addresses of Outer's IPv4 header; the zero Addr where there is none.

@@ -192,7 +192,9 @@ func (m *Machine) sync(e *entry) {
 	if !b.Claimed.IsValid() || b.Via {
 		b.Claimed = b.NBMA
 	}
-	b.Kind = e.bindKind(b.Via)
+	if b.Kind = e.bindKind(b.Via); b.Kind == BindDynamic {
+		b.Expires, b.Unique = e.expires, e.kind == kRegistered && e.flags&FlagUnique != 0
+	}
 	if e.bound == b {
 		return
 	}

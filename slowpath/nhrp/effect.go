@@ -34,7 +34,7 @@ var bindKindNames = [...]string{"static", "nhs", "dynamic", "via-nhs", "shortcut
 func (k BindKind) String() string { return name(bindKindNames[:], int(k)) }
 
 // Bind makes a protocol prefix reachable at an NBMA address. Iface and Prefix are its key: another Bind with the same
-// key replaces it. It is given only while the peer's session is ready, and not repeated when only the expiry moves.
+// key replaces it. It is given only while the peer's session is ready, and again when the expiry moves.
 // BindShortcut is a route: Prefix by NextHop, where a Bind of NextHop/32 with the same NBMA stands beside it.
 // The others bind a next hop: Prefix is NextHop/32 (a static map may be wider).
 type Bind struct {
@@ -46,6 +46,9 @@ type Bind struct {
 	Kind    BindKind
 	// Via is set while traffic goes through an NHS: keep telling the machine (Unresolved) that a direct path is wanted.
 	Via bool
+	// Expires is when it ends unless it is learned again, of a peer's address that is learned: the zero Time for others. Unique says that nobody else may have it until then.
+	Expires time.Time
+	Unique  bool
 }
 
 // Unbind takes a binding away.

@@ -1,6 +1,9 @@
 package nhrp
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // Event is something that happened; Handle takes one at a time. The types of this file are all there are.
 type Event interface{ event() }
@@ -45,9 +48,9 @@ type PeerState struct {
 // RoutesChanged says that answers given and shortcuts in use are to be looked at again. One event may stand for many changes.
 type RoutesChanged struct{}
 
-// Inherited is a mapping that the fast path has from the process before: what it was learned by is not known any more. A client's is believed for a
-// holding time of the interface, which is as long as a peer with the same configuration may have been promised, a direct path's for ten minutes; or until
-// something is learned of the peer.
+// Inherited is a mapping that the fast path has from the process before: what it was learned by is not known any more. It is believed until Expires, or for two minutes where that is over, since nobody could renew it meanwhile; a direct
+// path for ten minutes at most; where Expires is not known, a client's for a holding time of the interface, which is as long as a peer with the same configuration may have been
+// promised; or until something is learned of the peer.
 // A next hop (Prefix is NextHop/32) comes before the networks behind it.
 type Inherited struct {
 	Iface      string
@@ -55,6 +58,8 @@ type Inherited struct {
 	NextHop    netip.Addr // the peer's tunnel address
 	NBMA       netip.Addr
 	Registered bool // the peer is a client of ours, as far as that can be told
+	Expires    time.Time
+	Unique     bool // and it has registered so that nobody else may have its address
 }
 
 // Clear removes dynamic entries, and where Static is set also starts static ones afresh (`clear dmvpn session`,

@@ -9,6 +9,9 @@ import (
 // inheritedDirect is how long a direct path is believed that was learned before this process. In use it is resolved again before.
 const inheritedDirect = 10 * time.Minute
 
+// inheritedGrace is how long a mapping is believed that ended while there was no process for its peer to renew it with: its address is free for others meanwhile.
+const inheritedGrace = 2 * time.Minute
+
 // inherit makes an entry of a mapping that the fast path has from the process before. Registrations come again when the clients are due, which
 // may be half a holding time away: until then nobody else knows the mapping. What is configured, or learned meanwhile, stands above it.
 func (m *Machine) inherit(ev Inherited) {
@@ -40,7 +43,18 @@ func (m *Machine) inherit(ev Inherited) {
 		e.asked = middle(ev.Prefix)
 	}
 	hold := ifc.cfg.HoldTime
+	left := ev.Expires.Sub(m.now)
+	over := !ev.Expires.IsZero() && left <= 0
+	switch {
+	case over:
+		hold = inheritedGrace
+	case !ev.Expires.IsZero():
+		hold = min(left, MaxHoldTime) // the clock may have been set back
+	}
 	if kind == kRegistered {
+		if ev.Unique && !over {
+			e.flags |= FlagUnique
+		}
 		m.setMulticast(e, ifc.cfg.MulticastDynamic)
 	} else {
 		hold = min(hold, inheritedDirect)

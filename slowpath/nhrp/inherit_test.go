@@ -44,6 +44,71 @@ func TestInheritedClient(t *testing.T) {
 	}
 }
 
+// What is left of a client's holding time is left of it after a restart, too, however often that happens, and its address is its own till then.
+func TestInheritedExpiry(t *testing.T) {
+	bound := Bind{}
+	client := func(change func(*Inherited)) *box {
+		b := solo(t, hubConfig(func(i *Interface) { i.HoldTime = 600 * time.Second }), nil)
+		ev := inherited("10.0.0.11/32", "10.0.0.11", "192.0.2.11", true)
+		ev.Expires, ev.Unique = b.net.now.Add(100*time.Second), true
+		change(&ev)
+		b.event(ev)
+		bound = b.binds[key{"Tunnel0", pfx("10.0.0.11/32")}]
+		return b
+	}
+	b := client(func(*Inherited) {})
+	at := b.net.now.Add(100 * time.Second)
+	if e, ok := b.entry("10.0.0.11/32"); !ok || !e.Expires.Equal(at) || e.Flags&FlagUnique == 0 || !bound.Expires.Equal(at) || !bound.Unique {
+		t.Errorf("entry %+v, bound %+v", e, bound)
+	}
+	if c := code(t, b.give("192.0.2.77", registration("10.0.0.11", "192.0.2.77"))); c != nhrpmsg.AlreadyRegistered {
+		t.Errorf("another peer takes its address: code %v", c)
+	}
+	b.net.run(101 * time.Second)
+	if _, ok := b.entry("10.0.0.11/32"); ok {
+		t.Error("it is still there when its time is over")
+	}
+	if c := code(t, b.give("192.0.2.77", registration("10.0.0.11", "192.0.2.77"))); c != nhrpmsg.Success {
+		t.Errorf("after its time its address is not free: code %v", c)
+	}
+	b = client(func(*Inherited) {})
+	if c := code(t, b.give("192.0.2.11", registration("10.0.0.11", "192.0.2.11"))); c != nhrpmsg.Success {
+		t.Errorf("it does not get its own address: code %v", c)
+	}
+	if now := b.binds[key{"Tunnel0", pfx("10.0.0.11/32")}]; !now.Expires.After(bound.Expires) {
+		t.Errorf("it has registered again, and its binding expires at %v, did at %v", now.Expires, bound.Expires)
+	}
+	// Whoever has proved who it is, over a protected tunnel, may be the client, at a new address.
+	b = client(func(*Inherited) {})
+	m := registration("10.0.0.11", "192.0.2.77")
+	raw, err := m.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := code(t, b.giveEvent(Received{Iface: "Tunnel0", From: ip("192.0.2.77"), Identity: "spoke", Payload: raw})); c != nhrpmsg.Success {
+		t.Errorf("a peer with an identity is refused: code %v", c)
+	}
+	b = client(func(ev *Inherited) { ev.Unique = false })
+	if c := code(t, b.give("192.0.2.77", registration("10.0.0.11", "192.0.2.77"))); c != nhrpmsg.Success {
+		t.Errorf("one that had allowed it: code %v", c)
+	}
+	b = client(func(ev *Inherited) { ev.Expires = ev.Expires.Add(-100 * time.Second) })
+	if e, _ := b.entry("10.0.0.11/32"); !e.Expires.Equal(b.net.now.Add(inheritedGrace)) || e.Flags&FlagUnique != 0 {
+		t.Errorf("one whose time was over when nobody could renew it: %+v", e)
+	}
+	b.net.run(inheritedGrace + time.Second)
+	if _, ok := b.entry("10.0.0.11/32"); ok {
+		t.Error("it does not end")
+	}
+	if e, _ := client(func(ev *Inherited) { ev.Expires = ev.Expires.Add(1e6 * time.Second) }).entry("10.0.0.11/32"); e.Expires.Sub(e.Created) > MaxHoldTime {
+		t.Errorf("a clock that was set back: %+v", e)
+	}
+	b = client(func(ev *Inherited) { ev.Registered = false })
+	if e, _ := b.entry("10.0.0.11/32"); !e.Expires.Equal(b.net.now.Add(100*time.Second)) || e.Flags&FlagUnique != 0 {
+		t.Errorf("a direct path: %+v", e)
+	}
+}
+
 // Direct paths are believed for ten minutes, networks behind a peer only where shortcuts are; what is configured stands.
 func TestInheritedPaths(t *testing.T) {
 	spoke := Config{Interfaces: []Interface{tunnel(11)}}

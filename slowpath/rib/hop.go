@@ -134,8 +134,11 @@ func (r *RIB) buildTunnel(h *hop, i *iface, a *fib.Adjacency) (on NextHop) {
 		return on
 	}
 	r.lead(h, NextHop{i.Name, nbma})
-	if b, ok := i.nextHops.Lookup(h.key.addr); h.key.addr.IsValid() && ok && b.Via {
-		a.Resolve = true
+	if b, ok := i.nextHops.Lookup(h.key.addr); h.key.addr.IsValid() && ok {
+		a.Resolve, a.Unique = b.Via, b.Unique
+		if !b.Expires.IsZero() {
+			a.Expires = b.Expires.Unix()
+		}
 	}
 	seal, secured := i.secured[nbma]
 	to := nbma
@@ -260,5 +263,5 @@ func sameAdjacency(a, b *fib.Adjacency) bool {
 	return a.ID == b.ID && a.Kind == b.Kind && a.Port == b.Port && a.Tunnel == b.Tunnel && a.VRF == b.VRF &&
 		bytes.Equal(a.Inner, b.Inner) && a.SA == b.SA && a.AH == b.AH && bytes.Equal(a.Outer, b.Outer) && a.MTU == b.MTU &&
 		a.LinkMTU == b.LinkMTU && a.MSS == b.MSS && a.CopyDF == b.CopyDF && a.Network == b.Network &&
-		a.Resolve == b.Resolve && a.NextHop == b.NextHop
+		a.Resolve == b.Resolve && a.NextHop == b.NextHop && a.Expires == b.Expires && a.Unique == b.Unique
 }

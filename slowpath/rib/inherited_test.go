@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"nave/fastpath/fib"
 )
@@ -267,6 +268,30 @@ func TestOldAdjacencyServes(t *testing.T) {
 	flush(t, r)
 	if _, ok := f.routes[fib.RouteKey{Prefix: pfx("10.255.0.5/32")}]; ok || len(f.groups[f.tunnels[1].Group]) != 0 {
 		t.Error("old routes or members are left")
+	}
+}
+
+// A mapping that is learned again is the same adjacency with another expiry, for who comes next; no route is touched.
+func TestBindingExpires(t *testing.T) {
+	r, f := restart(t)
+	for _, i := range []Interface{wan, lan, tun} {
+		r.SetInterface(i)
+	}
+	r.SetStatics(0, []StaticRoute{{Prefix: pfx("0.0.0.0/0"), Hops: []NextHop{{Addr: addr("192.0.2.254")}}}})
+	r.Neighbour("Ethernet0", addr("192.0.2.254"), gatewayMAC, true)
+	b := Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.5/32"), NBMA: addr("198.51.100.5"), NextHop: addr("10.255.0.5")}
+	r.Bind(b)
+	r.Complete(true)
+	flush(t, r)
+	for n, at := range []time.Time{time.Unix(1_800_000_000, 5), time.Unix(1_800_000_600, 0), {}} {
+		before := f.entries
+		b.Expires, b.Unique = at, n == 1
+		r.Bind(b)
+		flush(t, r)
+		want := max(at.Unix(), 0)
+		if a := f.path(t, "10.255.0.5/32"); a.Expires != want || a.Unique != b.Unique || f.entries != before+1 {
+			t.Errorf("%v: %+v, after %d entries", at, a, f.entries-before)
+		}
 	}
 }
 

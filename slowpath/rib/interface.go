@@ -11,6 +11,7 @@ package rib
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/gaissmai/bart"
 
@@ -78,6 +79,10 @@ type Binding struct {
 	NextHop netip.Addr
 	// Via is set while traffic takes the NHS and a direct path is looked for.
 	Via bool
+	// Expires is when it ends unless it is learned again, the zero Time: not by itself; Unique, that nobody else may have NextHop until then. They are kept with the
+	// adjacency, for the control plane after this one.
+	Expires time.Time
+	Unique  bool
 	// Shortcut makes Prefix a route by NextHop that wins over what routing says of the same prefix.
 	Shortcut bool
 }

@@ -352,6 +352,14 @@ func (r *RIB) Bind(b Binding) {
 		if old == b {
 			return
 		}
+		known := old
+		known.Expires, known.Unique = b.Expires, b.Unique
+		if known == b && !b.Shortcut { // it was learned again
+			i.bindings[b.Prefix] = b
+			i.nextHops.Insert(b.Prefix, b)
+			r.touchBound(b.Iface, b.Prefix)
+			return
+		}
 		if old.Shortcut != b.Shortcut {
 			r.Unbind(b.Iface, b.Prefix)
 		}

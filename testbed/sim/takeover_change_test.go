@@ -283,6 +283,39 @@ func TestTakeoverAgainAndAgain(t *testing.T) {
 	})
 }
 
+// However often a control plane is followed by another, a client that has died goes when its holding time is over, and those that live stay.
+func TestTakeoverForgetsTheDead(t *testing.T) {
+	n := lab(t, "phase2", 118)
+	converge(t, n, "hub")
+	n.Run(time.Minute)
+	hub := n.Router("hub")
+	dead, alive := n.Router("spoke2"), "10.255.0.11/32"
+	dead.Orphan()
+	gone := "10.255.0.12/32"
+	entries := func() map[string]bool {
+		out := make(map[string]bool)
+		for _, e := range n.Status("hub").Router.NHRP.Entries {
+			out[e.Prefix.String()] = true
+		}
+		return out
+	}
+	if e := entries(); !e[gone] || !e[alive] {
+		t.Fatalf("at first: %v", e)
+	}
+	for range 8 { // a holding time is 300 seconds
+		hub.Orphan()
+		n.Run(5 * time.Second)
+		hub.TakeOver(hub.text)
+		n.Run(40 * time.Second)
+		if e := entries(); !e[alive] {
+			t.Fatalf("a client that lives is gone: %v", e)
+		}
+	}
+	if e := entries(); e[gone] {
+		t.Errorf("a client that has been dead for six minutes is still there: %v", e)
+	}
+}
+
 // The control plane is away so long that peers have given it up: they are found again, by old mappings or by their own registrations.
 func TestTakeoverLate(t *testing.T) {
 	eachCrypto(t, func(t *testing.T, crypto string) {

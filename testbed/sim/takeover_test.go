@@ -17,7 +17,7 @@ func tables(b fib.Batch) []string {
 	used := make(map[fib.AdjID]bool)
 	for _, a := range b.Adjacencies {
 		id := a.ID
-		a.ID, a.SA, a.AH = 0, min(a.SA, 1), min(a.AH, 1)
+		a.ID, a.SA, a.AH, a.Expires = 0, min(a.SA, 1), min(a.AH, 1), min(a.Expires, 1)
 		names[id] = fmt.Sprintf("%+v", a)
 	}
 	list := func(ids []fib.AdjID) (out []string) {

@@ -2,6 +2,7 @@ package table
 
 import (
 	"encoding/binary"
+	"math"
 	"net/netip"
 	"unsafe"
 
@@ -16,6 +17,7 @@ const (
 	AdjMustSeal             // the tunnel is protected and there is no SA: nothing leaves
 	AdjSealed               // leaves by SA or AH
 	AdjPipe                 // labels that are new to a packet get a TTL of 255
+	AdjUnique               // as it was installed
 )
 
 // Adj is an adjacency as the worker needs it: two cache lines, of which a link needs only the first. Inner and Outer stand at the
@@ -42,6 +44,8 @@ type Adj struct {
 	Outer    [fib.MaxOuter]byte
 	NextHop  uint32 // 0: the packet's destination
 	Sum      uint16 // folded sum of the outer IP header without TOS, length, identification and flags
+	_        uint16
+	Expires  uint32 // as it was installed; the writer's alone, so that it changes in place
 }
 
 const adjSize = int(unsafe.Sizeof(Adj{}))
@@ -83,7 +87,8 @@ func (t *Tables) SetAdj(f *fib.Adjacency) error {
 }
 
 func (t *Tables) putAdj(id uint32, n *Adj) error {
-	if old := t.Adj(id); old != nil && *old == *n {
+	if old := t.Adj(id); old != nil && old.same(n) {
+		old.Expires = n.Expires // no reader looks at it
 		return nil
 	}
 	r, err := t.alloc(adjSize)
@@ -96,6 +101,13 @@ func (t *Tables) putAdj(id uint32, n *Adj) error {
 	}
 	t.replace(t.adjs, id, r, adjSize)
 	return nil
+}
+
+// same tells whether two records differ in nothing but when they expire.
+func (a *Adj) same(b *Adj) bool {
+	c := *a
+	c.Expires = b.Expires
+	return c == *b
 }
 
 // DelAdj takes an adjacency away.
@@ -131,12 +143,16 @@ func buildAdj(f *fib.Adjacency) Adj {
 		Port: uint16(f.Port), Tunnel: uint16(f.Tunnel), VRF: uint16(f.VRF),
 		MTU: f.MTU, LinkMTU: f.LinkMTU, MSS: f.MSS,
 		Network: f.Network, NextHop: addrWord(f.NextHop), SA: uint32(f.SA), AH: uint32(f.AH), Limit: f.MTU,
+		Expires: uint32(min(max(f.Expires, 0), math.MaxUint32)),
 	}
 	if f.CopyDF {
 		n.Flags |= AdjCopyDF
 	}
 	if f.Resolve {
 		n.Flags |= AdjResolve
+	}
+	if f.Unique {
+		n.Flags |= AdjUnique
 	}
 	if f.Kind == fib.AdjLink {
 		n.InnerLen, n.OuterLen = packet.EthernetLen, 0

@@ -78,6 +78,7 @@ func adjEntry(id uint32, a *Adj) fib.Adjacency {
 		Inner: inner, Labels: pushed, Pipe: a.Flags&AdjPipe != 0, SA: fib.SAID(a.SA), AH: fib.SAID(a.AH),
 		Outer: outer, MTU: a.MTU + uint16(labels), LinkMTU: a.LinkMTU, MSS: a.MSS,
 		CopyDF: a.Flags&AdjCopyDF != 0, Network: a.Network, Resolve: a.Flags&AdjResolve != 0, NextHop: optionalAddr(a.NextHop),
+		Expires: int64(a.Expires), Unique: a.Flags&AdjUnique != 0,
 	}
 }
 

@@ -288,3 +288,32 @@ func TestLimiter(t *testing.T) {
 		t.Errorf("%v allocations", got)
 	}
 }
+
+// TestAdjExpires: a mapping that is learned again moves its expiry in the record that is there, and nothing else.
+func TestAdjExpires(t *testing.T) {
+	tab := testTables(t, 16<<20)
+	f := *testAdj(17, 1, 9)
+	f.Expires, f.Unique = 1_800_000_000, true
+	if err := tab.SetAdj(&f); err != nil {
+		t.Fatal(err)
+	}
+	tab.Commit()
+	at, generation, used := tab.Adj(17), tab.Generation(), tab.a.Used()
+	for _, c := range []struct{ set, want int64 }{{1_800_000_600, 1_800_000_600}, {-5, 0}, {1 << 40, 1<<32 - 1}, {0, 0}} {
+		f.Expires = c.set
+		if err := tab.SetAdj(&f); err != nil {
+			t.Fatal(err)
+		}
+		tab.Commit()
+		if got := adjEntry(17, tab.Adj(17)); got.Expires != c.want || !got.Unique {
+			t.Errorf("%d: %+v", c.set, got)
+		}
+	}
+	if tab.Adj(17) != at || tab.Generation() != generation || tab.a.Used() != used {
+		t.Error("the record was made anew")
+	}
+	f.Unique = false
+	if err := tab.SetAdj(&f); err != nil || adjEntry(17, tab.Adj(17)).Unique || tab.Adj(17) == at {
+		t.Errorf("no longer unique: %+v, %v", tab.Adj(17), err)
+	}
+}

@@ -210,7 +210,7 @@ func TestAdjLabels(t *testing.T) {
 	if a.Limit != 1496 || !slices.Equal(a.Inner[fib.MaxInner-6:], []byte{0x88, 0x47, 0, 0, 0, 0}) || a.InnerLen != 18 || a.Pushes() == (&Adj{}).Pushes() {
 		t.Errorf("record %+v", a)
 	}
-	if unsafe.Sizeof(*a) != 120 || unsafe.Offsetof(a.Outer) != arena.Line {
+	if unsafe.Sizeof(*a) != 124 || unsafe.Offsetof(a.Outer) != arena.Line {
 		t.Errorf("%d bytes, outer header at %d", unsafe.Sizeof(*a), unsafe.Offsetof(a.Outer))
 	}
 }
