@@ -134,6 +134,9 @@ func (c *Crew) assemble() error {
 		}
 	}
 	failed := c.startMissing()
+	if failed == nil && c.isDone() {
+		failed = errors.New("crew: it was stopped while it started")
+	}
 	if failed == nil {
 		return nil
 	}

@@ -122,6 +122,9 @@ func polls(t *testing.T, c *Crew) {
 func TestProcesses(t *testing.T) {
 	cfg, _ := testConfig(t)
 	cfg.CPUs = []int{0}
+	for _, name := range []string{"LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET"} { // what systemd says to naved alone
+		t.Setenv(name, "1")
+	}
 	c := open(t, cfg)
 	polls(t, c)
 	for i, s := range c.Status() {
@@ -154,7 +157,7 @@ func TestProcesses(t *testing.T) {
 		t.Errorf("who starts workers has lost rights: %s, %v", text, err)
 	}
 	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", c.Status()[0].PID))
-	if err != nil || !strings.Contains(string(env), "GOMAXPROCS=1\x00") {
+	if err != nil || !strings.Contains(string(env), "GOMAXPROCS=1\x00") || strings.Contains(string(env), "LISTEN_FD") || strings.Contains(string(env), "NOTIFY_SOCKET") {
 		t.Errorf("environment %q, %v", env, err)
 	}
 	if err := c.Engine().Inject(fastpath.Inject{Kind: fastpath.InjectRoute, Worker: 1, Packet: make([]byte, 20)}); err != nil {

@@ -204,22 +204,27 @@ func TestStopMeanwhile(t *testing.T) {
 
 // TestOpenEnds: a start can be stopped, and leaves nothing then, nor what it would have taken over; workers are started at once and not in turn.
 func TestOpenEnds(t *testing.T) {
-	for _, left := range []bool{false, true} {
+	for _, left := range []string{"none", "one", "both"} {
 		cfg, _ := testConfig(t)
 		var was []int
-		if left {
+		if left != "none" {
 			first, err := Open(t.Context(), cfg)
 			if err != nil {
 				t.Fatal(err)
 			}
 			was = pids(first)
 			first.Leave()
-			if err := unix.Kill(was[1], unix.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
+		switch left {
+		case "one":
+			if err := unix.Kill(was[1], unix.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		case "both":
+			cancel()
+		}
 		cfg.Program = slowly("30s")
 		at := time.Now()
 		if _, err := Open(ctx, cfg); err == nil || time.Since(at) > 10*time.Second {

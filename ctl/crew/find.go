@@ -30,11 +30,13 @@ func (r *relic) release() {
 	r.fds = nil
 }
 
-// leave lets it go on as though it had not been found.
-func (r *relic) leave() {
-	r.release()
-	r.link.c.Close()
-	r.proc.close()
+// leave lets workers go on as though they had not been found.
+func leave(found []*relic) {
+	for _, r := range found {
+		r.release()
+		r.link.c.Close()
+		r.proc.close()
+	}
 }
 
 // Times for workers that were found: the connection of the naved before may be a moment in going.
@@ -56,9 +58,7 @@ func (c *Crew) find() (found []*relic, err error) {
 		r, err := c.hail(path)
 		switch {
 		case err != nil:
-			for _, r := range found {
-				r.leave()
-			}
+			leave(found)
 			return nil, err
 		case r == nil:
 			quiet = append(quiet, path)
@@ -67,7 +67,12 @@ func (c *Crew) find() (found []*relic, err error) {
 		}
 	}
 	for _, path := range quiet {
-		if r := c.await(path, found); r != nil {
+		r, err := c.await(path, found)
+		switch {
+		case err != nil:
+			leave(found)
+			return nil, err
+		case r != nil:
 			found = append(found, r)
 			continue
 		}
@@ -77,22 +82,22 @@ func (c *Crew) find() (found []*relic, err error) {
 }
 
 // await waits for the worker at a socket where nobody listens yet, as long as a process claims to be it. nil: there is none, or it does not get ready.
-func (c *Crew) await(path string, found []*relic) *relic {
+func (c *Crew) await(path string, found []*relic) (*relic, error) {
 	var i int
 	if n, err := fmt.Sscanf(filepath.Base(path), socketPattern, &i); n != 1 || err != nil || len(found) == 0 {
-		return nil
+		return nil, nil
 	}
 	for late := deadline(c.cfg.Patience); time.Now().Before(late) && !c.isDone(); time.Sleep(5 * time.Millisecond) {
 		f, err := claim(found[0].fds[0], i, 0, nil)
 		if err == nil {
 			f.Close()
-			return nil
+			return nil, nil
 		}
 		if r, err := c.hail(path); r != nil || err != nil {
-			return r
+			return r, err
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // hail connects to the worker at a socket; nil when nobody listens. One that does not answer is killed.
@@ -107,7 +112,7 @@ func (c *Crew) hail(path string) (*relic, error) {
 			return nil, nil // it was killed, or is not that far yet
 		case errors.As(err, &silent):
 			return nil, c.silence(path, silent)
-		case c.isDone() || time.Now().After(late): // until then it may be the naved before, or the worker, that is just ending
+		case time.Now().After(late): // until then it may be the naved before, or the worker, that is just ending
 			return nil, fmt.Errorf("crew: worker at %s: %w", path, err)
 		}
 	}
@@ -137,7 +142,7 @@ func (c *Crew) greet(path string) (*relic, error) {
 		conn.Close()
 		return nil, err
 	}
-	l := newLink(conn, c.done)
+	l := newLink(conn, nil) // also if the Crew ends meanwhile: who wants that wants the workers stopped
 	a, err := l.ask(request{Op: opHello}, helloPatience)
 	if err == nil && (a.Boot == nil || a.Host == nil || len(a.fds) <= 2) {
 		closeAll(a.fds)
@@ -145,6 +150,7 @@ func (c *Crew) greet(path string) (*relic, error) {
 	}
 	if err == nil {
 		go proc.watch()
+		l.quit = c.done
 		return &relic{path: path, proc: proc, link: l, boot: *a.Boot, host: *a.Host, fds: a.fds}, nil
 	}
 	conn.Close()
