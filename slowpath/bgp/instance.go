@@ -40,12 +40,14 @@ type instance struct {
 
 	policies string // what GoBGP has, to find changes
 	assigned bool
-	last     *path // read; see share
+	last     *path          // read; see share
+	changed  time.Time      // when a best path last changed
+	fresh    map[*link]bool // sessions that came up a moment ago: whether best paths changed around then
 }
 
 // startInstance starts a server and watches it.
 func (s *Speaker) startInstance(vrf string) (*instance, error) {
-	in := &instance{s: s, vrf: vrf, links: make(map[netip.Addr]*link), byName: make(map[netip.Addr]*link)}
+	in := &instance{s: s, vrf: vrf, links: make(map[netip.Addr]*link), byName: make(map[netip.Addr]*link), fresh: make(map[*link]bool)}
 	ctx, cancel := context.WithCancel(context.Background())
 	in.cancel = cancel
 	kinds := []Family{IPv4Unicast}

@@ -253,6 +253,9 @@ func (s *Speaker) peerEvent(in *instance, e *apiutil.WatchEventMessage_PeerEvent
 	if up == l.peer.up {
 		return
 	}
+	if up {
+		in.cameUp(l)
+	}
 	l.peer.up, l.peer.since = up, now
 	ev := Session{VRF: in.vrf, Neighbour: l.addr, Up: up}
 	if !up {
@@ -264,6 +267,24 @@ func (s *Speaker) peerEvent(in *instance, e *apiutil.WatchEventMessage_PeerEvent
 		}
 	}
 	s.say(Effects{Sessions: []Session{ev}})
+}
+
+// around is the time about a session's start in which changes may have been missed.
+const around = time.Second
+
+// cameUp sends a neighbour all routes once more, if best paths changed as its session came up. GoBGP takes what it sends at first
+// from the table, and what it sends later from changes; a change between the two can get lost. The caller holds the lock.
+func (in *instance) cameUp(l *link) {
+	in.fresh[l] = time.Since(in.changed) < around
+	time.AfterFunc(around, func() {
+		in.s.mu.Lock()
+		defer in.s.mu.Unlock()
+		again := in.fresh[l]
+		delete(in.fresh, l)
+		if again && l.peer.up && in.links[l.addr] == l && in.s.instances[in.vrf] == in && !in.s.closed {
+			in.soft(l, api.ResetPeerRequest_DIRECTION_OUT)
+		}
+	})
 }
 
 // expect takes a dynamic neighbour away again if it is not up after a while: the time that its routes may be kept for, at least.

@@ -231,7 +231,7 @@ func sameAS(a, b []uint32) bool {
 	return a[0] == b[0]
 }
 
-// describe is for messages.
+// String is for messages.
 func (k vpnKey) String() string {
 	if k.RD == 0 {
 		return k.Prefix.String()

@@ -53,7 +53,7 @@ func (s *Speaker) outboundOf(cfg *linkConfig) *outbound {
 	return o
 }
 
-// swaps tells whether VPN routes leave by the neighbour with next hops of ours: the labels have to be ours then, too.
+// swapsFor tells whether VPN routes leave by the neighbour with next hops of ours: the labels have to be ours then, too.
 func (s *Speaker) swapsFor(cfg *linkConfig) bool {
 	for _, a := range cfg.Families {
 		if a.Family == IPv4Unicast {
@@ -68,10 +68,10 @@ func (s *Speaker) swapsFor(cfg *linkConfig) bool {
 
 // rebuildRules makes the rules anew, after a change of configuration or with a new connection.
 func (l *link) rebuildRules() {
-	o := l.out.Load()
+	// Under the lock until they are stored, so that the last to change anything is not undone.
 	l.mu.Lock()
-	self := l.local
-	l.mu.Unlock()
+	defer l.mu.Unlock()
+	o, self := l.out.Load(), l.local
 	if !self.Is4() {
 		self = o.self
 	}
@@ -130,7 +130,7 @@ type policyBuilder struct {
 	sets      map[string]bool
 }
 
-// policies are all that an instance needs.
+// buildPolicies makes all the policies that an instance needs.
 func (in *instance) buildPolicies() *api.SetPoliciesRequest {
 	b := &policyBuilder{
 		cfg: &in.s.cfg, req: &api.SetPoliciesRequest{}, in: &api.Policy{Name: "in"}, out: &api.Policy{Name: "out"}, sets: make(map[string]bool),

@@ -4,10 +4,12 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -152,10 +154,12 @@ func (b *box) state(a netip.Addr) State {
 	return st.Neighbours[i].State
 }
 
+const patienceOfTests = 30 * time.Second
+
 // wait waits for something to become true.
 func wait(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !f(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patienceOfTests); !f(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain: %s", what)
 		}
@@ -172,13 +176,19 @@ func never(t testing.TB, what string, d time.Duration, f func() bool) {
 	}
 }
 
-// testPort is a port that no speaker of this machine uses.
+var lastPort atomic.Uint32
+
+// testPort is a port that no other test has, below those that the kernel gives to whoever dials.
 func testPort(t testing.TB) uint16 {
-	p, err := freePort()
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		p := uint16(10_000 + (uint32(os.Getpid())*53+lastPort.Add(1))%20_000)
+		if l, err := net.Listen("tcp4", netip.AddrPortFrom(netip.IPv4Unspecified(), p).String()); err == nil {
+			l.Close()
+			return p
+		}
 	}
-	return p
+	t.Fatal("no free port")
+	return 0
 }
 
 // base is a configuration of a box with neighbours in its own AS.

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sockets sets options on a socket by its raw connection.
+// setsockopt does something to a socket by its raw connection.
 func setsockopt(c syscall.RawConn, f func(fd int) error) error {
 	var err error
 	if e := c.Control(func(fd uintptr) { err = f(int(fd)) }); e != nil {

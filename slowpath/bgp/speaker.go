@@ -404,6 +404,10 @@ func (s *Speaker) bestPaths(in *instance, ps []*apiutil.Path) {
 	if s.instances[in.vrf] != in || s.closed {
 		return // it has been stopped
 	}
+	in.changed = time.Now()
+	for l := range in.fresh {
+		in.fresh[l] = true
+	}
 	for _, g := range ps {
 		if g != nil {
 			s.bestPath(in, g)
