@@ -27,7 +27,7 @@ func TestInherited(t *testing.T) {
 		t.Error("applying what is installed changed something")
 	}
 	for _, f := range b.SAs {
-		if f.SoftBytes != 1<<20 || f.HardBytes != 1<<21 || f.Expires != 1_800_000_000 || f.CipherKey != nil {
+		if f.SoftBytes != 1<<20 || f.HardBytes != 1<<21 || f.Expires != 1_800_000_000 || f.CipherKey != nil || f.KeyLen != 20 {
 			t.Errorf("association %+v", f)
 		}
 	}

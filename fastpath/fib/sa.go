@@ -72,6 +72,7 @@ type SA struct {
 
 	Cipher    Cipher
 	CipherKey Key
+	KeyLen    uint8 // bytes of CipherKey, where that is left out: in what an engine says is installed. Nothing to whom it is applied
 	Auth      Auth
 	AuthKey   Key
 	ICV       uint8 // bytes, of a combined cipher: 8, 12 or 16; 0: the algorithm's own

@@ -199,9 +199,21 @@ func transformOf(sas []fib.SA) (t ike.Transform) {
 			t.AH = hashOf(sa.Auth)
 			continue
 		}
-		t.Cipher, t.ICV, t.Auth = cipherOf(sa.Cipher), int(sa.ICV), hashOf(sa.Auth)
+		t.Cipher, t.KeyBits, t.ICV, t.Auth = cipherOf(sa.Cipher), keyBits(sa), int(sa.ICV), hashOf(sa.Auth)
 	}
 	return t
+}
+
+// keyBits is how long the key of AES is, without the salt or nonce behind it; 0 for other ciphers, which have one length.
+func keyBits(sa *fib.SA) int {
+	const salt = 4
+	switch sa.Cipher {
+	case fib.CipherAESCBC:
+		return 8 * int(sa.KeyLen)
+	case fib.CipherAESCTR, fib.CipherAESGCM, fib.CipherAESGMAC:
+		return 8 * max(int(sa.KeyLen)-salt, 0)
+	}
+	return 0
 }
 
 func cipherOf(c fib.Cipher) suite.Cipher {

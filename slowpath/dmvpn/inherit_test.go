@@ -20,7 +20,7 @@ func (r *rig) inherit() *rig {
 	in := Inherited{Sending: make(map[fib.SAID]fib.SAID)}
 	for _, id := range slices.Sorted(maps.Keys(r.sas)) {
 		sa := r.sas[id]
-		sa.CipherKey, sa.AuthKey = nil, nil
+		sa.KeyLen, sa.CipherKey, sa.AuthKey = uint8(len(sa.CipherKey)), nil, nil
 		in.SAs = append(in.SAs, sa)
 		next.sas[id] = sa
 	}
@@ -222,6 +222,22 @@ func TestInheritedTransforms(t *testing.T) {
 			if len(r.sas) != 0 || len(r.secured) != 0 {
 				t.Errorf("%+v: left over %v", tr, r.sas)
 			}
+		}
+	}
+}
+
+// How long a key was is known without it.
+func TestInheritedKeyLength(t *testing.T) {
+	for _, c := range []struct {
+		cipher fib.Cipher
+		bytes  uint8
+		bits   int
+	}{
+		{fib.CipherAESCBC, 16, 128}, {fib.CipherAESCBC, 32, 256}, {fib.CipherAESGCM, 20, 128}, {fib.CipherAESGCM, 36, 256}, {fib.CipherAESCTR, 28, 192},
+		{fib.CipherAESGMAC, 36, 256}, {fib.CipherAESGCM, 0, 0}, {fib.Cipher3DES, 24, 0}, {fib.CipherChaCha20Poly1305, 36, 0}, {fib.CipherNull, 0, 0},
+	} {
+		if tr := transformOf([]fib.SA{{Cipher: c.cipher, KeyLen: c.bytes}}); tr.KeyBits != c.bits {
+			t.Errorf("cipher %v with %d bytes: %d bits, want %d", c.cipher, c.bytes, tr.KeyBits, c.bits)
 		}
 	}
 }

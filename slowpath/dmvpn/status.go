@@ -77,7 +77,7 @@ type ChildStatus struct {
 	// Inherited associations are of the process before: no child of IKE stands behind them, and they end at Until.
 	Inherited bool
 	Until     time.Time
-	// Was is what can be told of an inherited child by its associations: the length of a key can't. Nil for others.
+	// Was is what can be told of an inherited child by its associations. Nil for others.
 	Was *ike.ChildStatus
 }
 

@@ -190,7 +190,7 @@ func (t *Tables) SAEntries() iter.Seq[fib.SA] {
 				continue
 			}
 			f := t.SAEntry(s)
-			f.CipherKey, f.AuthKey = nil, nil
+			f.KeyLen, f.CipherKey, f.AuthKey = uint8(len(f.CipherKey)), nil, nil
 			if !yield(f) {
 				return
 			}
