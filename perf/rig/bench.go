@@ -70,6 +70,9 @@ func (b *Bench) Sender(m *mix.Mix, cpu int) (gen.Sender, error) {
 	return ends.Sender(ends.Config{Driver: ends.XDP, Iface: "eth0", CPU: cpu, Enter: b.gen.Do}, m, b.MAC[0])
 }
 
+// ErrNothing means that a device lets nothing through: now and then a veth whose XDP program or offloads have just changed stays deaf, and another pair does not.
+var ErrNothing = errors.New("no packet came through")
+
 // WaitFor waits until n packets arrived at the sink beyond what had when it was called, while somebody sends.
 func (b *Bench) WaitFor(n uint64, limit time.Duration) error {
 	first, err := b.Sink.Packets()
@@ -85,6 +88,9 @@ func (b *Bench) WaitFor(n uint64, limit time.Duration) error {
 			return nil
 		}
 		if time.Now().After(end) {
+			if now == first {
+				return fmt.Errorf("rig: %w within %v", ErrNothing, limit)
+			}
 			return fmt.Errorf("rig: %d of %d packets came through within %v", now-first, n, limit)
 		}
 	}
