@@ -88,7 +88,7 @@ func (d *damagedArena) adopt(t *testing.T, at int, value uint32) (refused bool) 
 func TestAdoptDamaged(t *testing.T) {
 	d := newDamagedArena(t)
 	rnd := rand.New(rand.NewPCG(3, 14))
-	refused, rounds := 0, 3000
+	refused, rounds := 0, 600
 	if testing.Short() {
 		rounds = 300
 	}

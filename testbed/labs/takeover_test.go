@@ -20,7 +20,7 @@ var pingLoss = regexp.MustCompile(`(\d+) packets transmitted, (\d+) received`)
 // killed, while IKE and NHRP find each other again.
 func TestTakeover(t *testing.T) {
 	need.Command(t, "dnsmasq")
-	for _, lab := range []Lab{protected(), guide(), phase3(), dhcp()} {
+	for _, lab := range []Lab{protected(), guide()} {
 		t.Run(lab.Name, func(t *testing.T) {
 			l := topo.ForTest(t, lab.Topology)
 			check(t, l, lab.Checks...)
