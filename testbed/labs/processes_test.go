@@ -109,7 +109,7 @@ func navedDies(t *testing.T, l *topo.Lab) {
 		must(t, l.StopRouter(node, unix.SIGKILL))
 		time.Sleep(1500 * time.Millisecond)
 		start(t, l, node)
-		time.Sleep(3 * time.Second) // sessions are made anew beside those that were found
+		time.Sleep(3 * time.Second)                                 // sessions are made anew beside those that were found
 		if lost, sent := s.lost(t); lost > sent/200 || sent < 500 { // one is a machine that is busy; a gap is hundreds
 			t.Errorf("%s: %d of %d packets were lost", node, lost, sent)
 		}
