@@ -6,8 +6,10 @@ import (
 
 	"nave/fastpath/fib"
 	"nave/fastpath/packet"
+	"nave/slowpath/bgp"
 	"nave/slowpath/dmvpn"
 	"nave/slowpath/ike"
+	"nave/slowpath/ldp"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/rib"
 )
@@ -15,14 +17,63 @@ import (
 // Config is all that a Router is told. It is a value; the Router compares it with the last one and touches only what
 // differs.
 type Config struct {
+	VRFs       []VRF // all but the global table
 	Interfaces []Interface
 	Statics    map[fib.VRF][]rib.StaticRoute
+	MPLS       MPLS
+	BGP        BGP
 	NHRP       nhrp.Config
 	Sessions   dmvpn.Config // tunnel protection
 	// Incomplete says that links or leased addresses that the configuration speaks of are not known yet: what was inherited and has no place in it
 	// may have one later.
 	Incomplete bool
 	IKE        ike.Config
+}
+
+// VRF is a routing table beside the global one.
+type VRF struct {
+	ID     fib.VRF
+	Name   string
+	PerVRF bool // `mpls label mode per-vrf`: one label for all its routes, instead of one for each prefix
+}
+
+// MPLS is what is said of labels.
+type MPLS struct {
+	LDP ldp.Config // its label range is the first half of First to Last
+	// First and Last are `mpls label range`. BGP's labels are out of the second half.
+	First, Last uint32
+	Pipe        bool // `no mpls ip propagate-ttl`
+}
+
+// BGP is what is said of BGP: what this router announces, which is the Router's business, and the rest.
+type BGP struct {
+	On           bool
+	Speaker      bgp.Config // what whoever runs the speaker tells it
+	Networks     []Network
+	Redistribute []Redistribute
+}
+
+// Network is `network` of BGP: the prefix is announced while the routing table has it.
+type Network struct {
+	VRF    fib.VRF
+	Prefix netip.Prefix
+	Set    Attributes
+}
+
+// Redistribute is `redistribute` of BGP.
+type Redistribute struct {
+	VRF    fib.VRF
+	Source rib.Source
+	// Permit tells which prefixes, and with what, for `route-map`; nil: all.
+	Permit func(netip.Prefix) (Attributes, bool)
+	Set    Attributes
+}
+
+// Attributes are what a route is announced with.
+type Attributes struct {
+	Metric      uint32
+	LocalPref   uint32 // 0: 100
+	Communities []uint32
 }
 
 // Interface is a port, loopback or tunnel.

@@ -27,7 +27,7 @@ func (r *Router) handlePunt(p *fastpath.Punt) {
 	case fastpath.Local:
 		if name := r.tunnels[p.Tunnel]; name != "" && p.VRF == fib.Global { // a label of a VRF may have led to an address that is another's here
 			r.stats.Delivered++
-			r.linux.Deliver(name, p.Packet)
+			r.linux.Deliver(p.VRF, name, p.Packet)
 		} else {
 			r.stats.NotLocal++
 		}
@@ -136,7 +136,7 @@ func (r *Router) icmpError(k icmp.Kind, p *fastpath.Punt) {
 	if name == "" {
 		if out, _, ok := r.rib.Hop(p.Adj); ok {
 			if _, tunnel := r.tunnel(out); tunnel {
-				r.linux.Deliver(out, msg)
+				r.linux.Deliver(p.VRF, out, msg)
 			}
 		}
 		return

@@ -11,7 +11,9 @@ import (
 	"nave/fastpath"
 	"nave/fastpath/fib"
 	"nave/fastpath/packet"
+	"nave/slowpath/bgp"
 	"nave/slowpath/ike"
+	"nave/slowpath/ldp"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/nhrp/nhrpmsg"
 	"nave/slowpath/rib"
@@ -139,7 +141,13 @@ func (h *host) Unwant(string, netip.Addr)       {}
 func (h *host) Resolve(iface string, a netip.Addr) {
 	h.resolved = append(h.resolved, nextHop{iface, a})
 }
-func (h *host) Deliver(tunnel string, packet []byte) {
+func (h *host) DeliverFrame(string, []byte) {}
+
+func (h *host) LDP(ldp.Effect) {}
+
+func (h *host) Originate([]bgp.Local, []bgp.Key) {}
+
+func (h *host) Deliver(_ fib.VRF, tunnel string, packet []byte) {
 	h.delivered = append(h.delivered, delivery{tunnel, slices.Clone(packet)})
 }
 func (h *host) Routes(_ fib.VRF, routes []rib.Route) { h.routes = routes }

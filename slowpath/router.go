@@ -10,8 +10,10 @@ import (
 
 	"nave/fastpath"
 	"nave/fastpath/fib"
+	"nave/slowpath/bgp"
 	"nave/slowpath/dmvpn"
 	"nave/slowpath/ike"
+	"nave/slowpath/ldp"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/punt"
 	"nave/slowpath/reassembly"
@@ -31,8 +33,14 @@ type Linux interface {
 	rib.Neighbours
 	// Resolve has a neighbour looked for.
 	Resolve(iface string, addr netip.Addr)
-	// Deliver gives the host stack an IPv4 packet that came by a tunnel. The callee keeps no part of it.
-	Deliver(tunnel string, packet []byte)
+	// Deliver gives the host stack of a VRF an IPv4 packet that came by a tunnel, or, where that is "", by a label. The callee keeps no part of it.
+	Deliver(vrf fib.VRF, tunnel string, packet []byte)
+	// DeliverFrame gives the host stack an Ethernet frame, without its tag, that came by a subinterface. The callee keeps no part of it.
+	DeliverFrame(subinterface string, frame []byte)
+	// LDP carries out what LDP wants of sockets: Hello, Listen, Key, Connect, Send, Close. What comes of it is told by Router.LDP.
+	LDP(ldp.Effect)
+	// Originate tells BGP what this router announces, and no more. What BGP says comes by Router.BGP.
+	Originate(announce []bgp.Local, retract []bgp.Key)
 	// Routes makes these the routes by which the box's own programs reach what nave reaches.
 	Routes(vrf fib.VRF, routes []rib.Route)
 	// SendIKE sends an IKE message from p.Local to p.Remote by UDP; from port 4500 with four zero bytes in front. The callee owns b.

@@ -10,7 +10,9 @@ import (
 
 	"nave/fastpath"
 	"nave/fastpath/fib"
+	"nave/slowpath/bgp"
 	"nave/slowpath/ike"
+	"nave/slowpath/ldp"
 	"nave/slowpath/rib"
 )
 
@@ -29,14 +31,17 @@ func (b *box) AdjacencyCount(fib.AdjID) (c fastpath.Count) { return c }
 func (b *box) SACount(fib.SAID) (c fastpath.SACount, ok bool) {
 	return c, false
 }
-func (b *box) Want(string, netip.Addr)     {}
-func (b *box) Unwant(string, netip.Addr)   {}
-func (b *box) Resolve(string, netip.Addr)  {}
-func (b *box) Deliver(string, []byte)      {}
-func (b *box) Routes(fib.VRF, []rib.Route) {}
-func (b *box) Log(e Event)                 { b.logs = append(b.logs, e) }
-func (b *box) SendIKE(ike.Path, []byte)    {}
-func (b *box) SendNATKeepalive(ike.Path)   {}
+func (b *box) Want(string, netip.Addr)          {}
+func (b *box) Unwant(string, netip.Addr)        {}
+func (b *box) Resolve(string, netip.Addr)       {}
+func (b *box) Deliver(fib.VRF, string, []byte)  {}
+func (b *box) DeliverFrame(string, []byte)      {}
+func (b *box) LDP(ldp.Effect)                   {}
+func (b *box) Originate([]bgp.Local, []bgp.Key) {}
+func (b *box) Routes(fib.VRF, []rib.Route)      {}
+func (b *box) Log(e Event)                      { b.logs = append(b.logs, e) }
+func (b *box) SendIKE(ike.Path, []byte)         {}
+func (b *box) SendNATKeepalive(ike.Path)        {}
 
 var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 

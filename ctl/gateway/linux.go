@@ -10,7 +10,9 @@ import (
 
 	"nave/fastpath/fib"
 	"nave/slowpath"
+	"nave/slowpath/bgp"
 	"nave/slowpath/host"
+	"nave/slowpath/ldp"
 	"nave/slowpath/rib"
 )
 
@@ -77,13 +79,22 @@ func (l *linux) Unwant(iface string, addr netip.Addr)  { l.neighbour(iface, addr
 func (l *linux) Resolve(iface string, addr netip.Addr) { l.neighbour(iface, addr, l.g.host.Resolve) }
 
 // Deliver writes a packet to the tunnel's twin. The kernel takes it at once or drops it.
-func (l *linux) Deliver(tunnel string, packet []byte) {
+func (l *linux) Deliver(_ fib.VRF, tunnel string, packet []byte) {
 	if t := l.g.twins[tunnel]; t != nil {
 		if err := t.Write(packet); err != nil {
 			l.g.opt.Log.Debug("twin", "interface", tunnel, "error", err)
 		}
 	}
 }
+
+// DeliverFrame implements slowpath.Linux.
+func (l *linux) DeliverFrame(string, []byte) {}
+
+// LDP implements slowpath.Linux.
+func (l *linux) LDP(ldp.Effect) {}
+
+// Originate implements slowpath.Linux.
+func (l *linux) Originate([]bgp.Local, []bgp.Key) {}
 
 // Routes puts static routes and those of DHCP into the kernel's table.
 func (l *linux) Routes(_ fib.VRF, routes []rib.Route) {

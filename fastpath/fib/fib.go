@@ -52,6 +52,10 @@ type Port struct {
 	// Group replicates multicast that a host or a protocol of this box sends out of the port. Zero for most ports.
 	Group GroupID
 	MPLS  bool // `mpls ip`: takes labelled packets
+	// Parent and VLAN are of a subinterface: the port whose frames carry its own, with that 802.1Q tag (1 to 4094). It has no queues. All frames
+	// that are not forwarded or ended here are punted for the host, which has no other way to them.
+	Parent PortID
+	VLAN   uint16
 }
 
 // Tunnel is a GRE tunnel interface as the receiving side needs it. A packet belongs to the tunnel whose
@@ -86,6 +90,7 @@ const (
 	AdjLink           // Outer is an Ethernet header; leaves by Port
 	AdjTunnel         // Inner is GRE; Outer is Ethernet and IPv4; leaves by Port
 	AdjGlean          // next hop not resolved yet: punted with reason Glean
+	AdjLookup         // looked up again among the routes of the adjacency's VRF: a route that leaks from there
 )
 
 // Longest byte strings of an adjacency.
@@ -106,7 +111,8 @@ type Adjacency struct {
 	Inner  []byte   // GRE header, as long as MaxInner at most; protocol field 0x0800
 	SA     SAID     // outbound ESP; 0: none
 	AH     SAID     // outbound AH, put on after Outer, over SA's packet where there is one; 0: none
-	// Outer is the Ethernet header, then for a tunnel the outer IPv4 header (TTL set, DF clear, length and checksum zero; its protocol is GRE's,
+	// Outer is the Ethernet header, of a subinterface with its 802.1Q tag; then, of a tunnel whose peer is reached along a label switched path, up to
+	// MaxLabels label stack entries (the last with the bottom bit, TTL set, EXP filled in from the outer TOS; the Ethernet type is then MPLS's); then for a tunnel the outer IPv4 header (TTL set, DF clear, length and checksum zero; its protocol is GRE's,
 	// and becomes ESP's, AH's or UDP's with the SA), then for ESP in UDP the UDP header (length and checksum zero).
 	Outer []byte
 	// Labels are pushed in front of the packet before Inner, outermost first: at most MaxLabels, whatever the packet is, with its EXP and TTL (RFC 3032).

@@ -114,7 +114,7 @@ func (r *RIB) build(h *hop) (a fib.Adjacency, on NextHop) {
 		a.Kind = fib.AdjGlean
 		return a, on
 	}
-	on = NextHop{h.key.iface, h.key.addr}
+	on = NextHop{Iface: h.key.iface, Addr: h.key.addr}
 	mac, ok := i.neighbours[h.key.addr]
 	if !ok {
 		a.Kind = fib.AdjGlean
@@ -133,7 +133,7 @@ func (r *RIB) buildTunnel(h *hop, i *iface, a *fib.Adjacency) (on NextHop) {
 		a.Kind = fib.AdjGlean
 		return on
 	}
-	r.lead(h, NextHop{i.Name, nbma})
+	r.lead(h, NextHop{Iface: i.Name, Addr: nbma})
 	if b, ok := i.nextHops.Lookup(h.key.addr); h.key.addr.IsValid() && ok {
 		a.Resolve, a.Unique = b.Via, b.Unique
 		if !b.Expires.IsZero() {
@@ -155,7 +155,7 @@ func (r *RIB) buildTunnel(h *hop, i *iface, a *fib.Adjacency) (on NextHop) {
 	if !ok {
 		return on // no route to the peer: dropped until there is one
 	}
-	on = NextHop{out.Name, gateway}
+	on = NextHop{Iface: out.Name, Addr: gateway}
 	mac, ok := out.neighbours[gateway]
 	if !ok {
 		return on

@@ -26,10 +26,13 @@ type Interface struct {
 	Up    bool
 	MSS   uint16
 
-	// Port is set for links.
-	Port fib.PortID
-	MAC  [6]byte
-	MTU  uint16 // largest IP packet: the link's, or the tunnel's `ip mtu`
+	// Port is set for links, Parent and VLAN of those that are subinterfaces.
+	Port   fib.PortID
+	Parent fib.PortID
+	VLAN   uint16
+	MAC    [6]byte
+	MPLS   bool   // `mpls ip`: labelled packets leave by it and are taken
+	MTU    uint16 // largest IP packet: the link's, or the tunnel's `ip mtu`
 
 	// Tunnel is set for tunnels.
 	Tunnel *Tunnel

@@ -23,9 +23,10 @@ const (
 	Static
 	DHCP      // the default route that a DHCP server gave
 	Adjacency // a host known on the link or through NHRP: the fast path's business, no route that others see
+	BGP       // its distance comes with the route
 )
 
-var sourceNames = [...]string{"local", "connected", "nhrp", "static", "dhcp", "adjacency"}
+var sourceNames = [...]string{"local", "connected", "nhrp", "static", "dhcp", "adjacency", "bgp"}
 
 // String names the source.
 func (s Source) String() string {
@@ -38,14 +39,19 @@ func (s Source) String() string {
 // Distance is the administrative distance of a source where none is configured, as in IOS. An adjacency loses
 // against every route to the same host; a shortcut wins over routing, whatever its distance says in show output.
 func (s Source) Distance() int {
-	return [...]int{Local: 0, Connected: 0, Shortcut: 250, Static: 1, DHCP: 254, Adjacency: 1000}[s]
+	return [...]int{Local: 0, Connected: 0, Shortcut: 250, Static: 1, DHCP: 254, Adjacency: 1000, BGP: 200}[s]
 }
 
 // NextHop is one way on: out of an interface, to an address on it (the zero Addr: the destination itself is there).
-// Without Iface the address is looked up in the same table.
+// Without Iface the address is looked up in the same table, or where Table says.
 type NextHop struct {
 	Iface string
 	Addr  netip.Addr
+	// Labels are pushed on packets that go this way, under what leads to Addr.
+	Labels Labels
+	// Elsewhere has Addr looked up in Table: of routes of a VRF, in the global one. Without Addr, packets are looked up there themselves: a route that leaks.
+	Elsewhere bool
+	Table     fib.VRF
 }
 
 // candidate is what one source says of a prefix.
@@ -312,7 +318,7 @@ func (r *RIB) Neighbour(name string, addr netip.Addr, mac [6]byte, ok bool) {
 		delete(i.neighbours, addr)
 		r.remove(i.VRF, netip.PrefixFrom(addr, 32), Adjacency, name, 0)
 	}
-	for h := range r.byNeigh[NextHop{name, addr}] {
+	for h := range r.byNeigh[NextHop{Iface: name, Addr: addr}] {
 		r.dirtyHops[h] = struct{}{}
 	}
 }
@@ -321,7 +327,7 @@ func (r *RIB) Neighbour(name string, addr netip.Addr, mac [6]byte, ok bool) {
 // asks from, any other address gets no packets for that: whoever is on a link could take what is somebody else's.
 func (r *RIB) host(i *iface, addr netip.Addr) {
 	if onLink(i.Addrs, addr) {
-		r.add(i.VRF, netip.PrefixFrom(addr, 32), candidate{source: Adjacency, hops: []NextHop{{i.Name, addr}}, iface: i.Name})
+		r.add(i.VRF, netip.PrefixFrom(addr, 32), candidate{source: Adjacency, hops: []NextHop{{Iface: i.Name, Addr: addr}}, iface: i.Name})
 	} else {
 		r.remove(i.VRF, netip.PrefixFrom(addr, 32), Adjacency, i.Name, 0)
 	}
@@ -366,7 +372,7 @@ func (r *RIB) Bind(b Binding) {
 	}
 	i.bindings[b.Prefix] = b
 	if b.Shortcut {
-		r.add(i.VRF, b.Prefix, candidate{source: Shortcut, hops: []NextHop{{b.Iface, b.NextHop}}, iface: b.Iface})
+		r.add(i.VRF, b.Prefix, candidate{source: Shortcut, hops: []NextHop{{Iface: b.Iface, Addr: b.NextHop}}, iface: b.Iface})
 		return
 	}
 	i.nextHops.Insert(b.Prefix, b)
@@ -379,7 +385,7 @@ func (r *RIB) Bind(b Binding) {
 // peer routes a peer's own address to it, inside the tunnel's subnet only: no registration takes what is elsewhere.
 func (r *RIB) peer(i *iface, b Binding) {
 	if onLink(i.Addrs, b.Prefix.Addr()) {
-		r.add(i.VRF, b.Prefix, candidate{source: Adjacency, hops: []NextHop{{b.Iface, b.Prefix.Addr()}}, iface: b.Iface})
+		r.add(i.VRF, b.Prefix, candidate{source: Adjacency, hops: []NextHop{{Iface: b.Iface, Addr: b.Prefix.Addr()}}, iface: b.Iface})
 	} else {
 		r.remove(i.VRF, b.Prefix, Adjacency, i.Name, 0)
 	}
@@ -416,8 +422,8 @@ func (r *RIB) PathMTU(name string, nbma netip.Addr, mtu uint16) bool {
 	if mtu != 0 && was && mtu >= known {
 		return false
 	}
-	r.touchPeer(NextHop{name, nbma})
-	peer := len(r.byPeer[NextHop{name, nbma}]) > 0
+	r.touchPeer(NextHop{Iface: name, Addr: nbma})
+	peer := len(r.byPeer[NextHop{Iface: name, Addr: nbma}]) > 0
 	if mtu == 0 {
 		delete(i.pathMTU, nbma)
 		return was

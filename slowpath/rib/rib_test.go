@@ -126,8 +126,8 @@ func (f *fakeFIB) describe() []string {
 // wanted notes which neighbours are to be kept.
 type wanted map[NextHop]int
 
-func (w wanted) Want(iface string, a netip.Addr)   { w[NextHop{iface, a}]++ }
-func (w wanted) Unwant(iface string, a netip.Addr) { w[NextHop{iface, a}]-- }
+func (w wanted) Want(iface string, a netip.Addr)   { w[NextHop{Iface: iface, Addr: a}]++ }
+func (w wanted) Unwant(iface string, a netip.Addr) { w[NextHop{Iface: iface, Addr: a}]-- }
 
 func addr(s string) netip.Addr  { return netip.MustParseAddr(s) }
 func pfx(s string) netip.Prefix { return netip.MustParsePrefix(s) }
@@ -205,12 +205,12 @@ func TestNeighbour(t *testing.T) {
 	if a.Kind != fib.AdjLink || a.Port != 2 || !bytes.Equal(a.Outer[:6], gatewayMAC[:]) || !bytes.Equal(a.Outer[6:12], lan.MAC[:]) {
 		t.Errorf("adjacency %+v", a)
 	}
-	if w[NextHop{"Ethernet1", host}] != 1 {
+	if w[NextHop{Iface: "Ethernet1", Addr: host}] != 1 {
 		t.Errorf("the neighbour is not kept: %v", w)
 	}
 	r.Neighbour("Ethernet1", host, [6]byte{}, false)
 	flush(t, r)
-	if _, ok := f.routes[fib.RouteKey{Prefix: pfx("10.1.0.7/32")}]; ok || w[NextHop{"Ethernet1", host}] != 0 {
+	if _, ok := f.routes[fib.RouteKey{Prefix: pfx("10.1.0.7/32")}]; ok || w[NextHop{Iface: "Ethernet1", Addr: host}] != 0 {
 		t.Error("the neighbour is gone and still routed or kept")
 	}
 }
@@ -231,7 +231,7 @@ func TestTunnelBinding(t *testing.T) {
 	if a := f.path(t, "10.3.0.0/16"); a.Kind != fib.AdjDrop {
 		t.Fatalf("gateway not resolved, adjacency %+v", a)
 	}
-	if w[NextHop{"Ethernet0", addr("192.0.2.254")}] != 1 {
+	if w[NextHop{Iface: "Ethernet0", Addr: addr("192.0.2.254")}] != 1 {
 		t.Fatalf("the gateway towards the peer is not kept: %v", w)
 	}
 	r.Neighbour("Ethernet0", addr("192.0.2.254"), gatewayMAC, true)
@@ -282,7 +282,7 @@ func TestShortcutWinsAndHides(t *testing.T) {
 		t.Errorf("the shortcut does not win: %+v", a)
 	}
 	got, ok := r.Lookup(0, addr("10.3.0.1"))
-	if !ok || got.Source != Static || len(got.Hops) != 1 || got.Hops[0] != (NextHop{"Tunnel0", addr("10.255.0.1")}) {
+	if !ok || got.Source != Static || len(got.Hops) != 1 || got.Hops[0] != (NextHop{Iface: "Tunnel0", Addr: addr("10.255.0.1")}) {
 		t.Errorf("Lookup sees %+v, must see what routing says", got)
 	}
 	if got, _ := r.Lookup(0, addr("10.255.0.3")); got.Source != Connected {

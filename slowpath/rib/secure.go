@@ -85,7 +85,7 @@ func (r *RIB) Secure(name string, nbma netip.Addr, s Seal) {
 	if !had {
 		r.hop(hopKey{iface: name, nbma: nbma})
 	}
-	r.touchPeer(NextHop{name, nbma})
+	r.touchPeer(NextHop{Iface: name, Addr: nbma})
 }
 
 // Unsecure has nothing leave to a peer of a protected tunnel any more.
@@ -98,7 +98,7 @@ func (r *RIB) Unsecure(name string, nbma netip.Addr) {
 		return
 	}
 	delete(i.secured, nbma)
-	r.touchPeer(NextHop{name, nbma})
+	r.touchPeer(NextHop{Iface: name, Addr: nbma})
 	if h := r.hops[hopKey{iface: name, nbma: nbma}]; h != nil {
 		r.unref(h)
 	}

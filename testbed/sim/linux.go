@@ -12,6 +12,8 @@ import (
 	"nave/fastpath/packet"
 	"nave/fastpath/port"
 	"nave/slowpath"
+	"nave/slowpath/bgp"
+	"nave/slowpath/ldp"
 	"nave/slowpath/rib"
 )
 
@@ -88,11 +90,20 @@ func (l *linux) ask(n neighbour, left int) {
 }
 
 // Deliver implements slowpath.Linux. Linux takes nothing from a device that claims to come from itself.
-func (l *linux) Deliver(tunnel string, b []byte) {
+func (l *linux) Deliver(_ fib.VRF, tunnel string, b []byte) {
 	if ip, fault := packet.ParseIPv4(b); fault == packet.OK && !l.owns(addr4(ip.Src())) {
 		l.stack.receive(tunnel, ip)
 	}
 }
+
+// DeliverFrame implements slowpath.Linux.
+func (l *linux) DeliverFrame(string, []byte) {}
+
+// LDP implements slowpath.Linux.
+func (l *linux) LDP(ldp.Effect) {}
+
+// Originate implements slowpath.Linux.
+func (l *linux) Originate([]bgp.Local, []bgp.Key) {}
 
 // Routes implements slowpath.Linux.
 func (l *linux) Routes(_ fib.VRF, routes []rib.Route) {
