@@ -2,6 +2,7 @@ package rib
 
 import (
 	"net/netip"
+	"time"
 
 	"nave/fastpath/fib"
 )
@@ -34,6 +35,7 @@ type Learned struct {
 	Metric   uint32
 	Tag      uint32
 	Hops     []NextHop
+	Since    time.Time // when it was learned, for show output; the zero Time: not known
 }
 
 // SetRoute makes this what its source says of a prefix of a VRF.

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"time"
 
 	"nave/fastpath/fib"
 )
@@ -16,6 +17,8 @@ type Route struct {
 	Metric   uint32
 	Tag      uint32
 	Hops     []NextHop // resolved: each with an interface; none for Null0 and for our own addresses
+	Via      []NextHop // as the source named them, before they were resolved; not to be changed
+	Since    time.Time // when the source learned it, where it says so (Learned.Since)
 }
 
 // Lookup finds the route to dst in a VRF among what routing says: neither adjacencies nor shortcuts count.
@@ -32,9 +35,9 @@ func (r *RIB) Lookup(vrf fib.VRF, dst netip.Addr) (Route, bool) {
 }
 
 func (r *RIB) route(e *entry, c *candidate) Route {
-	out := Route{Prefix: e.prefix, Source: c.source, Distance: c.distance, Tag: c.tag}
+	out := Route{Prefix: e.prefix, Source: c.source, Distance: c.distance, Tag: c.tag, Since: c.since}
 	if c.source != Local {
-		out.Hops = r.ways(e, c, 0)
+		out.Hops, out.Via = r.ways(e, c, 0), c.hops
 	} else {
 		out.Hops = []NextHop{{Iface: c.iface}}
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/gaissmai/bart"
 
@@ -61,6 +62,7 @@ type candidate struct {
 	hops     []NextHop // none: Null0 for a static route, ours for Local
 	iface    string    // which interface's candidate it is, for sources that have one each
 	tag      uint32
+	since    time.Time // what Learned says
 }
 
 // rank orders candidates: the least wins.
