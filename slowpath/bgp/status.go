@@ -88,6 +88,7 @@ type NeighbourStatus struct {
 	Signed            bool // with a password
 	Capabilities      []Capability
 	Families          []FamilyStatus
+	TCP               *TCP // what the kernel says of the connection; nil while there is none. Only Neighbour fills it in
 }
 
 // Messages counts messages by type.
@@ -163,7 +164,11 @@ func (in *instance) neighbours(alias string, all bool, f func(NeighbourStatus)) 
 			return
 		}
 		if l := in.byName[a]; l != nil && in.links[l.addr] == l {
-			f(l.status(p))
+			n := l.status(p)
+			if all {
+				n.TCP = l.tcp()
+			}
+			f(n)
 		}
 	})
 }
