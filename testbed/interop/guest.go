@@ -27,6 +27,8 @@ var (
 	nodeScript string
 	//go:embed uml/swan.sh
 	swanScript string
+	//go:embed uml/vpn.sh
+	vpnScript string
 )
 
 const (
@@ -117,7 +119,7 @@ func (g *Guest) start(ns *netns.NS) error {
 	}
 	boot := filepath.Join(g.dir, "init.sh")
 	err := errors.Join(os.WriteFile(boot, []byte(initScript), 0o755), os.WriteFile(filepath.Join(g.dir, "node.sh"), []byte(nodeScript), 0o644),
-		os.WriteFile(filepath.Join(g.dir, "swan.sh"), []byte(swanScript), 0o644))
+		os.WriteFile(filepath.Join(g.dir, "swan.sh"), []byte(swanScript), 0o644), os.WriteFile(filepath.Join(g.dir, "vpn.sh"), []byte(vpnScript), 0o644))
 	if err != nil {
 		return fmt.Errorf("interop: %w", err)
 	}

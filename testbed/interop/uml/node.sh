@@ -1,5 +1,5 @@
 # Makes the guest a DMVPN node of FRR's, from settings in the environment; what it was before is taken away first.
-#   ROLE=hub|spoke|gre|none  gre has no FRR, but a tunnel to GATEWAY; none only takes away
+#   ROLE=hub|spoke|pe|gre|none  pe has no tunnel; gre has no FRR, but a tunnel to GATEWAY; none only takes away
 #   N=1..9               spoke N: tunnel 10.255.0.1N, NBMA 192.0.2.1N, LAN 10.N.0.0/24. Hub: 10.255.0.1, 192.0.2.1, 10.0.0.0/24
 #   TUNNEL= NBMA= LAN=   other addresses than these (LAN without the last byte: 10.9.0)
 #   HUB= NHS=            where a spoke registers: NBMA address, and tunnel address or "dynamic"
@@ -8,7 +8,9 @@
 #   ROUTES="P=G P=G"     static routes over the tunnel: prefix and gateway
 #   NBMAGW=              default gateway
 #   IPSEC=               GRE goes in ESP; swan.sh says what else there is to set
+#   VRFS= BGP= LDP=      VPNs and labels; vpn.sh says what else there is to set
 . /run/peer/swan.sh
+. /run/peer/vpn.sh
 : "${ROLE:?}" "${N:=1}" "${KEY:=100000}" "${HUB:=192.0.2.1}" "${NHS:=dynamic}" "${HOLD:=300}" "${TMTU:=1400}" "${NETID:=1}"
 if [ "$ROLE" = hub ]; then
 	: "${NBMA:=192.0.2.1}" "${TUNNEL:=10.255.0.1}" "${LAN:=10.0.0}"
@@ -26,6 +28,7 @@ for f in /run/frr/*.pid; do
 	rm -f "$f"
 done
 swan_down
+vpn_down
 iptables-legacy -F
 ip link del gre1 2>/dev/null
 ip link del lan0 2>/dev/null
@@ -39,16 +42,19 @@ ip link set wan0 up
 ip link add lan0 type dummy
 ip addr add "$LAN.1/24" dev lan0
 ip link set lan0 up
-# FRR itself sets no key where it sets the tunnel's source: the kernel's tool does both. The address must be a /32.
-remote= bits=32
-[ "$ROLE" = gre ] && remote="remote $GATEWAY" bits=24
-[ -n "$IPSEC" ] && swan_modules && swan_closed # before the tunnel is there
-ip tunnel add gre1 mode gre key "$KEY" local "$NBMA" $remote ttl 64
-ethtool -K gre1 tx off >/dev/null 2>&1
-ip addr add "$TUNNEL/$bits" dev gre1
-ip link set gre1 mtu "$TMTU" up multicast on
-[ -n "$IPSEC" ] && swan_up # before FRR, whose first packets would find no policy
-[ "$ROLE" = gre ] && exit 0
+if [ "$ROLE" != pe ]; then
+	# FRR itself sets no key where it sets the tunnel's source: the kernel's tool does both. The address must be a /32.
+	remote= bits=32
+	[ "$ROLE" = gre ] && remote="remote $GATEWAY" bits=24
+	[ -n "$IPSEC" ] && swan_modules && swan_closed # before the tunnel is there
+	ip tunnel add gre1 mode gre key "$KEY" local "$NBMA" $remote ttl 64
+	ethtool -K gre1 tx off >/dev/null 2>&1
+	ip addr add "$TUNNEL/$bits" dev gre1
+	ip link set gre1 mtu "$TMTU" up multicast on
+	[ -n "$IPSEC" ] && swan_up # before FRR, whose first packets would find no policy
+	[ "$ROLE" = gre ] && exit 0
+fi
+vpn_links
 
 # FRR learns from these rules what to redirect and what multicast to send; the kernel must not send the latter itself.
 iptables-legacy -A FORWARD -i gre1 -o gre1 -m limit --limit 4/second --limit-burst 5 -j NFLOG --nflog-group 1 --nflog-size 128
@@ -60,25 +66,30 @@ iptables-legacy -A OUTPUT -o gre1 -d 224.0.0.0/24 -j DROP
 	echo "debug nhrp common"
 	echo "nhrp nflog-group 1"
 	echo "nhrp multicast-nflog-group 2"
-	for r in $ROUTES; do echo "ip route ${r%=*} ${r#*=} gre1 onlink"; done
-	echo "interface gre1"
-	echo " ip nhrp network-id $NETID"
-	echo " ip nhrp holdtime $HOLD"
-	[ -n "$NOUNIQUE" ] && echo " ip nhrp registration no-unique"
-	if [ "$ROLE" = hub ]; then
-		echo " ip nhrp map multicast dynamic"
-		echo " ip nhrp redirect"
+	if [ "$ROLE" = pe ]; then
+		for r in $ROUTES; do echo "ip route ${r%=*} ${r#*=}"; done
 	else
-		echo " ip nhrp map multicast $HUB"
-		echo " ip nhrp shortcut"
-		echo " ip nhrp nhs $NHS nbma $HUB"
+		for r in $ROUTES; do echo "ip route ${r%=*} ${r#*=} gre1 onlink"; done
+		echo "interface gre1"
+		echo " ip nhrp network-id $NETID"
+		echo " ip nhrp holdtime $HOLD"
+		[ -n "$NOUNIQUE" ] && echo " ip nhrp registration no-unique"
+		if [ "$ROLE" = hub ]; then
+			echo " ip nhrp map multicast dynamic"
+			echo " ip nhrp redirect"
+		else
+			echo " ip nhrp map multicast $HUB"
+			echo " ip nhrp shortcut"
+			echo " ip nhrp nhs $NHS nbma $HUB"
+		fi
+		echo exit
 	fi
-	echo exit
+	vpn_config
 } >/etc/frr/frr.conf
 echo 'service integrated-vtysh-config' >/etc/frr/vtysh.conf
 : >/var/log/frr/frr.log
 chown -R frr:frr /etc/frr /run/frr /var/log/frr
-for d in zebra staticd nhrpd; do
+for d in zebra staticd nhrpd $(vpn_daemons); do
 	x=
 	[ $d = zebra ] && x="-s 90000000"
 	/usr/lib/frr/$d -d $x -A 127.0.0.1 || echo "$d does not start: $?"
