@@ -26,13 +26,14 @@ const PortMPLS uint16 = 1 // `mpls ip`: labelled frames are nave's
 const (
 	MaxPorts   = 256
 	MaxSockets = 4096
+	MaxVLANs   = 4096 // subinterfaces of all ports
 )
 
 // Port is what the program knows of one port.
 type Port struct {
 	MAC   [6]byte
-	Flags uint16
-	VRF   uint32
+	Flags uint16 // PortMPLS, or 0
+	VRF   uint32 // whose addresses are local to what comes in by the port: Local.VRF
 	Base  uint32 // slot of the socket of RX queue 0; queue q has Base+q
 }
 
@@ -47,6 +48,7 @@ type Verdicts struct {
 type Steering struct {
 	shared xdpMaps
 	locals map[xdpLocal]uint32 // what stands in the map
+	vlans  map[xdpVlan]bool
 }
 
 // New makes the maps. It needs CAP_BPF and CAP_NET_ADMIN.
@@ -55,7 +57,7 @@ func New() (*Steering, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bpf: read the XDP program: %w", err)
 	}
-	s := &Steering{locals: make(map[xdpLocal]uint32)}
+	s := &Steering{locals: make(map[xdpLocal]uint32), vlans: make(map[xdpVlan]bool)}
 	if err := spec.LoadAndAssign(&s.shared, nil); err != nil {
 		return nil, fmt.Errorf("bpf: make the maps (root, or CAP_BPF and CAP_NET_ADMIN?): %w", err)
 	}
@@ -129,6 +131,37 @@ func (s *Steering) SetLocals(want []Local) error {
 	return nil
 }
 
+// SetVLANs makes want the VLANs (1 to 4094) of port number that are subinterfaces: all frames with their tag go to nave, and those with another one to the
+// kernel. Only what differs is written.
+func (s *Steering) SetVLANs(number uint32, want []uint16) error {
+	next := make(map[xdpVlan]bool, len(want))
+	for _, id := range want {
+		if id < 1 || id > 4094 {
+			return fmt.Errorf("bpf: VLAN %d of port %d: want 1 to 4094", id, number)
+		}
+		next[xdpVlan{Port: number, Id: uint32(id)}] = true
+	}
+	for k := range next {
+		if s.vlans[k] {
+			continue
+		}
+		if err := s.shared.Vlans.Put(k, uint32(1)); err != nil {
+			return fmt.Errorf("bpf: add VLAN %d to port %d (%d subinterfaces at most): %w", k.Id, number, MaxVLANs, err)
+		}
+		s.vlans[k] = true
+	}
+	for k := range s.vlans {
+		if k.Port != number || next[k] {
+			continue
+		}
+		if err := s.shared.Vlans.Delete(k); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return fmt.Errorf("bpf: remove VLAN %d of port %d: %w", k.Id, number, err)
+		}
+		delete(s.vlans, k)
+	}
+	return nil
+}
+
 // Verdicts reads the counters, summed over the CPUs.
 func (s *Steering) Verdicts() (Verdicts, error) {
 	var sum [3]uint64
@@ -161,7 +194,7 @@ func (s *Steering) program(number uint32) (*ebpf.Program, error) {
 	}
 	err = spec.LoadAndAssign(&prog, &ebpf.CollectionOptions{MapReplacements: map[string]*ebpf.Map{
 		xdpMapPorts: s.shared.Ports, xdpMapLocals: s.shared.Locals,
-		xdpMapXsks: s.shared.Xsks, xdpMapVerdicts: s.shared.Verdicts,
+		xdpMapVlans: s.shared.Vlans, xdpMapXsks: s.shared.Xsks, xdpMapVerdicts: s.shared.Verdicts,
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("bpf: load the XDP program: %w", err)

@@ -180,17 +180,23 @@ func TestLayout(t *testing.T) {
 	if got := binary.Size(xdpLocal{}); got != 8 {
 		t.Errorf("local address is %d bytes, want 8", got)
 	}
+	if got := binary.Size(xdpVlan{}); got != 8 {
+		t.Errorf("VLAN is %d bytes, want 8", got)
+	}
 	spec, err := loadXdp()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]uint32{xdpMapPorts: 16, xdpMapLocals: 4, xdpMapXsks: 4, xdpMapVerdicts: 8} {
+	for name, want := range map[string]uint32{xdpMapPorts: 16, xdpMapLocals: 4, xdpMapVlans: 4, xdpMapXsks: 4, xdpMapVerdicts: 8} {
 		if got := spec.Maps[name].ValueSize; got != want {
 			t.Errorf("map %s: values of %d bytes, want %d", name, got, want)
 		}
 	}
 	if n := spec.Maps[xdpMapPorts].MaxEntries; n != MaxPorts {
 		t.Errorf("map ports has %d entries, want %d", n, MaxPorts)
+	}
+	if n := spec.Maps[xdpMapVlans].MaxEntries; n != MaxVLANs {
+		t.Errorf("map vlans has %d entries, want %d", n, MaxVLANs)
 	}
 	if n := spec.Maps[xdpMapXsks].MaxEntries; n != MaxSockets {
 		t.Errorf("map xsks has %d entries, want %d", n, MaxSockets)

@@ -15,6 +15,7 @@
 #include <bpf/bpf_helpers.h>
 
 #define ETH_P_MPLS 0x8847
+#define VLAN_ID 0x0fff
 #define PORT_BOOTPC 68
 #define PORT_NATT 4500
 #define FRAG_OFFSET 0x1fff
@@ -36,6 +37,18 @@ struct local {
 	__be32 addr;
 };
 
+// A subinterface: a port and the VLAN of an 802.1Q tag.
+struct vlan {
+	__u32 port;
+	__u32 id;
+};
+
+// What stands behind the addresses of a tagged frame.
+struct tag {
+	__be16 tci;
+	__be16 proto;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 256);
@@ -49,6 +62,13 @@ struct {
 	__type(key, struct local);
 	__type(value, __u32);
 } locals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct vlan);
+	__type(value, __u32);
+} vlans SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -144,6 +164,19 @@ static __always_inline int same_mac(const __u8 *a, const __u8 *b)
 	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
 }
 
+// All frames with the tag of a subinterface are nave's, whatever they carry: the kernel has no interface for them, and nave hands it what is the
+// host's. VLAN 0 is no VLAN but a priority (IEEE 802.1Q section 9.6), and stays with the kernel like the tags of others.
+static __always_inline int is_subinterface(struct ethhdr *eth, void *end)
+{
+	struct tag *tag = (void *)(eth + 1);
+	struct vlan key = { .port = port_number };
+
+	if ((void *)(tag + 1) > end)
+		return 0;
+	key.id = bpf_ntohs(tag->tci) & VLAN_ID;
+	return key.id != 0 && bpf_map_lookup_elem(&vlans, &key) != 0;
+}
+
 SEC("xdp")
 int nave_port(struct xdp_md *ctx)
 {
@@ -159,8 +192,10 @@ int nave_port(struct xdp_md *ctx)
 		return to_kernel();
 	if (eth->h_proto == bpf_htons(ETH_P_MPLS) && (p->flags & PORT_MPLS))
 		return to_nave(ctx, p);
+	if (eth->h_proto == bpf_htons(ETH_P_8021Q) && is_subinterface(eth, end))
+		return to_nave(ctx, p);
 	if (eth->h_proto != bpf_htons(ETH_P_IP))
-		return to_kernel(); // ARP, IPv6 of the host, VLANs
+		return to_kernel(); // ARP, IPv6 of the host, VLANs that are nobody's
 	ip = (void *)(eth + 1);
 	if ((void *)(ip + 1) > end || ip->ihl < 5)
 		return to_kernel();

@@ -27,6 +27,12 @@ type xdpPort struct {
 	Base  uint32
 }
 
+type xdpVlan struct {
+	_    structs.HostLayout
+	Port uint32
+	Id   uint32
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -34,6 +40,7 @@ const (
 	xdpMapLocals     = "locals"
 	xdpMapPorts      = "ports"
 	xdpMapVerdicts   = "verdicts"
+	xdpMapVlans      = "vlans"
 	xdpMapXsks       = "xsks"
 	xdpProgNavePort  = "nave_port"
 	xdpVarPortNumber = "port_number"
@@ -91,6 +98,7 @@ type xdpMapSpecs struct {
 	Locals   *ebpf.MapSpec `ebpf:"locals"`
 	Ports    *ebpf.MapSpec `ebpf:"ports"`
 	Verdicts *ebpf.MapSpec `ebpf:"verdicts"`
+	Vlans    *ebpf.MapSpec `ebpf:"vlans"`
 	Xsks     *ebpf.MapSpec `ebpf:"xsks"`
 }
 
@@ -124,6 +132,7 @@ type xdpMaps struct {
 	Locals   *ebpf.Map `ebpf:"locals"`
 	Ports    *ebpf.Map `ebpf:"ports"`
 	Verdicts *ebpf.Map `ebpf:"verdicts"`
+	Vlans    *ebpf.Map `ebpf:"vlans"`
 	Xsks     *ebpf.Map `ebpf:"xsks"`
 }
 
@@ -132,6 +141,7 @@ func (m *xdpMaps) Close() error {
 		m.Locals,
 		m.Ports,
 		m.Verdicts,
+		m.Vlans,
 		m.Xsks,
 	)
 }
