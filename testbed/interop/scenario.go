@@ -172,7 +172,7 @@ func (s *Scenario) Become(t *testing.T, guest, settings string) {
 // explain logs what the nodes say of themselves, and the NHRP packets that were seen.
 func (s *Scenario) explain(t *testing.T) {
 	for _, r := range s.Topology.Routers() {
-		for _, c := range []string{"show ip nhrp", "show ip nhrp traffic", "show ip route"} {
+		for _, c := range []string{"show ip nhrp", "show ip nhrp traffic", "show ip route", "show crypto session", "show crypto ipsec sa"} {
 			out, err := s.Nave(r, strings.Fields(c)...)
 			t.Logf("%s: %s (%v)\n%s", r, c, err, out)
 		}

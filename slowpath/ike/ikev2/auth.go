@@ -162,7 +162,8 @@ func (t *authTask) build(s *sa) (uint8, []ikev2msg.Out, bool) {
 		list = append(list, *req)
 	}
 	list = append(list, proof[len(proof)-1])
-	if s.alone() {
+	if s.provenAt = s.e.now; s.alone() {
+		s.claimed = true
 		list = append(list, notify(ikev2msg.InitialContact, nil))
 	}
 	if s.natt {
@@ -218,6 +219,7 @@ func (t *authTask) process(s *sa, list []ikemsg.Payload) {
 	s.up()
 	if c := t.offer.accept(s, list, ni, nr, nil); c != nil {
 		c.activate()
+		c.deferToTwin()
 	}
 }
 
@@ -281,10 +283,11 @@ func (s *sa) authenticate(list []ikemsg.Payload) []ikev2msg.Out {
 }
 
 // initialContact forgets what a peer that starts afresh has left: SAs of the same identity from the same place. Two peers behind different NATs
-// may share an identity, so the address counts, and behind NAT the port.
+// may share an identity, so the address counts, and behind NAT the port. What came up after this negotiation began belongs to the same life: the peer
+// said so before it had that.
 func (e *Engine) initialContact(s *sa) {
 	for _, o := range e.with(s.path.VRF, s.path.Remote.Addr()) {
-		if o == s || o.peer != s.peer || o.state == stateInit || o.state == stateAuth {
+		if o == s || o.peer != s.peer || o.state == stateInit || o.state == stateAuth || !o.created.Before(s.begun) {
 			continue
 		}
 		if (o.nat.Peer || s.nat.Peer) && o.path.Remote.Port() != s.path.Remote.Port() {

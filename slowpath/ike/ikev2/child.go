@@ -31,6 +31,7 @@ type child struct {
 	activateAt time.Time // at the latest
 	removeAt   time.Time
 	rekeying   bool
+	followed   bool   // it was used because the peer was heard by it
 	deleted    bool   // the peer has been told
 	rivalMin   []byte // the lower nonce of the peer's own attempt to rekey it
 	rival      *child
@@ -341,6 +342,7 @@ func (c *child) heard() {
 	c.sa.lastHeard = c.sa.e.now
 	c.sa.e.touch(c.sa)
 	c.activate()
+	c.follow()
 }
 
 func (c *child) deadline() time.Time {

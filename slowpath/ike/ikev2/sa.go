@@ -34,6 +34,7 @@ type sa struct {
 	initiator  bool // we sent the first message
 	path       ike.Path
 	state      state
+	begun      time.Time // with the first message of an SA that was not made by a rekey
 	created    time.Time
 
 	profile    *ike.V2Profile
@@ -60,6 +61,9 @@ type sa struct {
 	expires     time.Time
 	deleteAfter time.Time // a rekeyed or half-open SA goes then at the latest
 	askAt       time.Time // when a peer is asked for a sign of life whether there was one or not
+	provenAt    time.Time // when our IKE_AUTH was first sent
+	claimed     bool      // with INITIAL_CONTACT in it
+	twinSince   time.Time // when it came up beside another one with the peer
 	pruneAt     time.Time // when to look whether two SAs with the peer are one too many
 
 	nextSend   uint32
@@ -107,7 +111,7 @@ type answer struct {
 // newSA makes an SA and gives it an SPI.
 func (e *Engine) newSA(path ike.Path, initiator bool) *sa {
 	s := &sa{
-		e: e, id: e.env.NextSA(), initiator: initiator, path: path, created: e.now, lastHeard: e.now,
+		e: e, id: e.env.NextSA(), initiator: initiator, path: path, begun: e.now, created: e.now, lastHeard: e.now,
 		children: make(map[ike.ChildID]*child),
 	}
 	own := e.freeSPI()
@@ -172,7 +176,7 @@ func (s *sa) up() {
 	}
 	s.log(ike.Log{Kind: ike.LogSAUp})
 	if s.twin() != nil {
-		s.pruneAt = s.e.now.Add(pruneAfter)
+		s.twinSince, s.pruneAt = s.e.now, s.e.now.Add(pruneAfter)
 	}
 }
 

@@ -5,16 +5,28 @@ import (
 	"time"
 
 	"nave/slowpath/ike"
+	"nave/slowpath/ike/ikemsg"
+	"nave/slowpath/ike/ikev2/ikev2msg"
 )
 
-// Two sides that start at the same moment have two SAs. One is enough: of the two, the one whose initiator's SPI is the lower is taken away by that
-// initiator, once the other carries what it carries. A peer that does not do so keeps both, which harms nobody.
+// Two sides that start at the same moment have two SAs. One is enough, and there has to be one: not every peer takes what comes by either of two children
+// for the same packets. Linux, for one, lets in only what came by the child whose policy it has in force, the one that it sends by itself.
+//
+// Of the two SAs, the one whose initiator's SPI is the lower is taken away by that initiator, once the other carries what it carries. If that side does
+// not do so the other one does. Until then each side sends by the child that the other one is likely to have brought up last, or is
+// heard to use.
 
-// pruneAfter is how long after it came up an SA is looked at: by then the other side knows both, too.
-const pruneAfter = 2 * time.Second
+const (
+	pruneAfter  = 500 * time.Millisecond // after the second one came up, the initiator of the lesser looks
+	pruneAnyway = 3 * time.Second        // and the other side, if there are two still
+	pruneAgain  = time.Second            // an exchange is under way on the lesser
+)
 
 // twin is another SA with the same peer that the other side started; nil without one.
 func (s *sa) twin() *sa {
+	if len(s.e.peers[keyOf(s.path)]) < 2 {
+		return nil
+	}
 	for _, o := range s.e.with(s.path.VRF, s.path.Remote.Addr()) {
 		if o != s && o.state == stateUp && o.rekeyed == nil && o.initiator != s.initiator && o.peer == s.peer && o.profile == s.profile && o.path == s.path {
 			return o
@@ -23,8 +35,8 @@ func (s *sa) twin() *sa {
 	return nil
 }
 
-// prune takes one of two SAs with the same peer away, if it is for us to do so. What is sent goes by the other's children first, and what is on its way by
-// this one's still arrives.
+// prune takes one of two SAs with the same peer away, if it is for us to do so. The peer is first asked whether it has the other one: it may have
+// forgotten it, as INITIAL_CONTACT in our own first message allows.
 func (s *sa) prune() {
 	o := s.twin()
 	if o == nil {
@@ -34,12 +46,59 @@ func (s *sa) prune() {
 	if bytes.Compare(o.spiI[:], s.spiI[:]) < 0 {
 		lesser, keep = o, s
 	}
-	if !lesser.initiator || lesser.pending != nil || len(lesser.queue) > 0 {
+	switch anyway := s.twinSince.Add(pruneAnyway); {
+	case !lesser.initiator && s.e.now.Before(anyway):
+		s.pruneAt = anyway
+	case lesser.pending != nil || len(lesser.queue) > 0:
+		s.pruneAt = s.e.now.Add(pruneAgain)
+	default:
+		keep.enqueue(&twinTask{lesser: lesser})
+	}
+	s.e.touch(s)
+}
+
+// twinTask asks whether the peer has an SA, before another one goes for it.
+type twinTask struct{ lesser *sa }
+
+func (t *twinTask) build(s *sa) (uint8, []ikev2msg.Out, bool) {
+	return ikev2msg.ExchangeInformational, nil, s.twin() == t.lesser
+}
+
+// process ends the other SA. What is sent goes by this one's children first, and what is on its way by the other's still arrives.
+func (t *twinTask) process(s *sa, _ []ikemsg.Payload) {
+	if s.state == stateUp && s.rekeyed == nil && s.twin() == t.lesser && t.lesser.yield(s) {
+		t.lesser.close(ike.WhyReplaced)
+	}
+}
+
+// deferToTwin has the peer's child used and not ours, which has just come up, if they crossed on their way: the peer's came up after we sent the request that
+// made ours. The peer has then answered ours before it brought up its own. Where it may have forgotten its own for our INITIAL_CONTACT, ours is used.
+func (c *child) deferToTwin() {
+	s := c.sa
+	o := s.twin()
+	if o == nil || s.claimed || o.created.Before(s.provenAt) {
 		return
 	}
-	if lesser.yield(keep) {
-		lesser.close(ike.WhyReplaced)
+	for _, k := range o.list() {
+		if k.Protection == c.Protection && k.state == childUp && k.replacedBy == 0 {
+			s.e.emit(ike.Activate{Child: k.ID})
+			return
+		}
 	}
+}
+
+// follow has a child used that the peer is heard by, while there is another one by its twin: it may take nothing by that. Once is enough: the peer may
+// follow us, too.
+func (c *child) follow() {
+	if c.followed || c.state != childUp || c.replacedBy != 0 {
+		return
+	}
+	o := c.sa.twin()
+	if o == nil || !o.hasChild(c.Protection) {
+		return
+	}
+	c.followed = true
+	c.sa.e.emit(ike.Activate{Child: c.ID})
 }
 
 // yield hands the children of an SA over to another with the same peer that has one in the place of each. They take what is on its way, and no more.
