@@ -95,6 +95,7 @@ var rules = []struct {
 	{"slowpath/bgp", []string{"slowpath/bgp/bgpmsg"}, "a protocol knows its own codec, and no other protocol"},
 	{"slowpath/dmvpn", []string{"slowpath/ike", "slowpath/ike/suite", "slowpath/nhrp", "fastpath/fib"}, "a session joins NHRP, IKE and the fast path's associations"},
 	{"slowpath/loop", nil, "the loop turns any machine"},
+	{"slowpath/label", nil, "labels are numbers"},
 	{"slowpath/reassembly", []string{"fastpath/packet"}, "bytes only"},
 	{"slowpath/icmp", []string{"fastpath/packet"}, "bytes only"},
 	{"slowpath/rib", []string{"fastpath/fib"}, "the RIB speaks in entries"},
