@@ -80,7 +80,7 @@ type Routes struct {
 }
 
 // Inherited are labels of ours that the fast path has from the process before. Give them after the first Configure, which says the range,
-// and before the first Routes.
+// and before the first Routes. Where the prefix of one is not known, the zero Prefix: nobody gets the label within the grace time.
 type Inherited struct{ Labels []LocalLabel }
 
 // Clear ends sessions and lets them start anew at once (`clear mpls ldp neighbor`).

@@ -426,6 +426,34 @@ func TestInherited(t *testing.T) {
 	}
 }
 
+// TestInheritedUnknown keeps labels whose prefixes are not known from everyone, whichever range they are in by now.
+func TestInheritedUnknown(t *testing.T) {
+	m := New()
+	m.Configure(epoch, Config{RouterID: ip("10.9.9.1"), FirstLabel: 100, LastLabel: 102})
+	m.Handle(epoch, Inherited{[]LocalLabel{{In: 100}, {In: 102}, {In: 103}, {In: 7}, {In: 1 << 20}}})
+	give := func(now time.Time, p string) uint32 {
+		for _, e := range m.Handle(now, Routes{Changed: []Route{{Prefix: pfx(p), Source: FromStatic}}}) {
+			if l, ok := e.(LocalLabel); ok {
+				return l.In
+			}
+		}
+		return 0
+	}
+	if l := give(epoch, "10.1.0.0/16"); l != 101 {
+		t.Errorf("label %d", l)
+	}
+	m.Configure(epoch, Config{RouterID: ip("10.9.9.1"), FirstLabel: 102, LastLabel: 104})
+	if l := give(epoch, "10.2.0.0/16"); l != 104 {
+		t.Errorf("label %d", l)
+	}
+	if l := give(epoch.Add(DefaultLabelGrace-1), "10.3.0.0/16"); l != 0 {
+		t.Errorf("label %d within the grace time", l)
+	}
+	if l := give(epoch.Add(DefaultLabelGrace), "10.4.0.0/16"); l != 102 && l != 103 {
+		t.Errorf("label %d after the grace time", l)
+	}
+}
+
 // TestRandomStart gives other labels to a machine that knows nothing of the one before.
 func TestRandomStart(t *testing.T) {
 	seen := map[uint32]bool{}

@@ -3,6 +3,8 @@ package ldp
 import (
 	"net/netip"
 	"time"
+
+	"nave/slowpath/ldp/ldpmsg"
 )
 
 // pool gives labels of a range to prefixes. It goes round the range, so that a label is given again as late as can be. A prefix that comes back
@@ -76,15 +78,14 @@ func (p *pool) take(prefix netip.Prefix, now time.Time) (uint32, bool) {
 	return 0, false
 }
 
-// keep reserves a label that had been given before this process.
+// keep reserves a label that had been given before this process. A label outside of the range is kept as well, as the range may come to hold it, but for nobody.
 func (p *pool) keep(prefix netip.Prefix, label uint32, now time.Time) {
-	if label < p.first || label > p.last || p.labels[label] != nil {
+	if label < DefaultFirstLabel || label > ldpmsg.MaxLabel || p.labels[label] != nil {
 		return
 	}
-	s := &slot{prefix: prefix}
-	if _, ok := p.prefixes[prefix]; ok {
-		s.prefix = netip.Prefix{}
-	} else {
+	s := &slot{}
+	if _, ok := p.prefixes[prefix]; !ok && prefix.IsValid() && label >= p.first && label <= p.last {
+		s.prefix = prefix
 		p.prefixes[prefix] = label
 	}
 	p.labels[label] = s
