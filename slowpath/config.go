@@ -120,6 +120,7 @@ func (r *Router) Configure(c Config) error {
 		r.carryOutIKE(r.ike.Configure(r.now, c.IKE))
 		r.carryOut(r.nhrp.Configure(r.now, c.NHRP))
 		r.takeMappings(c)
+		r.configureMPLS(&c)
 		r.rib.Complete(!c.Incomplete)
 		if !c.Incomplete && r.takeover != nil {
 			r.carryOutSessions(r.sessions.Disinherit(r.now))

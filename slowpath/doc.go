@@ -6,6 +6,8 @@
 //	punts.go    packets that the fast path sent up, by reason
 //	nhrp.go     carries out what NHRP wants; sends its packets
 //	crypto.go   carries out what IKE and the sessions of protected tunnels want
+//	mpls.go     labels: who has which, and who hears of routes
+//	ldp.go      feeds LDP, and carries out what it wants
 //	hold.go     packets that wait for a next hop
 //	sweep.go    what is looked at now and then: peers in use, learned path MTUs
 //	status.go   copies of its state, for show output

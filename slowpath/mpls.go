@@ -1,12 +1,91 @@
 package slowpath
 
 import (
-	"nave/slowpath/bgp"
-	"nave/slowpath/ldp"
-)
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
 
-// LDP takes what happened to LDP's sockets: HelloReceived, Connected, Accepted, Data, Closed; and Clear.
-func (r *Router) LDP(ev ldp.Event) {}
+	"nave/slowpath/bgp"
+	"nave/slowpath/label"
+	"nave/slowpath/ldp"
+	"nave/slowpath/rib"
+)
 
 // BGP takes what the speaker says. When it returns, the labels are installed.
 func (r *Router) BGP(e bgp.Effects) {}
+
+// Labels are BGP's labels: the speaker allocates from them, and the Router. They may be used from any goroutine.
+func (r *Router) Labels() *label.Pool { return r.pool }
+
+// ranges are the labels of LDP and of BGP: the first half of what `mpls label range` gives, and the second.
+func (m *MPLS) ranges() (ldpFirst, ldpLast, bgpFirst, bgpLast uint32) {
+	first, last := cmp.Or(m.First, label.First), cmp.Or(m.Last, label.Last)
+	middle := first + (last-first)/2
+	return first, middle, middle + 1, last
+}
+
+// LDPStatus is what LDP knows, for show output.
+type LDPStatus struct {
+	ID        ldp.ID // of this router
+	On        bool
+	Neighbors []ldp.NeighborStatus
+	Discovery []ldp.DiscoveryStatus
+	Bindings  []ldp.BindingStatus
+	Drops     [ldp.NumDrops]uint64 // Hellos that were not taken, by ldp.DropReason
+}
+
+// LDPStatus copies LDP's state.
+func (r *Router) LDPStatus() LDPStatus {
+	m := r.labels.ldp
+	s := LDPStatus{Neighbors: m.Neighbors(), Discovery: m.Discovery(), Bindings: m.Bindings(), Drops: m.Drops()}
+	s.ID, s.On = m.ID()
+	return s
+}
+
+func newLabelling(seed uint64) labelling {
+	return labelling{ldp: ldp.NewSeeded(seed), recursive: make(map[netip.Prefix]ldp.Route)}
+}
+
+// configureMPLS has LDP and the pool of BGP's labels run by c.
+func (r *Router) configureMPLS(c *Config) {
+	_, _, first, last := c.MPLS.ranges()
+	r.pool.Span(first, last)
+	r.configureLDP(c)
+}
+
+// maxFollow is how often a step lets the protocols follow what they have changed themselves.
+const maxFollow = 4
+
+// followRoutes tells the protocols which routes are not as they were, and installs what they say to it.
+func (r *Router) followRoutes() (err error) {
+	for range maxFollow {
+		if !r.labels.follows {
+			return err
+		}
+		changes := r.rib.Changes()
+		if len(changes) == 0 {
+			return err
+		}
+		r.changed(changes)
+		if e := r.rib.Flush(); err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// changed tells routing protocols which routes are not as they were.
+func (r *Router) changed(changes []rib.Change) {
+	r.ldpRoutes(changes)
+}
+
+// tickMPLS does what is due.
+func (r *Router) tickMPLS(now time.Time) {
+	if d := r.labels.ldp.Deadline(); !d.IsZero() && !d.After(now) {
+		r.carryOutLDP(r.labels.ldp.Handle(now, ldp.Tick{}))
+	}
+}
+
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

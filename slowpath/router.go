@@ -13,6 +13,7 @@ import (
 	"nave/slowpath/bgp"
 	"nave/slowpath/dmvpn"
 	"nave/slowpath/ike"
+	"nave/slowpath/label"
 	"nave/slowpath/ldp"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/punt"
@@ -87,6 +88,8 @@ type Router struct {
 	takeover   *takeover // nil: nothing was inherited, or all of it has found its place
 	env        *ike.Env
 	outlived   map[fib.SAID]uint32 // inbound SPIs of inherited associations
+	labels     labelling
+	pool       *label.Pool // BGP's labels
 }
 
 // Stats counts what the Router did with packets.
@@ -130,6 +133,7 @@ func newRouter(e Engine, l Linux, random io.Reader, seed uint64) *Router {
 	r.env.Outlives = r.sessions.Outlives
 	r.rib = rib.New(e.Apply, l)
 	r.nhrp = nhrp.NewSeeded(routes{r}, seed)
+	r.labels, r.pool = newLabelling(seed), label.NewSeeded(seed)
 	return r
 }
 
@@ -148,6 +152,9 @@ func (r *Router) step(f func()) error {
 		r.rib.FlushGroups()
 	}
 	err := r.rib.Flush()
+	if e := r.followRoutes(); err == nil {
+		err = e
+	}
 	if m := r.rib.Moves(); m != r.moves {
 		r.moves = m
 		r.tell(nhrp.RoutesChanged{})
@@ -165,6 +172,7 @@ func (r *Router) step(f func()) error {
 		}
 	}
 	r.sendOutbox()
+	r.sendLDP()
 	r.releaseHeld()
 	if err != nil {
 		r.stepFailed = err
@@ -185,6 +193,7 @@ func (r *Router) Tick(now time.Time) {
 		if d := r.ike.Deadline(); !d.IsZero() && !d.After(now) {
 			r.tell(ike.Tick{})
 		}
+		r.tickMPLS(now)
 		r.fragments.Tick(now)
 		r.expireHeld()
 		r.endTakeover()
@@ -201,7 +210,7 @@ func (r *Router) Deadline() time.Time {
 	if g := r.lastGroups.Add(groupsEvery); r.rib.GroupsWait() && (d.IsZero() || g.Before(d)) {
 		d = g
 	}
-	for _, t := range []time.Time{r.takeover.deadline(), r.nhrp.Deadline(), r.ike.Deadline(), r.sessions.Deadline(), r.fragments.Deadline(), r.held.deadline()} {
+	for _, t := range []time.Time{r.takeover.deadline(), r.nhrp.Deadline(), r.ike.Deadline(), r.sessions.Deadline(), r.fragments.Deadline(), r.held.deadline(), r.labels.ldp.Deadline()} {
 		if !t.IsZero() && (d.IsZero() || t.Before(d)) {
 			d = t
 		}

@@ -23,6 +23,8 @@ type Status struct {
 	Policed    [fastpath.NumReasons]uint64 // punts dropped by the police, by reason
 	Reassembly reassembly.Stats
 	Packets    Stats
+	LDP        LDPStatus
+	Labels     []rib.LabelEntry
 	Inherited  Inherited
 	Error      string // of the last step that failed: a bug
 }
@@ -39,6 +41,7 @@ func (r *Router) Status() Status {
 		NHRP: r.nhrp.Status(r.now), IKE: r.ike.Status(r.now), Sessions: r.sessions.Status(r.now), Routes: make(map[fib.VRF][]rib.Route),
 		Policed: r.police.Refused, Reassembly: r.fragments.Stats, Packets: r.stats,
 	}
+	s.LDP, s.Labels = r.LDPStatus(), r.rib.LabelTable()
 	s.Inherited.Adjacencies, s.Inherited.Routes, s.Inherited.Until = r.Takeover()
 	for _, f := range r.rib.Refused() {
 		s.Refused = append(s.Refused, f.What+": "+f.Err.Error())
