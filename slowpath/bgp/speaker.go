@@ -58,6 +58,7 @@ type Speaker struct {
 	freeAlias  []netip.Addr
 	stranger   uint64 // connections of no neighbour
 	unlabelled uint64 // paths that there was no label for
+	version    uint64 // best paths that were new, others, or gone
 	stopping   sync.WaitGroup
 
 	queueMu sync.Mutex
@@ -420,6 +421,7 @@ func (s *Speaker) bestPath(in *instance, g *apiutil.Path) {
 	if !ok {
 		return
 	}
+	s.version++
 	var p *path
 	if !g.Withdrawal {
 		if p, ok = in.readPath(g); !ok {

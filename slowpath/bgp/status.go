@@ -48,6 +48,7 @@ type Status struct {
 	Labels     int    // of ours for prefixes of others, and those that wait to be released
 	Strangers  uint64 // connections of no neighbour
 	Unlabelled uint64 // routes that there was no label for
+	Version    uint64 // grows with every best path that is new, another, or gone
 }
 
 // VRFStatus is a VRF with the number of its routes.
@@ -97,6 +98,7 @@ type Messages struct{ Opens, Updates, Notifications, Keepalives, Refreshes, Tota
 // Capability is one that either side has (RFC 5492), by the name of its kind.
 type Capability struct {
 	Name                 string
+	Family               Family // of "multiprotocol", where it is one that a session can carry here
 	Advertised, Received bool
 }
 
@@ -112,7 +114,7 @@ type FamilyStatus struct {
 func (s *Speaker) Status() (Status, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := Status{AS: s.cfg.AS, RouterID: s.cfg.RouterID, ClusterID: orDefault(s.cfg.ClusterID, s.cfg.RouterID), Strangers: s.stranger, Unlabelled: s.unlabelled}
+	st := Status{AS: s.cfg.AS, RouterID: s.cfg.RouterID, ClusterID: orDefault(s.cfg.ClusterID, s.cfg.RouterID), Strangers: s.stranger, Unlabelled: s.unlabelled, Version: s.version}
 	s.swaps.mu.Lock()
 	st.Labels = len(s.swaps.m)
 	s.swaps.mu.Unlock()
@@ -228,11 +230,19 @@ func capabilities(local, remote []*api.Capability) []Capability {
 			return
 		}
 		for _, c := range native {
-			name := c.Code().String()
-			i := slices.IndexFunc(out, func(x Capability) bool { return x.Name == name })
+			name, fam := c.Code().String(), Family(0)
+			if mp, ok := c.(*bgp.CapMultiProtocol); ok {
+				k := slices.IndexFunc(families, func(f Family) bool { return goFamily(f) == mp.CapValue })
+				if k >= 0 {
+					fam = families[k]
+				} else {
+					name += " " + mp.CapValue.String()
+				}
+			}
+			i := slices.IndexFunc(out, func(x Capability) bool { return x.Name == name && x.Family == fam })
 			if i < 0 {
 				i = len(out)
-				out = append(out, Capability{Name: name})
+				out = append(out, Capability{Name: name, Family: fam})
 			}
 			mark(&out[i])
 		}

@@ -1,6 +1,9 @@
 package bgp
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestTCPOfANeighbour(t *testing.T) {
 	t.Parallel()
@@ -20,6 +23,11 @@ func TestTCPOfANeighbour(t *testing.T) {
 	if n.TCP.BytesReceived < 2*19+10 || n.TCP.BytesAcked < 2*19+10 || n.TCP.DataSegmentsIn == 0 || n.TCP.DataSegmentsOut == 0 || n.TCP.MSS == 0 || n.TCP.SRTT <= 0 || n.TCP.RTO <= 0 {
 		t.Errorf("%+v", *n.TCP)
 	}
+	if !slices.Contains(n.Capabilities, Capability{Name: "multiprotocol", Family: IPv4Unicast, Advertised: true, Received: true}) {
+		t.Errorf("capabilities %+v", n.Capabilities)
+	}
+	b.announce(Local{Prefix: pfx("10.1.0.0/16")})
+	wait(t, "a version", func() bool { st, err := a.s.Status(); return err == nil && st.Version == 1 })
 	st, err := a.s.Status()
 	if err != nil || len(st.Neighbours) != 1 || st.Neighbours[0].TCP != nil {
 		t.Errorf("the status of all asks the kernel about each: %+v, %v", st.Neighbours, err)
