@@ -118,14 +118,7 @@ func (h *Host) remember(name string, ours []netip.Prefix) error {
 	if err != nil {
 		return fmt.Errorf("host: %w", err)
 	}
-	file := h.memory(name)
-	if err := os.WriteFile(file+".new", text, 0o600); err != nil {
-		return fmt.Errorf("host: %w", err)
-	}
-	if err := os.Rename(file+".new", file); err != nil {
-		return fmt.Errorf("host: %w", err)
-	}
-	return nil
+	return writeNew(h.memory(name), text)
 }
 
 func ipNet(p netip.Prefix) *net.IPNet {

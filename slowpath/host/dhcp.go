@@ -39,7 +39,8 @@ func (h *Host) RunDHCP(ctx context.Context, name, hostname string, log *slog.Log
 
 // holdLease gets one lease and renews it until it is lost.
 func (h *Host) holdLease(ctx context.Context, name, hostname string, f func(Lease)) error {
-	client, err := nclient4.New(name)
+	var client *nclient4.Client
+	err := h.Within(func() (err error) { client, err = nclient4.New(name); return err })
 	if err != nil {
 		return fmt.Errorf("host: %s: DHCP client: %w", name, err)
 	}

@@ -18,7 +18,8 @@ type TooBig struct {
 
 // WatchPathMTU reads ICMP errors, which the kernel gets and nave needs, until ctx ends.
 func (h *Host) WatchPathMTU(ctx context.Context, f func(TooBig)) error {
-	c, err := net.ListenPacket("ip4:icmp", "0.0.0.0")
+	var c net.PacketConn
+	err := h.Within(func() (err error) { c, err = net.ListenPacket("ip4:icmp", "0.0.0.0"); return err })
 	if err != nil {
 		return fmt.Errorf("host: listen for ICMP: %w", err)
 	}

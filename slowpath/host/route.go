@@ -15,6 +15,9 @@ const protocol = 206
 // metric of nave's routes: those of others, which have none as a rule, are preferred and never replaced.
 const metric = 206
 
+// lastResort is the metric of the default route by which a VRF's namespace reaches what its kernel knows no other way to: every other route is preferred.
+const lastResort = 1<<32 - 1
+
 // Route is a route of nave's in the kernel's table, by which the box's own programs reach what nave reaches.
 type Route struct {
 	Prefix  netip.Prefix
@@ -45,6 +48,9 @@ func (h *Host) SetRoutes(want []Route) error {
 		next[r] = k
 	}
 	for _, old := range have {
+		if old.Priority == lastResort {
+			continue
+		}
 		r := h.describeRoute(&old)
 		if _, keep := next[r]; keep {
 			delete(next, r)
@@ -60,6 +66,20 @@ func (h *Host) SetRoutes(want []Route) error {
 		}
 	}
 	return failed
+}
+
+// SetLastResort makes a netdev the way to everything that the kernel knows no other way to.
+func (h *Host) SetLastResort(name string) error {
+	l, err := h.nl.LinkByName(name)
+	if err != nil {
+		return fmt.Errorf("host: interface %s: %w", name, err)
+	}
+	all := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	k := netlink.Route{LinkIndex: l.Attrs().Index, Dst: ipNet(all), Protocol: protocol, Priority: lastResort, Scope: netlink.SCOPE_LINK}
+	if err := h.nl.RouteReplace(&k); err != nil {
+		return fmt.Errorf("host: default route of last resort by %s: %w", name, err)
+	}
+	return nil
 }
 
 func (h *Host) describeRoute(k *netlink.Route) Route {

@@ -33,7 +33,11 @@ func (h *Host) OpenUDP(port uint16) (*UDP, error) {
 		})
 		return errors.Join(err, failed)
 	}}
-	p, err := c.ListenPacket(context.Background(), "udp4", fmt.Sprintf("0.0.0.0:%d", port))
+	var p net.PacketConn
+	err := h.Within(func() (err error) {
+		p, err = c.ListenPacket(context.Background(), "udp4", fmt.Sprintf("0.0.0.0:%d", port))
+		return err
+	})
 	switch {
 	case errors.Is(err, unix.EADDRINUSE):
 		return nil, fmt.Errorf("host: UDP port %d: %w: `ss -ulnp 'sport = :%d'` says which; stop it if it is another IKE daemon (strongSwan, libreswan, racoon), and reload: no tunnel with protection comes up until then",

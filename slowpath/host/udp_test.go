@@ -13,7 +13,7 @@ import (
 func openUDP(t *testing.T) *UDP {
 	t.Helper()
 	for port := uint16(30500); port < 30600; port++ {
-		u, err := (&Host{}).OpenUDP(port)
+		u, err := here(t).OpenUDP(port)
 		if err == nil {
 			t.Cleanup(func() { u.Close() })
 			return u
@@ -24,6 +24,17 @@ func openUDP(t *testing.T) *UDP {
 	}
 	t.Fatal("no free port")
 	return nil
+}
+
+// here is a Host of the test's own namespace.
+func here(t *testing.T) *Host {
+	t.Helper()
+	h, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.Close)
+	return h
 }
 
 // A datagram says which of our addresses it came to, and an answer comes from there.
@@ -70,7 +81,7 @@ func TestUDPAddresses(t *testing.T) {
 
 func TestUDPPortTaken(t *testing.T) {
 	u := openUDP(t)
-	_, err := (&Host{}).OpenUDP(u.port)
+	_, err := here(t).OpenUDP(u.port)
 	if !errors.Is(err, ErrPortTaken) {
 		t.Fatalf("a port taken twice: %v", err)
 	}

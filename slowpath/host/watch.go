@@ -39,7 +39,9 @@ func (h *Host) again(ctx context.Context, w Watcher, listen func(context.Context
 
 func (h *Host) watchLinks(ctx context.Context, w Watcher) error {
 	ch := make(chan netlink.LinkUpdate, 256)
-	err := netlink.LinkSubscribeWithOptions(ch, ctx.Done(), netlink.LinkSubscribeOptions{ListExisting: true})
+	err := h.Within(func() error {
+		return netlink.LinkSubscribeWithOptions(ch, ctx.Done(), netlink.LinkSubscribeOptions{ListExisting: true})
+	})
 	if err != nil {
 		return fmt.Errorf("host: watch links: %w", err)
 	}
@@ -54,7 +56,9 @@ func (h *Host) watchLinks(ctx context.Context, w Watcher) error {
 
 func (h *Host) watchNeighbours(ctx context.Context, w Watcher) error {
 	ch := make(chan netlink.NeighUpdate, 1024)
-	err := netlink.NeighSubscribeWithOptions(ch, ctx.Done(), netlink.NeighSubscribeOptions{ListExisting: true, ReceiveBufferSize: 1 << 20})
+	err := h.Within(func() error {
+		return netlink.NeighSubscribeWithOptions(ch, ctx.Done(), netlink.NeighSubscribeOptions{ListExisting: true, ReceiveBufferSize: 1 << 20})
+	})
 	if err != nil {
 		return fmt.Errorf("host: watch neighbours: %w", err)
 	}
@@ -71,7 +75,9 @@ func (h *Host) watchNeighbours(ctx context.Context, w Watcher) error {
 
 func (h *Host) watchAddresses(ctx context.Context, w Watcher) error {
 	ch := make(chan netlink.AddrUpdate, 256)
-	err := netlink.AddrSubscribeWithOptions(ch, ctx.Done(), netlink.AddrSubscribeOptions{ListExisting: true})
+	err := h.Within(func() error {
+		return netlink.AddrSubscribeWithOptions(ch, ctx.Done(), netlink.AddrSubscribeOptions{ListExisting: true})
+	})
 	if err != nil {
 		return fmt.Errorf("host: watch addresses: %w", err)
 	}

@@ -99,7 +99,7 @@ var rules = []struct {
 	{"slowpath/reassembly", []string{"fastpath/packet"}, "bytes only"},
 	{"slowpath/icmp", []string{"fastpath/packet"}, "bytes only"},
 	{"slowpath/rib", []string{"fastpath/fib"}, "the RIB speaks in entries"},
-	{"slowpath/host", nil, "Linux only"},
+	{"slowpath/host", []string{"slowpath/host/nic"}, "Linux only"},
 	{"slowpath/host/nic", nil, "Linux only"},
 	{"slowpath/host/nic/nictest", []string{"slowpath/host/nic"}, "an imitation of a driver"},
 	{"slowpath/punt", []string{"fastpath"}, "reasons only"},
