@@ -52,6 +52,7 @@ func newLabelling(seed uint64) labelling {
 func (r *Router) configureMPLS(c *Config) {
 	_, _, first, last := c.MPLS.ranges()
 	r.pool.Span(first, last)
+	r.rib.SetPipe(c.MPLS.Pipe)
 	r.configureLDP(c)
 }
 

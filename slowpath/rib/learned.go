@@ -114,3 +114,7 @@ type Path struct {
 func (r *RIB) Resolved(vrf fib.VRF, dst netip.Addr) (netip.Prefix, []Path, bool) {
 	return netip.Prefix{}, nil, false
 }
+
+// SetPipe says whether labels that are new to a packet get a TTL of 255 (`no mpls ip propagate-ttl`, RFC 3443 section 3.2) instead of the packet's: fib.Adjacency.Pipe of all
+// adjacencies that push labels.
+func (r *RIB) SetPipe(on bool) {}
