@@ -40,6 +40,8 @@ type child struct {
 const (
 	graceTime     = 30 * time.Second // for packets on their way by an old inbound SA
 	activateAfter = 30 * time.Second // a rekeyed child is used then, though the peer has not been heard on it
+	activateSoon  = 2 * time.Second  // the same of one beside another, which the peer may have no more
+	activateTwin  = 500 * time.Millisecond
 	protoGRE      = 47
 )
 
@@ -276,6 +278,38 @@ func (c *child) copied() ike.Child {
 		}
 	}
 	return out
+}
+
+// beginUse has a child that the peer has asked for used once the answer is out. Where there is another one to send by, that is used until the peer is heard on the
+// new one, or has surely got the answer: packets may overtake it, and the peer takes none by a child that it does not know of yet.
+func (s *sa) beginUse(c *child) {
+	wait := time.Duration(0)
+	if !s.e.env.Afresh(s.path) {
+		wait = activateSoon
+	}
+	for _, o := range s.e.with(s.path.VRF, s.path.Remote.Addr()) {
+		if o.hasChild(c.Protection) && o.peer == s.peer && o.path.Remote == s.path.Remote {
+			wait = activateSoon
+		}
+	}
+	switch o := s.twin(); {
+	case wait == 0 || s.fresh: // what the peer had is gone
+		s.toActivate = c
+		return
+	case o != nil && !o.created.Before(s.begun):
+		wait = activateTwin
+	}
+	c.activateAt = s.e.now.Add(wait)
+}
+
+// starting tells whether a child of the SA is about to be used.
+func (s *sa) starting() bool {
+	for _, c := range s.children {
+		if c.state == childInstalled && c.replacedBy == 0 && !c.activateAt.IsZero() {
+			return true
+		}
+	}
+	return false
 }
 
 // activate has the child used for sending, and its predecessor no more.

@@ -338,7 +338,7 @@ func (s *sa) respondChild(list []ikemsg.Payload, ni, nr []byte, old *child, inAu
 	c := s.makeChild(&choice, &o, ni, nr, shared, false, claimed)
 	s.install(c)
 	if old == nil {
-		s.toActivate = c
+		s.beginUse(c)
 	}
 	return s.childAnswer(c, &choice, nr, ke, tsi, tsr, transport, inAuth), c
 }

@@ -19,7 +19,7 @@ import (
 const (
 	pruneAfter  = 500 * time.Millisecond // after the second one came up, the initiator of the lesser looks
 	pruneAnyway = 3 * time.Second        // and the other side, if there are two still
-	pruneAgain  = time.Second            // an exchange is under way on the lesser
+	pruneAgain  = time.Second            // an exchange is under way on the lesser, or a child is not in use yet
 )
 
 // twin is another SA with the same peer that the other side started; nil without one.
@@ -49,7 +49,7 @@ func (s *sa) prune() {
 	switch anyway := s.twinSince.Add(pruneAnyway); {
 	case !lesser.initiator && s.e.now.Before(anyway):
 		s.pruneAt = anyway
-	case lesser.pending != nil || len(lesser.queue) > 0:
+	case lesser.pending != nil || len(lesser.queue) > 0 || lesser.starting() || keep.starting():
 		s.pruneAt = s.e.now.Add(pruneAgain)
 	default:
 		keep.enqueue(&twinTask{lesser: lesser})

@@ -1,10 +1,13 @@
 package ikev2
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
 	"nave/slowpath/ike"
+	"nave/slowpath/ike/ikemsg"
+	"nave/slowpath/ike/ikev2/ikev2msg"
 )
 
 // atOnce has both sides start at the same moment, and runs until both SAs are up on both sides.
@@ -69,27 +72,74 @@ func TestTwinOfAPeerThatKeepsBoth(t *testing.T) {
 
 // The peer takes INITIAL_CONTACT at its word, and forgets the SA that it has started meanwhile without saying so: what is left is one that it has.
 func TestTwinThatThePeerForgot(t *testing.T) {
-	for seed := range uint64(40) {
-		w := atOnce(t, 3100+seed)
+	for seed := range uint64(20) {
+		w := join(t, 3100+seed, nil)
+		held := false
+		w.tap = func(from *node, _ ike.Path, b []byte) bool {
+			h, err := ikemsg.ParseHeader(b)
+			if hold := !held && err == nil && from == w.a && h.Exchange == ikev2msg.ExchangeAuth; hold { // it comes once b's own is up
+				held = true
+				return false
+			}
+			return true
+		}
+		w.a.initiate()
+		w.run(12 * time.Millisecond)
+		w.b.initiate()
+		for w.b.up() < 2 && w.step(start.Add(5*time.Second)) {
+			continue
+		}
+		if !held || w.b.up() != 2 {
+			t.Fatalf("seed %d: %v", seed, w.ladder)
+		}
 		for _, s := range w.b.e.all() {
 			if s.initiator {
 				s.end(ike.WhyInitialContact)
 			}
 		}
 		w.b.do(w.b.e.take())
-		for _, c := range w.a.e.childList() { // what came up last, as where the order is this
-			if c.sa.initiator {
-				w.a.do([]ike.Effect{ike.Activate{Child: c.ID}})
-			}
-		}
+		w.run(20 * time.Millisecond)
 		w.traffic, w.changed = true, true
 		w.run(3 * time.Minute)
 		w.wantOne()
-		if s := w.a.e.all()[0]; !s.initiator {
+		if s := w.a.e.all()[0]; !s.initiator || !s.claimed {
 			t.Errorf("seed %d: a goes by an SA that b does not have", seed)
 		}
 		if t.Failed() {
 			t.Fatalf("seed %d: %v", seed, w.ladder)
+		}
+	}
+}
+
+// A peer that has forgotten its IKE SA, and not what it was for, makes another child beside the one in use: who answers sends by the old one until the peer
+// is heard on the new one, or must have the answer.
+func TestSecondChildWaitsForItsInitiator(t *testing.T) {
+	for _, talks := range []bool{true, false} {
+		w := join(t, 3400, nil)
+		w.b.initiate()
+		w.run(time.Second)
+		old := w.a.active
+		for _, s := range w.b.e.all() { // its child stays in the fast path
+			s.children = nil
+			s.end(ike.WhyNone)
+		}
+		clear(w.b.e.children)
+		w.b.e.env.Outlives = func(uint16, netip.Addr) bool { return true }
+		w.b.do(w.b.e.take())
+		w.b.initiate()
+		w.run(45 * time.Millisecond) // all that is said has arrived
+		if w.a.up() != 2 || len(w.a.children) != 2 || w.a.active != old {
+			t.Fatalf("%d SAs, %d children, %d is used and was %d: %v", w.a.up(), len(w.a.children), w.a.active, old, w.ladder)
+		}
+		fresh := w.a.e.childList()[1].ID
+		wait := activateSoon
+		if talks {
+			wait = 0
+			w.a.event(ike.Heard{Child: fresh})
+		}
+		w.run(wait)
+		if w.a.active != fresh {
+			t.Errorf("talks %v: child %d is used after %v, want %d", talks, w.a.active, wait, fresh)
 		}
 	}
 }
