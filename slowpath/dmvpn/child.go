@@ -215,7 +215,7 @@ func authOf(h suite.Hash) (fib.Auth, error) {
 
 // activate has a child sent by, in the place of the one before.
 func (m *Machine) activate(c *child) {
-	c.activated = true
+	c.activated, c.replaced = true, false
 	if old := m.children[c.spec.Replaces]; old != nil {
 		old.replaced = true
 	}

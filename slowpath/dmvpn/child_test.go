@@ -65,6 +65,53 @@ func TestFallBack(t *testing.T) {
 	}
 }
 
+// Both sides make a child at once, and IKE changes its mind about which stays: whichever came first, there is one to send by, and it is the one that IKE says.
+func TestTwoAtOnce(t *testing.T) {
+	for _, theirsFirst := range []bool{true, false} {
+		for _, theirsStays := range []bool{true, false} {
+			r := newRig(t)
+			r.event(Wanted{"Tunnel0", ip(peerA)})
+			ours := r.child(peerA, func(c *ike.Child) { c.Initiator, c.SA = true, 1 })
+			theirs := r.child(peerA, func(c *ike.Child) { c.SA = 2 })
+			first, second := &ours, &theirs
+			if theirsFirst {
+				first, second = second, first
+			}
+			second.Replaces = first.ID // as a responder takes it that has one already
+			stays, goes := &ours, &theirs
+			if theirsStays {
+				stays, goes = goes, stays
+			}
+			sends := func(by *ike.Child, when string) {
+				t.Helper()
+				if way := r.secured[want{"Tunnel0", ip(peerA)}]; r.sas[way.SA].SPI != by.ESP.OutSPI || !r.isUp("Tunnel0", peerA) {
+					t.Errorf("theirs first %v, stays %v, %s: sent by %+v, want %08x", theirsFirst, theirsStays, when, r.sas[way.SA], by.ESP.OutSPI)
+				}
+			}
+			r.event(FromIKE{ike.Install{Child: *first}}, FromIKE{ike.Install{Child: *second}})
+			r.event(FromIKE{ike.Activate{Child: first.ID}})
+			sends(first, "one is up")
+			r.event(FromIKE{ike.Activate{Child: second.ID}})
+			sends(second, "both are up")
+			r.event(FromIKE{ike.Activate{Child: stays.ID}})
+			sends(stays, "IKE has chosen")
+			r.wait(5 * time.Second)
+			r.event(FromIKE{ike.Activate{Child: goes.ID}}) // the peer was heard by the other
+			sends(goes, "IKE follows the peer")
+			r.event(FromIKE{ike.Activate{Child: stays.ID}}) // the peer is about to take that away
+			r.remove(goes.ID, ike.WhyPeerDeleted)
+			sends(stays, "the peer has taken that away")
+			third := r.connect(peerA)
+			r.remove(third, ike.WhyPeerDeleted)
+			sends(stays, "a third one came and went")
+			r.wait(time.Minute)
+			if r.logged(LogSessionUp) != 1 || r.logged(LogSessionDown) != 0 || len(r.sas) != 2 {
+				t.Errorf("theirs first %v, stays %v: %d associations, %d ups, %d downs", theirsFirst, theirsStays, len(r.sas), r.logged(LogSessionUp), r.logged(LogSessionDown))
+			}
+		}
+	}
+}
+
 // Each transform becomes the fast path's associations of it, with keys of their own that end with it.
 func TestAssociations(t *testing.T) {
 	for _, c := range []struct {

@@ -22,7 +22,8 @@ type child struct {
 	ike.Child
 	e         *Engine
 	peer      *peer
-	sa        *sa // nil: the IKE SA is over
+	sa        *sa      // nil: the IKE SA is over
+	made      ike.SAID // the IKE SA that it was made on, whichever it belongs to now
 	state     childState
 	old       bool // another one took its place, but what is under way still comes by it
 	lostTie   bool // it is old because of what collide.go decides
@@ -64,7 +65,7 @@ func (e *Engine) softTime(life time.Duration, initiator bool) (soft, hard time.D
 
 // install makes a child known: its inbound SAs are put in place. c's keys go along, and are the receiver's.
 func (e *Engine) install(s *sa, c *child, made ike.Child) {
-	c.e, c.sa = e, s
+	c.e, c.sa, c.made = e, s, s.id
 	c.Child = made
 	c.ESP.In, c.ESP.Out, c.AH.In, c.AH.Out = ike.Keys{}, ike.Keys{}, ike.Keys{}, ike.Keys{}
 	c.behindNAT = s.nat.Self
@@ -214,8 +215,10 @@ func (e *Engine) letGo(c *child, why ike.Why) {
 	}
 	switch {
 	case s != nil && s.state == established:
-		for _, d := range c.deletes() {
-			s.sendDelete(d)
+		for _, o := range c.tellers(s) {
+			for _, d := range c.deletes() {
+				o.sendDelete(d)
+			}
 		}
 	case why == ike.WhyReleased, why == ike.WhyCleared, why == ike.WhyReplaced:
 		e.sayLater(c)
@@ -225,6 +228,21 @@ func (e *Engine) letGo(c *child, why ike.Why) {
 		s.transient = s.transient || why == ike.WhyReleased
 		s.idle(why)
 	}
+}
+
+// inUse tells whether packets are sent by the child.
+func (c *child) inUse() bool { return c.state == childActive && !c.old }
+
+// tellers are the SAs that the end of a child is said on: the one that it belongs to, and of two that came up at once both. Not every peer looks for a child
+// beyond the SA that it has it on, and which one that is, only the peer knows.
+func (c *child) tellers(s *sa) []*sa {
+	list := []*sa{s}
+	for _, o := range c.peer.sas {
+		if o != s && o.state == established && o.collided && o.other == c.Peer && o.path.Local.Addr() == c.Path.Local.Addr() && o.remoteIs(c.sought()) {
+			list = append(list, o)
+		}
+	}
+	return list
 }
 
 // deletes tell the peer that the child's inbound SAs are gone.

@@ -47,18 +47,24 @@ func (c *child) retire(tie bool) {
 }
 
 // least is how long an old child stays in any case. Of two made at once both sides know which goes, so who made that one does not wait:
-// a peer of another make may go on by it.
+// a peer of another make may go on by it, and take nothing that comes by the other. If that side does not do it, this one does.
 func (c *child) least() time.Duration {
 	switch {
 	case c.lostTie && c.Initiator:
 		return tieGrace
+	case c.lostTie:
+		return tieMost
 	case c.Initiator:
 		return grace
 	}
 	return graceMost
 }
 
-const tieGrace = 3 * time.Second
+const (
+	tieGrace = 3 * time.Second
+	tieMost  = 5 * time.Second
+	tieHeard = 2 * time.Second // after the choice, what comes by the other child is no packet that was on its way
+)
 
 // bury takes an old child away once nothing comes by it any more. Who made it does so first, and tells the peer.
 func (c *child) bury() {
@@ -78,7 +84,7 @@ func (c *child) bury() {
 // followPeer goes back to a child that lost against another by its nonces, if that is the one that the peer uses.
 func (c *child) followPeer() {
 	e := c.e
-	if !c.old || !c.lostTie || e.now.Sub(c.oldSince) < buryAgain {
+	if !c.old || !c.lostTie || e.now.Sub(c.oldSince) < tieHeard {
 		return
 	}
 	for _, o := range c.peer.children {

@@ -14,7 +14,7 @@
 //	policy.go        proposals of phase 1
 //	authenticate.go  identities, keys, certificates, profiles
 //	natt.go          NAT traversal
-//	sa.go            an SA established, replaced, ended
+//	sa.go            an SA established, replaced, ended; twins.go two of them at once
 //	peer.go          what there is of one address
 //	want.go          children that are asked for
 //	quick.go         quick mode, initiator; quickanswer.go the responder

@@ -170,7 +170,9 @@ func (e *Engine) saDeleted(s *sa, name cookies) {
 	if o == nil || o.state != established || o.other != s.other || o.peer != s.peer {
 		return
 	}
+	p := o.peer
 	o.end(ike.WhyPeerDeleted, false)
+	p.lostAtPeer(o)
 }
 
 // unauthenticated takes an informational message in clear in. While there is no SA it may say why there will be none; that is kept for

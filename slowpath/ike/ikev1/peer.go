@@ -105,7 +105,7 @@ func (p *peer) ready(s *sa) {
 
 // idle ends an SA that was started for something that is done, and has nothing left on it.
 func (s *sa) idle(why ike.Why) {
-	if s.state != established || !s.transient || len(s.offspring()) > 0 {
+	if s.state != established || !s.transient || len(s.offspring()) > 0 || len(s.carried()) > 0 {
 		return
 	}
 	for _, w := range s.peer.wants {

@@ -162,6 +162,10 @@ func (s *sa) contact() []ikemsg.Payload {
 		if o != s && o.state == established && o.path.Remote == s.path.Remote {
 			return nil
 		}
+		// One that the peer is about to bring up counts as soon as the peer has shown that it is there: it would forget it for this.
+		if o != s && !s.nat.Peer && o.path.Remote.Addr() == s.path.Remote.Addr() && (o.state == keyExchanged || o.state == agAuth) {
+			return nil
+		}
 	}
 	for _, c := range s.peer.children {
 		if c.Path.Remote == s.path.Remote {

@@ -63,6 +63,7 @@ type sa struct {
 
 	replaces ike.SAID // the SA that it was started to take the place of
 	retired  bool     // another one took its place
+	collided bool     // the peer started another one at the same time (see twins.go)
 	// transient: it goes when nothing is left on it, as nobody wants it for itself.
 	transient bool
 	farewell  []ikev1msg.Delete
@@ -320,9 +321,12 @@ func (s *sa) settle() {
 		if o == s || o.state != established || o.retired || o.other != s.other || o.profile != s.profile || o.path.Remote != s.path.Remote || o.path.Local.Addr() != s.path.Local.Addr() {
 			continue
 		}
-		if o.initiator != s.initiator && o.since.After(s.created) && bytes.Compare(o.ci[:], s.ci[:]) > 0 {
-			s.retire()
-			return
+		if o.initiator != s.initiator && o.since.Add(crossing).After(s.created) {
+			s.collided, o.collided = true, true
+			if !o.since.Before(s.created) && bytes.Compare(o.ci[:], s.ci[:]) > 0 {
+				s.retire()
+				return
+			}
 		}
 		o.retire()
 	}
@@ -339,7 +343,7 @@ func (s *sa) retire() {
 	if !s.initiator {
 		wait = graceMost
 	}
-	s.e.after(&s.gone, wait, func() { s.end(ike.WhyReplaced, true) })
+	s.e.after(&s.gone, wait, s.depart)
 }
 
 // startLife rekeys or ends the SA when its time comes. Who started it does so first.
@@ -353,16 +357,22 @@ func (s *sa) aged() {
 	e := s.e
 	left := s.since.Add(s.lifetime).Sub(e.now)
 	if left <= 0 {
-		s.end(ike.WhyExpired, true)
+		s.expire()
 		return
 	}
-	e.after(&s.life, left, func() { s.end(ike.WhyExpired, true) })
+	e.after(&s.life, left, s.expire)
+	if s.retired {
+		s.renewCarried()
+	}
 	if !s.retired && len(s.offspring()) > 0 && !e.cfg.V1.Disabled {
 		if _, f := e.start(s.path, s.profile, s.id); f != nil {
 			e.failed(ike.Log{Path: s.path, SA: s.id, Peer: s.other, Why: f.why, Text: f.text})
 		}
 	}
 }
+
+// expire ends an SA whose lifetime is over. The peer knows that without a word, which might have it take away what is in use.
+func (s *sa) expire() { s.end(ike.WhyExpired, len(s.carried()) == 0) }
 
 // offspring are the children that live on the SA.
 func (s *sa) offspring() []*child {
@@ -433,6 +443,7 @@ func (s *sa) end(why ike.Why, tell bool) {
 		x.task = nil
 		t.abort(x, why)
 	}
+	s.unretire()
 	for _, c := range slices.Clone(s.peer.children) {
 		if c.sa == s {
 			c.orphaned()
