@@ -15,6 +15,7 @@ func perSecond(n, burst int64) puntRate { return puntRate{1e9 / n, burst} }
 // puntRates leaves NHRP without a limit: it keeps the network together, and the slow path polices it by sender.
 var puntRates = [NumReasons]puntRate{
 	Local:      perSecond(100000, 512),
+	Host:       perSecond(100000, 512),
 	Fragment:   perSecond(20000, 512),
 	TTLExpired: perSecond(2000, 256),
 	FragNeeded: perSecond(5000, 512),

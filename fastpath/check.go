@@ -57,10 +57,14 @@ func (e *Engine) checkPorts(b *fib.Batch) error {
 			return fmt.Errorf("port %d: MTU of %d: want %d at least", p.ID, p.MTU, minMTU)
 		case p.Addr.IsValid() && !p.Addr.Is4():
 			return fmt.Errorf("port %d: address %s is not IPv4", p.ID, p.Addr)
+		case p.Parent == 0 && p.VLAN != 0 || p.Parent != 0 && (p.VLAN < 1 || p.VLAN > 4094):
+			return fmt.Errorf("port %d: parent %d and VLAN %d: a subinterface has both, and VLANs go from 1 to 4094", p.ID, p.Parent, p.VLAN)
+		case int(p.Parent) >= e.cfg.MaxPorts || p.Parent == p.ID:
+			return fmt.Errorf("port %d: parent %d: want another port, from 1 to %d", p.ID, p.Parent, e.cfg.MaxPorts-1)
 		}
 		seen[p.ID] = true
 	}
-	return nil
+	return e.checkSubinterfaces(b)
 }
 
 func (e *Engine) checkTunnels(b *fib.Batch) error {
@@ -107,7 +111,7 @@ func (e *Engine) checkAdj(a *fib.Adjacency) error {
 	switch {
 	case a.ID < fib.FirstAdj:
 		return fmt.Errorf("numbers below %d are taken", fib.FirstAdj)
-	case a.Kind > fib.AdjGlean:
+	case a.Kind > fib.AdjLookup:
 		return fmt.Errorf("kind %d does not exist", a.Kind)
 	case len(a.Inner) > fib.MaxInner || len(a.Outer) > fib.MaxOuter:
 		return fmt.Errorf("headers of %d and %d bytes: at most %d and %d", len(a.Inner), len(a.Outer), fib.MaxInner, fib.MaxOuter)
@@ -119,8 +123,13 @@ func (e *Engine) checkAdj(a *fib.Adjacency) error {
 		return fmt.Errorf("link MTU of %d: want %d at least", a.LinkMTU, minMTU)
 	}
 	if a.Kind != fib.AdjLink && a.Kind != fib.AdjTunnel {
-		return nil
+		return checkAside(a)
 	}
+	return checkLeaving(a)
+}
+
+// checkLeaving looks at an adjacency that packets leave by.
+func checkLeaving(a *fib.Adjacency) error {
 	switch {
 	case a.Port == 0:
 		return fmt.Errorf("no port to leave by")
@@ -132,23 +141,25 @@ func (e *Engine) checkAdj(a *fib.Adjacency) error {
 		return fmt.Errorf("outer header of %d bytes: want an Ethernet header", len(a.Outer))
 	case a.Kind == fib.AdjLink && a.SA|a.AH != 0:
 		return fmt.Errorf("a link has no security association")
-	case a.Kind == fib.AdjLink && (len(a.Outer) != packet.EthernetLen || len(a.Inner) != 0):
-		return fmt.Errorf("a link's outer header is Ethernet and it has no inner one")
 	case a.Kind == fib.AdjLink:
-		return nil
+		return checkLink(a)
+	}
+	if err := checkOuterStack(a); err != nil {
+		return err
 	}
 	return checkEncap(a)
 }
 
 // checkEncap looks at the header strings of a tunnel.
 func checkEncap(a *fib.Adjacency) error {
-	const plain = packet.EthernetLen + packet.IPv4Len
+	at := a.LinkLen()
+	plain := at + packet.IPv4Len
 	udp := len(a.Outer) == plain+packet.UDPLen
 	if len(a.Outer) != plain && !udp {
-		return fmt.Errorf("outer header of %d bytes: want Ethernet and IPv4 without options, and UDP for ESP in UDP", len(a.Outer))
+		return fmt.Errorf("outer header of %d bytes: want Ethernet, labels or none, IPv4 without options, and UDP for ESP in UDP", len(a.Outer))
 	}
-	ip := a.Outer[packet.EthernetLen:]
-	if binary.BigEndian.Uint16(a.Outer[12:]) != packet.TypeIPv4 || ip[0] != 0x45 || ip[8] == 0 {
+	ip := a.Outer[at:]
+	if len(a.OuterStack()) == 0 && binary.BigEndian.Uint16(a.Outer[at-2:]) != packet.TypeIPv4 || ip[0] != 0x45 || ip[8] == 0 {
 		return fmt.Errorf("outer header is not Ethernet and IPv4 with a TTL")
 	}
 	carries := uint8(packet.ProtoGRE)

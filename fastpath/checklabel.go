@@ -19,12 +19,20 @@ func checkPushed(a *fib.Adjacency) error {
 		return fmt.Errorf("MTU of %d with %d labels: want %d at least", a.MTU, len(a.Labels), minMTU+size)
 	}
 	for _, l := range a.Labels {
-		switch {
-		case l == fib.ImplicitNull:
-			return fmt.Errorf("label %d is implicit null: it is never pushed, leave it out", l)
-		case l != fib.ExplicitNull && (l < fib.FirstLabel || l > fib.LastLabel):
-			return fmt.Errorf("label %d: want %d, or %d to %d", l, fib.ExplicitNull, fib.FirstLabel, fib.LastLabel)
+		if err := checkLabelValue(l); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// checkLabelValue tells whether a label can be pushed.
+func checkLabelValue(l uint32) error {
+	switch {
+	case l == fib.ImplicitNull:
+		return fmt.Errorf("label %d is implicit null: it is never pushed, leave it out", l)
+	case l != fib.ExplicitNull && (l < fib.FirstLabel || l > fib.LastLabel):
+		return fmt.Errorf("label %d: want %d, or %d to %d", l, fib.ExplicitNull, fib.FirstLabel, fib.LastLabel)
 	}
 	return nil
 }

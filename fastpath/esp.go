@@ -22,7 +22,7 @@ func (w *Worker) espUDP(p *pkt) verdict {
 		p.ip, udp = p.ip[:hl+n], udp[:n]
 	}
 	if len(udp) < packet.UDPLen+4 || binary.BigEndian.Uint32(udp[packet.UDPLen:]) == 0 {
-		return w.punt(p, Local, p.ip)
+		return w.toHost(p)
 	}
 	p.outerPort = binary.BigEndian.Uint16(udp)
 	return w.espOpen(p, hl+packet.UDPLen, true)

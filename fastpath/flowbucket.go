@@ -20,6 +20,10 @@ func flowBucket(b []byte) uint8 {
 		}
 	case packet.TypeMPLS:
 		return labelBucket(b[packet.EthernetLen:])
+	case packet.TypeVLAN:
+		if b = b[packet.VLANLen:]; len(b) >= packet.EthernetLen && binary.BigEndian.Uint16(b[12:14]) != packet.TypeVLAN {
+			return flowBucket(b)
+		}
 	}
 	return 0
 }

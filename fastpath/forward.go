@@ -18,14 +18,11 @@ func (w *Worker) forward(p *pkt, id uint32) verdict {
 	if a == nil {
 		return p.drop(NoAdjacency)
 	}
+	if a.Kind != fib.AdjTunnel && a.Kind != fib.AdjLink {
+		return w.forwardAside(p, a, id)
+	}
 	if !p.own && p.ip.TTL() <= 1 {
 		return w.punt(p, TTLExpired, p.ip)
-	}
-	if a.Kind != fib.AdjTunnel && a.Kind != fib.AdjLink {
-		if a.Kind == fib.AdjGlean {
-			return w.glean(p, a, id)
-		}
-		return p.drop(AdjacencyDrops)
 	}
 	if a.Flags&table.AdjMustSeal != 0 {
 		return p.drop(NoSA)
@@ -37,6 +34,39 @@ func (w *Worker) forward(p *pkt, id uint32) verdict {
 		w.redirect(p, a, id)
 	}
 	return w.output(p, a, id)
+}
+
+// forwardAside is forward for an adjacency that no packet leaves by.
+func (w *Worker) forwardAside(p *pkt, a *table.Adj, id uint32) verdict {
+	if a.Kind == fib.AdjLookup {
+		return w.leak(p, a)
+	}
+	if !p.own && p.ip.TTL() <= 1 {
+		return w.punt(p, TTLExpired, p.ip)
+	}
+	if a.Kind == fib.AdjGlean {
+		return w.glean(p, a, id)
+	}
+	return p.drop(AdjacencyDrops)
+}
+
+// maxLeaks is how many routes that lead into another VRF a packet follows: two that lead to each other are a loop.
+const maxLeaks = 2
+
+// leak looks a packet up again, among the routes of another VRF. Nothing else about it changes: its TTL is counted down once, where it leaves. From then on it is
+// of that VRF, and what is for an address there is received there.
+func (w *Worker) leak(p *pkt, a *table.Adj) verdict {
+	if p.leaks == maxLeaks {
+		return p.drop(LeakLoop)
+	}
+	p.leaks++
+	p.vrf, p.along = a.VRF, false
+	dst := p.ip.Dst()
+	id := w.path(p, dst)
+	if id == uint32(fib.Receive) {
+		return w.local(p)
+	}
+	return w.forward(p, id)
 }
 
 // output makes a packet fit and leave: the last step for packets and for copies.
@@ -125,7 +155,7 @@ func (w *Worker) resolve(p *pkt, a *table.Adj, id uint32) {
 // to its sender is a loop, and no redirect would shorten it. What came with labels is of a VRF that the network knows nothing of.
 func (w *Worker) redirect(p *pkt, a *table.Adj, id uint32) {
 	flow := uint64(p.ip.Src())<<32 | uint64(p.ip.Dst())
-	if p.top != 0 || a.OuterDst() == p.outerSrc && a.OuterPort() == p.outerPort || !w.limit.Allow(limitRedirect|uint64(p.tunnel.ID), flow, w.now, w.redirectEvery) {
+	if p.top != 0 || p.leaks != 0 || a.OuterDst() == p.outerSrc && a.OuterPort() == p.outerPort || !w.limit.Allow(limitRedirect|uint64(p.tunnel.ID), flow, w.now, w.redirectEvery) {
 		return
 	}
 	w.puntAdj(p, Redirect, p.ip, id, target(p, a), 0)

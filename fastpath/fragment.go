@@ -66,18 +66,21 @@ func (w *Worker) sendPieces(p *pkt, a *table.Adj, id uint32, stack []byte, mtu i
 	return cut
 }
 
-// fragmentOuter cuts the outer packet of total bytes, whose Ethernet header is at s, to what the link takes.
-func (w *Worker) fragmentOuter(p *pkt, q *queue, s, total, mtu int) verdict {
-	eth := p.chunk[s : s+packet.EthernetLen]
-	ip := packet.IPv4(p.chunk[s+packet.EthernetLen : s+packet.EthernetLen+total])
-	n := w.split(w.frags[1][:], ip, mtu)
+// fragmentOuter cuts the outer packet of total bytes, whose Ethernet header is at s, to what the link takes. Labels outside are on each fragment.
+func (w *Worker) fragmentOuter(p *pkt, q *queue, a *table.Adj, s, total int) verdict {
+	link := p.chunk[s : s+int(a.LinkLen)]
+	ip := packet.IPv4(p.chunk[s+len(link) : s+len(link)+total])
+	n := w.split(w.frags[1][:], ip, int(a.LinkMTU))
 	if n == 0 {
 		return p.drop(NoFrame)
 	}
 	for _, f := range w.frags[1][:n] {
-		f.Start -= packet.EthernetLen
-		f.Len += packet.EthernetLen
-		copy(w.pool.Bytes(f), eth)
+		f.Start -= uint16(len(link))
+		f.Len += uint16(len(link))
+		copy(w.pool.Bytes(f), link)
+		if a.Flags&table.AdjTagged != 0 {
+			w.countTagged(a.Port, int(f.Len))
+		}
 		w.enqueue(q, f)
 	}
 	return cut

@@ -21,9 +21,9 @@ const (
 	InjectAdjacent
 	// InjectGroup does the same for each member of Group.
 	InjectGroup
-	// InjectInput treats an IPv4 packet as though it had arrived at Port: one that was reassembled.
+	// InjectInput treats an IPv4 packet as though it had arrived at Port, or with Port 0 as though a label had led it into VRF: one that was reassembled.
 	InjectInput
-	// InjectFrame sends an Ethernet frame out of Port as it is.
+	// InjectFrame sends an Ethernet frame out of Port as it is, or with the tag of a subinterface.
 	InjectFrame
 	// InjectLabelled does with Packet, which begins with a label stack, what its first label says. Its TTL is counted down.
 	InjectLabelled
@@ -207,21 +207,30 @@ func (w *Worker) injectGroup(p *pkt, group uint32) verdict {
 
 // injectInput starts a packet over as though a port had received it.
 func (w *Worker) injectInput(p *pkt, portID uint32) verdict {
+	var nowhere table.Port
 	in := w.t.Port(portID)
 	if in == nil {
-		return p.drop(InjectBad)
+		if portID != 0 {
+			return p.drop(InjectBad)
+		}
+		in = &nowhere
+		in.VRF = p.vrf
 	}
 	return w.inputIP(p, in, p.start)
 }
 
 // injectFrame sends a frame as it is.
 func (w *Worker) injectFrame(p *pkt, portID uint32) verdict {
-	if portID >= uint32(len(w.byID)) || w.byID[portID] == nil {
+	q := w.wayOut(uint16(portID))
+	if q == nil {
 		return p.drop(PortDown)
 	}
 	if len(p.ip) < packet.EthernetLen {
 		return p.drop(EthernetShort)
 	}
-	w.enqueue(w.byID[portID], p.frame)
+	if uint32(q.id) != portID {
+		return w.sendTagged(p, q, w.t.Port(portID))
+	}
+	w.enqueue(q, p.frame)
 	return sent
 }

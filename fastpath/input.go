@@ -17,10 +17,7 @@ func (w *Worker) input(p *pkt, in *table.Port) verdict {
 		return p.drop(EthernetShort)
 	}
 	if eth.Type() != packet.TypeIPv4 {
-		if eth.Type() == packet.TypeMPLS {
-			return w.mplsPort(p, in, eth, start+packet.EthernetLen)
-		}
-		return p.drop(EthernetType)
+		return w.inputOther(p, in, eth, start)
 	}
 	if eth.DstWord() != in.MAC {
 		if !eth.IsGroup() {
@@ -31,6 +28,17 @@ func (w *Worker) input(p *pkt, in *table.Port) verdict {
 		}
 	}
 	return w.inputIP(p, in, start+packet.EthernetLen)
+}
+
+// inputOther takes a frame that is not plain IPv4.
+func (w *Worker) inputOther(p *pkt, in *table.Port, eth packet.Ethernet, start int) verdict {
+	switch eth.Type() {
+	case packet.TypeMPLS:
+		return w.mplsPort(p, in, eth, start+packet.EthernetLen)
+	case packet.TypeVLAN:
+		return w.inputTagged(p, in)
+	}
+	return p.drop(EthernetType)
 }
 
 // inputIP takes what a port received from its IPv4 header on.
@@ -48,7 +56,7 @@ func (w *Worker) inputIP(p *pkt, in *table.Port, start int) verdict {
 func (p *pkt) arrived(in *table.Port) {
 	p.vrf, p.port, p.mss = in.VRF, in.ID, in.MSS
 	p.tunnel, p.outerSrc, p.outerDst, p.gre, p.top = nil, 0, 0, 0, 0
-	p.own, p.copied, p.along = false, false, false
+	p.own, p.copied, p.along, p.framed, p.leaks = false, false, false, false, 0
 	p.outerPort, p.sa, p.spi, p.ah = 0, 0, 0, 0
 }
 
@@ -116,7 +124,7 @@ func (w *Worker) local(p *pkt) verdict {
 		return w.punt(p, Local, ip)
 	}
 	if ip.IsFragment() {
-		return w.punt(p, Fragment, ip)
+		return w.localFragment(p)
 	}
 	switch ip.Proto() {
 	case packet.ProtoGRE:
@@ -130,5 +138,25 @@ func (w *Worker) local(p *pkt) verdict {
 			return w.espUDP(p)
 		}
 	}
-	return w.punt(p, Local, ip)
+	return w.toHost(p)
+}
+
+// localFragment takes a fragment for an address of this box.
+func (w *Worker) localFragment(p *pkt) verdict {
+	switch p.ip.Proto() {
+	case packet.ProtoGRE, packet.ProtoESP, packet.ProtoAH:
+	default:
+		if p.hosted() {
+			return w.puntFrame(p) // the kernel puts together what is its own
+		}
+	}
+	return w.punt(p, Fragment, p.ip)
+}
+
+// toHost hands a packet for an address of this box to the slow path: from a subinterface, with its frame.
+func (w *Worker) toHost(p *pkt) verdict {
+	if p.hosted() {
+		return w.puntFrame(p)
+	}
+	return w.punt(p, Local, p.ip)
 }

@@ -21,7 +21,7 @@ func (w *Worker) mplsPort(p *pkt, in *table.Port, eth packet.Ethernet, start int
 	case !in.MPLS:
 		return p.drop(MPLSOff)
 	}
-	p.arrived(in)
+	p.arrived(in) // by a subinterface, too: what a label leads in is not the twin's
 	return w.mplsSwitch(p, start, int(p.frame.Start)+int(p.frame.Len))
 }
 

@@ -18,7 +18,7 @@ func (w *Worker) inputMulticast(p *pkt, dst uint32) verdict {
 	case p.top != 0:
 		return p.drop(MulticastFromPort)
 	case dst>>8 == linkLocalNet || dst == allOnes:
-		return w.punt(p, Local, p.ip)
+		return w.toHost(p)
 	case dst >= classE:
 		return p.drop(MartianDestination)
 	case p.tunnel == nil:

@@ -26,6 +26,7 @@ const (
 	EthernetOther
 	EthernetGroup
 	PortUnknown
+	VLANUnknown
 	HandOverFull
 
 	// IPv4, outer and inner.
@@ -96,6 +97,7 @@ const (
 	NullRoute
 	NoAdjacency
 	AdjacencyDrops
+	LeakLoop
 	PortDown
 	NoSA
 	NoHeadroom
@@ -113,6 +115,7 @@ const (
 	Unroutable
 	Glean
 	MPLSAlert
+	Host
 
 	// Copies to the slow path.
 	Redirect
@@ -145,6 +148,7 @@ var reasons = [NumReasons]reasonInfo{
 	EthernetOther: {ClassDrop, "ethernet-other", "the frame is for another station's MAC address"},
 	EthernetGroup: {ClassDrop, "ethernet-group", "a unicast packet in a broadcast or multicast frame"},
 	PortUnknown:   {ClassDrop, "port-unknown", "the port is attached and not configured"},
+	VLANUnknown:   {ClassDrop, "vlan-unknown", "a frame with the tag of a VLAN that is no subinterface"},
 
 	HandOverFull: {ClassDrop, "hand-over-full", "the worker that the flow belongs to did not keep up: the ring to it was full"},
 
@@ -210,6 +214,7 @@ var reasons = [NumReasons]reasonInfo{
 	NullRoute:      {ClassDrop, "null-route", "the route leads to Null0"},
 	NoAdjacency:    {ClassDrop, "no-adjacency", "the route leads to an adjacency that is gone"},
 	AdjacencyDrops: {ClassDrop, "adjacency-drops", "the adjacency is set to drop"},
+	LeakLoop:       {ClassDrop, "leak-loop", "the route leads from VRF to VRF, and after two of them on to another"},
 	PortDown:       {ClassDrop, "port-down", "the way out is a port that this worker does not have"},
 	NoSA:           {ClassDrop, "no-sa", "the tunnel is protected and has no security association to the peer (yet, or any more)"},
 	NoHeadroom:     {ClassDrop, "no-headroom", "the frame has no room in front for the headers"},
@@ -226,6 +231,7 @@ var reasons = [NumReasons]reasonInfo{
 	Unroutable: {ClassPunt, "unroutable", "no route to the destination, and the sender is to be told"},
 	Glean:      {ClassPunt, "glean", "the next hop is not resolved yet"},
 	MPLSAlert:  {ClassPunt, "mpls-router-alert", "a packet with the router alert label"},
+	Host:       {ClassPunt, "host", "a frame of a subinterface that is the host's: ARP, IPv6, multicast, or for an address of this box"},
 
 	Redirect: {ClassCopy, "redirect", "forwarded into the NHRP network it came from: the sender is told of a shorter way"},
 	Resolve:  {ClassCopy, "resolve", "forwarded while NHRP looks for a direct path"},

@@ -123,9 +123,11 @@ type pkt struct {
 	gre      uint16 // GRE protocol that replaces the adjacency's; 0 leaves it
 	tos      uint8  // outside, where gre is set
 	reason   Reason
-	own      bool // of this box: injected
-	part     bool // a fragment or a copy: its packet is counted by itself
-	copied   bool // a copy for a member of a group
+	own      bool  // of this box: injected
+	part     bool  // a fragment or a copy: its packet is counted by itself
+	copied   bool  // a copy for a member of a group
+	framed   bool  // it came in by a subinterface, and its frame is as it came, without its tag
+	leaks    uint8 // how often it was looked up again in another VRF
 	tunnel   *table.Tunnel
 	together bool      // one of a vector
 	newest   bool      // it has the highest sequence number that its association has received

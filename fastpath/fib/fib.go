@@ -93,10 +93,10 @@ const (
 	AdjLookup         // looked up again among the routes of the adjacency's VRF: a route that leaks from there
 )
 
-// Longest byte strings of an adjacency.
+// Longest byte strings of an adjacency: Outer is Ethernet with a tag, MaxLabels label stack entries, IPv4 and UDP at most.
 const (
 	MaxInner = 32
-	MaxOuter = 48
+	MaxOuter = 18 + 4*MaxLabels + 20 + 8
 )
 
 // Adjacency is how to reach one next hop: two byte strings and a key. Encapsulation is always: push Inner,
@@ -112,7 +112,8 @@ type Adjacency struct {
 	SA     SAID     // outbound ESP; 0: none
 	AH     SAID     // outbound AH, put on after Outer, over SA's packet where there is one; 0: none
 	// Outer is the Ethernet header, of a subinterface with its 802.1Q tag; then, of a tunnel whose peer is reached along a label switched path, up to
-	// MaxLabels label stack entries (the last with the bottom bit, TTL set, EXP filled in from the outer TOS; the Ethernet type is then MPLS's); then for a tunnel the outer IPv4 header (TTL set, DF clear, length and checksum zero; its protocol is GRE's,
+	// MaxLabels label stack entries (the last with the bottom bit, TTL set, EXP zero and filled in from the outer TOS; the Ethernet type is then MPLS's); then for a
+	// tunnel the outer IPv4 header (TTL set, DF clear, length and checksum zero; its protocol is GRE's,
 	// and becomes ESP's, AH's or UDP's with the SA), then for ESP in UDP the UDP header (length and checksum zero).
 	Outer []byte
 	// Labels are pushed in front of the packet before Inner, outermost first: at most MaxLabels, whatever the packet is, with its EXP and TTL (RFC 3032).
@@ -122,7 +123,8 @@ type Adjacency struct {
 	Pipe bool
 	// MTU is the largest packet taken before Inner, Labels counted, bytes: `ip mtu` of the tunnel, or the link's MTU.
 	MTU uint16
-	// LinkMTU is the largest outer IP packet that Port takes; what is larger is fragmented after encapsulation.
+	// LinkMTU is the largest IP packet that Port takes, or labelled packet with its labels: those of Outer count, a tag does not. What is larger is fragmented after
+	// encapsulation, each fragment with the labels.
 	LinkMTU uint16
 	MSS     uint16 // clamp TCP SYNs that leave here; 0 leaves them
 	// CopyDF copies the inner DF bit outside (`tunnel path-mtu-discovery`); otherwise outer DF is clear.
@@ -137,19 +139,6 @@ type Adjacency struct {
 	// not know where it came from. The engine does nothing about it. 0: not known.
 	Expires int64
 	Unique  bool
-}
-
-// OuterFrom and OuterTo are the addresses of Outer's IPv4 header; the zero Addr where there is none.
-func (a *Adjacency) OuterFrom() netip.Addr { return a.outerAddr(14 + 12) }
-
-// OuterTo is described at OuterFrom.
-func (a *Adjacency) OuterTo() netip.Addr { return a.outerAddr(14 + 16) }
-
-func (a *Adjacency) outerAddr(at int) netip.Addr {
-	if len(a.Outer) < 14+20 { // Ethernet and IPv4
-		return netip.Addr{}
-	}
-	return netip.AddrFrom4([4]byte(a.Outer[at:]))
 }
 
 // Route sends a prefix of a VRF to one of up to MaxPaths adjacencies, chosen by a hash of the flow.

@@ -5,6 +5,13 @@ import "encoding/binary"
 // EthernetLen is the length of an untagged Ethernet header, in bytes.
 const EthernetLen = 14
 
+// VLANLen is how many bytes an 802.1Q tag adds: a type (TypeVLAN) between the addresses and the type of the frame, and the tag control information, whose low 12 bits
+// are the VLAN.
+const VLANLen = 4
+
+// VLANID is the VLAN in a tag control information (IEEE 802.1Q section 9.6).
+const VLANID = 0x0fff
+
 // Ethernet is an untagged Ethernet frame from its destination address on.
 type Ethernet []byte
 

@@ -18,11 +18,15 @@ const (
 	AdjSealed               // leaves by SA or AH
 	AdjPipe                 // labels that are new to a packet get a TTL of 255
 	AdjUnique               // as it was installed
+	AdjTagged               // the Ethernet header has a tag: Port is a subinterface
 )
+
+// OuterRoom is how much of Outer has a place of its own. What is in front of that, of the longest, stands at the start of Inner, which has room for it.
+const OuterRoom = 48
 
 // Adj is an adjacency as the worker needs it: two cache lines, of which a link needs only the first. Inner and Outer stand at the
 // end of their arrays, so that pushing them is a copy of fixed size that ends where the packet starts. Inner ends in the labels; before them it has the
-// GRE header of a tunnel, or the Ethernet header of a link, which has no Outer.
+// GRE header of a tunnel, or the Ethernet header of a link, which has no Outer. An Outer longer than its array begins at the start of Inner's.
 type Adj struct {
 	Kind     fib.AdjKind
 	InnerLen uint8
@@ -39,9 +43,9 @@ type Adj struct {
 	AH       uint32
 	Limit    uint16 // longest IP packet that needs no second thought: fits MTU and, with headers, LinkMTU
 	Labels   uint8  // how many stand at the end of Inner: label stack entries without EXP, bottom bit and TTL
-	_        uint8
+	LinkLen  uint8  // of Outer, what stands before its IPv4 header; of a link, its Ethernet header
 	Inner    [fib.MaxInner]byte
-	Outer    [fib.MaxOuter]byte
+	Outer    [OuterRoom]byte
 	NextHop  uint32 // 0: the packet's destination
 	Sum      uint16 // folded sum of the outer IP header without TOS, length, identification and flags
 	_        uint16
@@ -54,11 +58,33 @@ const adjSize = int(unsafe.Sizeof(Adj{}))
 const _ = uint(128 - adjSize)
 
 // Overhead is how many bytes an outer IP packet has more than the inner one, without what an association adds.
-func (a *Adj) Overhead() int { return int(a.OuterLen) - packet.EthernetLen + int(a.InnerLen) }
+func (a *Adj) Overhead() int { return int(a.OuterLen) - int(a.LinkLen) + int(a.InnerLen) }
+
+// UDP tells whether Outer ends in a UDP header.
+func (a *Adj) UDP() bool { return a.OuterLen-a.LinkLen == packet.IPv4Len+packet.UDPLen }
+
+// Front is the start of Outer that its array has no room for, mostly none.
+func (a *Adj) Front() []byte { return a.Inner[:max(int(a.OuterLen)-OuterRoom, 0)] }
+
+// EthernetLen is how long the Ethernet header is.
+func (a *Adj) EthernetLen() int {
+	if a.Flags&AdjTagged != 0 {
+		return packet.EthernetLen + packet.VLANLen
+	}
+	return packet.EthernetLen
+}
+
+// outerStack is how many bytes of label stack entries stand before the outer IPv4 header of a tunnel.
+func (a *Adj) outerStack() int {
+	if a.Kind != fib.AdjTunnel {
+		return 0
+	}
+	return int(a.LinkLen) - a.EthernetLen()
+}
 
 // Cuts tells whether a packet of n bytes behind Outer is more than the link takes, so that it is cut into fragments.
 func (a *Adj) Cuts(n int) bool {
-	return a.LinkMTU != 0 && n+int(a.OuterLen)-packet.EthernetLen > int(a.LinkMTU)
+	return a.LinkMTU != 0 && n+int(a.OuterLen)-int(a.LinkLen) > int(a.LinkMTU)
 }
 
 // OuterDst is where the outer header of a tunnel's adjacency leads.
@@ -66,7 +92,7 @@ func (a *Adj) OuterDst() uint32 {
 	if a.Kind != fib.AdjTunnel {
 		return 0
 	}
-	ip := fib.MaxOuter - int(a.OuterLen) + packet.EthernetLen
+	ip := OuterRoom - int(a.OuterLen) + int(a.LinkLen)
 	return binary.BigEndian.Uint32(a.Outer[ip+16:])
 }
 
@@ -154,25 +180,33 @@ func buildAdj(f *fib.Adjacency) Adj {
 	if f.Unique {
 		n.Flags |= AdjUnique
 	}
+	if (f.Kind == fib.AdjLink || f.Kind == fib.AdjTunnel) && binary.BigEndian.Uint16(f.Outer[packet.EthernetLen-2:]) == packet.TypeVLAN {
+		n.Flags |= AdjTagged
+	}
 	if f.Kind == fib.AdjLink {
-		n.InnerLen, n.OuterLen = packet.EthernetLen, 0
-		copy(n.Inner[fib.MaxInner-packet.EthernetLen:], f.Outer)
+		n.InnerLen, n.OuterLen, n.LinkLen = uint8(len(f.Outer)), 0, uint8(len(f.Outer))
+		copy(n.Inner[fib.MaxInner-len(f.Outer):], f.Outer)
 	} else {
 		copy(n.Inner[fib.MaxInner-len(f.Inner):], f.Inner)
-		copy(n.Outer[fib.MaxOuter-len(f.Outer):], f.Outer)
+		front := copy(n.Front(), f.Outer)
+		copy(n.Outer[OuterRoom-len(f.Outer)+front:], f.Outer[front:])
 	}
 	n.putLabels(f)
 	if f.Kind != fib.AdjTunnel {
 		return n
 	}
-	ip := n.Outer[fib.MaxOuter-len(f.Outer)+packet.EthernetLen:]
+	n.LinkLen = uint8(f.LinkLen())
+	if n.LinkMTU != 0 {
+		n.LinkMTU -= uint16(n.outerStack())
+	}
+	ip := n.Outer[OuterRoom-len(f.Outer)+int(n.LinkLen):]
 	ip[1] = 0
 	clear(ip[2:8])
 	clear(ip[10:12])
 	switch {
 	case f.AH != 0:
 		ip[9] = packet.ProtoAH
-	case len(f.Outer) > packet.EthernetLen+packet.IPv4Len:
+	case n.UDP():
 		ip[9] = packet.ProtoUDP
 		clear(ip[packet.IPv4Len+4 : packet.IPv4Len+packet.UDPLen])
 	case f.SA != 0:
@@ -198,7 +232,7 @@ func (t *Tables) limit(n *Adj) {
 	if n.Kind != fib.AdjTunnel || n.LinkMTU == 0 {
 		return
 	}
-	room := int(n.LinkMTU) - int(n.OuterLen) + packet.EthernetLen
+	room := int(n.LinkMTU) - int(n.OuterLen) + int(n.LinkLen)
 	if n.AH != 0 {
 		extra := mostExtra
 		if s := t.SA(n.AH); s != nil {
@@ -243,7 +277,7 @@ func (n *Adj) putLabels(f *fib.Adjacency) {
 	}
 	typ := 2 // where a GRE header has its protocol
 	if f.Kind == fib.AdjLink {
-		typ = packet.EthernetLen - 2
+		typ = header - 2
 	}
 	binary.BigEndian.PutUint16(inner[typ:], packet.TypeMPLS)
 }
@@ -261,10 +295,10 @@ func (a *Adj) Pushes() (list [fib.MaxLabels]uint32) {
 
 // OuterPort is the port that ESP in UDP is sent to, 0 without UDP.
 func (a *Adj) OuterPort() uint16 {
-	if a.Kind != fib.AdjTunnel || a.OuterLen != packet.EthernetLen+packet.IPv4Len+packet.UDPLen {
+	if a.Kind != fib.AdjTunnel || !a.UDP() {
 		return 0
 	}
-	return binary.BigEndian.Uint16(a.Outer[fib.MaxOuter-packet.UDPLen+2:])
+	return binary.BigEndian.Uint16(a.Outer[OuterRoom-packet.UDPLen+2:])
 }
 
 // addrWord is an IPv4 address as a number, 0 for the zero Addr.

@@ -26,6 +26,9 @@ func (t *Tables) Check(block func(r arena.Ref, n int) bool) bool {
 	for id, r := range t.ports {
 		c.need(r == 0 || c.named(r, portSize) && int(t.Port(uint32(id)).ID) == id)
 	}
+	for _, r := range t.vlans {
+		c.need(r == 0 || c.named(r, vlanMapSize))
+	}
 	for id, r := range t.adjs {
 		c.need(r == 0 || c.named(r, adjSize) && t.Adj(uint32(id)).fits())
 	}
@@ -134,5 +137,12 @@ func (c *check) chains(heads []uint32, record func(r uint32) bool, next func(r u
 
 // fits tells whether the lengths of an adjacency are such that its headers lie within the record.
 func (a *Adj) fits() bool {
-	return a.InnerLen <= fib.MaxInner && a.OuterLen <= fib.MaxOuter && int(a.Labels)*packet.LabelLen <= int(a.InnerLen) && a.Labels <= fib.MaxLabels
+	if a.InnerLen > fib.MaxInner || int(a.Labels)*packet.LabelLen > int(a.InnerLen) || a.Labels > fib.MaxLabels {
+		return false
+	}
+	if a.Kind != fib.AdjTunnel {
+		return a.OuterLen <= OuterRoom
+	}
+	link, ip := int(a.LinkLen), int(a.OuterLen)-int(a.LinkLen)
+	return link >= a.EthernetLen() && link <= fib.MaxOuter && (ip == packet.IPv4Len || a.UDP()) && len(a.Front())+int(a.InnerLen) <= fib.MaxInner
 }

@@ -22,7 +22,7 @@ func (t *Tables) PortEntries() iter.Seq[fib.Port] {
 			}
 			f := fib.Port{
 				ID: fib.PortID(p.ID), VRF: fib.VRF(p.VRF), MAC: packet.WordMAC(p.MAC), Addr: optionalAddr(p.Addr), MTU: p.MTU, MSS: p.MSS, Group: fib.GroupID(p.Group),
-				MPLS: p.MPLS,
+				MPLS: p.MPLS, Parent: fib.PortID(p.Parent), VLAN: p.VLAN,
 			}
 			if !yield(f) {
 				return
@@ -69,14 +69,19 @@ func adjEntry(id uint32, a *Adj) fib.Adjacency {
 	if list := a.Pushes(); a.Labels > 0 {
 		pushed = list[:a.Labels]
 	}
-	inner, outer := slices.Clone(a.Inner[fib.MaxInner-int(a.InnerLen):fib.MaxInner-labels]), slices.Clone(a.Outer[fib.MaxOuter-int(a.OuterLen):])
+	inner := slices.Clone(a.Inner[fib.MaxInner-int(a.InnerLen) : fib.MaxInner-labels])
+	outer := slices.Concat(a.Front(), a.Outer[max(OuterRoom-int(a.OuterLen), 0):])
+	linkMTU := a.LinkMTU
+	if linkMTU != 0 {
+		linkMTU += uint16(a.outerStack())
+	}
 	if a.Kind == fib.AdjLink {
 		inner, outer = nil, inner
 	}
 	return fib.Adjacency{
 		ID: fib.AdjID(id), Kind: a.Kind, Port: fib.PortID(a.Port), Tunnel: fib.TunnelID(a.Tunnel), VRF: fib.VRF(a.VRF),
 		Inner: inner, Labels: pushed, Pipe: a.Flags&AdjPipe != 0, SA: fib.SAID(a.SA), AH: fib.SAID(a.AH),
-		Outer: outer, MTU: a.MTU + uint16(labels), LinkMTU: a.LinkMTU, MSS: a.MSS,
+		Outer: outer, MTU: a.MTU + uint16(labels), LinkMTU: linkMTU, MSS: a.MSS,
 		CopyDF: a.Flags&AdjCopyDF != 0, Network: a.Network, Resolve: a.Flags&AdjResolve != 0, NextHop: optionalAddr(a.NextHop),
 		Expires: int64(a.Expires), Unique: a.Flags&AdjUnique != 0,
 	}

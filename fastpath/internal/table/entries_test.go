@@ -39,7 +39,7 @@ func TestAdj(t *testing.T) {
 	if a.Limit != 1400 || a.Overhead() != 28 || a.OuterDst() != 0xc0000263 || a.NextHop != 0x0aff0002 || a.Flags != AdjCopyDF {
 		t.Errorf("record %+v, overhead %d, outer destination %x", a, a.Overhead(), a.OuterDst())
 	}
-	if !slices.Equal(a.Inner[24:], f.Inner) || !slices.Equal(a.Outer[fib.MaxOuter-34:fib.MaxOuter-20], f.Outer[:14]) {
+	if !slices.Equal(a.Inner[24:], f.Inner) || !slices.Equal(a.Outer[OuterRoom-34:OuterRoom-20], f.Outer[:14]) {
 		t.Errorf("headers %x %x", a.Inner, a.Outer)
 	}
 	for _, c := range []struct {

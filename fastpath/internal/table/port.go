@@ -10,14 +10,16 @@ import (
 
 // Port is a port as the worker needs it.
 type Port struct {
-	MAC   uint64 // as packet.MACWord
-	Addr  uint32
-	Group uint32
-	ID    uint16
-	VRF   uint16
-	MTU   uint16
-	MSS   uint16
-	MPLS  bool // takes labelled packets
+	MAC    uint64 // as packet.MACWord
+	Addr   uint32
+	Group  uint32
+	ID     uint16
+	VRF    uint16
+	MTU    uint16
+	MSS    uint16
+	Parent uint16 // of a subinterface: whose frames carry its own
+	VLAN   uint16
+	MPLS   bool // takes labelled packets
 }
 
 const portSize = int(unsafe.Sizeof(Port{}))
@@ -29,24 +31,36 @@ func (t *Tables) Port(id uint32) *Port { return (*Port)(t.record(t.ports, id)) }
 func (t *Tables) SetPort(f *fib.Port) error {
 	n := Port{
 		MAC: packet.MACWord(f.MAC), Addr: addrWord(f.Addr), Group: uint32(f.Group),
-		ID: uint16(f.ID), VRF: uint16(f.VRF), MTU: f.MTU, MSS: f.MSS, MPLS: f.MPLS,
+		ID: uint16(f.ID), VRF: uint16(f.VRF), MTU: f.MTU, MSS: f.MSS, MPLS: f.MPLS, Parent: uint16(f.Parent), VLAN: f.VLAN,
 	}
-	if old := t.Port(uint32(n.ID)); old != nil && *old == n {
-		return nil
+	var was Port
+	if old := t.Port(uint32(n.ID)); old != nil {
+		if was = *old; was == n {
+			return nil
+		}
 	}
 	r, err := t.alloc(portSize)
 	if err != nil {
 		return err
 	}
+	if err := t.putVLAN(&n); err != nil {
+		t.a.Free(r, portSize)
+		return err
+	}
 	*(*Port)(t.a.Ptr(r)) = n
 	t.replace(t.ports, uint32(n.ID), r, portSize)
+	if was.Parent != n.Parent || was.VLAN != n.VLAN {
+		t.dropVLAN(&was)
+	}
 	return nil
 }
 
 // DelPort takes a port away.
 func (t *Tables) DelPort(id uint32) {
-	if t.Port(id) != nil {
+	if old := t.Port(id); old != nil {
+		was := *old
 		t.replace(t.ports, id, 0, portSize)
+		t.dropVLAN(&was)
 	}
 }
 

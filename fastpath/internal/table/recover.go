@@ -23,6 +23,7 @@ func (t *Tables) Recover(block func(r arena.Ref, n int)) {
 			block(arena.Ref(t.ports[id]), portSize)
 		}
 	}
+	t.recoverVLANs(block)
 	adjs := uint32(0)
 	for id := range t.adjs {
 		if t.Adj(uint32(id)) != nil {

@@ -30,7 +30,7 @@ type Tables struct {
 	root *root
 	size Sizes
 
-	vrfs, ports, tunnels, adjs, groups, buckets, sas, spis, labels []uint32
+	vrfs, ports, tunnels, adjs, groups, buckets, sas, spis, labels, vlans []uint32
 
 	routes int // installed; the writer's
 	nodes  int // of the tries, below their roots
@@ -55,6 +55,8 @@ type root struct {
 	maxLabels                                         uint32
 	routeGeneration                                   atomic.Uint64
 	nodes                                             atomic.Uint32 // of the tries, below their roots
+	vlans                                             arena.Ref
+	nVLANs                                            uint32
 }
 
 // New lays empty tables out in a.
@@ -121,6 +123,7 @@ func (t *Tables) directories() []directory {
 		{"security associations", size.SAs, false, &r.sas, &r.nSAs, &t.sas},
 		{"SPI hash", powerOfTwo(size.SAs), true, &r.spis, &r.nSPIs, &t.spis},
 		{"labels", labelChunks, false, &r.labels, &r.nLabels, &t.labels},
+		{"VLANs", size.Ports, false, &r.vlans, &r.nVLANs, &t.vlans},
 	}
 }
 
