@@ -25,6 +25,9 @@ type Config struct {
 	Sockets  Sockets         // as those of all Attach are; a process that was taken over with others is replaced by Renew
 	// Socket steers a queue's packets to the socket that a worker has opened for it. It keeps no copy of fd.
 	Socket func(worker int, a Attach, fd int) error
+	// Open makes an AF_XDP socket in the network namespace of a, which is not this process's (Attach.Space), for its worker to bind. The descriptor is the caller's. Needed for
+	// such ports alone.
+	Open func(a Attach) (fd int, err error)
 	// Down and Up are told when a worker has died (planned: was replaced on purpose) and when it is back. Either may be nil.
 	Down, Up func(worker int, planned bool)
 	Log      *slog.Logger

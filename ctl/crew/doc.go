@@ -4,6 +4,7 @@
 // run directory as inherited descriptors. By that socket naved tells the worker which queues to open, and gets the descriptor of each AF_XDP socket to steer packets to.
 //
 //	naved ── Attach, Detach, Relay, Ports, Stop ──► worker     (one packet of JSON each, answered by one; message.go)
+//	naved ── descriptors: sockets for ports in other network namespaces ──► worker
 //	naved ◄── descriptors: tables, eventfds, AF_XDP sockets ── worker
 //
 // # Who is who
@@ -31,6 +32,9 @@
 // nobody could ever reach it again.
 //
 // # What a worker may do
+//
+// A socket of AF_XDP is bound to a netdev of the network namespace that the socket was made in, and a worker is in naved's. For ports elsewhere, those of VRFs, naved makes the
+// sockets and the worker binds them, again whenever it is another process: so it needs no privilege to change namespaces.
 //
 // It keeps CAP_NET_RAW for AF_XDP sockets and CAP_IPC_LOCK for their memory, and can gain nothing by executing a file. Descriptors that came with it are all it has of naved's.
 package crew

@@ -77,10 +77,11 @@ func (l *link) read() {
 	}
 }
 
-// errDown means that the worker is not there just now, errLate that it is and does not answer.
+// errDown means that the worker is not there just now, errLate that it is and does not answer; errBusy, that a queue has a socket already.
 var (
 	errDown = errors.New("the worker's process is not there")
 	errLate = errors.New("the worker's process does not answer")
+	errBusy = errors.New("a queue is another's")
 )
 
 // refusal is what the worker said no with.
@@ -88,9 +89,9 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// ask sends a request and waits for its answer, whose descriptors are the caller's. errDown: it has none, or the Crew ends meanwhile.
-func (l *link) ask(r request, patience time.Duration) (answer, error) {
-	return l.exchange(r, patience, l.quit)
+// ask sends a request, with copies of descriptors, and waits for its answer, whose descriptors are the caller's. errDown: it has none, or the Crew ends meanwhile.
+func (l *link) ask(r request, patience time.Duration, fds ...int) (answer, error) {
+	return l.exchange(r, patience, l.quit, fds...)
 }
 
 // askStop asks the worker to end, which is the last thing that it is asked: also when the Crew ends.
@@ -117,7 +118,7 @@ func (l *link) host(late time.Time) (h Host, err error) {
 	}
 }
 
-func (l *link) exchange(r request, patience time.Duration, quit <-chan struct{}) (answer, error) {
+func (l *link) exchange(r request, patience time.Duration, quit <-chan struct{}, fds ...int) (answer, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.next++
@@ -125,7 +126,7 @@ func (l *link) exchange(r request, patience time.Duration, quit <-chan struct{})
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	_ = l.c.SetWriteDeadline(deadline(patience))
-	if err := l.c.send(r); err != nil {
+	if err := l.c.send(r, fds...); err != nil {
 		select {
 		case <-l.down:
 			return l.lastWords(r.ID)
@@ -156,6 +157,9 @@ func (a answer) yes() (answer, error) {
 		return a, nil
 	}
 	closeAll(a.fds)
+	if a.Busy {
+		return answer{}, fmt.Errorf("%w: %s", errBusy, a.Error)
+	}
 	return answer{}, refusal(a.Error)
 }
 

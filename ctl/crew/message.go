@@ -25,6 +25,7 @@ const maxFDs = 2 + 64
 const (
 	opHello  = "hello"  // who are you; the answer brings the descriptors of the tables, of the punts, and of each worker's wake-up
 	opAttach = "attach" // open a queue, or say that it is open; the answer brings its socket, and nothing else
+	opTake   = "take"   // the same with sockets that naved has made in the port's network namespace, one a queue
 	opRelay  = "relay"  // send by a port through another worker
 	opDetach = "detach" // close a queue, or end a relay
 	opPorts  = "ports"  // what the ports are like: a page of their queues
@@ -47,6 +48,7 @@ type request struct {
 type reply struct {
 	ID    uint64 `json:"id"`
 	Error string `json:"error,omitempty"`
+	Busy  bool   `json:"busy,omitempty"` // the error is that a queue has a socket, which may be one that is about to go
 	Boot  *Boot  `json:"boot,omitempty"`
 	Host  *Host  `json:"host,omitempty"`
 }
@@ -80,6 +82,8 @@ type Attach struct {
 	Port    portID `json:"port"`
 	Ifindex int    `json:"ifindex"`
 	Queue   int    `json:"queue"`
+	// Space is the number of the network namespace that Ifindex belongs to; 0: the worker's own. In others it can make no sockets: naved does (Config.Open).
+	Space uint64 `json:"space,omitempty"`
 	// More is how many further queues the worker takes, each Step after the one before: where a netdev has more than there are workers.
 	More int `json:"more,omitempty"`
 	Step int `json:"step,omitempty"`
@@ -125,10 +129,10 @@ func parseRequest(b []byte) (r request, err error) {
 		if r.Port == 0 || r.Via < 0 {
 			return request{}, fmt.Errorf("%w: %s of port %d through %d", errMessage, r.Op, r.Port, r.Via)
 		}
-	case opAttach:
+	case opAttach, opTake:
 		a := r.Attach
 		if a == nil || a.Port == 0 || a.Ifindex <= 0 || a.Queue < 0 || a.Ring < 0 || a.BusyPoll < 0 || a.Budget < 0 ||
-			a.More < 0 || a.More >= maxQueues || a.More > 0 && a.Step < 1 {
+			a.More < 0 || a.More >= maxQueues || a.More > 0 && a.Step < 1 || (r.Op == opTake) != (a.Space != 0) {
 			return request{}, fmt.Errorf("%w: attach of nothing that could be a port", errMessage)
 		}
 	default:

@@ -20,6 +20,7 @@ import (
 func requests() []request {
 	return []request{
 		{ID: 1, Op: opHello}, {ID: 2, Op: opPorts, From: 32}, {ID: 3, Op: opStop}, {ID: 4, Op: opDetach, Port: 7}, {ID: 5, Op: opRelay, Port: 7, Via: 1},
+		{ID: 7, Op: opTake, Attach: &Attach{Port: 7, Ifindex: 3, Space: 4026531840}},
 		{ID: 6, Op: opAttach, Attach: &Attach{Port: 7, Ifindex: 3, Queue: 2, More: 1, Step: 2, Sockets: Sockets{Ring: 1024, Copy: true, BusyPoll: 20, Budget: 64}}},
 	}
 }

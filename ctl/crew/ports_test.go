@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,6 +34,8 @@ import (
 const (
 	bossEnv = "NAVE_TEST_BOSS"
 	ringEnv = "NAVE_TEST_RING" // entries of each ring; 1024 where it is not set
+	// spaceEnv is the namespace that the second port is in; "": that of the boss
+	spaceEnv = "NAVE_TEST_SPACE"
 )
 
 // Two ports, each with a queue for either of two workers: packets that come in by one leave by the other.
@@ -81,7 +84,7 @@ func TestPorts(t *testing.T) {
 	for _, step := range []struct {
 		name string
 		run  func(*testing.T, *netns.NS, string, *bossProcess, *traffic) *bossProcess
-	}{{"worker", killWorker}, {"naved", killBoss}, {"sockets", otherSockets}, {"detach", detachPort}, {"netdev", netdevGone}} {
+	}{{"worker", killWorker}, {"naved", killBoss}, {"sockets", otherSockets}, {"detach", detachPort}, {"netdev", netdevGone}, {"space", movePort}} {
 		if !t.Run(step.name, func(t *testing.T) { b = step.run(t, ns, dir, b, tr) }) {
 			break
 		}
@@ -274,7 +277,14 @@ func boss(dir string) {
 	if n, err := strconv.Atoi(os.Getenv(ringEnv)); err == nil {
 		sockets.Ring = n
 	}
+	home, err := unix.Open("/proc/self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fail(err)
+	out := outside{home: home, name: os.Getenv(spaceEnv)}
 	c, err := Open(context.Background(), Config{
+		Open: func(Attach) (fd int, err error) {
+			err = out.do(func() (err error) { fd, err = afxdp.NewSocket(); return err })
+			return fd, err
+		},
 		Sockets: sockets, RunDir: dir, Chunk: 2048, Frames: 8192, Adaptive: true, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Engine: fastpath.Config{Workers: queues, ArenaBytes: 32 << 20, MaxAdjacencies: 256, MaxTunnels: 16, MaxRoutes: 256, MaxSAs: 16, SlotSize: 2048},
 		Socket: func(_ int, a Attach, fd int) error { return steering.SetSocket(uint32(a.Port)*64+uint32(a.Queue), fd) },
@@ -282,12 +292,12 @@ func boss(dir string) {
 	fail(err)
 	attach := func() error {
 		for id, dev := range map[fib.PortID]string{inPort: inDev, outPort: outDev} {
-			l, err := net.InterfaceByName(dev)
+			index, space, err := out.find(id, dev)
 			if err != nil {
 				return err
 			}
 			for q := range queues {
-				if err := c.Attach(q, Attach{Port: id, Ifindex: l.Index, Queue: q, Sockets: sockets}); err != nil {
+				if err := c.Attach(q, Attach{Port: id, Ifindex: index, Space: space, Queue: q, Sockets: sockets}); err != nil {
 					return err
 				}
 			}
@@ -313,13 +323,23 @@ func boss(dir string) {
 		mac [6]byte
 	}{inPort: {inDev, inMAC}, outPort: {outDev, outMAC}} {
 		fail(steering.SetPort(uint32(id), bpf.Port{MAC: p.mac, Base: uint32(id) * 64}))
-		l, err := net.InterfaceByName(p.dev)
+		index, space, err := out.find(id, p.dev)
 		fail(err)
-		_, err = steering.Attach(uint32(id), l.Index, filepath.Join(pins, bpf.PinName(p.dev)))
-		fail(err)
+		attach := func() error {
+			_, err := steering.Attach(uint32(id), index, filepath.Join(pins, bpf.PinName(p.dev)))
+			return err
+		}
+		if space != 0 {
+			fail(out.do(attach))
+		} else {
+			fail(attach())
+		}
 	}
 	var thief *afxdp.Port
 	answer := func(line string) string {
+		if name, ok := strings.CutPrefix(line, "move "); ok {
+			return fmt.Sprint(errors.Join(c.Detach(0, outPort), c.Detach(1, outPort), out.move(name), attach()))
+		}
 		switch line {
 		case "steal":
 			thief, err = steal(c)

@@ -63,7 +63,7 @@ func (m *member) open(l *link, a Attach) error {
 		a.Sockets = *m.outdated
 	}
 	m.mu.Unlock()
-	got, err := l.ask(request{Op: opAttach, Attach: &a}, askPatience)
+	got, err := m.askSockets(l, &a)
 	if err != nil {
 		return err
 	}
@@ -77,6 +77,41 @@ func (m *member) open(l *link, a Attach) error {
 		}
 	}
 	return nil
+}
+
+// askSockets has a process open the queues of a port. Where it can't make the sockets itself it gets them; those that could not be bound, as the kernel frees a queue a
+// moment after the socket before is closed, are of no use any more: then it gets others.
+func (m *member) askSockets(l *link, a *Attach) (answer, error) {
+	if a.Space == 0 {
+		return l.ask(request{Op: opAttach, Attach: a}, askPatience)
+	}
+	for late := deadline(busyFor); ; time.Sleep(busyRetry) {
+		fds, err := m.makeSockets(a)
+		if err != nil {
+			return answer{}, err
+		}
+		got, err := l.ask(request{Op: opTake, Attach: a}, askPatience, fds...)
+		closeAll(fds)
+		if !errors.Is(err, errBusy) || time.Now().After(late) || m.crew.isDone() {
+			return got, err
+		}
+	}
+}
+
+// makeSockets makes a socket for each queue, in the network namespace of the port.
+func (m *member) makeSockets(a *Attach) (fds []int, err error) {
+	if m.crew.cfg.Open == nil {
+		return nil, fmt.Errorf("port %d is in another network namespace, and there is nobody to make sockets there", a.Port)
+	}
+	for k := range a.More + 1 {
+		fd, err := m.crew.cfg.Open(a.Single(k))
+		if err != nil {
+			closeAll(fds)
+			return nil, fmt.Errorf("port %d: %w", a.Port, err)
+		}
+		fds = append(fds, fd)
+	}
+	return fds, nil
 }
 
 // reopen gives a new process the ports of the one before. What can't be opened, its netdev being gone perhaps, is left: the other ports need their worker all the same. The

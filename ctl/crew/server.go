@@ -44,17 +44,20 @@ type attached struct {
 	via    int
 }
 
-// answer carries a request out. The descriptors stay the worker's.
-func (s *server) answer(r *request) (out reply, give []int) {
+// answer carries a request out, with the sockets that came with it. The descriptors that it gives stay the worker's.
+func (s *server) answer(r *request, sockets []int) (out reply, give []int) {
 	var err error
+	if r.Op != opTake {
+		closeAll(sockets) // none is asked for
+	}
 	switch r.Op {
 	case opHello:
 		out.Boot = &s.boot
 		out.Host = s.host()
 		give = append([]int{s.engine.ArenaFD(), fdPunts}, s.wakes...)
-	case opAttach:
+	case opAttach, opTake:
 		var queues []*afxdp.Port
-		if queues, err = s.attach(r.Attach); err == nil {
+		if queues, err = s.attach(r.Attach, sockets); err == nil {
 			for _, q := range queues {
 				give = append(give, q.FD())
 			}
@@ -68,7 +71,7 @@ func (s *server) answer(r *request) (out reply, give []int) {
 		out.Host.describe(s.states(), r.From)
 	}
 	if err != nil {
-		out.Error = err.Error()
+		out.Error, out.Busy = err.Error(), errors.Is(err, unix.EBUSY)
 	}
 	return out, give
 }
@@ -79,34 +82,16 @@ const (
 	busyRetry = 5 * time.Millisecond
 )
 
-// attach opens the queues of a port, unless they are open as they are wanted.
-func (s *server) attach(a *Attach) ([]*afxdp.Port, error) {
-	if old := s.ports[a.Port]; old != nil {
-		if len(old.queues) > 0 && old.Attach == *a {
-			return old.queues, nil
-		}
-		if err := s.detach(a.Port); err != nil {
-			return nil, err
-		}
+// attach opens the queues of a port, unless they are open as they are wanted, by the sockets that it gets: they are the ports' or closed then.
+func (s *server) attach(a *Attach, sockets []int) ([]*afxdp.Port, error) {
+	if a.Space != 0 && len(sockets) != a.More+1 {
+		closeAll(sockets)
+		return nil, fmt.Errorf("%w: %d sockets for %d queues", errMessage, len(sockets), a.More+1)
 	}
-	for id, other := range s.ports { // the queues under a number that they had before
-		if len(other.queues) > 0 && other.Ifindex == a.Ifindex {
-			if err := s.detach(id); err != nil {
-				return nil, err
-			}
-		}
-	}
-	var p port.Port
-	var queues []*afxdp.Port
-	var err error
-	for late := deadline(busyFor); ; time.Sleep(busyRetry) {
-		s.worker.Between(func() { p, queues, err = OpenQueues(s.umem, a) })
-		if err == nil || !errors.Is(err, unix.EBUSY) || time.Now().After(late) {
-			break
-		}
-	}
-	if err != nil {
-		return nil, err
+	queues, p, err := s.openQueues(a, &sockets)
+	closeAll(sockets)
+	if err != nil || p == nil {
+		return queues, err
 	}
 	if err := s.worker.Attach(a.Port, p); err != nil {
 		s.worker.Between(func() { err = errors.Join(err, p.Close()) })
@@ -116,19 +101,55 @@ func (s *server) attach(a *Attach) ([]*afxdp.Port, error) {
 	return queues, nil
 }
 
-// OpenQueues opens the queues that a asks for as one port. On an error none is left open.
-func OpenQueues(u *afxdp.UMEM, a *Attach) (port.Port, []*afxdp.Port, error) {
+// openQueues opens the queues of a port. No port: they are open. Of the sockets those are left that it has not taken.
+func (s *server) openQueues(a *Attach, sockets *[]int) ([]*afxdp.Port, port.Port, error) {
+	if old := s.ports[a.Port]; old != nil {
+		if len(old.queues) > 0 && old.Attach == *a {
+			return old.queues, nil, nil
+		}
+		if err := s.detach(a.Port); err != nil {
+			return nil, nil, err
+		}
+	}
+	for id, other := range s.ports { // the queues under a number that they had before
+		if len(other.queues) > 0 && other.Ifindex == a.Ifindex && other.Space == a.Space {
+			if err := s.detach(id); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	for late := deadline(busyFor); ; time.Sleep(busyRetry) {
+		var p port.Port
+		var queues []*afxdp.Port
+		var err error
+		s.worker.Between(func() { p, queues, err = OpenQueues(s.umem, a, *sockets...) })
+		*sockets = nil
+		if err == nil || !errors.Is(err, unix.EBUSY) || a.Space != 0 || time.Now().After(late) {
+			return queues, p, err
+		}
+	}
+}
+
+// OpenQueues opens the queues that a asks for as one port, by sockets that were made in its network namespace, one a queue, unless that is the caller's. On an error none is
+// left open.
+func OpenQueues(u *afxdp.UMEM, a *Attach, sockets ...int) (port.Port, []*afxdp.Port, error) {
 	var queues []*afxdp.Port
 	undo := func(err error) (port.Port, []*afxdp.Port, error) {
+		closeAll(sockets)
 		for _, q := range queues {
 			err = errors.Join(err, q.Close())
 		}
 		return nil, nil, err
 	}
 	for k := range a.More + 1 {
-		q, err := afxdp.Open(u, afxdp.Config{
-			Ifindex: a.Ifindex, Queue: a.queue(k), Ring: a.Ring, Copy: a.Copy, BusyPoll: a.BusyPoll, Budget: a.Budget,
-		})
+		c := afxdp.Config{Ifindex: a.Ifindex, Queue: a.queue(k), Ring: a.Ring, Copy: a.Copy, BusyPoll: a.BusyPoll, Budget: a.Budget}
+		if a.Space != 0 {
+			if len(sockets) == 0 {
+				return undo(fmt.Errorf("crew: port %d is in another network namespace: there is no socket for its queue %d", a.Port, c.Queue))
+			}
+			c.Socket, sockets = sockets[0], sockets[1:]
+		}
+		q, err := afxdp.Open(u, c)
 		if err != nil {
 			return undo(err)
 		}

@@ -189,13 +189,13 @@ func (s *server) serve(c *conn) {
 		if err != nil {
 			return
 		}
-		closeAll(fds) // none is asked for
 		r, err := parseRequest(b)
 		if err != nil {
+			closeAll(fds)
 			s.log.Warn("control connection", "error", err)
 			return
 		}
-		out, give := s.answer(&r)
+		out, give := s.answer(&r, fds)
 		out.ID = r.ID
 		if err := c.send(out, give...); err != nil {
 			return

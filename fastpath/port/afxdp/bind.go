@@ -17,9 +17,8 @@ const (
 // by copies, and then why is why not.
 func (p *Port) bind(c Config, first bool) (why error, err error) {
 	addr := &unix.SockaddrXDP{Ifindex: uint32(c.Ifindex), QueueID: uint32(c.Queue)}
-	if !first { // no other flag is allowed beside this one
-		addr.Flags, addr.SharedUmemFD = unix.XDP_SHARED_UMEM, uint32(p.umem.ports[0].fd)
-		return p.umem.copied, bindError(unix.Bind(p.fd, addr), p.umem)
+	if !first {
+		return p.umem.copied, bindError(p.share(addr), p.umem)
 	}
 	if c.Copy {
 		why = ErrCopyWanted
@@ -33,6 +32,17 @@ func (p *Port) bind(c Config, first bool) (why error, err error) {
 	return why, bindError(unix.Bind(p.fd, addr), p.umem)
 }
 
+// share binds the socket with the memory of another one: any that is bound will do. One whose netdev is gone, or in another network namespace by now, is not bound any more.
+func (p *Port) share(addr *unix.SockaddrXDP) (err error) {
+	for _, other := range p.umem.ports {
+		addr.Flags, addr.SharedUmemFD = unix.XDP_SHARED_UMEM, uint32(other.fd) // no other flag is allowed beside this one
+		if err = unix.Bind(p.fd, addr); err != unix.EBADF {
+			return err
+		}
+	}
+	return err
+}
+
 // ErrCopyWanted is why a port copies that was told to (Config.Copy).
 var ErrCopyWanted = errors.New("asked for")
 
@@ -43,6 +53,8 @@ func bindError(err error, u *UMEM) error {
 	switch {
 	case err == nil:
 		return nil
+	case err == unix.EBADF:
+		return fmt.Errorf("bind: the netdevs of all other ports of this memory are gone: close those first: %w", err)
 	case err == unix.EBUSY:
 		return fmt.Errorf("bind: another program has this queue: %w", err)
 	case len(u.ports) > 0 && u.copied == nil && (err == unix.EOPNOTSUPP || err == enotsupp):

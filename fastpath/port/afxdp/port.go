@@ -1,7 +1,6 @@
 package afxdp
 
 import (
-	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -21,7 +20,9 @@ const fillBatch = 32
 type Config struct {
 	Ifindex int
 	Queue   int
-	Ring    int // entries of each ring, a power of two; 0 means 2048
+	// Socket is an AF_XDP socket (NewSocket) that was made in the netdev's network namespace, where that is not the caller's; 0: Open makes one. Open takes it in any case.
+	Socket int
+	Ring   int // entries of each ring, a power of two; 0 means 2048
 	// Copy refuses zero-copy, which the kernel otherwise uses where the driver can. Only the first port of a UMEM
 	// chooses; the others follow it.
 	Copy bool
@@ -61,24 +62,33 @@ type Port struct {
 	wakeups     atomic.Uint64
 	bad         atomic.Uint64 // descriptors that could not be
 	sendErrors  atomic.Uint64
-	zombie      bool // closed, but its socket carries the UMEM of others
+	closed      bool
 }
 
-// Open binds a socket to the queue, in the caller's network namespace. Packets arrive once FD stands in the XDP
-// program's map. ErrHeld: the queue was open before, otherwise, and can't be as long as the UMEM has other ports.
+// NewSocket makes an AF_XDP socket in the caller's network namespace, for Config.Socket. It may be bound to netdevs of that namespace alone, by whichever process.
+func NewSocket() (int, error) {
+	fd, err := unix.Socket(unix.AF_XDP, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("afxdp: socket (CAP_NET_RAW? kernel with XDP_SOCKETS?): %w", err)
+	}
+	return fd, nil
+}
+
+// Open binds a socket to the queue, in the caller's network namespace unless Config.Socket says another. Packets arrive once FD stands in the XDP
+// program's map.
 func Open(u *UMEM, c Config) (*Port, error) {
 	if c.Ring == 0 {
 		c.Ring = 2048
 	}
+	fd, err := c.Socket, error(nil)
+	if fd == 0 {
+		if fd, err = NewSocket(); err != nil {
+			return nil, err
+		}
+	}
 	if bits.OnesCount(uint(c.Ring)) != 1 {
+		unix.Close(fd)
 		return nil, fmt.Errorf("afxdp: ring of %d entries: must be a power of two", c.Ring)
-	}
-	if p, err := u.revive(c); p != nil || err != nil {
-		return p, err
-	}
-	fd, err := unix.Socket(unix.AF_XDP, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("afxdp: socket (CAP_NET_RAW? kernel with XDP_SOCKETS?): %w", err)
 	}
 	u.next++
 	p := &Port{
@@ -183,56 +193,14 @@ func (p *Port) Stats() Stats {
 	return s
 }
 
-// Close ends the socket and returns its chunks. Take it out of the XDP program's map first. The socket that
-// registered the UMEM stays, unused, until the last port of the UMEM closes: the kernel wants it for new ones.
+// Close ends the socket and returns its chunks. Take it out of the XDP program's map first.
 func (p *Port) Close() error {
-	if p.zombie {
+	if p.closed {
 		return nil
 	}
-	u := p.umem
-	if u.ports[0] == p && u.living() > 1 {
-		p.zombie = true
-		return nil
-	}
-	err := p.end()
-	u.ports = slices.DeleteFunc(u.ports, func(q *Port) bool { return q == p })
-	if u.living() == 0 {
-		for _, z := range u.ports {
-			if e := z.end(); err == nil {
-				err = e
-			}
-		}
-		u.ports = nil
-	}
-	return err
-}
-
-// ErrHeld means that a queue can't be opened with other settings than before: its socket carries the memory of other ports, and stays until they are closed.
-var ErrHeld = errors.New("the queue is held, with other settings, by the socket that carries the memory of the worker's other ports")
-
-// revive finds the closed port whose socket still holds the queue that c wants.
-func (u *UMEM) revive(c Config) (*Port, error) {
-	for _, p := range u.ports {
-		if !p.zombie || p.config.Ifindex != c.Ifindex || p.config.Queue != c.Queue {
-			continue
-		}
-		if p.config != c {
-			return nil, fmt.Errorf("afxdp: interface %d queue %d: %w", c.Ifindex, c.Queue, ErrHeld)
-		}
-		p.zombie = false
-		return p, nil
-	}
-	return nil, nil
-}
-
-func (u *UMEM) living() int {
-	n := 0
-	for _, p := range u.ports {
-		if !p.zombie {
-			n++
-		}
-	}
-	return n
+	p.closed = true
+	p.umem.ports = slices.DeleteFunc(p.umem.ports, func(q *Port) bool { return q == p })
+	return p.end()
 }
 
 func (p *Port) end() error {

@@ -84,7 +84,7 @@ func (l *lab) open(t *testing.T) *Port {
 	t.Helper()
 	var p *Port
 	must(t, l.dut.Do(func() (err error) {
-		p, err = Open(l.umem, Config{Ifindex: l.ifindex, Ring: 512})
+		p, err = openAgain(l.umem, Config{Ifindex: l.ifindex, Ring: 512})
 		return err
 	}))
 	must(t, l.steering.SetSocket(10, p.FD()))
@@ -249,8 +249,19 @@ func TestBadConfig(t *testing.T) {
 	must(t, u.Close())
 }
 
-// TestHeldQueue: a port that closes while its socket carries the memory of others opens again as it was, and never otherwise than it was asked to.
-func TestHeldQueue(t *testing.T) {
+// openAgain opens a port whose queue the kernel frees a moment after the socket before is closed.
+func openAgain(u *UMEM, c Config) (p *Port, err error) {
+	for range 200 {
+		if p, err = Open(u, c); !errors.Is(err, unix.EBUSY) {
+			return p, err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return p, err
+}
+
+// TestFirstCloses: the port that registered the memory closes while others are open, and opens again, also otherwise than it was: the memory stays what it is.
+func TestFirstCloses(t *testing.T) {
 	l := newLab(t)
 	must(t, netns.Veth(netns.End{NS: l.dut, Name: "eth1"}, netns.End{NS: l.far, Name: "eth1"}, 1500))
 	must(t, l.dut.Do(func() error {
@@ -267,36 +278,72 @@ func TestHeldQueue(t *testing.T) {
 		if err != nil {
 			return err
 		}
+		for _, ring := range []int{256, 1024} {
+			must(t, first.Close())
+			must(t, first.Close())
+			c.Ring = ring
+			if first, err = openAgain(l.umem, c); err != nil {
+				return err
+			}
+			if first.Mode().Ring != ring {
+				t.Errorf("ring of %d entries: %+v", ring, first.Mode())
+			}
+		}
+		must(t, other.Close())
 		must(t, first.Close())
-		for name, change := range map[string]func(*Config){
-			"ring": func(c *Config) { c.Ring = 1024 }, "copies": func(c *Config) { c.Copy = true }, "busy polling": func(c *Config) { c.BusyPoll = 20 },
-		} {
-			wanted := c
-			change(&wanted)
-			if p, err := Open(l.umem, wanted); !errors.Is(err, ErrHeld) {
-				t.Errorf("other %s: it is open, with %+v: %v", name, p.config, err)
-				must(t, p.Close())
-			}
-		}
-		again, err := Open(l.umem, c)
-		if err != nil || again.Mode().Ring != 256 {
-			t.Errorf("as it was: %v", err)
-		}
-		must(t, again.Close())
-		must(t, other.Close()) // and nothing is left that holds the queue
-		var p *Port
-		for range 200 { // which the kernel does a moment later
-			if p, err = Open(l.umem, Config{Ifindex: l.ifindex, Ring: 1024, Copy: true}); !errors.Is(err, unix.EBUSY) {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
+		return nil
+	}))
+	if free := l.umem.pool.Free(); free != 2048 {
+		t.Errorf("%d of 2048 chunks are back", free)
+	}
+}
+
+// TestMovedPort: a port whose netdev goes to another network namespace is opened there by a socket that was made there, while the others forward on, and packets come.
+func TestMovedPort(t *testing.T) {
+	l := newLab(t)
+	elsewhere := netns.New(t, "vrf")
+	must(t, netns.Veth(netns.End{NS: l.dut, Name: "eth1"}, netns.End{NS: l.far, Name: "eth1"}, 1500))
+	first := l.open(t)
+	var other *Port
+	must(t, l.dut.Do(func() error {
+		i, err := net.InterfaceByName("eth1")
 		if err != nil {
 			return err
 		}
-		if p.Mode().Ring != 1024 {
-			t.Errorf("opened anew: %+v", p.Mode())
-		}
-		return p.Close()
+		other, err = Open(l.umem, Config{Ifindex: i.Index, Ring: 256})
+		return err
 	}))
+	if _, err := l.dut.Run("ip", "link", "set", "eth0", "netns", elsewhere.Name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := elsewhere.Run("ip", "link", "set", "eth0", "up"); err != nil {
+		t.Fatal(err)
+	}
+	var ifindex, socket int
+	must(t, elsewhere.Do(func() (err error) {
+		i, err := net.InterfaceByName("eth0")
+		if err != nil {
+			return err
+		}
+		ifindex = i.Index
+		socket, err = NewSocket()
+		return err
+	}))
+	// the dead socket of before is still there, and the first in the list
+	moved, err := Open(l.umem, Config{Ifindex: ifindex, Ring: 256, Socket: socket})
+	must(t, err)
+	must(t, first.Close())
+	must(t, l.steering.SetSocket(10, moved.FD()))
+	frames := make([]port.Frame, 8)
+	got := 0
+	for end := time.Now().Add(5 * time.Second); got == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		_, _ = unix.Write(l.raw, l.transit(1)) // refused until the link is up
+		got = moved.Recv(frames)
+	}
+	if got == 0 {
+		t.Error("no packet came by the moved port")
+	}
+	must(t, l.steering.ClearSocket(10))
+	must(t, moved.Close())
+	must(t, other.Close())
 }

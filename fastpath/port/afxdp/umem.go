@@ -24,7 +24,7 @@ type UMEM struct {
 	mem   []byte
 	pool  *port.Pool
 	owner []uint16 // by chunk: the port number that the kernel holds it for; 0 when it is the worker's
-	ports []*Port  // open ports; the first registered the memory
+	ports []*Port  // open ports; the first one of all registered the memory
 	next  uint16
 	// copied is why the ports copy; nil when they do not.
 	copied error
