@@ -21,11 +21,77 @@ func (r *RIB) disown(id fib.AdjID) {
 	delete(r.inherited.labelled, id)
 }
 
+// dropLabel takes an old label away, unless one of this RIB's has its number by now and takes its place with the next batch.
 func (r *RIB) dropLabel(in uint32) {
-	if _, ok := r.inherited.labels[in]; ok {
-		delete(r.inherited.labels, in)
-		r.batch.DelLabels = append(r.batch.DelLabels, in)
+	if _, ok := r.inherited.labels[in]; !ok {
+		return
 	}
+	delete(r.inherited.labels, in)
+	r.delLabels[in] = struct{}{}
+	if l := r.labels[in]; l != nil {
+		delete(r.inherited.waitingLabels, l)
+		r.dirtyLabels[l] = struct{}{}
+	}
+}
+
+// labelWaits tells whether the old entry of a label stands for now: it leads on, and the new one does not yet.
+func (r *RIB) labelWaits(l *label) bool {
+	delete(r.inherited.waitingLabels, l)
+	old, ok := r.inherited.labels[l.in]
+	if !ok || l.want.Action == fib.LabelLookup || old.Action == fib.LabelLookup || !r.pathsLead(old.Paths) || slices.ContainsFunc(l.hops, ready) {
+		return false
+	}
+	r.inherited.waitingLabels[l] = struct{}{}
+	return true
+}
+
+// takeLabel tells whether a label is what the fast path has already.
+func (r *RIB) takeLabel(l *label) bool {
+	if r.inherited == nil {
+		return false
+	}
+	old, ok := r.inherited.labels[l.in]
+	delete(r.inherited.labels, l.in)
+	return ok && sameLabel(&old, &l.want)
+}
+
+// handBack leaves an adjacency that was taken over and is used no more to old labels, and old routes with labels, that still lead by it: they keep their meaning
+// until they are gone themselves.
+func (r *RIB) handBack(h *hop) bool {
+	if r.inherited == nil || !h.installed || !leadsOn(&h.last) {
+		return false
+	}
+	used := slices.ContainsFunc(r.inherited.labelled[h.id], func(in uint32) bool { _, ok := r.inherited.labels[in]; return ok })
+	if !used && (len(h.last.Labels) == 0 || !slices.ContainsFunc(r.inherited.byPath[h.id], func(k fib.RouteKey) bool { _, ok := r.inherited.routes[k]; return ok })) {
+		return false
+	}
+	r.forget(h)
+	r.inherited.adjs[h.id] = h.last
+	for _, sa := range sealsOf(&h.last) {
+		r.inherited.sealed[sa] = append(r.inherited.sealed[sa], h.id)
+	}
+	if p, ok := placeOf(&h.last); ok {
+		r.inherited.byPlace[p] = append(r.inherited.byPlace[p], h.id)
+	}
+	return true
+}
+
+// dropVRF takes away what is left of old of a VRF.
+func (r *RIB) dropVRF(vrf fib.VRF) {
+	if r.inherited == nil {
+		return
+	}
+	for k := range r.inherited.routes {
+		if k.VRF == vrf {
+			r.dropRoute(k)
+		}
+	}
+	for in, l := range r.inherited.labels {
+		if l.Action == fib.LabelLookup && l.VRF == vrf {
+			r.dropLabel(in)
+		}
+	}
+	r.dropAdjs(func(a *fib.Adjacency) bool { return a.Kind == fib.AdjLookup && a.VRF == vrf })
 }
 
 // noPath is no path of any route.

@@ -14,33 +14,24 @@ func (r *RIB) Flush() error {
 	if r.retry {
 		r.tryAgain()
 	}
-	if r.linksMove || r.routesMove {
-		r.linksMove = false
-		r.touchUnderlay()
+	if r.stale {
+		r.retarget()
 	}
-	if r.routesMove {
-		r.routesMove = false
-		for _, t := range r.tables {
-			for _, e := range t.entries {
-				if e.recursive {
-					r.dirty[e] = struct{}{}
-				}
-			}
-		}
-	}
-	r.settleRoutes()
-	r.settleHops()
-	if r.inherited != nil && len(r.inherited.waiting) > 0 { // their next hops are worked out now
+	r.settleAll()
+	if r.inherited != nil && len(r.inherited.waiting)+len(r.inherited.waitingLabels) > 0 { // their next hops are worked out now
 		for e := range r.inherited.waiting {
 			r.dirty[e] = struct{}{}
 		}
-		r.settleRoutes()
-		r.settleHops()
+		for l := range r.inherited.waitingLabels {
+			r.dirtyLabels[l] = struct{}{}
+		}
+		r.settleAll()
 	}
 	for k := range r.dropped {
 		r.batch.DelRoutes = append(r.batch.DelRoutes, k)
 	}
 	clear(r.dropped)
+	r.batchLabels()
 	if r.batch.Empty() {
 		return nil
 	}
@@ -50,6 +41,9 @@ func (r *RIB) Flush() error {
 	for i := range b.SAs {
 		clearKeys(&b.SAs[i])
 	}
+	if err == nil {
+		err = r.account(&b, refused)
+	}
 	for _, id := range r.freed {
 		r.ids.give(id)
 	}
@@ -57,20 +51,24 @@ func (r *RIB) Flush() error {
 	if err != nil {
 		return fmt.Errorf("rib: %w", err)
 	}
-	r.account(&b, refused)
 	return nil
 }
 
-// settleRoutes works out the routes that something touched.
-func (r *RIB) settleRoutes() {
+// settleAll works out what something touched: routes, then labels, which may go by them, then the adjacencies of both.
+func (r *RIB) settleAll() {
 	var released []*hop
 	for e := range r.dirty {
 		released = append(released, r.settle(e)...)
 	}
 	clear(r.dirty)
+	for l := range r.dirtyLabels {
+		released = append(released, r.settleLabel(l)...)
+	}
+	clear(r.dirtyLabels)
 	for _, h := range released {
 		r.unref(h)
 	}
+	r.settleHops()
 }
 
 // paths are the adjacencies of a route: those of its next hops, or a special one.
@@ -88,21 +86,23 @@ func paths(hops []*hop, special fib.AdjID) []fib.AdjID {
 // settle chooses the best candidate of an entry and notes the route for the batch. It returns the next hops that the
 // entry does not use any more.
 func (r *RIB) settle(e *entry) (released []*hop) {
+	key := fib.RouteKey{VRF: e.vrf, Prefix: e.prefix}
+	r.aimEntry(e)
 	var hops []*hop
 	special := fib.Drop
-	e.recursive = false
-	chosen := r.best(e)
+	chosen, ways := r.best(e, &search{})
+	e.chosen = chosen != nil
 	if chosen != nil {
+		e.by = chosen.source
 		switch {
 		case chosen.source == Local:
 			special = fib.Receive
 		case len(chosen.hops) == 0:
 			special = fib.Null
 		default:
-			hops = r.resolve(e, chosen)
+			hops = r.resolve(ways, false)
 		}
 	}
-	key := fib.RouteKey{VRF: e.vrf, Prefix: e.prefix}
 	installed := special != fib.Drop || len(hops) > 0
 	same := false
 	if r.inherited != nil {
@@ -119,6 +119,12 @@ func (r *RIB) settle(e *entry) (released []*hop) {
 		r.batch.DelRoutes = append(r.batch.DelRoutes, key)
 	}
 	released, e.installed, e.special, e.in = e.installed, hops, special, installed
+	for l := range r.byRoute[key] {
+		r.dirtyLabels[l] = struct{}{}
+	}
+	if r.watched {
+		r.changed[key] = struct{}{}
+	}
 	if len(e.candidates) == 0 {
 		t := r.tables[e.vrf]
 		delete(t.entries, e.prefix)
@@ -127,35 +133,16 @@ func (r *RIB) settle(e *entry) (released []*hop) {
 	return released
 }
 
-// best is the candidate with the least rank that has a way on. Candidates of that rank and source share the load.
-func (r *RIB) best(e *entry) *candidate {
-	for i := range e.candidates {
-		c := e.candidates[i]
-		if c.source == Local || len(c.hops) == 0 {
-			return &c
-		}
-		if len(r.ways(e, &c, 0)) == 0 {
-			continue
-		}
-		c.hops = slices.Clone(c.hops)
-		for _, o := range e.candidates[i+1:] {
-			if o.rank() == c.rank() && o.source == c.source && o.source != Connected && o.source != Adjacency {
-				c.hops = append(c.hops, o.hops...)
-			}
-		}
-		return &c
-	}
-	return nil
-}
-
-// resolve makes hops of the ways of a candidate, MaxPaths at most.
-func (r *RIB) resolve(e *entry, c *candidate) []*hop {
-	var hops []*hop
-	for _, w := range r.ways(e, c, 0) {
+// resolve makes next hops of ways, MaxPaths at most, which packets take themselves or, if direct, not otherwise than to the next hop.
+func (r *RIB) resolve(ways []way, direct bool) []*hop {
+	hops := make([]*hop, 0, min(len(ways), fib.MaxPaths))
+	for i := range ways {
 		if len(hops) == fib.MaxPaths {
 			break
 		}
-		h := r.hop(hopKey{iface: w.Iface, addr: w.Addr})
+		k := ways[i].key()
+		k.direct = k.direct || direct
+		h := r.hop(k)
 		if slices.Contains(hops, h) {
 			h.refs-- // the same way twice counts once
 			continue
@@ -165,45 +152,17 @@ func (r *RIB) resolve(e *entry, c *candidate) []*hop {
 	return hops
 }
 
-// ways follows the next hops of a candidate to interfaces that are up; those that lead nowhere are left out.
-func (r *RIB) ways(e *entry, c *candidate, depth int) []NextHop {
-	if depth == maxRecursion {
-		return nil
-	}
-	var ways []NextHop
-	for _, n := range c.hops {
-		if n.Iface != "" {
-			if i := r.ifaces[n.Iface]; i != nil && i.Up {
-				ways = append(ways, n)
-			}
-			continue
-		}
-		e.recursive = true
-		via, vc := r.find(e.vrf, n.Addr, depth+1)
-		if vc == nil || via == e || vc.source == Local {
-			continue
-		}
-		for _, w := range r.ways(e, vc, depth+1) {
-			if !w.Addr.IsValid() {
-				w.Addr = n.Addr // on the link itself
-			}
-			ways = append(ways, w)
-		}
-	}
-	return ways
-}
-
 // settleHops rebuilds the adjacencies that something touched, and takes away those that nothing uses.
 func (r *RIB) settleHops() {
 	unlisted := false
 	for h := range r.dirtyHops {
 		if h.refs == 0 {
+			if r.handBack(h) {
+				continue
+			}
 			r.disown(h.id)
 			unlisted = unlisted || r.inherited != nil && r.inherited.listed[h.id]
-			r.watch(h, NextHop{})
-			r.lead(h, NextHop{})
-			delete(r.hops, h.key)
-			delete(r.byID, h.id)
+			r.forget(h)
 			if h.installed || r.wasRefused(refusedKey{adj: h.id}) {
 				r.batch.DelAdjacencies = append(r.batch.DelAdjacencies, h.id)
 			}

@@ -14,24 +14,28 @@ type place struct {
 	tunnel fib.TunnelID
 	addr   netip.Addr // the next hop; the zero Addr: whoever is there
 	nbma   netip.Addr // of a tunnel's peer itself
+	labels Labels
+	leak   bool
+	vrf    fib.VRF // of a leak
 }
 
 // inherited is what the fast path had installed when the RIB began, as far as nothing has taken its place. It forwards until then.
 type inherited struct {
-	ports      map[fib.PortID]fib.Port
-	tunnels    map[fib.TunnelID]fib.Tunnel
-	adjs       map[fib.AdjID]fib.Adjacency
-	groups     map[fib.GroupID][]fib.AdjID
-	routes     map[fib.RouteKey][]fib.AdjID
-	labels     map[uint32][]fib.AdjID // nobody makes labels here yet: they stay until the end
-	listed     map[fib.AdjID]bool     // members of groups
-	byPlace    map[place][]fib.AdjID
-	byPath     map[fib.AdjID][]fib.RouteKey // routes by the adjacencies that they use
-	labelled   map[fib.AdjID][]uint32       // labels by the adjacencies that they use
-	bySA       map[fib.SAID][]*hop          // next hops that still go by their old adjacency, by what seals it
-	sealed     map[fib.SAID][]fib.AdjID     // adjacencies by what seals them
-	waiting    map[*entry]struct{}          // their new ways can't be used yet: the old ones stand
-	incomplete bool                         // not all that the configuration speaks of is known yet
+	ports         map[fib.PortID]fib.Port
+	tunnels       map[fib.TunnelID]fib.Tunnel
+	adjs          map[fib.AdjID]fib.Adjacency
+	groups        map[fib.GroupID][]fib.AdjID
+	routes        map[fib.RouteKey][]fib.AdjID
+	labels        map[uint32]fib.Label
+	listed        map[fib.AdjID]bool // members of groups
+	byPlace       map[place][]fib.AdjID
+	byPath        map[fib.AdjID][]fib.RouteKey // routes by the adjacencies that they use
+	labelled      map[fib.AdjID][]uint32       // labels by the adjacencies that they use
+	bySA          map[fib.SAID][]*hop          // next hops that still go by their old adjacency, by what seals it
+	sealed        map[fib.SAID][]fib.AdjID     // adjacencies by what seals them
+	waiting       map[*entry]struct{}          // their new ways can't be used yet: the old ones stand
+	waitingLabels map[*label]struct{}
+	incomplete    bool // not all that the configuration speaks of is known yet
 }
 
 // Inherit makes the RIB begin with what a fast path has installed that outlived its control plane. It comes before everything else. Numbers
@@ -41,9 +45,9 @@ type inherited struct {
 func (r *RIB) Inherit(b fib.Batch) {
 	h := &inherited{
 		ports: make(map[fib.PortID]fib.Port), tunnels: make(map[fib.TunnelID]fib.Tunnel), adjs: make(map[fib.AdjID]fib.Adjacency),
-		groups: make(map[fib.GroupID][]fib.AdjID), routes: make(map[fib.RouteKey][]fib.AdjID), labels: make(map[uint32][]fib.AdjID), byPlace: make(map[place][]fib.AdjID),
+		groups: make(map[fib.GroupID][]fib.AdjID), routes: make(map[fib.RouteKey][]fib.AdjID), labels: make(map[uint32]fib.Label), byPlace: make(map[place][]fib.AdjID),
 		listed: make(map[fib.AdjID]bool), byPath: make(map[fib.AdjID][]fib.RouteKey), bySA: make(map[fib.SAID][]*hop), sealed: make(map[fib.SAID][]fib.AdjID),
-		labelled: make(map[fib.AdjID][]uint32), waiting: make(map[*entry]struct{}), incomplete: true,
+		labelled: make(map[fib.AdjID][]uint32), waiting: make(map[*entry]struct{}), waitingLabels: make(map[*label]struct{}), incomplete: true,
 	}
 	for _, p := range b.Ports {
 		h.ports[p.ID] = p
@@ -57,7 +61,7 @@ func (r *RIB) Inherit(b fib.Batch) {
 		for _, id := range sealsOf(&a) {
 			h.sealed[id] = append(h.sealed[id], a.ID)
 		}
-		if p, ok := placeOf(&a); ok && len(a.Labels) == 0 {
+		if p, ok := placeOf(&a); ok {
 			h.byPlace[p] = append(h.byPlace[p], a.ID)
 		}
 	}
@@ -75,7 +79,11 @@ func (r *RIB) Inherit(b fib.Batch) {
 		}
 	}
 	for _, l := range b.Labels {
-		h.labels[l.In] = l.Paths
+		if l.In == fib.ExplicitNull {
+			r.pipe = l.Pipe // it is installed for nothing else
+			continue
+		}
+		h.labels[l.In] = l
 		for _, id := range l.Paths {
 			h.labelled[id] = append(h.labelled[id], l.In)
 		}
@@ -100,7 +108,13 @@ func (p *idPool[T]) reserve(used map[T]bool) {
 
 // placeOf is what an adjacency leads to; ok is false for one that does not tell.
 func placeOf(a *fib.Adjacency) (p place, ok bool) {
+	if a.Kind == fib.AdjLookup {
+		return place{leak: true, vrf: a.VRF}, true
+	}
 	p = place{tunnel: a.Tunnel, addr: a.NextHop}
+	if p.labels, ok = LabelsOf(a.Labels...); !ok {
+		return p, false
+	}
 	if a.Tunnel == 0 {
 		p.port = a.Port
 	}
@@ -111,10 +125,13 @@ func placeOf(a *fib.Adjacency) (p place, ok bool) {
 	return p, (p.port != 0 || p.tunnel != 0) && (a.Kind != fib.AdjDrop || a.NextHop.IsValid())
 }
 
-// place is what a next hop is to the fast path.
-func (r *RIB) place(k hopKey) (p place, i *iface) {
+// place is what a next hop is to the fast path; ok is false while that is not known.
+func (r *RIB) place(k *hopKey) (p place, i *iface, ok bool) {
+	if k.leak {
+		return place{leak: true, vrf: k.vrf}, nil, true
+	}
 	if i = r.ifaces[k.iface]; i == nil {
-		return p, nil
+		return p, nil, false
 	}
 	p = place{port: i.Port, addr: k.addr, nbma: k.nbma}
 	if t := i.Tunnel; t != nil {
@@ -123,7 +140,8 @@ func (r *RIB) place(k hopKey) (p place, i *iface) {
 			p.nbma = t.Remote
 		}
 	}
-	return p, i
+	p.labels, ok = r.stack(k.iface, k.addr, k.lsp, k.labels)
+	return p, i, ok && (p.port != 0 || p.tunnel != 0)
 }
 
 // adopt gives a new next hop the adjacency that leads to the same place, if there is one. It returns false where there is none.
@@ -131,8 +149,8 @@ func (r *RIB) adopt(h *hop) bool {
 	if r.inherited == nil {
 		return false
 	}
-	p, i := r.place(h.key)
-	if i == nil || p.port == 0 && p.tunnel == 0 {
+	p, i, ok := r.place(&h.key)
+	if !ok {
 		return false
 	}
 	ids := r.inherited.byPlace[p]
@@ -146,7 +164,7 @@ func (r *RIB) adopt(h *hop) bool {
 		r.inherited.byPlace[p] = ids
 		delete(r.inherited.adjs, id)
 		h.id, h.last, h.installed = id, a, true
-		if leadsOn(&a) && i.agrees(&a) {
+		if leadsOn(&a) && i != nil && i.agrees(&a) && !(h.key.direct && a.Resolve) {
 			h.outlives = true
 			for _, sa := range sealsOf(&a) {
 				r.inherited.bySA[sa] = append(r.inherited.bySA[sa], h)
@@ -158,7 +176,9 @@ func (r *RIB) adopt(h *hop) bool {
 }
 
 // leadsOn tells whether packets go on by an adjacency without anybody's help.
-func leadsOn(a *fib.Adjacency) bool { return a.Kind == fib.AdjLink || a.Kind == fib.AdjTunnel }
+func leadsOn(a *fib.Adjacency) bool {
+	return a.Kind == fib.AdjLink || a.Kind == fib.AdjTunnel || a.Kind == fib.AdjLookup
+}
 
 func sealsOf(a *fib.Adjacency) (out []fib.SAID) {
 	for _, id := range []fib.SAID{a.SA, a.AH} {
@@ -172,12 +192,13 @@ func sealsOf(a *fib.Adjacency) (out []fib.SAID) {
 // agrees tells whether an old adjacency is what the interface, as it is configured now, would permit: the same ends, and sealed if and only
 // if the tunnel is protected.
 func (i *iface) agrees(a *fib.Adjacency) bool {
-	if a.VRF != i.VRF {
+	if a.VRF != i.VRF || len(a.Labels) > 0 && !i.MPLS {
 		return false
 	}
 	t := i.Tunnel
 	if t == nil {
-		return a.Port == i.Port && len(a.Outer) >= ethernetLen && bytes.Equal(a.Outer[6:12], i.MAC[:])
+		like := ethernet([6]byte{}, i, typeIPv4)
+		return a.Port == i.Port && len(a.Outer) == len(like) && bytes.Equal(a.Outer[6:], like[6:])
 	}
 	from := a.OuterFrom()
 	return from.IsValid() && a.Tunnel == t.ID && (from == t.Local || !t.Local.IsValid()) && t.Protected == (a.SA|a.AH != 0) && bytes.Equal(a.Inner, greHeader(t))
@@ -321,7 +342,7 @@ func (r *RIB) takePort(p *fib.Port) (same bool) {
 	}
 	old, ok := r.inherited.ports[p.ID]
 	delete(r.inherited.ports, p.ID)
-	if ok && (old.MAC != p.MAC || old.VRF != p.VRF) { // another link
+	if ok && (old.MAC != p.MAC || old.VRF != p.VRF || old.Parent != p.Parent || old.VLAN != p.VLAN) { // another link
 		r.dropAdjs(func(a *fib.Adjacency) bool { return a.Port == p.ID })
 	}
 	return ok && old == *p

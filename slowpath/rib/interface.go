@@ -58,7 +58,7 @@ type Tunnel struct {
 
 func (i *Interface) equal(j *Interface) bool {
 	if i.Name != j.Name || i.VRF != j.VRF || !slices.Equal(i.Addrs, j.Addrs) || i.Up != j.Up || i.MSS != j.MSS ||
-		i.Port != j.Port || i.MAC != j.MAC || i.MTU != j.MTU {
+		i.Port != j.Port || i.MAC != j.MAC || i.MTU != j.MTU || i.MPLS != j.MPLS || i.Parent != j.Parent || i.VLAN != j.VLAN {
 		return false
 	}
 	if i.Tunnel == nil || j.Tunnel == nil {
@@ -123,39 +123,54 @@ func (r *RIB) SetInterface(in Interface) {
 		return
 	} else if i.VRF != in.VRF {
 		r.withdraw(i)
+		r.leaveTable(i)
 	}
 	old := i.Interface
 	i.Interface = in
 	r.announce(i)
 	r.describe(i)
-	if old.Name != "" && (old.MAC != in.MAC || old.MTU != in.MTU || old.Up != in.Up || old.MSS != in.MSS || in.Tunnel != nil) {
+	fresh := old.Name == ""
+	if !fresh && (old.MAC != in.MAC || old.MTU != in.MTU || old.Up != in.Up || old.MSS != in.MSS || old.MPLS != in.MPLS || old.VLAN != in.VLAN ||
+		old.VRF != in.VRF || old.Port != in.Port || in.Tunnel != nil || old.Tunnel != nil) {
 		r.touchInterface(in.Name)
 	}
-	if old.Up != in.Up {
+	if fresh || old.Up != in.Up || old.VRF != in.VRF || old.MPLS != in.MPLS || (old.Tunnel == nil) != (in.Tunnel == nil) || (old.Port == 0) != (in.Port == 0) {
 		r.touchRoutes(in.Name)
+		r.stale = true
 	}
-	r.linksMove = r.linksMove || i.Tunnel == nil
 	for a := range i.neighbours {
 		r.host(i, a)
 	}
 	for _, b := range i.bindings { // their hosts may be on the tunnel's subnet now, or no more
-		if !b.Shortcut && b.Prefix.IsSingleIP() {
+		switch {
+		case !b.Shortcut && b.Prefix.IsSingleIP():
 			r.peer(i, b)
+		case b.Shortcut && old.VRF != in.VRF:
+			r.shortcut(i, b)
 		}
 	}
 }
 
-// touchRoutes works out again every route that names the interface: it came up, or went down.
-func (r *RIB) touchRoutes(name string) {
-	for _, t := range r.tables {
-		for _, e := range t.entries {
-			for _, c := range e.candidates {
-				if slices.ContainsFunc(c.hops, func(n NextHop) bool { return n.Iface == name }) {
-					r.moved(e, c.source)
-				}
-			}
+// leaveTable takes what was learned on an interface out of the table that it was in.
+func (r *RIB) leaveTable(i *iface) {
+	for a := range i.neighbours {
+		r.remove(i.VRF, netip.PrefixFrom(a, 32), Adjacency, i.Name, 0)
+	}
+	for p, b := range i.bindings {
+		if b.Shortcut {
+			r.remove(i.VRF, p, Shortcut, i.Name, 0)
+		} else {
+			r.remove(i.VRF, p, Adjacency, i.Name, 0)
 		}
 	}
+}
+
+// touchRoutes works out again every route that names the interface: it came up, went down, or is in another table.
+func (r *RIB) touchRoutes(name string) {
+	for e := range r.byIface[name] {
+		r.dirty[e] = struct{}{}
+	}
+	r.moves++
 }
 
 // RemoveInterface forgets an interface and everything learned on it.
@@ -185,6 +200,7 @@ func (r *RIB) RemoveInterface(name string) {
 		r.batch.DelPorts = append(r.batch.DelPorts, i.Port)
 	}
 	r.touchRoutes(name)
+	r.stale = true
 	delete(r.ifaces, name)
 }
 
@@ -239,7 +255,7 @@ func (r *RIB) describe(i *iface) {
 		f := fib.Tunnel{
 			ID: t.ID, VRF: i.VRF, OuterVRF: t.OuterVRF, Local: t.Local, Remote: t.Remote, Key: t.Key, HasKey: t.HasKey,
 			Addr: i.primary(), MTU: i.MTU, MSS: i.MSS, Network: t.Network, Redirect: t.Redirect, Group: i.group,
-			Protected: t.Protected, Protection: t.Protection,
+			Protected: t.Protected, Protection: t.Protection, MPLS: i.MPLS,
 		}
 		if !r.takeTunnel(&f) {
 			r.batch.Tunnels = replace(r.batch.Tunnels, f, func(a, b fib.Tunnel) bool { return a.ID == b.ID })
@@ -249,7 +265,7 @@ func (r *RIB) describe(i *iface) {
 		r.batch.Ports = slices.DeleteFunc(r.batch.Ports, func(p fib.Port) bool { return p.ID == i.Port })
 	case i.Port != 0:
 		r.batch.DelPorts = slices.DeleteFunc(r.batch.DelPorts, func(id fib.PortID) bool { return id == i.Port })
-		f := fib.Port{ID: i.Port, VRF: i.VRF, MAC: i.MAC, Addr: i.primary(), MTU: i.MTU, MSS: i.MSS}
+		f := fib.Port{ID: i.Port, VRF: i.VRF, MAC: i.MAC, Addr: i.primary(), MTU: i.MTU, MSS: i.MSS, MPLS: i.MPLS, Parent: i.Parent, VLAN: i.VLAN}
 		if !r.takePort(&f) {
 			r.batch.Ports = replace(r.batch.Ports, f, func(a, b fib.Port) bool { return a.ID == b.ID })
 		}

@@ -1,7 +1,9 @@
 package rib
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 	"time"
 
 	"nave/fastpath/fib"
@@ -13,16 +15,21 @@ type Labels struct {
 	l [fib.MaxLabels]uint32
 }
 
-// LabelsOf makes Labels of values, fib.MaxLabels at most; ok is false for more, and for values that no packet can carry.
+// LabelsOf makes Labels of values, fib.MaxLabels at most; ok is false for more, and for values that no router may put into a packet for another.
 func LabelsOf(values ...uint32) (s Labels, ok bool) {
 	for _, v := range values {
-		if s.n == fib.MaxLabels || v > fib.LastLabel || v == fib.ImplicitNull {
+		if s.n == fib.MaxLabels || !pushable(v) {
 			return Labels{}, false
 		}
 		s.l[s.n] = v
 		s.n++
 	}
 	return s, true
+}
+
+// pushable tells whether a label may be pushed (RFC 3032 section 2.1).
+func pushable(v uint32) bool {
+	return v == fib.ExplicitNull || v >= fib.FirstLabel && v <= fib.LastLabel
 }
 
 // Values are the labels, outermost first.
@@ -34,87 +41,139 @@ type Learned struct {
 	Distance int    // 0: the source's
 	Metric   uint32
 	Tag      uint32
-	Hops     []NextHop
+	Hops     []NextHop // several share the load; none takes the route back
 	Since    time.Time // when it was learned, for show output; the zero Time: not known
 }
 
-// SetRoute makes this what its source says of a prefix of a VRF.
-func (r *RIB) SetRoute(vrf fib.VRF, p netip.Prefix, l Learned) {}
+// SetRoute makes this what its source says of an IPv4 prefix of a VRF.
+func (r *RIB) SetRoute(vrf fib.VRF, p netip.Prefix, l Learned) {
+	if !p.IsValid() || !p.Addr().Is4() {
+		return
+	}
+	p = p.Masked()
+	if len(l.Hops) == 0 {
+		r.DelRoute(vrf, p, l.Source)
+		return
+	}
+	c := candidate{source: l.Source, distance: cmp.Or(l.Distance, l.Source.Distance()), metric: l.Metric, tag: l.Tag, since: l.Since}
+	if e := r.entry(fib.RouteKey{VRF: vrf, Prefix: p}); e != nil {
+		for i := range e.candidates {
+			if o := &e.candidates[i]; o.source == c.source && o.iface == "" && o.distance == c.distance && o.metric == c.metric &&
+				o.tag == c.tag && slices.Equal(o.hops, l.Hops) {
+				o.since = l.Since
+				return
+			}
+		}
+	}
+	c.hops = slices.Clone(l.Hops)
+	r.add(vrf, p, c)
+}
 
 // DelRoute takes back what a source says of a prefix.
-func (r *RIB) DelRoute(vrf fib.VRF, p netip.Prefix, s Source) {}
+func (r *RIB) DelRoute(vrf fib.VRF, p netip.Prefix, s Source) {
+	if p.IsValid() {
+		r.remove(vrf, p.Masked(), s, "", 0)
+	}
+}
+
+// RemoveVRF takes away all that is said of a VRF: routes, labels that lead into it, and routes of others that leak from it. Interfaces are to be elsewhere before.
+func (r *RIB) RemoveVRF(vrf fib.VRF) {
+	for in, l := range r.labels {
+		if l.use.VRF == vrf && (l.use.Lookup || l.use.Forward) {
+			r.DelLabel(in)
+		}
+	}
+	delete(r.statics, vrf)
+	for _, t := range r.tables {
+		for _, e := range t.entries {
+			for i := len(e.candidates) - 1; i >= 0; i-- {
+				c := &e.candidates[i]
+				if c.iface != "" {
+					continue // of an interface, which answers for it
+				}
+				hops := slices.DeleteFunc(slices.Clone(c.hops), func(n NextHop) bool { return n.Elsewhere && n.Table == vrf })
+				if e.vrf != vrf && len(hops) == len(c.hops) {
+					continue
+				}
+				source := c.source
+				r.name(e, c.hops, -1)
+				if e.vrf == vrf || len(hops) == 0 {
+					e.candidates = slices.Delete(e.candidates, i, i+1)
+				} else {
+					c.hops = hops
+					r.name(e, hops, 1)
+				}
+				r.moved(e, source)
+			}
+		}
+	}
+	r.dropVRF(vrf)
+}
 
 // BindLabel says that a next hop on an interface wants a label on packets of a prefix of the global table; fib.ImplicitNull: none, and it takes them unlabelled as the
 // end of a label switched path. Without a binding there is no label switched path by that next hop, unless it stands itself on an `mpls ip` interface's subnet.
-func (r *RIB) BindLabel(p netip.Prefix, iface string, addr netip.Addr, out uint32) {}
+// A label that may not be pushed is none.
+func (r *RIB) BindLabel(p netip.Prefix, iface string, addr netip.Addr, out uint32) {
+	if out != fib.ImplicitNull && !pushable(out) {
+		r.UnbindLabel(p, iface, addr)
+		return
+	}
+	p = p.Masked()
+	at := spot{iface, addr}
+	old, had := r.bound[p][at]
+	if had && old == out {
+		return
+	}
+	if r.bound[p] == nil {
+		r.bound[p] = make(map[spot]uint32)
+	}
+	r.bound[p][at] = out
+	for h := range r.byLSP[p] {
+		r.dirtyHops[h] = struct{}{}
+	}
+	if !had || old == fib.ImplicitNull || out == fib.ImplicitNull {
+		r.rebound(p)
+	}
+}
 
 // UnbindLabel takes it back.
-func (r *RIB) UnbindLabel(p netip.Prefix, iface string, addr netip.Addr) {}
-
-// LabelUse says what packets that come with a label of ours are for. One of the three is set.
-type LabelUse struct {
-	// Lookup: the label is a VRF's, whose routes decide (per-VRF labels, and connected prefixes).
-	Lookup bool
-	// Forward: by the route that the VRF has for Prefix, without a look at others (per-prefix labels).
-	Forward bool
-	// Swap: as the route of Prefix in the global table goes (LDP), or, with Hop.Addr, to that next hop with its labels (BGP).
-	Swap bool
-
-	VRF    fib.VRF
-	Prefix netip.Prefix
-	Hop    NextHop
+func (r *RIB) UnbindLabel(p netip.Prefix, iface string, addr netip.Addr) {
+	p = p.Masked()
+	at := spot{iface, addr}
+	if _, had := r.bound[p][at]; !had {
+		return
+	}
+	if delete(r.bound[p], at); len(r.bound[p]) == 0 {
+		delete(r.bound, p)
+	}
+	for h := range r.byLSP[p] {
+		r.dirtyHops[h] = struct{}{}
+	}
+	r.rebound(p)
 }
 
-// SetLabel says what a label of ours is for, anew or otherwise than before.
-func (r *RIB) SetLabel(in uint32, u LabelUse) {}
-
-// DelLabel takes a label back.
-func (r *RIB) DelLabel(in uint32) {}
-
-// Change is a route that is new, is not as it was, or (Gone) is none any more. Adjacencies and shortcuts are none.
-type Change struct {
-	VRF fib.VRF
-	Route
-	Gone bool // only VRF and Prefix are set
+// rebound has a prefix of the global table worked out anew, and what goes by it: it has got a label switched path, or has none any more. A change of labels alone
+// is less: the adjacencies that push them change, and no route.
+func (r *RIB) rebound(p netip.Prefix) {
+	if e := r.entry(fib.RouteKey{Prefix: p}); e != nil {
+		r.dirty[e] = struct{}{}
+		r.stale = r.stale || r.affects(e)
+	}
 }
 
-// Changes are the routes that changed since the last call, once somebody has asked: the first call gives all. It follows Flush.
-func (r *RIB) Changes() []Change { return nil }
-
-// LabelEntry is a label of ours as it stands, for show output.
-type LabelEntry struct {
-	In uint32
-	LabelUse
-	// Paths are where it leads now; none: nowhere, its packets are dropped.
-	Paths []LabelPath
+// SetPipe says whether labels that are new to a packet get a TTL of 255, and what is under a label of ours keeps its own TTL and EXP
+// (`no mpls ip propagate-ttl`, the pipe model of RFC 3443 section 3.2), instead of one TTL for all (the uniform model, which is the default).
+func (r *RIB) SetPipe(on bool) {
+	if r.pipe == on {
+		return
+	}
+	r.pipe, r.nullLabel = on, true
+	for _, h := range r.hops {
+		if h.key.labels.n > 0 || h.key.lsp.IsValid() {
+			r.dirtyHops[h] = struct{}{}
+		}
+	}
+	for _, l := range r.labels {
+		r.dirtyLabels[l] = struct{}{}
+	}
 }
-
-// LabelPath is one way on: the labels that packets leave with (none: popped) by Iface to Addr.
-type LabelPath struct {
-	Out   []uint32
-	Iface string
-	Addr  netip.Addr
-}
-
-// LabelTable lists the labels of ours by number.
-func (r *RIB) LabelTable() []LabelEntry { return nil }
-
-// InheritedLabels are the labels that the fast path had when Inherit was called and that nobody has set since: they must not be given to anything else before they are
-// gone.
-func (r *RIB) InheritedLabels() []uint32 { return nil }
-
-// Path is a route as the fast path has it, for `show ip cef`.
-type Path struct {
-	LabelPath
-	Adjacency fib.AdjID
-	NextHop   netip.Addr // before it was resolved
-}
-
-// Resolved finds what packets to a destination of a VRF take: the prefix, and its ways.
-func (r *RIB) Resolved(vrf fib.VRF, dst netip.Addr) (netip.Prefix, []Path, bool) {
-	return netip.Prefix{}, nil, false
-}
-
-// SetPipe says whether labels that are new to a packet get a TTL of 255 (`no mpls ip propagate-ttl`, RFC 3443 section 3.2) instead of the packet's: fib.Adjacency.Pipe of all
-// adjacencies that push labels.
-func (r *RIB) SetPipe(on bool) {}

@@ -23,21 +23,18 @@ type Route struct {
 
 // Lookup finds the route to dst in a VRF among what routing says: neither adjacencies nor shortcuts count.
 func (r *RIB) Lookup(vrf fib.VRF, dst netip.Addr) (Route, bool) {
-	t := r.tables[vrf]
-	if t == nil {
-		return Route{}, false
-	}
-	e, c := r.find(vrf, dst, 0)
+	e, c, ways := r.match(vrf, dst, &search{})
 	if c == nil {
 		return Route{}, false
 	}
-	return r.route(e, c), true
+	return r.route(e, c, ways), true
 }
 
-func (r *RIB) route(e *entry, c *candidate) Route {
-	out := Route{Prefix: e.prefix, Source: c.source, Distance: c.distance, Tag: c.tag, Since: c.since}
+// route describes a candidate and its ways.
+func (r *RIB) route(e *entry, c *candidate, ways []way) Route {
+	out := Route{Prefix: e.prefix, Source: c.source, Distance: c.distance, Metric: c.metric, Tag: c.tag, Since: c.since}
 	if c.source != Local {
-		out.Hops, out.Via = r.ways(e, c, 0), c.hops
+		out.Hops, out.Via = r.nextHops(ways), c.hops
 	} else {
 		out.Hops = []NextHop{{Iface: c.iface}}
 	}
@@ -57,10 +54,13 @@ func (r *RIB) Routes(vrf fib.VRF) []Route {
 			if c.source == Adjacency {
 				continue
 			}
-			if c.source != Local && len(c.hops) > 0 && len(r.ways(e, c, 0)) == 0 {
-				continue
+			var ways []way
+			if !c.ends() {
+				if ways = r.ways(e, c, c.hops, &search{}); len(ways) == 0 {
+					continue
+				}
 			}
-			out = append(out, r.route(e, c))
+			out = append(out, r.route(e, c, ways))
 			if c.source != Local && c.source != Shortcut {
 				break // the best of what routing says
 			}
@@ -73,6 +73,33 @@ func (r *RIB) Routes(vrf fib.VRF) []Route {
 		return int(a.Source) - int(b.Source)
 	})
 	return out
+}
+
+// Resolved finds what packets to a destination of a VRF take: the prefix, and its ways.
+func (r *RIB) Resolved(vrf fib.VRF, dst netip.Addr) (netip.Prefix, []Path, bool) {
+	t := r.tables[vrf]
+	if t == nil || !dst.Is4() {
+		return netip.Prefix{}, nil, false
+	}
+	for p, e := range t.lpm.Supernets(netip.PrefixFrom(dst, dst.BitLen())) {
+		if !e.in {
+			continue
+		}
+		if len(e.installed) == 0 {
+			return p, []Path{{Adjacency: e.special}}, true
+		}
+		from := make(map[hopKey]netip.Addr)
+		_, ways := r.best(e, &search{})
+		for i := range ways {
+			from[ways[i].key()] = ways[i].from
+		}
+		out := make([]Path, len(e.installed))
+		for i, h := range e.installed {
+			out[i] = Path{LabelPath: r.labelPath(h), Adjacency: h.id, NextHop: from[h.key]}
+		}
+		return p, out, true
+	}
+	return netip.Prefix{}, nil, false
 }
 
 // Use is an adjacency of a tunnel: which peer it leads to.
@@ -104,6 +131,23 @@ func (r *RIB) Hop(id fib.AdjID) (iface string, addr netip.Addr, ok bool) {
 		return "", netip.Addr{}, false
 	}
 	return h.key.iface, h.key.addr, true
+}
+
+// HopLabels are the labels that an adjacency pushes, outermost first. What waits for the next hop of one that has some must leave by that very adjacency
+// (fastpath.InjectAdjacent): by its destination alone it could go elsewhere.
+func (r *RIB) HopLabels(id fib.AdjID) (Labels, bool) {
+	h := r.byID[id]
+	if h == nil {
+		return Labels{}, false
+	}
+	return r.stack(h.key.iface, h.key.addr, h.key.lsp, h.key.labels)
+}
+
+// Ready tells whether packets go on by an adjacency by now. It follows Flush. The next hop of a labelled adjacency may be Known and that not be enough: labels mean
+// something to the next hop itself, and nothing to a server that would pass the packet on.
+func (r *RIB) Ready(id fib.AdjID) bool {
+	h := r.byID[id]
+	return h != nil && ready(h)
 }
 
 // Known tells whether a next hop of an interface has a MAC address, or of a tunnel an NBMA address, by now.

@@ -16,28 +16,50 @@ type refusedKey struct {
 	group  fib.GroupID
 	route  fib.RouteKey
 	sa     fib.SAID
+	label  uint32
 }
 
 // account notes which entries of a batch were refused, and forgets earlier refusals of those that were not. A refused
-// entry counts as not installed, so that it is said again.
-func (r *RIB) account(b *fib.Batch, refused []fib.Refusal) {
-	if len(r.refused) > 0 {
+// entry counts as not installed, so that it is said again. Until then an older route or label of its name, or an older adjacency with other labels, must not
+// go on: they may use numbers that the batch took away, and mean something else when those are given again.
+func (r *RIB) account(b *fib.Batch, refused []fib.Refusal) (err error) {
+	before := len(r.refused)
+	if before > 0 {
 		r.forgive(b)
 	}
+	var older fib.Batch
 	for _, f := range refused {
-		r.refused[refusedKey{f.Port, f.Tunnel, f.Adj, f.Group, f.Route, f.SA}] = f
-		if f.SA != 0 {
+		r.refused[refusedKey{f.Port, f.Tunnel, f.Adj, f.Group, f.Route, f.SA, f.Label}] = f
+		switch {
+		case f.SA != 0:
 			r.refusedSAs = append(r.refusedSAs, f.SA) // whoever has its keys decides
-		}
-		if h := r.byID[f.Adj]; f.Adj != 0 && h != nil {
+		case f.Adj != 0:
+			h := r.byID[f.Adj]
+			if h == nil {
+				continue
+			}
 			h.installed = false
-		}
-		if e := r.entry(f.Route); e != nil {
-			e.in = false
+			if len(h.last.Labels) > 0 {
+				older.DelAdjacencies = append(older.DelAdjacencies, f.Adj)
+			}
+		case f.Label != 0:
+			if l := r.labels[f.Label]; l != nil {
+				l.installed = false
+			}
+			older.DelLabels = append(older.DelLabels, f.Label)
+		case f.Route.Prefix.IsValid():
+			if e := r.entry(f.Route); e != nil {
+				e.in = false
+			}
+			older.DelRoutes = append(older.DelRoutes, f.Route)
 		}
 	}
-	gone := len(b.DelSAs) + len(b.DelRoutes) + len(b.DelGroups) + len(b.DelAdjacencies) + len(b.DelTunnels) + len(b.DelPorts)
-	r.retry = len(r.refused) > 0 && (r.retry || gone > 0)
+	if !older.Empty() {
+		_, err = r.apply(&older)
+	}
+	gone := len(b.DelSAs) + len(b.DelRoutes) + len(b.DelLabels) + len(b.DelGroups) + len(b.DelAdjacencies) + len(b.DelTunnels) + len(b.DelPorts)
+	r.retry = len(r.refused) > 0 && (r.retry || gone > 0 || len(r.refused) < before)
+	return err
 }
 
 // entry is what is known of a route; nil for the zero key and for what is not there.
@@ -74,6 +96,12 @@ func (r *RIB) forgive(b *fib.Batch) {
 	for _, k := range b.DelRoutes {
 		delete(r.refused, refusedKey{route: k})
 	}
+	for _, l := range b.Labels {
+		delete(r.refused, refusedKey{label: l.In})
+	}
+	for _, in := range b.DelLabels {
+		delete(r.refused, refusedKey{label: in})
+	}
 	for _, id := range b.DelGroups {
 		delete(r.refused, refusedKey{group: id})
 	}
@@ -93,15 +121,28 @@ func (r *RIB) wasRefused(k refusedKey) bool {
 	return ok
 }
 
-// tryAgain has everything that was refused said again with the next batch.
+// againAtOnce is how many refused entries are said again with one batch. There may be tens of thousands, and room for a few.
+const againAtOnce = 512
+
+// tryAgain has what was refused said again with the next batch.
 func (r *RIB) tryAgain() {
 	r.retry = false
+	n := 0
 	for k := range r.refused {
+		if n++; n > againAtOnce {
+			break
+		}
 		if h := r.byID[k.adj]; h != nil {
 			r.dirtyHops[h] = struct{}{}
 		}
 		if e := r.entry(k.route); e != nil {
 			r.dirty[e] = struct{}{}
+		}
+		if l := r.labels[k.label]; l != nil {
+			r.dirtyLabels[l] = struct{}{}
+		}
+		if k.group == 0 && k.port == 0 && k.tunnel == 0 {
+			continue
 		}
 		for _, i := range r.ifaces {
 			switch {

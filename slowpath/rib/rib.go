@@ -55,10 +55,17 @@ type NextHop struct {
 	Table     fib.VRF
 }
 
+// spot is an address on an interface: a neighbour, a next hop, or (of a tunnel) a peer's NBMA address.
+type spot struct {
+	iface string
+	addr  netip.Addr
+}
+
 // candidate is what one source says of a prefix.
 type candidate struct {
 	source   Source
 	distance int
+	metric   uint32
 	hops     []NextHop // none: Null0 for a static route, ours for Local
 	iface    string    // which interface's candidate it is, for sources that have one each
 	tag      uint32
@@ -83,14 +90,17 @@ type entry struct {
 	candidates []candidate
 	installed  []*hop // what the fast path's route uses; nil where none is installed
 	special    fib.AdjID
-	in         bool // a route is installed
-	recursive  bool // some next hop was looked up in a table
+	in         bool      // a route is installed
+	by         Source    // of what was chosen
+	chosen     bool      // something was
+	targets    []*target // what its next hops are looked up by
 }
 
 // table is one VRF.
 type table struct {
 	entries map[netip.Prefix]*entry
 	lpm     bart.Table[*entry]
+	targets bart.Table[*target]
 }
 
 // Neighbours is told which next hops on links must stay resolved.
@@ -101,30 +111,44 @@ type Neighbours interface {
 
 // RIB is the routing tables of all VRFs.
 type RIB struct {
-	apply      func(*fib.Batch) ([]fib.Refusal, error)
-	neighbours Neighbours
-	ifaces     map[string]*iface
-	tables     map[fib.VRF]*table
-	hops       map[hopKey]*hop
-	byNeigh    map[NextHop]map[*hop]struct{} // tunnel and link hops by the neighbour they are built from
-	byPeer     map[NextHop]map[*hop]struct{} // tunnel hops by the peer that they lead to
-	dirty      map[*entry]struct{}
-	dirtyHops  map[*hop]struct{}
-	byID       map[fib.AdjID]*hop
-	linksMove  bool // tunnels may take other links: an interface or a route has changed
-	routesMove bool // a route that others may resolve through has changed since the last Flush
-	moves      uint64
-	ids        idPool[fib.AdjID]
-	groups     idPool[fib.GroupID]
-	dirtyGroup map[string]struct{} // tunnels whose list changed
-	batch      fib.Batch
-	freed      []fib.AdjID
-	refused    map[refusedKey]fib.Refusal // what the fast path did not install, and is to be tried again
-	refusedSAs []fib.SAID
-	retry      bool // something was taken away: there may be room now
-	statics    map[fib.VRF][]StaticRoute
-	dropped    map[fib.RouteKey]struct{} // old routes that go with the next batch, unless it has others in their place
-	inherited  *inherited                // nil once all of it is taken over, or gone
+	apply       func(*fib.Batch) ([]fib.Refusal, error)
+	neighbours  Neighbours
+	ifaces      map[string]*iface
+	tables      map[fib.VRF]*table
+	hops        map[hopKey]*hop
+	byNext      map[spot]map[*hop]struct{}         // tunnel hops by the next hop
+	byNeigh     map[spot]map[*hop]struct{}         // tunnel and link hops by the neighbour they are built from
+	byPeer      map[spot]map[*hop]struct{}         // tunnel hops by the peer that they lead to
+	byLSP       map[netip.Prefix]map[*hop]struct{} // hops by the prefixes whose labels they push
+	byIface     map[string]map[*entry]int          // entries by the interfaces that their candidates name, and how often they do
+	targets     map[targetKey]*target
+	bound       map[netip.Prefix]map[spot]uint32 // labels of neighbours for prefixes of the global table
+	labels      map[uint32]*label
+	byRoute     map[fib.RouteKey]map[*label]struct{} // labels by the route that they are for
+	dirty       map[*entry]struct{}
+	dirtyHops   map[*hop]struct{}
+	dirtyLabels map[*label]struct{}
+	newLabels   map[*label]struct{} // to be compared with what the fast path has
+	delLabels   map[uint32]struct{}
+	byID        map[fib.AdjID]*hop
+	stale       bool // what targets lead to has to be worked out again
+	pipe        bool
+	nullLabel   bool // explicit null is to be installed, or taken away
+	watched     bool // somebody asks for Changes
+	changed     map[fib.RouteKey]struct{}
+	told        map[fib.RouteKey]*Route // what Changes last said
+	moves       uint64
+	ids         idPool[fib.AdjID]
+	groups      idPool[fib.GroupID]
+	dirtyGroup  map[string]struct{} // tunnels whose list changed
+	batch       fib.Batch
+	freed       []fib.AdjID
+	refused     map[refusedKey]fib.Refusal // what the fast path did not install, and is to be tried again
+	refusedSAs  []fib.SAID
+	retry       bool // something was taken away: there may be room now
+	statics     map[fib.VRF][]StaticRoute
+	dropped     map[fib.RouteKey]struct{} // old routes that go with the next batch, unless it has others in their place
+	inherited   *inherited                // nil once all of it is taken over, or gone
 }
 
 // New makes an empty RIB that installs through apply and tells n which neighbours it needs.
@@ -132,10 +156,14 @@ func New(apply func(*fib.Batch) ([]fib.Refusal, error), n Neighbours) *RIB {
 	return &RIB{
 		apply: apply, neighbours: n,
 		ifaces: make(map[string]*iface), tables: make(map[fib.VRF]*table),
-		hops: make(map[hopKey]*hop), byID: make(map[fib.AdjID]*hop), byNeigh: make(map[NextHop]map[*hop]struct{}),
-		byPeer: make(map[NextHop]map[*hop]struct{}),
-		dirty:  make(map[*entry]struct{}), dirtyHops: make(map[*hop]struct{}),
-		ids: idPool[fib.AdjID]{next: fib.FirstAdj}, groups: idPool[fib.GroupID]{next: 1},
+		hops: make(map[hopKey]*hop), byID: make(map[fib.AdjID]*hop), byNext: make(map[spot]map[*hop]struct{}),
+		byNeigh: make(map[spot]map[*hop]struct{}), byPeer: make(map[spot]map[*hop]struct{}), byLSP: make(map[netip.Prefix]map[*hop]struct{}),
+		byIface: make(map[string]map[*entry]int), targets: make(map[targetKey]*target),
+		bound: make(map[netip.Prefix]map[spot]uint32), labels: make(map[uint32]*label), byRoute: make(map[fib.RouteKey]map[*label]struct{}),
+		dirty: make(map[*entry]struct{}), dirtyHops: make(map[*hop]struct{}), dirtyLabels: make(map[*label]struct{}),
+		newLabels: make(map[*label]struct{}), delLabels: make(map[uint32]struct{}), changed: make(map[fib.RouteKey]struct{}),
+		told: make(map[fib.RouteKey]*Route),
+		ids:  idPool[fib.AdjID]{next: fib.FirstAdj}, groups: idPool[fib.GroupID]{next: 1},
 		dirtyGroup: make(map[string]struct{}), dropped: make(map[fib.RouteKey]struct{}),
 		statics: make(map[fib.VRF][]StaticRoute), refused: make(map[refusedKey]fib.Refusal),
 	}
@@ -148,7 +176,7 @@ type idPool[T ~uint32] struct {
 }
 
 func (p *idPool[T]) take() T {
-	const rest = 64 // numbers that wait before they are used again
+	const rest = 512 // numbers that wait before they are used again
 	if len(p.free) > rest {
 		v := p.free[0]
 		p.free = p.free[1:]
@@ -187,22 +215,56 @@ func (r *RIB) add(vrf fib.VRF, p netip.Prefix, c candidate) {
 		t.entries[p] = e
 		t.lpm.Insert(p, e)
 	}
-	e.candidates = slices.DeleteFunc(e.candidates, func(o candidate) bool { return o.same(c.source, c.iface, c.distance) })
-	e.candidates = append(e.candidates, c)
-	slices.SortStableFunc(e.candidates, func(a, b candidate) int { return cmp.Compare(a.rank(), b.rank()) })
+	for i := range e.candidates {
+		if o := &e.candidates[i]; o.same(c.source, c.iface, c.distance) {
+			r.name(e, o.hops, -1)
+			e.candidates = slices.Delete(e.candidates, i, i+1)
+			break
+		}
+	}
+	r.name(e, c.hops, 1)
+	at := len(e.candidates)
+	for at > 0 && e.candidates[at-1].rank() > c.rank() {
+		at--
+	}
+	e.candidates = slices.Insert(e.candidates, at, c)
 	r.moved(e, c.source)
 }
 
 // remove takes a candidate out. The distance is that of a static route.
 func (r *RIB) remove(vrf fib.VRF, p netip.Prefix, s Source, iface string, distance int) {
-	e := r.table(vrf).entries[p]
+	e := r.entry(fib.RouteKey{VRF: vrf, Prefix: p})
 	if e == nil {
 		return
 	}
-	n := len(e.candidates)
-	e.candidates = slices.DeleteFunc(e.candidates, func(o candidate) bool { return o.same(s, iface, distance) })
-	if len(e.candidates) != n {
-		r.moved(e, s)
+	for i := range e.candidates {
+		if o := &e.candidates[i]; o.same(s, iface, distance) {
+			r.name(e, o.hops, -1)
+			e.candidates = slices.Delete(e.candidates, i, i+1)
+			r.moved(e, s)
+			return
+		}
+	}
+}
+
+// name counts the interfaces that a candidate of an entry names.
+func (r *RIB) name(e *entry, hops []NextHop, n int) {
+	for i := range hops {
+		name := hops[i].Iface
+		if name == "" {
+			continue
+		}
+		m := r.byIface[name]
+		if m == nil {
+			m = make(map[*entry]int)
+			r.byIface[name] = m
+		}
+		if m[e] += n; m[e] == 0 {
+			delete(m, e)
+			if len(m) == 0 {
+				delete(r.byIface, name)
+			}
+		}
 	}
 }
 
@@ -210,47 +272,9 @@ func (r *RIB) remove(vrf fib.VRF, p netip.Prefix, s Source, iface string, distan
 func (r *RIB) moved(e *entry, s Source) {
 	r.dirty[e] = struct{}{}
 	if s != Adjacency && s != Shortcut {
-		r.routesMove = true
 		r.moves++
+		r.stale = r.stale || r.affects(e)
 	}
-}
-
-// real is the best candidate that is a route (not from NHRP, no mere adjacency) and leads on.
-func (r *RIB) real(e *entry, depth int) *candidate {
-	for i := range e.candidates {
-		c := &e.candidates[i]
-		if c.source == Adjacency || c.source == Shortcut {
-			continue
-		}
-		if c.source == Local || len(c.hops) == 0 || len(r.ways(e, c, depth)) > 0 {
-			return c
-		}
-	}
-	return nil
-}
-
-// find is the longest prefix with a real route to dst that leads on. depth counts how often a next hop was looked up
-// on the way here.
-func (r *RIB) find(vrf fib.VRF, dst netip.Addr, depth int) (*entry, *candidate) {
-	t := r.tables[vrf]
-	if t == nil || depth > maxRecursion {
-		return nil, nil
-	}
-	if e, ok := t.lpm.Lookup(dst); !ok {
-		return nil, nil
-	} else if c := r.real(e, depth); c != nil {
-		return e, c
-	}
-	// The longest match has nothing but adjacencies, or leads nowhere: walk up.
-	for bits := dst.BitLen(); bits >= 0; bits-- {
-		p, _ := dst.Prefix(bits)
-		if e := t.entries[p]; e != nil {
-			if c := r.real(e, depth); c != nil {
-				return e, c
-			}
-		}
-	}
-	return nil, nil
 }
 
 // StaticRoute is a configured route, or the one of a DHCP server.
@@ -297,7 +321,7 @@ func (r *RIB) SetStatics(vrf fib.VRF, want []StaticRoute) {
 }
 
 func (r *RIB) has(vrf fib.VRF, p netip.Prefix, c candidate) bool {
-	e := r.table(vrf).entries[p]
+	e := r.entry(fib.RouteKey{VRF: vrf, Prefix: p})
 	return e != nil && slices.ContainsFunc(e.candidates, func(o candidate) bool {
 		return o.source == c.source && o.distance == c.distance && o.tag == c.tag && slices.Equal(o.hops, c.hops)
 	})
@@ -320,7 +344,7 @@ func (r *RIB) Neighbour(name string, addr netip.Addr, mac [6]byte, ok bool) {
 		delete(i.neighbours, addr)
 		r.remove(i.VRF, netip.PrefixFrom(addr, 32), Adjacency, name, 0)
 	}
-	for h := range r.byNeigh[NextHop{Iface: name, Addr: addr}] {
+	for h := range r.byNeigh[spot{name, addr}] {
 		r.dirtyHops[h] = struct{}{}
 	}
 }
@@ -374,7 +398,7 @@ func (r *RIB) Bind(b Binding) {
 	}
 	i.bindings[b.Prefix] = b
 	if b.Shortcut {
-		r.add(i.VRF, b.Prefix, candidate{source: Shortcut, hops: []NextHop{{Iface: b.Iface, Addr: b.NextHop}}, iface: b.Iface})
+		r.shortcut(i, b)
 		return
 	}
 	i.nextHops.Insert(b.Prefix, b)
@@ -382,6 +406,11 @@ func (r *RIB) Bind(b Binding) {
 		r.peer(i, b)
 	}
 	r.touchBound(b.Iface, b.Prefix)
+}
+
+// shortcut routes a network behind a peer.
+func (r *RIB) shortcut(i *iface, b Binding) {
+	r.add(i.VRF, b.Prefix, candidate{source: Shortcut, hops: []NextHop{{Iface: b.Iface, Addr: b.NextHop}}, iface: b.Iface})
 }
 
 // peer routes a peer's own address to it, inside the tunnel's subnet only: no registration takes what is elsewhere.
@@ -424,8 +453,8 @@ func (r *RIB) PathMTU(name string, nbma netip.Addr, mtu uint16) bool {
 	if mtu != 0 && was && mtu >= known {
 		return false
 	}
-	r.touchPeer(NextHop{Iface: name, Addr: nbma})
-	peer := len(r.byPeer[NextHop{Iface: name, Addr: nbma}]) > 0
+	r.touchPeer(spot{name, nbma})
+	peer := len(r.byPeer[spot{name, nbma}]) > 0
 	if mtu == 0 {
 		delete(i.pathMTU, nbma)
 		return was

@@ -85,7 +85,7 @@ func (r *RIB) Secure(name string, nbma netip.Addr, s Seal) {
 	if !had {
 		r.hop(hopKey{iface: name, nbma: nbma})
 	}
-	r.touchPeer(NextHop{Iface: name, Addr: nbma})
+	r.touchPeer(spot{name, nbma})
 }
 
 // Unsecure has nothing leave to a peer of a protected tunnel any more.
@@ -98,7 +98,7 @@ func (r *RIB) Unsecure(name string, nbma netip.Addr) {
 		return
 	}
 	delete(i.secured, nbma)
-	r.touchPeer(NextHop{Iface: name, Addr: nbma})
+	r.touchPeer(spot{name, nbma})
 	if h := r.hops[hopKey{iface: name, nbma: nbma}]; h != nil {
 		r.unref(h)
 	}
@@ -120,19 +120,19 @@ func (r *RIB) RefusedSAs() []fib.SAID {
 	return out
 }
 
-// lead notes which peer a tunnel's next hop leads to: the zero NextHop for none.
-func (r *RIB) lead(h *hop, p NextHop) {
+// lead notes which peer a tunnel's next hop leads to: the zero spot for none.
+func (r *RIB) lead(h *hop, p spot) {
 	if h.peer == p {
 		return
 	}
-	if h.peer.Iface != "" {
+	if h.peer.iface != "" {
 		delete(r.byPeer[h.peer], h)
 		if len(r.byPeer[h.peer]) == 0 {
 			delete(r.byPeer, h.peer)
 		}
 	}
 	h.peer = p
-	if p.Iface == "" {
+	if p.iface == "" {
 		return
 	}
 	if r.byPeer[p] == nil {
@@ -142,7 +142,7 @@ func (r *RIB) lead(h *hop, p NextHop) {
 }
 
 // touchPeer rebuilds the adjacencies that lead to a peer.
-func (r *RIB) touchPeer(p NextHop) {
+func (r *RIB) touchPeer(p spot) {
 	for h := range r.byPeer[p] {
 		r.dirtyHops[h] = struct{}{}
 	}

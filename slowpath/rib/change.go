@@ -1,0 +1,68 @@
+package rib
+
+import (
+	"cmp"
+	"slices"
+
+	"nave/fastpath/fib"
+)
+
+// Change is a route that is new, is not as it was, or (Gone) is none any more. Adjacencies and shortcuts are none.
+type Change struct {
+	VRF fib.VRF
+	Route
+	Gone bool // only VRF and Prefix are set
+}
+
+// Changes are the routes that changed since the last call, once somebody has asked: the first call gives all. It follows Flush. Slices of a Change are not to
+// be changed.
+func (r *RIB) Changes() []Change {
+	if !r.watched {
+		r.watched = true
+		for vrf, t := range r.tables {
+			for p := range t.entries {
+				r.changed[fib.RouteKey{VRF: vrf, Prefix: p}] = struct{}{}
+			}
+		}
+	}
+	if len(r.changed) == 0 {
+		return nil
+	}
+	keys := make([]fib.RouteKey, 0, len(r.changed))
+	for k := range r.changed {
+		keys = append(keys, k)
+	}
+	clear(r.changed)
+	slices.SortFunc(keys, func(a, b fib.RouteKey) int {
+		return cmp.Or(cmp.Compare(a.VRF, b.VRF), a.Prefix.Compare(b.Prefix))
+	})
+	var out []Change
+	for _, k := range keys {
+		if c, ok := r.change(k); ok {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// change compares a route with what was last told of it.
+func (r *RIB) change(k fib.RouteKey) (c Change, news bool) {
+	told := r.told[k]
+	if e := r.entry(k); e != nil {
+		if best, ways := r.real(e, &search{}); best != nil {
+			now := r.route(e, best, ways)
+			if told != nil && told.equal(&now) {
+				return c, false
+			}
+			r.told[k] = &now
+			return Change{VRF: k.VRF, Route: now}, true
+		}
+	}
+	delete(r.told, k)
+	return Change{VRF: k.VRF, Route: Route{Prefix: k.Prefix}, Gone: true}, told != nil
+}
+
+func (a *Route) equal(b *Route) bool {
+	return a.Prefix == b.Prefix && a.Source == b.Source && a.Distance == b.Distance && a.Metric == b.Metric && a.Tag == b.Tag &&
+		slices.Equal(a.Hops, b.Hops) && slices.Equal(a.Via, b.Via)
+}
