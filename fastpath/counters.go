@@ -193,6 +193,16 @@ func (e *Engine) AdjacencyCount(id fib.AdjID) Count {
 	return e.adjCount(id)
 }
 
+// LabelCount is what has come with label in since it was installed, the labels counted that were on top of another one or under one of this box; zero without it.
+func (e *Engine) LabelCount(in uint32) Count {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return Count{}
+	}
+	return Count(e.tables.LabelCount(in))
+}
+
 func (c *counters) read() (n WorkerCount) {
 	load := func(i int) uint64 { return atomic.LoadUint64(&c.words[i]) }
 	n.Polls, n.EmptyPolls, n.Packets = load(cntPolls), load(cntEmpty), load(cntPackets)

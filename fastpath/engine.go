@@ -156,7 +156,7 @@ func New(cfg Config) (*Engine, error) {
 	}
 	t, err := table.New(a, table.Sizes{
 		VRFs: cfg.MaxVRFs, Ports: cfg.MaxPorts, Tunnels: cfg.MaxTunnels,
-		Adjacencies: cfg.MaxAdjacencies, Groups: cfg.MaxGroups, Routes: cfg.MaxRoutes, SAs: cfg.MaxSAs, Labels: cfg.MaxLabels,
+		Adjacencies: cfg.MaxAdjacencies, Groups: cfg.MaxGroups, Routes: cfg.MaxRoutes, SAs: cfg.MaxSAs, Labels: cfg.MaxLabels, Workers: cfg.Workers,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("fastpath: %w", err), a.Close())

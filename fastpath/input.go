@@ -56,7 +56,7 @@ func (w *Worker) inputIP(p *pkt, in *table.Port, start int) verdict {
 func (p *pkt) arrived(in *table.Port) {
 	p.vrf, p.port, p.mss = in.VRF, in.ID, in.MSS
 	p.tunnel, p.outerSrc, p.outerDst, p.gre, p.top = nil, 0, 0, 0, 0
-	p.own, p.copied, p.along, p.framed, p.leaks = false, false, false, false, 0
+	p.own, p.copied, p.along, p.framed, p.nested, p.leaks = false, false, false, false, false, 0
 	p.outerPort, p.sa, p.spi, p.ah = 0, 0, 0, 0
 }
 
@@ -118,10 +118,12 @@ func flowHash(ip packet.IPv4) uint32 {
 func (w *Worker) local(p *pkt) verdict {
 	ip := p.ip
 	if p.tunnel != nil {
-		if ip.Proto() == packet.ProtoGRE {
-			return p.drop(GRENested)
+		if !p.unwrap() {
+			if ip.Proto() == packet.ProtoGRE {
+				return p.drop(GRENested)
+			}
+			return w.punt(p, Local, ip)
 		}
-		return w.punt(p, Local, ip)
 	}
 	if ip.IsFragment() {
 		return w.localFragment(p)
@@ -139,6 +141,22 @@ func (w *Worker) local(p *pkt) verdict {
 		}
 	}
 	return w.toHost(p)
+}
+
+// unwrap makes a packet that came out of a tunnel forget it, if a label led it on from there: what is for us in that label's VRF may be a tunnel's there, whose packets
+// a provider carries in a tunnel of its own. One tunnel in another, no more. Under explicit null it is the tunnel's as without.
+func (p *pkt) unwrap() bool {
+	if p.top == 0 || p.nested {
+		return false
+	}
+	if packet.GetLSE(p.chunk[p.start-packet.LabelLen:]).Label() == fib.ExplicitNull {
+		p.top = 0
+		return false
+	}
+	p.nested, p.together, p.newest = true, false, false
+	p.tunnel, p.outerSrc, p.outerDst = nil, 0, 0
+	p.outerPort, p.sa, p.spi, p.ah = 0, 0, 0, 0
+	return true
 }
 
 // localFragment takes a fragment for an address of this box.

@@ -32,6 +32,9 @@ func open(memfd int) (*Engine, error) {
 	if e.tables, err = table.Open(a); err != nil {
 		return nil, errors.Join(fmt.Errorf("fastpath: %w: %w", ErrLayout, err), a.Close())
 	}
+	if n := e.tables.Size().Workers; n != e.cfg.Workers {
+		return nil, errors.Join(fmt.Errorf("fastpath: %w: counters of %d workers, and there are %d", ErrLayout, n, e.cfg.Workers), a.Close())
+	}
 	if e.ivs, err = sa.NewIVs(); err != nil {
 		return nil, errors.Join(fmt.Errorf("fastpath: %w", err), a.Close())
 	}

@@ -46,7 +46,11 @@ func (w *Worker) mplsSwitch(p *pkt, start, end int) verdict {
 	at := start
 	e := packet.GetLSE(p.chunk[at:])
 	for range maxStack {
-		l := w.t.Label(e.Label())
+		l, n := w.t.FindLabel(e.Label(), w.index)
+		if n != nil {
+			n.Packets++
+			n.Bytes += uint64(end - at)
+		}
 		at += packet.LabelLen
 		if l.Action() == fib.LabelSwap || l.Action() == fib.LabelForward && !e.Bottom() {
 			return w.swap(p, l, e, at, end)
@@ -170,6 +174,9 @@ func (w *Worker) swap(p *pkt, l table.Label, e packet.LSE, start, end int) verdi
 		return p.drop(NoAdjacency)
 	}
 	if a.Kind != fib.AdjLink && a.Kind != fib.AdjTunnel || a.Flags&(table.AdjMustSeal|table.AdjResolve) != 0 {
+		if a.Kind == fib.AdjLookup && e.Bottom() {
+			return w.popLookup(p, l, e+1, a, start, end)
+		}
 		if v, ok := w.swapAside(p, a, id); !ok {
 			return v
 		}
@@ -216,6 +223,18 @@ func (w *Worker) swapIP(p *pkt, l table.Label, e packet.LSE, a *table.Adj, id ui
 	v := w.output(p, a, id)
 	w.countLabelled(v)
 	return v
+}
+
+// popLookup looks the IPv4 packet at start up, whose last label e is taken off, in the VRF of an adjacency that says so.
+func (w *Worker) popLookup(p *pkt, l table.Label, e packet.LSE, a *table.Adj, start, end int) verdict {
+	if v, ok := p.underLabels(start, end); !ok {
+		return v
+	}
+	if r := martian(p.ip); r != Unknown {
+		return p.drop(r)
+	}
+	uncover(l, e, p.ip)
+	return w.leak(p, a)
 }
 
 // swapAside is for an adjacency that does more than send, or less. True: it sends, too.

@@ -29,11 +29,12 @@ type Punt struct {
 	Adj       fib.AdjID // the adjacency it was to leave, or left, by; 0 for none
 	MTU       uint16    // of FragNeeded: what would have fitted, bytes
 	Len       int       // of the packet before it was cut
-	// Packet is the IPv4 packet as it came, for NHRP the message after the GRE header. Of what the slow path only
+	// Packet is the IPv4 packet as it came, for NHRP the message after the GRE header, for Host the Ethernet frame of a subinterface without its tag. Of what the slow path only
 	// quotes (ClassCopy, TTLExpired, FragNeeded, Unroutable) it is the first 576 bytes. It is valid until the function that got it returns.
 	Packet []byte
 	// Stack is the label stack that the packet came with, entries of 4 bytes from the outermost on: of TTLExpired, FragNeeded, Unroutable and MPLSAlert, whose
-	// Packet is what was under it. For its other reasons a labelled packet is not told from one without, or, of Glean and Resolve, Packet is empty. It is valid as
+	// Packet is what was under it, and of Local and Fragment: a packet for an address of VRF, where a label led it, of no tunnel and whatever Port says (what was reassembled is
+	// InjectInput's in that VRF). For its other reasons a labelled packet is not told from one without, or, of Glean and Resolve, Packet is empty. It is valid as
 	// long as Packet. Switched: it was to go on by what its label says, and no route here knows its source; who answers it sends the answer the same way
 	// (InjectLabelled with the stack, RFC 3032 section 2.3.2).
 	Stack    []byte
@@ -67,7 +68,7 @@ func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu
 		data = data[:min(full, quoteLen)]
 	}
 	var stack []byte
-	if p.top != 0 && (quoted || r == MPLSAlert) {
+	if p.top != 0 && (quoted || r == MPLSAlert || r == Local || r == Fragment) {
 		stack = p.chunk[p.top:p.start]
 	}
 	s := w.up.Reserve()

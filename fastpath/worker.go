@@ -127,6 +127,7 @@ type pkt struct {
 	part     bool  // a fragment or a copy: its packet is counted by itself
 	copied   bool  // a copy for a member of a group
 	framed   bool  // it came in by a subinterface, and its frame is as it came, without its tag
+	nested   bool  // it came out of a tunnel in which it had come in another one's label
 	leaks    uint8 // how often it was looked up again in another VRF
 	tunnel   *table.Tunnel
 	together bool      // one of a vector

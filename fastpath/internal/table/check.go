@@ -44,7 +44,7 @@ func (t *Tables) Check(block func(r arena.Ref, n int) bool) bool {
 	c.chains(t.buckets, c.tunnel, func(r uint32) uint32 { return (*Tunnel)(t.at(r)).next })
 	c.chains(t.spis, c.sa, func(r uint32) uint32 { return (*SA)(t.at(r)).next })
 	for _, r := range t.labels {
-		if r == 0 || !c.named(r, labelChunkSize) {
+		if r == 0 || !c.named(r, t.labelChunkSize()) {
 			continue
 		}
 		for _, l := range (*labelChunk)(t.at(r)) {

@@ -19,7 +19,25 @@ const (
 
 type labelChunk [1 << labelChunkBits]uint64
 
-const labelChunkSize = int(unsafe.Sizeof(labelChunk{}))
+// LabelCount is what came with a label.
+type LabelCount struct{ Packets, Bytes uint64 }
+
+// Behind the entries of a chunk stand counts of each label: what they stood at when it was installed, which is the writer's, and then those of each worker, which it alone
+// writes. So they come and go with the chunk, and a packet that has found its entry has found its count.
+type labelCounts [1 << labelChunkBits]LabelCount
+
+const (
+	labelEntriesSize = int(unsafe.Sizeof(labelChunk{}))
+	labelCountsSize  = int(unsafe.Sizeof(labelCounts{}))
+)
+
+// labelChunkSize is how long a chunk is, with its counts.
+func (t *Tables) labelChunkSize() int { return labelEntriesSize + (1+t.size.Workers)*labelCountsSize }
+
+// countsOf is a worker's counts of the labels of chunk r, or with -1 what they stood at.
+func (t *Tables) countsOf(r uint32, worker int) *labelCounts {
+	return (*labelCounts)(unsafe.Add(t.at(r), labelEntriesSize+(1+worker)*labelCountsSize))
+}
 
 // Label is an entry: bits 0 to 26 a Hop, 32 to 47 the VRF, 48 and 49 the action, then flags. 0 is no entry.
 type Label uint64
@@ -39,6 +57,40 @@ func (t *Tables) Label(label uint32) Label {
 	}
 	c := (*labelChunk)(t.at(r))
 	return Label(atomic.LoadUint64(&c[label&(1<<labelChunkBits-1)]))
+}
+
+// FindLabel is Label for a worker, with its counts of the label; nil without an entry.
+func (t *Tables) FindLabel(label uint32, worker int) (Label, *LabelCount) {
+	r := atomic.LoadUint32(&t.labels[label>>labelChunkBits&(labelChunks-1)])
+	if r == 0 {
+		return 0, nil
+	}
+	i := label & (1<<labelChunkBits - 1)
+	l := Label(atomic.LoadUint64(&(*labelChunk)(t.at(r))[i]))
+	if l == 0 {
+		return 0, nil
+	}
+	return l, &t.countsOf(r, worker)[i]
+}
+
+// LabelCount is what came with a label since it was installed; zero without one. The writer's only.
+func (t *Tables) LabelCount(in uint32) LabelCount {
+	if in > fib.LastLabel || t.Label(in) == 0 {
+		return LabelCount{}
+	}
+	n := t.labelSum(in)
+	base := &t.countsOf(t.labels[in>>labelChunkBits], -1)[in&(1<<labelChunkBits-1)]
+	return LabelCount{n.Packets - base.Packets, n.Bytes - base.Bytes}
+}
+
+// labelSum is what all workers have counted of a label whose chunk is there.
+func (t *Tables) labelSum(in uint32) (n LabelCount) {
+	for w := range t.size.Workers {
+		c := &t.countsOf(t.labels[in>>labelChunkBits], w)[in&(1<<labelChunkBits-1)]
+		n.Packets += atomic.LoadUint64(&c.Packets)
+		n.Bytes += atomic.LoadUint64(&c.Bytes)
+	}
+	return n
 }
 
 // Action says what to do with the packet.
@@ -84,7 +136,7 @@ func (t *Tables) SetLabel(f *fib.Label) error {
 		}
 		n |= Label(hop)
 	}
-	if err := t.putLabel(f.In, n); err != nil {
+	if err := t.putLabel(f.In, n, old == 0); err != nil {
 		t.freeHop(n.Hop())
 		return err
 	}
@@ -96,15 +148,18 @@ func (t *Tables) SetLabel(f *fib.Label) error {
 	return nil
 }
 
-func (t *Tables) putLabel(in uint32, n Label) error {
+// putLabel stores an entry. The counts of a new one begin at zero.
+func (t *Tables) putLabel(in uint32, n Label, isNew bool) error {
 	d := &t.labels[in>>labelChunkBits]
 	r := *d
 	if r == 0 {
-		fresh, err := t.alloc(labelChunkSize)
+		fresh, err := t.alloc(t.labelChunkSize())
 		if err != nil {
 			return err
 		}
 		r = uint32(fresh)
+	} else if isNew {
+		t.countsOf(r, -1)[in&(1<<labelChunkBits-1)] = t.labelSum(in)
 	}
 	c := (*labelChunk)(t.at(r))
 	atomic.StoreUint64(&c[in&(1<<labelChunkBits-1)], uint64(n))
@@ -145,7 +200,7 @@ func (t *Tables) DelLabel(in uint32) {
 	c := (*labelChunk)(t.at(*d))
 	atomic.StoreUint64(&c[in&(1<<labelChunkBits-1)], 0)
 	if *c == (labelChunk{}) {
-		t.retire(atomic.SwapUint32(d, 0), labelChunkSize)
+		t.retire(atomic.SwapUint32(d, 0), t.labelChunkSize())
 	}
 	t.retireHop(uint32(old.Hop()))
 	t.root.labelCount--

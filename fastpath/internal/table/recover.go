@@ -202,7 +202,7 @@ func (t *Tables) recoverLabels(block func(arena.Ref, int)) {
 			atomic.StoreUint32(&t.labels[i], 0)
 			continue
 		}
-		block(arena.Ref(r), labelChunkSize)
+		block(arena.Ref(r), t.labelChunkSize())
 		t.root.labelCount += labels
 	}
 }

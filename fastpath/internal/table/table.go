@@ -21,6 +21,8 @@ var ErrFull = errors.New("no room left in the forwarding tables")
 // Sizes says how many entries there can be. Numbers of entries start at 0 and stay below the size.
 type Sizes struct {
 	VRFs, Ports, Tunnels, Adjacencies, Groups, Routes, SAs, Labels int
+
+	Workers int // that count what comes with a label
 }
 
 // Tables is all of the tables.
@@ -57,11 +59,12 @@ type root struct {
 	nodes                                             atomic.Uint32 // of the tries, below their roots
 	vlans                                             arena.Ref
 	nVLANs                                            uint32
+	workers                                           uint32
 }
 
 // New lays empty tables out in a.
 func New(a *arena.Arena, size Sizes) (*Tables, error) {
-	if size.VRFs < 1 || size.Ports < 2 || size.Tunnels < 2 || size.Adjacencies < 17 || size.Adjacencies > 1<<idBits || size.Groups < 2 || size.Routes < 1 || size.SAs < 2 || size.Labels < 1 {
+	if size.VRFs < 1 || size.Ports < 2 || size.Tunnels < 2 || size.Adjacencies < 17 || size.Adjacencies > 1<<idBits || size.Groups < 2 || size.Routes < 1 || size.SAs < 2 || size.Labels < 1 || size.Workers < 0 || size.Workers > arena.MaxReaders {
 		return nil, fmt.Errorf("table: sizes %+v: too small, or more than %d adjacencies", size, 1<<idBits)
 	}
 	t := &Tables{a: a, size: size, base: a.Ptr(0)}
@@ -76,7 +79,7 @@ func New(a *arena.Arena, size Sizes) (*Tables, error) {
 		}
 		*d.num, *d.dir = uint32(d.n), a.U32(*d.ref, d.n)
 	}
-	t.root.maxLabels = uint32(size.Labels)
+	t.root.maxLabels, t.root.workers = uint32(size.Labels), uint32(size.Workers)
 	a.SetRoot(r)
 	return t, nil
 }
@@ -96,7 +99,10 @@ func Open(a *arena.Arena) (*Tables, error) {
 	}
 	t.size = Sizes{
 		VRFs: len(t.vrfs), Ports: len(t.ports), Tunnels: len(t.tunnels), Adjacencies: len(t.adjs), Groups: len(t.groups), SAs: len(t.sas),
-		Labels: int(t.root.maxLabels),
+		Labels: int(t.root.maxLabels), Workers: int(t.root.workers),
+	}
+	if t.size.Workers > arena.MaxReaders {
+		return nil, fmt.Errorf("table: the region has counters of %d workers", t.size.Workers)
 	}
 	return t, nil
 }
