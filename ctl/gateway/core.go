@@ -60,10 +60,10 @@ func (c *Core) Inherit(now time.Time, b fib.Batch) {
 // isComplete tells whether the links and leases are known that the configuration speaks of.
 func (c *Core) isComplete() bool {
 	for _, i := range c.tree.Interfaces {
-		if i.Shutdown || !i.IsPort() || notCarriedOut(i) != "" {
+		if i.Shutdown || !i.IsPort() || misplaced(c.tree, i) != "" {
 			continue
 		}
-		if _, ok := c.facts.Links[i.Name]; !ok {
+		if _, ok := c.facts.linkOf(i); !ok {
 			return false
 		}
 		if _, ok := c.facts.Leases[i.Name]; i.DHCP && !ok {

@@ -3,15 +3,17 @@ package gateway
 import (
 	"net/netip"
 
+	"nave/ctl/config"
 	"nave/fastpath/fib"
 )
 
 // numbers gives interfaces the numbers by which the fast path knows them. A name keeps its number. What the fast path had before this process is
-// found again by what it is: a port by its MAC address, a tunnel by its ends and key, a protection by its tunnels.
+// found again by what it is: a port by its MAC address and VLAN, a tunnel by its ends and key, a protection by its tunnels, a VRF by its interfaces.
 type numbers struct {
 	ports       map[string]fib.PortID
 	tunnels     map[string]fib.TunnelID
 	protections map[string]uint32
+	vrfNumbers
 
 	oldPorts       map[fib.PortID]fib.Port // those that no name has yet
 	oldTunnels     map[fib.TunnelID]fib.Tunnel
@@ -23,12 +25,13 @@ func newNumbers() *numbers {
 	return &numbers{
 		ports: make(map[string]fib.PortID), tunnels: make(map[string]fib.TunnelID), protections: make(map[string]uint32),
 		oldPorts: make(map[fib.PortID]fib.Port), oldTunnels: make(map[fib.TunnelID]fib.Tunnel), oldProtections: make(map[fib.TunnelID]uint32),
-		oldIDs: make(map[uint32]bool),
+		oldIDs: make(map[uint32]bool), vrfNumbers: vrfNumbers{vrfs: make(map[string]fib.VRF)},
 	}
 }
 
 // inherit notes what the fast path has.
 func (n *numbers) inherit(b *fib.Batch) {
+	n.inheritTables(b)
 	for _, p := range b.Ports {
 		n.oldPorts[p.ID] = p
 	}
@@ -50,6 +53,7 @@ func (n *numbers) disinherit() {
 	clear(n.oldTunnels)
 	clear(n.oldProtections)
 	clear(n.oldIDs)
+	n.before = nil
 }
 
 // lowest gives a name the lowest number that is free.
@@ -66,13 +70,24 @@ func lowest[T ~uint16 | ~uint32](m map[string]T, name string, taken func(T) bool
 	return id
 }
 
-func (n *numbers) port(name string, mac [6]byte) fib.PortID {
+// port numbers a port, which is found again by its MAC address.
+func (n *numbers) port(name string, mac [6]byte) fib.PortID { return n.portWith(name, mac, 0) }
+
+// portOf numbers a port or a subinterface, which has its port's MAC address.
+func (n *numbers) portOf(i *config.Interface, mac [6]byte) fib.PortID {
+	if i.Parent() == "" {
+		return n.portWith(i.Name, mac, 0)
+	}
+	return n.portWith(i.Name, mac, uint16(i.VLAN))
+}
+
+func (n *numbers) portWith(name string, mac [6]byte, vlan uint16) fib.PortID {
 	if id, ok := n.ports[name]; ok {
 		return id
 	}
 	var found fib.PortID
 	for id, p := range n.oldPorts {
-		if p.MAC == mac && (found == 0 || id < found) {
+		if p.MAC == mac && p.VLAN == vlan && (found == 0 || id < found) {
 			found = id
 		}
 	}
@@ -84,14 +99,14 @@ func (n *numbers) port(name string, mac [6]byte) fib.PortID {
 	return lowest(n.ports, name, func(id fib.PortID) bool { _, old := n.oldPorts[id]; return old })
 }
 
-// tunnel numbers a tunnel; of t its ends and key are set, but for the source where that is not known yet.
+// tunnel numbers a tunnel; of t its ends, the VRF that they are in and its key are set, but for the source where that is not known yet.
 func (n *numbers) tunnel(name string, t fib.Tunnel) fib.TunnelID {
 	if id, ok := n.tunnels[name]; ok {
 		return id
 	}
 	var found fib.TunnelID
 	for id, o := range n.oldTunnels {
-		if (t.Local == o.Local || t.Local == netip.Addr{}) && t.Remote == o.Remote && t.Key == o.Key && t.HasKey == o.HasKey && (found == 0 || id < found) {
+		if o.OuterVRF == t.OuterVRF && sameEnds(&t, &o) && (found == 0 || id < found) {
 			found = id
 		}
 	}
@@ -101,6 +116,11 @@ func (n *numbers) tunnel(name string, t fib.Tunnel) fib.TunnelID {
 		return found
 	}
 	return lowest(n.tunnels, name, func(id fib.TunnelID) bool { _, old := n.oldTunnels[id]; return old })
+}
+
+// sameEnds tells whether a tunnel may be one of before, by ends and key.
+func sameEnds(t, old *fib.Tunnel) bool {
+	return (t.Local == old.Local || t.Local == netip.Addr{}) && t.Remote == old.Remote && t.Key == old.Key && t.HasKey == old.HasKey
 }
 
 // protection numbers the protection that tunnels share under a name, by the first of them.

@@ -24,16 +24,16 @@ func (p *presumed) inherit(b *fib.Batch) {
 	for k := range b.Adjacencies {
 		adjs[b.Adjacencies[k].ID] = &b.Adjacencies[k]
 	}
-	addrs := make(map[fib.PortID]netip.Addr)
+	addrs, vrfs := make(map[fib.PortID]netip.Addr), make(map[fib.PortID]fib.VRF)
 	for _, t := range b.Ports {
-		addrs[t.ID] = t.Addr
+		addrs[t.ID], vrfs[t.ID] = t.Addr, t.VRF
 	}
 	for _, e := range b.Routes {
-		if len(e.Paths) != 1 || e.VRF != fib.Global {
+		if len(e.Paths) != 1 {
 			continue
 		}
 		a := adjs[e.Paths[0]]
-		if a == nil || a.Tunnel != 0 || a.Port == 0 || !addrs[a.Port].IsValid() {
+		if a == nil || a.Tunnel != 0 || e.VRF != vrfs[a.Port] || a.Port == 0 || !addrs[a.Port].IsValid() {
 			continue
 		}
 		l := p.leases[a.Port]
@@ -55,11 +55,11 @@ func (c *Core) presume() {
 		return
 	}
 	for _, i := range c.tree.Interfaces {
-		link, there := c.facts.Links[i.Name]
+		link, there := c.facts.linkOf(i)
 		if _, has := c.facts.Leases[i.Name]; has || !there || !i.DHCP || i.Shutdown {
 			continue
 		}
-		id := c.numbers.port(i.Name, link.MAC)
+		id := c.numbers.portOf(i, link.MAC)
 		if l, ok := c.presumed.leases[id]; ok && l.Address.IsValid() {
 			c.facts.Leases[i.Name] = l
 			c.presumed.names[i.Name] = true

@@ -1,11 +1,10 @@
 package gateway
 
 import (
-	"net/netip"
-
 	"nave/ctl/config"
 	"nave/ctl/show"
 	"nave/slowpath/ike"
+	"nave/slowpath/rib"
 )
 
 // configuredCrypto is what the configuration says of IKE and IPsec, for show commands. What is wrong with it is said elsewhere.
@@ -18,7 +17,7 @@ func configuredCrypto(tree *config.Config, policies []ike.V1Policy) show.Crypto 
 		}
 	}
 	for _, p := range tree.IPsec.Profiles {
-		e := quiet.ikeProtection(&config.Tunnel{}, p, 0, netip.Addr{})
+		e := quiet.ikeProtection(&rib.Tunnel{}, &config.Tunnel{}, p, 0)
 		out.Profiles = append(out.Profiles, show.IPsecProfile{
 			Name: p.Name, TransformSets: p.TransformSets, PFS: e.PFS, Lifetime: e.Lifetime, Kilobytes: e.Kilobytes,
 			ISAKMPProfile: p.ISAKMPProfile, IKEv2Profile: p.IKEv2Profile, ResponderOnly: p.ResponderOnly,

@@ -69,13 +69,10 @@ func (t *translation) keyrings() {
 	}
 	for _, k := range t.tree.ISAKMP.Keyrings {
 		what := "crypto keyring " + k.Name
-		if k.VRF != "" {
-			t.problem(what, "keyrings of VRFs are read and not carried out by this version")
-			continue
-		}
-		local, ok := t.localAddress(what, k.LocalAddr, k.LocalInterface)
-		if ok {
-			add(ike.Keyring{Name: k.Name, LocalAddr: local, Keys: t.isakmpKeys(k.Keys)})
+		vrf, known := t.frontVRF(what, k.VRF)
+		local, ok := t.localAddress(what, k.VRF, k.LocalAddr, k.LocalInterface)
+		if known && ok {
+			add(ike.Keyring{Name: k.Name, VRF: vrf, LocalAddr: local, Keys: t.isakmpKeys(k.Keys)})
 		}
 	}
 	for _, k := range t.tree.IKEv2.Keyrings {
@@ -132,12 +129,17 @@ func (t *translation) isakmpKeys(keys []config.ISAKMPKey) (out []ike.KeyEntry) {
 	return out
 }
 
-// localAddress is an address, or that of an interface; ok is false where the interface has none, so that nothing is valid for more than it says.
-func (t *translation) localAddress(what string, addr netip.Addr, iface string) (netip.Addr, bool) {
+// localAddress is an address, or that of an interface of a VRF ("any": of whichever); ok is false where the interface has none or is in another, so that nothing is valid
+// for more than it says.
+func (t *translation) localAddress(what, vrf string, addr netip.Addr, iface string) (netip.Addr, bool) {
 	if iface == "" {
 		return addr, true
 	}
-	if i := t.find(iface); i != nil {
+	if i := t.find(iface); i != nil && misplaced(t.tree, i) == "" {
+		if vrf != "any" && i.VRF != vrf {
+			t.problem(what, "interface "+iface+" is in "+table(i.VRF)+", and this is about "+table(vrf)+": it counts for nobody")
+			return netip.Addr{}, false
+		}
 		if a := t.addresses(i); len(a) > 0 {
 			return a[0].Addr(), true
 		}
@@ -172,11 +174,10 @@ func (t *translation) isakmp() {
 	slices.SortStableFunc(out.Policies, func(a, b ike.V1Policy) int { return cmp.Compare(a.Priority, b.Priority) })
 	for _, p := range c.Profiles {
 		what := "crypto isakmp profile " + p.Name
-		local, ok := t.localAddress(what, p.LocalAddr, p.LocalInterface)
-		if p.VRF != "" {
-			t.problem(what, "profiles of VRFs are read and not carried out by this version")
-			continue
-		}
+		local, ok := t.localAddress(what, "any", p.LocalAddr, p.LocalInterface)
+		t.insideVRF(what, p.VRF, func(tun *config.Tunnel) bool {
+			return isakmpProfileOf(tun, cmp.Or(t.tree.IPsecProfile(tun.Protection.Profile), &config.IPsecProfile{})) == p.Name
+		})
 		if !ok {
 			continue
 		}
@@ -191,11 +192,13 @@ func (t *translation) isakmp() {
 			q.Keyrings = append(q.Keyrings, r)
 		}
 		for _, m := range p.Match {
-			if m.VRF != "" {
-				t.problem(what, "`match identity address ... "+m.VRF+"`: VRFs are read and not carried out by this version")
-				continue
+			w := match(m)
+			if m.Kind == "address" { // the address of another VRF is another's
+				if w.VRF, ok = t.frontVRF(what, m.VRF); !ok {
+					continue
+				}
 			}
-			q.Match = append(q.Match, match(m))
+			q.Match = append(q.Match, w)
 		}
 		out.Profiles = append(out.Profiles, q)
 	}
@@ -265,11 +268,11 @@ func (t *translation) ikev2() {
 		out.Proposals = append(out.Proposals, defaultProposal)
 	}
 	for _, p := range c.Policies {
-		if p.MatchVRF != "" && p.MatchVRF != "any" {
-			t.problem("crypto ikev2 policy "+p.Name, "VRFs are read and not carried out by this version")
+		vrf, ok := t.frontVRF("crypto ikev2 policy "+p.Name, p.MatchVRF)
+		if !ok {
 			continue
 		}
-		q := ike.V2Policy{Name: p.Name, Proposals: slices.Clone(p.Proposals), VRF: vrf(p.MatchVRF), Local: slices.Clone(p.MatchLocal)}
+		q := ike.V2Policy{Name: p.Name, Proposals: slices.Clone(p.Proposals), VRF: vrf, Local: slices.Clone(p.MatchLocal)}
 		if len(q.Proposals) == 0 {
 			q.Proposals = []string{"default"}
 		}
@@ -283,11 +286,13 @@ func (t *translation) ikev2() {
 	}
 }
 
-func vrf(name string) uint16 {
-	if name == "any" {
-		return ike.AnyVRF
+// insideVRF compares what a profile says of the VRF of the packets inside with the tunnels that use it: they say it by `ip vrf forwarding`, and that counts.
+func (t *translation) insideVRF(what, vrf string, uses func(*config.Tunnel) bool) {
+	for _, i := range t.tree.Interfaces {
+		if vrf != "" && i.IsTunnel() && i.Tunnel.Protection.Profile != "" && i.VRF != vrf && uses(&i.Tunnel) {
+			t.problem(what, "says VRF "+vrf+", and "+i.Name+" is in "+table(i.VRF)+": the interface's counts")
+		}
 	}
-	return 0
 }
 
 // defaultProposal is what is offered where nothing is configured, as IOS has it, without what is weak by now.
@@ -352,16 +357,17 @@ var authMethods = map[string]ike.AuthMethod{"pre-share": ike.AuthPSK, "rsa-sig":
 
 func (t *translation) v2Profile(p *config.IKEv2Profile) {
 	what := "crypto ikev2 profile " + p.Name
-	if p.MatchVRF != "" && p.MatchVRF != "any" || p.IVRF != "" {
-		t.problem(what, "VRFs are read and not carried out by this version: the profile is left out")
+	vrf, known := t.frontVRF(what, p.MatchVRF)
+	if !known {
 		return
 	}
+	t.insideVRF(what, p.IVRF, func(tun *config.Tunnel) bool { return t.tree.IKEv2ProfileOf(tun) == p.Name })
 	q := ike.V2Profile{
-		Name: p.Name, VRF: vrf(p.MatchVRF), Local: slices.Clone(p.MatchLocal), AuthLocal: authMethods[p.AuthLocal], Keyring: p.Keyring,
+		Name: p.Name, VRF: vrf, Local: slices.Clone(p.MatchLocal), AuthLocal: authMethods[p.AuthLocal], Keyring: p.Keyring,
 		Lifetime: cmp.Or(p.Lifetime, ike.DefaultSALifetime), DPD: keepalive(p.DPD),
 	}
 	if p.MatchLocalIf != "" {
-		a, ok := t.localAddress(what, netip.Addr{}, p.MatchLocalIf)
+		a, ok := t.localAddress(what, p.MatchVRF, netip.Addr{}, p.MatchLocalIf)
 		if !ok {
 			return
 		}

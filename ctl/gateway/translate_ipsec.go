@@ -35,7 +35,7 @@ func (t *translation) ipsec(i *config.Interface, in *rib.Interface, shutdown boo
 	}
 	name := i.Name + " " + profile.Name
 	if tun.Protection.Shared {
-		name = "shared " + in.Tunnel.Local.String() + " " + profile.Name
+		name = strings.TrimSuffix("shared "+in.Tunnel.Local.String()+" "+profile.Name+" "+tun.VRF, " ")
 	}
 	if tun.Protection.Shared && !in.Tunnel.Local.IsValid() {
 		return 0 // with whom it shares depends on the source
@@ -46,13 +46,13 @@ func (t *translation) ipsec(i *config.Interface, in *rib.Interface, shutdown boo
 	}
 	p := t.protections[name]
 	if p == nil {
-		p = &protection{ike: t.ikeProtection(tun, profile, id, in.Tunnel.Local), remotes: make(map[netip.Addr]bool)}
+		p = &protection{ike: t.ikeProtection(in.Tunnel, tun, profile, id), remotes: make(map[netip.Addr]bool)}
 		if len(p.ike.Transforms) == 0 {
 			t.problem(what, "IPsec profile "+profile.Name+" has no transform set that can be used: nothing passes the tunnel")
 			return 0
 		}
 		p.sessions = dmvpn.Protection{
-			ID: id, Profile: profile.Name, Shared: tun.Protection.Shared, Local: in.Tunnel.Local,
+			ID: id, Profile: profile.Name, Shared: tun.Protection.Shared, VRF: uint16(in.Tunnel.OuterVRF), Local: in.Tunnel.Local,
 			IdleTime: cmp.Or(profile.IdleTime, t.tree.IPsec.IdleTime), ResponderOnly: profile.ResponderOnly,
 		}
 		t.protections[name] = p
@@ -90,9 +90,9 @@ func (t *translation) protected() {
 // Defaults of IPsec.
 const defaultWindow = 64
 
-func (t *translation) ikeProtection(tun *config.Tunnel, p *config.IPsecProfile, id uint32, local netip.Addr) ike.Protection {
+func (t *translation) ikeProtection(in *rib.Tunnel, tun *config.Tunnel, p *config.IPsecProfile, id uint32) ike.Protection {
 	out := ike.Protection{
-		ID: id, Profile: p.Name, Local: local, Version: 1, ISAKMPProfile: isakmpProfileOf(tun, p), IKEv2Profile: t.tree.IKEv2ProfileOf(tun),
+		ID: id, Profile: p.Name, VRF: uint16(in.OuterVRF), Local: in.Local, Version: 1, ISAKMPProfile: isakmpProfileOf(tun, p), IKEv2Profile: t.tree.IKEv2ProfileOf(tun),
 		PFS: suite.Group(p.PFS), Lifetime: cmp.Or(p.Lifetime.Duration, t.tree.IPsec.Lifetime.Duration, ike.DefaultChildLifetime),
 		Window: uint16(cmp.Or(p.ReplayWindow, t.tree.IPsec.ReplayWindow, defaultWindow)), ResponderOnly: p.ResponderOnly,
 	}
