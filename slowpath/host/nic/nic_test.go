@@ -99,6 +99,36 @@ func TestSpreadRefused(t *testing.T) {
 	}
 }
 
+// TestKeepTags: tags stay in the frames while they are needed, and afterwards it is as it was.
+func TestKeepTags(t *testing.T) {
+	c := nictest.New()
+	c.RXVLAN, c.NTuple = true, true
+	var before nic.Before
+	must(t, nic.KeepTags(c.Netdev(), &before))
+	must(t, nic.KeepTags(c.Netdev(), &before))
+	if c.RXVLAN || !c.NTuple || !before.Tags || c.Sets != 1 {
+		t.Errorf("switched: %+v, %+v", c, before)
+	}
+	must(t, nic.ReturnTags(c.Netdev(), &before))
+	if !c.RXVLAN || !c.NTuple || before.Tags {
+		t.Errorf("switched back: %+v, %+v", c, before)
+	}
+	must(t, nic.KeepTags(c.Netdev(), &before))
+	must(t, nic.Restore(c.Netdev(), before))
+	if !c.RXVLAN {
+		t.Error("not restored")
+	}
+	c, before = nictest.New(), nic.Before{}
+	if err := nic.KeepTags(c.Netdev(), &before); err != nil || before.Tags || c.Sets != 0 {
+		t.Errorf("a card that takes none off: %v, %+v", err, before)
+	}
+	c = nictest.New()
+	c.RXVLAN, c.Fixed, before = true, true, nic.Before{}
+	if err := nic.KeepTags(c.Netdev(), &before); err == nil || before.Tags {
+		t.Errorf("a driver that refuses: %v, %+v", err, before)
+	}
+}
+
 func esp(spi uint32, queue int) nic.Rule {
 	return nic.Rule{Destination: netip.MustParseAddr("192.0.2.1"), SPI: spi, Queue: queue}
 }

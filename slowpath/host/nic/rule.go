@@ -164,30 +164,3 @@ func (d *Netdev) remove(location uint32) error {
 	ne.PutUint32(b[nfcSpec+specLocation:], location)
 	return d.ask(fmt.Sprintf("remove filter rule %d", location), b)
 }
-
-// flagNTuple is the netdev's switch for filter rules (ETH_FLAG_NTUPLE).
-const flagNTuple = 1 << 27
-
-// ntuple tells whether filter rules are switched on.
-func (d *Netdev) ntuple() (bool, error) {
-	b := command(getFlags, 8)
-	if err := d.ask("n-tuple filters", b); err != nil {
-		return false, err
-	}
-	return ne.Uint32(b[4:])&flagNTuple != 0, nil
-}
-
-// setNTuple switches filter rules on or off.
-func (d *Netdev) setNTuple(on bool) error {
-	b := command(getFlags, 8)
-	if err := d.ask("n-tuple filters", b); err != nil {
-		return err
-	}
-	flags := ne.Uint32(b[4:]) &^ flagNTuple
-	if on {
-		flags |= flagNTuple
-	}
-	b = command(setFlags, 8)
-	ne.PutUint32(b[4:], flags)
-	return d.ask("switch n-tuple filters", b)
-}

@@ -36,6 +36,7 @@ type Before struct {
 	Table  bool            // the indirection table was changed
 	Fields map[Flow]Fields // of the flows that were changed
 	NTuple bool            // filters were switched on
+	Tags   bool            // taking VLAN tags off received frames was switched off
 	Rules  []uint32        // places of rules that were added
 }
 
@@ -177,8 +178,9 @@ func Restore(d *Netdev, before Before) error {
 		note(d.remove(l))
 	}
 	if before.NTuple {
-		note(d.setNTuple(false))
+		note(d.set(flagNTuple, false))
 	}
+	note(ReturnTags(d, &before))
 	for f, fields := range before.Fields {
 		note(d.SetFields(f, fields))
 	}

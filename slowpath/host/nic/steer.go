@@ -24,9 +24,9 @@ func Steer(d *Netdev, before *Before) (*Steering, error) {
 	if err != nil {
 		return nil, err
 	}
-	on, err := d.ntuple()
+	on, err := d.isOn(flagNTuple)
 	if err == nil && !on {
-		if err = d.setNTuple(true); err == nil {
+		if err = d.set(flagNTuple, true); err == nil {
 			before.NTuple = true
 		}
 	}

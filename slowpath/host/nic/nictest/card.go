@@ -20,6 +20,7 @@ type Card struct {
 	Picks  bool
 	picked int // places given so far
 	NTuple bool
+	RXVLAN bool   // takes VLAN tags off
 	Fixed  bool   // n-tuple can't be switched
 	Refuse uint32 // a command that fails
 	Sets   int    // commands that changed anything
@@ -77,12 +78,15 @@ func (c *Card) flags(b []byte, set bool) error {
 			return unix.EOPNOTSUPP
 		}
 		c.Sets++
-		c.NTuple = e.Uint32(b[4:])&(1<<27) != 0
+		c.NTuple, c.RXVLAN = e.Uint32(b[4:])&(1<<27) != 0, e.Uint32(b[4:])&(1<<8) != 0
 		return nil
 	}
 	flags := uint32(1<<15 | 1<<14) // LRO and others are not ours
 	if c.NTuple {
 		flags |= 1 << 27
+	}
+	if c.RXVLAN {
+		flags |= 1 << 8
 	}
 	e.PutUint32(b[4:], flags)
 	return nil
