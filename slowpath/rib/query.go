@@ -1,0 +1,60 @@
+package rib
+
+import (
+	"net/netip"
+
+	"nave/fastpath/fib"
+)
+
+// Exact is the route of a prefix as Routes has it: an address of ours or a shortcut before what routing says.
+func (r *RIB) Exact(vrf fib.VRF, p netip.Prefix) (Route, bool) {
+	t := r.tables[vrf]
+	if t == nil {
+		return Route{}, false
+	}
+	e := t.entries[p.Masked()]
+	if e == nil {
+		return Route{}, false
+	}
+	for i := range e.candidates {
+		c := &e.candidates[i]
+		if c.source == Adjacency {
+			continue
+		}
+		if c.ends() {
+			return r.route(e, c, nil), true
+		}
+		if ways := r.ways(e, c, c.hops, &search{}); len(ways) > 0 {
+			return r.route(e, c, ways), true
+		}
+	}
+	return Route{}, false
+}
+
+// Longest is the route to a host as Routes has it. Other than Lookup it finds shortcuts, too.
+func (r *RIB) Longest(vrf fib.VRF, dst netip.Addr) (Route, bool) {
+	for bits := dst.BitLen(); bits >= 0; bits-- {
+		p, err := dst.Prefix(bits)
+		if err != nil {
+			break
+		}
+		if route, ok := r.Exact(vrf, p); ok {
+			return route, true
+		}
+	}
+	return Route{}, false
+}
+
+// Dependents counts the next hops, of routes of all tables, that are resolved by a route.
+func (r *RIB) Dependents(vrf fib.VRF, p netip.Prefix) (n int) {
+	t := r.tables[vrf]
+	if t == nil {
+		return 0
+	}
+	for _, o := range t.targets.Subnets(p) {
+		if o.found.bits == p.Bits() {
+			n += len(o.entries)
+		}
+	}
+	return n
+}
