@@ -58,3 +58,31 @@ func (r *RIB) Dependents(vrf fib.VRF, p netip.Prefix) (n int) {
 	}
 	return n
 }
+
+// Reach says whether labelled packets come to a next hop of the global table.
+type Reach uint8
+
+// What there may be.
+const (
+	ReachLabelled Reach = iota // along a label switched path, or it stands on the subnet of an `mpls ip` interface
+	ReachNoRoute               // there is no route, or one to nowhere
+	ReachNoMPLS                // it stands on the subnet of an interface that takes no labels
+	ReachNoLabel               // no neighbour has bound a label to the route
+)
+
+// Reach looks a next hop of labelled routes up.
+func (r *RIB) Reach(addr netip.Addr) Reach {
+	_, c, ways := r.match(fib.Global, addr, &search{})
+	for _, w := range ways {
+		if w.switched {
+			return ReachLabelled
+		}
+	}
+	switch {
+	case len(ways) == 0:
+		return ReachNoRoute
+	case c.source == Connected:
+		return ReachNoMPLS
+	}
+	return ReachNoLabel
+}
