@@ -28,6 +28,9 @@ func (f *fakeFIB) installed() (b fib.Batch) {
 	for k, p := range f.routes {
 		b.Routes = append(b.Routes, fib.Route{VRF: k.VRF, Prefix: k.Prefix, Paths: p})
 	}
+	for _, l := range f.labels {
+		b.Labels = append(b.Labels, l)
+	}
 	return b
 }
 
