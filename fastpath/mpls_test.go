@@ -198,7 +198,7 @@ func TestLabelDrops(t *testing.T) {
 		{"link-local multicast out of a tunnel", fromTunnel(ipv4(vpnSource, ip4("224.0.0.5"), nil), lab(inVRF, 0, 9)), MulticastFromPort},
 		{"another station", mplsFrame(hostMAC, gwMAC, under(ip, lab(inVRF, 0, 9))), EthernetOther},
 		{"broadcast", mplsFrame([6]byte{255, 255, 255, 255, 255, 255}, gwMAC, under(ip, lab(inVRF, 0, 9))), EthernetGroup},
-		{"GRE in a label in GRE", fromTunnel(ipv4(vpnSource, inVPNSelf, gre(packet.TypeIPv4, ip), proto(packet.ProtoGRE)), lab(inVRF, 0, 9)), GRENested},
+		{"GRE in a label in GRE", fromTunnel(ipv4(vpnSource, inVPNSelf, gre(packet.TypeIPv4, ip), proto(packet.ProtoGRE)), lab(inVRF, 0, 9)), GRENoTunnel},
 		{"congestion outside", toWAN(grePacket(spoke1NBMA, packet.TypeMPLS, under(ip, lab(inLink1, 0, 9)), tos(3))), ECN},
 		{"TTL of nothing that answers", labelled(pattern(50), lab(inLink1, 0, 1)), MPLSTTL},
 		{"TTL of a stack without end", labelled(nil, append(deep, lab(inLink1, 0, 1))...)[:14+4*maxStack], MPLSShort},
@@ -263,7 +263,7 @@ func TestLabelLocal(t *testing.T) {
 	ip := ipv4(vpnSource, inVPNSelf, pattern(9))
 	r.fromWAN(labelled(ip, lab(inVRF, 0, 1)))
 	u := r.onePunt(Local)
-	if want := packet.IPv4(append([]byte(nil), ip...)); u.VRF != vpn || u.Port != wan || len(u.Stack) != 0 || u.Len != len(want) {
+	if want := packet.IPv4(append([]byte(nil), ip...)); u.VRF != vpn || u.Port != wan || !bytes.Equal(u.Stack, stackOf(lab(inVRF, 0, 1))) || u.Len != len(want) {
 		t.Errorf("punt %+v", u)
 	}
 	// GRE under a label that came by a port ends here as any other would.
