@@ -14,8 +14,8 @@ type Change struct {
 	Gone bool // only VRF and Prefix are set
 }
 
-// Changes are the routes that changed since the last call, once somebody has asked: the first call gives all. It follows Flush. Slices of a Change are not to
-// be changed.
+// Changes are the routes that changed since the last call, once somebody has asked: the first call gives all. It follows Flush. That
+// a neighbour wants another label on packets for a next hop is no change. Slices of a Change are not to be changed.
 func (r *RIB) Changes() []Change {
 	if !r.watched {
 		r.watched = true
@@ -64,5 +64,10 @@ func (r *RIB) change(k fib.RouteKey) (c Change, news bool) {
 
 func (a *Route) equal(b *Route) bool {
 	return a.Prefix == b.Prefix && a.Source == b.Source && a.Distance == b.Distance && a.Metric == b.Metric && a.Tag == b.Tag &&
-		slices.Equal(a.Hops, b.Hops) && slices.Equal(a.Via, b.Via)
+		slices.EqualFunc(a.Hops, b.Hops, sameNextHop) && slices.Equal(a.Via, b.Via)
+}
+
+func sameNextHop(a, b NextHop) bool {
+	a.Labels, b.Labels = Labels{}, Labels{}
+	return a == b
 }

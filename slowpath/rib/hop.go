@@ -173,7 +173,7 @@ func (r *RIB) build(h *hop) (a fib.Adjacency, on spot) {
 	}
 	i := r.ifaces[k.iface]
 	labels, labelled := r.stack(k.iface, k.addr, k.lsp, k.labels)
-	if i == nil || !i.Up || !labelled || labels.n > 0 && !i.MPLS {
+	if i == nil || !i.Up || !labelled || labels.n > 0 && !i.switches() {
 		r.lead(h, spot{})
 		r.aimHop(h)
 		r.carry(h, netip.Prefix{})

@@ -192,7 +192,7 @@ func sealsOf(a *fib.Adjacency) (out []fib.SAID) {
 // agrees tells whether an old adjacency is what the interface, as it is configured now, would permit: the same ends, and sealed if and only
 // if the tunnel is protected.
 func (i *iface) agrees(a *fib.Adjacency) bool {
-	if a.VRF != i.VRF || len(a.Labels) > 0 && !i.MPLS {
+	if a.VRF != i.VRF || len(a.Labels) > 0 && !i.switches() {
 		return false
 	}
 	t := i.Tunnel

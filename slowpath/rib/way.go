@@ -135,12 +135,13 @@ func (r *RIB) ways(e *entry, c *candidate, hops []NextHop, s *search) (out []way
 		out = r.follow(out, e.vrf, e.prefix, &hops[i], s)
 	}
 	switch {
+	case e.vrf != fib.Global: // labels are switched in the global table only
 	case c.source == Connected:
 		for k := range out {
 			i := r.ifaces[out[k].iface]
-			out[k].switched = i != nil && i.MPLS
+			out[k].switched = i != nil && i.switches()
 		}
-	case e.vrf == fib.Global && c.source.switches():
+	case c.source.switches():
 		r.bindWays(out, e.prefix)
 	}
 	return out
@@ -155,6 +156,9 @@ func (s Source) switches() bool {
 	return true
 }
 
+// switches tells whether labelled packets leave by an interface.
+func (i *iface) switches() bool { return i.MPLS && i.VRF == fib.Global }
+
 // bindWays has ways to a prefix take the labels that their neighbours have bound to it. Such a label takes the place of what led to the next hop.
 func (r *RIB) bindWays(ways []way, p netip.Prefix) {
 	bound := r.bound[p]
@@ -164,7 +168,7 @@ func (r *RIB) bindWays(ways []way, p netip.Prefix) {
 	for k := range ways {
 		w := &ways[k]
 		label, ok := boundAt(bound, w.iface, w.addr)
-		if i := r.ifaces[w.iface]; !ok || i == nil || !i.MPLS {
+		if i := r.ifaces[w.iface]; !ok || i == nil || !i.switches() {
 			continue
 		}
 		w.labels, w.lsp, w.switched = Labels{}, p, true
@@ -183,7 +187,7 @@ func (r *RIB) follow(out []way, vrf fib.VRF, p netip.Prefix, n *NextHop, s *sear
 	switch {
 	case n.Iface != "":
 		i := r.ifaces[n.Iface]
-		if i == nil || !i.Up || i.VRF != table || n.Labels.n > 0 && !i.MPLS {
+		if i == nil || !i.Up || i.VRF != table || n.Labels.n > 0 && !i.switches() {
 			return out
 		}
 		return append(out, way{iface: n.Iface, addr: n.Addr, labels: n.Labels, switched: n.Labels.n > 0})
