@@ -24,7 +24,13 @@ var (
 // whose request or answer was lost meanwhile, does not ask again soon. So this may take long.
 func (s *Scenario) sealedDirect(t *testing.T, a, b Site, routers int) {
 	t.Helper()
-	err := topo.Eventually(150*time.Second, func() error {
+	began, first := time.Now(), error(nil)
+	err := topo.Eventually(150*time.Second, func() (err error) {
+		defer func() {
+			if first == nil {
+				first = err
+			}
+		}()
 		start := time.Now()
 		for range 3 {
 			ttl, err := s.ttl(a, b)
@@ -48,6 +54,9 @@ func (s *Scenario) sealedDirect(t *testing.T, a, b Site, routers int) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if first != nil {
+		t.Logf("%s and %s talk directly after %v; at first: %v", a.Addr, b.Addr, time.Since(began).Round(time.Millisecond), first)
 	}
 }
 

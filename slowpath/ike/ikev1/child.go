@@ -305,6 +305,7 @@ func (e *Engine) volume(ev ike.Volume) {
 
 // heard takes in that something authentic came by a child.
 func (e *Engine) heard(c *child) {
+	before := c.heard
 	c.heard = e.now
 	if c.sa != nil {
 		c.sa.alive()
@@ -317,7 +318,7 @@ func (e *Engine) heard(c *child) {
 			x.finish()
 		}
 	}
-	c.followPeer()
+	c.followPeer(before)
 }
 
 // moved takes in that a child's peer is elsewhere: its IKE SA and the other children of that follow.

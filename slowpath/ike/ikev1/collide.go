@@ -81,9 +81,13 @@ func (c *child) bury() {
 	e.letGo(c, ike.WhyReplaced)
 }
 
-// followPeer goes back to a child that lost against another by its nonces, if that is the one that the peer uses.
-func (c *child) followPeer() {
+// followPeer goes back to a child that lost against another by its nonces, if that is the one that the peer uses. before is when the peer was last heard by it:
+// the first time is told at once, others some seconds late, so that the first word after the choice may be about what came before it.
+func (c *child) followPeer(before time.Time) {
 	e := c.e
+	if !before.IsZero() && !before.After(c.oldSince) {
+		return
+	}
 	if !c.old || !c.lostTie || e.now.Sub(c.oldSince) < tieHeard {
 		return
 	}

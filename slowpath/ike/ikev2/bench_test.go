@@ -50,7 +50,7 @@ func (x *pair) handle(i int, ev ike.Event, from netip.Addr) {
 				to.Local = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, 1}), f.Path.Remote.Port())
 			}
 			x.handle(1-i, ike.Received{Path: to, Packet: f.Packet}, from)
-		case ike.Activate:
+		case ike.Install:
 			x.up[i]++
 		}
 	}

@@ -31,7 +31,7 @@ type child struct {
 	activateAt time.Time // at the latest
 	removeAt   time.Time
 	rekeying   bool
-	followed   bool   // it was used because the peer was heard by it
+	known      bool   // the peer was heard by it
 	deleted    bool   // the peer has been told
 	rivalMin   []byte // the lower nonce of the peer's own attempt to rekey it
 	rival      *child
@@ -42,6 +42,7 @@ const (
 	activateAfter = 30 * time.Second // a rekeyed child is used then, though the peer has not been heard on it
 	activateSoon  = 2 * time.Second  // the same of one beside another, which the peer may have no more
 	activateTwin  = 500 * time.Millisecond
+	activateFirst = 100 * time.Millisecond // the same of the only one: so long the answer is given that has the peer put it in place
 	protoGRE      = 47
 )
 
@@ -281,9 +282,10 @@ func (c *child) copied() ike.Child {
 }
 
 // beginUse has a child that the peer has asked for used once the answer is out. Where there is another one to send by, that is used until the peer is heard on the
-// new one, or has surely got the answer: packets may overtake it, and the peer takes none by a child that it does not know of yet.
+// new one, or has surely got the answer: packets may overtake it, and the peer takes none by a child that it does not know of yet. What waits for a first child
+// is the packet that it was made for, so that is worth a moment, too.
 func (s *sa) beginUse(c *child) {
-	wait := time.Duration(0)
+	wait := activateFirst
 	if !s.e.env.Afresh(s.path) {
 		wait = activateSoon
 	}
@@ -293,19 +295,19 @@ func (s *sa) beginUse(c *child) {
 		}
 	}
 	switch o := s.twin(); {
-	case wait == 0 || s.fresh: // what the peer had is gone
+	case wait == activateSoon && s.fresh: // what the peer had is gone
 		s.toActivate = c
 		return
-	case o != nil && !o.created.Before(s.begun):
+	case o != nil:
 		wait = activateTwin
 	}
 	c.activateAt = s.e.now.Add(wait)
 }
 
-// starting tells whether a child of the SA is about to be used.
-func (s *sa) starting() bool {
+// starting tells whether a child of a protection, that the peer has asked for, is about to be used.
+func (s *sa) starting(protection uint32) bool {
 	for _, c := range s.children {
-		if c.state == childInstalled && c.replacedBy == 0 && !c.activateAt.IsZero() {
+		if c.Protection == protection && c.state == childInstalled && c.replacedBy == 0 && !c.activateAt.IsZero() {
 			return true
 		}
 	}
@@ -376,7 +378,10 @@ func (c *child) heard() {
 	c.sa.lastHeard = c.sa.e.now
 	c.sa.e.touch(c.sa)
 	c.activate()
-	c.follow()
+	if !c.known {
+		c.known = true
+		c.follow()
+	}
 }
 
 func (c *child) deadline() time.Time {

@@ -154,7 +154,7 @@ func (e *Engine) initiate(ev ike.Initiate) {
 	}
 	var up *sa
 	for _, s := range e.with(p.VRF, w.remote) {
-		if s.hasChild(ev.Protection) {
+		if s.hasChild(ev.Protection) || s.starting(ev.Protection) {
 			return
 		}
 		if up == nil && s.state == stateUp && s.rekeyed == nil && s.profile.Name == p.IKEv2Profile && s.path.Local.Addr() == p.Local {

@@ -150,8 +150,10 @@ func (s *sa) deletedByPeer() {
 	if s.endAfter == ike.WhyNone {
 		s.closeWhy, s.endAfter = ike.WhyPeerDeleted, ike.WhyPeerDeleted
 	}
-	if o := s.twin(); o != nil && s.yield(o) {
-		return
+	for _, o := range s.siblings() {
+		if s.yield(o) {
+			return
+		}
 	}
 	for _, c := range s.list() {
 		c.remove(s.endAfter)

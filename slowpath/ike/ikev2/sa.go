@@ -63,6 +63,7 @@ type sa struct {
 	askAt       time.Time // when a peer is asked for a sign of life whether there was one or not
 	provenAt    time.Time // when our IKE_AUTH was first sent
 	claimed     bool      // with INITIAL_CONTACT in it
+	other       *sa       // that the other side started at the same moment: see twin
 	twinSince   time.Time // when it came up beside another one with the peer
 	pruneAt     time.Time // when to look whether two SAs with the peer are one too many
 
@@ -175,9 +176,7 @@ func (s *sa) up() {
 		s.e.stats.Responded++
 	}
 	s.log(ike.Log{Kind: ike.LogSAUp})
-	if s.twin() != nil {
-		s.twinSince, s.pruneAt = s.e.now, s.e.now.Add(pruneAfter)
-	}
+	s.meet()
 }
 
 // startLife sets the times of rekeying and of the end. Whoever started it rekeys a little earlier than the other would.
@@ -256,6 +255,7 @@ func (s *sa) end(why ike.Why) {
 		c.remove(why)
 	}
 	s.setState(stateGone)
+	s.part()
 	if s.closeWhy != ike.WhyNone {
 		why = s.closeWhy
 	}

@@ -169,7 +169,7 @@ func TestInitialContactOfASecondSA(t *testing.T) {
 	w.b.initiate() // its first message is lost, and said again in 2 seconds
 	w.run(time.Millisecond)
 	hold = false
-	w.run(2100 * time.Millisecond) // b's SA is up
+	w.run(2200 * time.Millisecond) // b's SA is up
 	w.wantUp()
 	s := w.a.e.all()[0]
 	w.a.initiate()
