@@ -1,13 +1,9 @@
 package labs
 
 import (
-	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,39 +12,6 @@ import (
 
 	"nave/testbed/topo"
 )
-
-// stream is pings from host 1 to host 2 all the time, 5 ms apart.
-type stream struct {
-	cmd *exec.Cmd
-	out bytes.Buffer
-}
-
-func startStream(t *testing.T, l *topo.Lab) *stream {
-	t.Helper()
-	s := &stream{cmd: l.NS("host1").Command("ping", "-n", "-q", "-i", "0.005", "10.2.0.7")}
-	s.cmd.Stdout = &s.out
-	must(t, s.cmd.Start())
-	t.Cleanup(func() { _ = s.cmd.Process.Kill() })
-	time.Sleep(500 * time.Millisecond)
-	return s
-}
-
-var pingSummary = regexp.MustCompile(`(\d+) packets transmitted, (\d+) received`)
-
-// lost ends the stream and tells how many of its packets found no answer.
-func (s *stream) lost(t *testing.T) (lost, sent int) {
-	t.Helper()
-	time.Sleep(500 * time.Millisecond)
-	must(t, s.cmd.Process.Signal(unix.SIGINT))
-	_ = s.cmd.Wait() // its status says whether any was lost
-	m := pingSummary.FindStringSubmatch(s.out.String())
-	if m == nil {
-		t.Fatalf("ping says %q", s.out.String())
-	}
-	sent, _ = strconv.Atoi(m[1])
-	got, _ := strconv.Atoi(m[2])
-	return sent - got, sent
-}
 
 func logText(t *testing.T, l *topo.Lab, node string) string {
 	t.Helper()
@@ -106,12 +69,17 @@ func navedDies(t *testing.T, l *topo.Lab) {
 	for _, node := range []string{"spoke1", "hub", "spoke2"} {
 		was := workers(t, l, node)
 		s := startStream(t, l)
+		before := counters(t, l)
+		killed := time.Now()
 		must(t, l.StopRouter(node, unix.SIGKILL))
 		time.Sleep(1500 * time.Millisecond)
+		began := time.Now()
 		start(t, l, node)
-		time.Sleep(3 * time.Second)                                 // sessions are made anew beside those that were found
-		if lost, sent := s.lost(t); lost > sent/200 || sent < 500 { // one is a machine that is busy; a gap is hundreds
-			t.Errorf("%s: %d of %d packets were lost", node, lost, sent)
+		ready := time.Now()
+		time.Sleep(3 * time.Second) // sessions are made anew beside those that were found
+		if lost, sent, which := s.lost(t); lost != 0 || sent < 500 {
+			t.Errorf("%s: %d of %d packets were lost: %s\nkilled %s, started %s, ready %s\nbefore: %s\nafter: %s", node, lost, sent, which,
+				killed.UTC().Format(clock), began.UTC().Format(clock), ready.UTC().Format(clock), before, counters(t, l))
 		}
 		if now := workers(t, l, node); len(was) != 1 || !slices.Equal(now, was) {
 			t.Errorf("%s: workers %v, were %v", node, now, was)
@@ -122,6 +90,17 @@ func navedDies(t *testing.T, l *topo.Lab) {
 		}
 	}
 	recovered(t, l)
+}
+
+// counters says what became of packets in all routers.
+func counters(t *testing.T, l *topo.Lab) string {
+	t.Helper()
+	var b strings.Builder
+	for _, node := range []string{"spoke1", "hub", "spoke2"} {
+		out, err := l.Nave(node, "show", "fastpath")
+		fmt.Fprintf(&b, "%s (%v):\n%s\n", node, err, out)
+	}
+	return b.String()
 }
 
 // workerDies: it is back within a second, and the sessions do not notice.
@@ -139,7 +118,7 @@ func workerDies(t *testing.T, l *topo.Lab) {
 		}))
 		time.Sleep(time.Second)
 	}
-	lost, sent := s.lost(t)
+	lost, sent, _ := s.lost(t)
 	if lost > 3*200 || lost == 0 || sent < 500 {
 		t.Errorf("%d of %d packets were lost: want some, of one second each at most", lost, sent)
 	}
