@@ -35,6 +35,17 @@ func TestNoAllocations(t *testing.T) {
 		{"label fragments", wan, labelled(ipv4(vpnSource, inVPNHost, pattern(1500)), lab(inTunnel2, 0, 9), lab(7, 0, 9))},
 		{"label TTL", wan, labelled(ipv4(vpnSource, inVPNHost, pattern(1500)), lab(inTunnel2, 0, 1), lab(7, 0, 9))},
 		{"label drop", wan, labelled(nil, lab(999, 0, 9))},
+		{"tagged", lan, tagFrame(toLAN(ipv4(subHost, ip4("10.20.0.1"), pattern(40))), 10)},
+		{"tagged, for the host", lan, tagFrame(toLAN(ipv4(subHost, subIP, pattern(40))), 10)},
+		{"tagged, labels out", lan, tagFrame(toLAN(ipv4(subHost, ip4("10.21.0.1"), pattern(40))), 10)},
+		{"tagged tunnel, cut", lan, tagFrame(toLAN(ipv4(subHost, ip4("10.22.0.1"), pattern(1380))), 10)},
+		{"leak", wan, toWAN(ipv4(behind1, ip4("10.30.0.1"), pattern(40)))},
+		{"leak for ever", wan, toWAN(ipv4(behind1, ip4("10.31.0.1"), pattern(40)))},
+		{"leak by a label", wan, labelled(ipv4(behind1, ip4("10.20.0.1"), pattern(40)), lab(inLeakSwap, 0, 9))},
+		{"label to an address here", wan, labelled(ipv4(vpnSource, inVPNSelf, pattern(40)), lab(inVRF, 0, 9))},
+		{"label to a tunnel, in a tunnel", wan, fromTunnel(grePacket(spoke2NBMA, packet.TypeIPv4, ipv4(behind1, hostIP, pattern(40))), lab(inSelf, 0, 9))},
+		{"labels outside", lan, toLAN(ipv4(hostIP, ip4("10.44.0.1"), pattern(40)))},
+		{"labels outside, cut", lan, toLAN(ipv4(hostIP, ip4("10.44.0.1"), pattern(1350)))},
 	} {
 		for _, flows := range []int{0, 1000} {
 			t.Run(fmt.Sprintf("%s/%d", c.name, flows), func(t *testing.T) { noAllocations(t, c.in, c.frame, flows) })
@@ -43,7 +54,7 @@ func TestNoAllocations(t *testing.T) {
 }
 
 func noAllocations(t *testing.T, in fib.PortID, frame []byte, flows int) {
-	r := labelRig(t, func(c *Config, b *fib.Batch) { b.Ports[1].MSS, c.FlowCache = 1300, flows })
+	r := leakRig(t, withOuterLabels, func(c *Config, b *fib.Batch) { b.Ports[1].MSS, c.FlowCache = 1300, flows })
 	r.t = t
 	r.w.Detach(wan)
 	r.w.Detach(lan)

@@ -38,6 +38,9 @@ func newDamagedArena(t testing.TB) *damagedArena {
 	b := rigBatch()
 	gcm128.hub(nil, b)
 	b.Routes = append(b.Routes, route("10.77.0.0/22", adjSpoke1, adjSpoke2), route("10.77.1.1/32", adjSpoke1, adjSpoke2))
+	withSubs(nil, b)
+	outside(&b.Adjacencies[2], 0, 100, 200)
+	b.Adjacencies = append(b.Adjacencies, fib.Adjacency{ID: adjToBlue, Kind: fib.AdjLookup, VRF: blue})
 	b.Labels = append(b.Labels, fib.Label{In: 100, Action: fib.LabelSwap, Paths: []fib.AdjID{adjSpoke1, adjSpoke2}})
 	if refused, err := writer.Apply(b); err != nil || len(refused) > 0 {
 		t.Fatal(refused, err)
@@ -74,6 +77,9 @@ func (d *damagedArena) adopt(t *testing.T, at int, value uint32) (refused bool) 
 	defer e.Close()
 	b := e.Inherited()
 	_ = e.Counters()
+	for _, l := range b.Labels {
+		e.LabelCount(l.In)
+	}
 	e.Flows(func(*Flow) bool { return true })
 	for _, r := range b.Routes {
 		e.tables.Path(e.tables.Lookup(uint16(r.VRF), binary.BigEndian.Uint32(r.Prefix.Addr().AsSlice())), 1)

@@ -1,6 +1,7 @@
 package fastpath
 
 import (
+	"encoding/binary"
 	"slices"
 	"testing"
 
@@ -15,7 +16,7 @@ const (
 
 // fuzzRig has something of everything: small MTUs, clamps, copies, resolving, path MTU discovery, associations.
 func fuzzRig(t testing.TB, change ...func(*Config, *fib.Batch)) *rig {
-	return labelRig(t, append(change, func(_ *Config, b *fib.Batch) {
+	return leakRig(t, append(change, withOuterLabels, func(_ *Config, b *fib.Batch) {
 		b.Tunnels[0].MSS, b.Ports[1].MSS = 1300, 1200
 		b.Adjacencies[1].Resolve, b.Adjacencies[1].CopyDF = true, true
 		b.Adjacencies[2].MTU, b.Adjacencies[2].LinkMTU = 500, 300
@@ -30,6 +31,13 @@ func fuzzRig(t testing.TB, change ...func(*Config, *fib.Batch)) *rig {
 		push.ID, push.Labels, push.CopyDF = adjSealed+1, []uint32{100, 200}, true
 		b.Adjacencies = append(b.Adjacencies, push)
 		b.Routes = append(b.Routes, route("10.4.0.0/16", push.ID))
+		// Sealed, with labels on all sides.
+		out := push
+		out.Outer, out.Inner = slices.Clone(sealed.Outer), slices.Clone(sealed.Inner)
+		out.ID, out.Port = adjSealed+2, subWAN
+		outside(&out, 30, 100, 200, 300)
+		b.Adjacencies = append(b.Adjacencies, out)
+		b.Routes = append(b.Routes, route("10.5.0.0/16", out.ID))
 		b.Labels = append(b.Labels, fib.Label{In: inSealed, Action: fib.LabelSwap, Paths: []fib.AdjID{push.ID}})
 		s := suite{cipher: fib.Cipher3DES, key: 24, ah: fib.AuthHMACSHA1, ahKey: 20, tunnel: true}
 		b.SAs = s.associations(hubNBMA, spoke2NBMA, spiToSpoke, spiToHub)
@@ -50,6 +58,11 @@ func seeds(f *testing.F) {
 		labelled(ipv4(vpnSource, inVPNHost, pattern(1490)), lab(inTunnel2, 1, 9), lab(7, 1, 9)), labelled(pattern(30), lab(fib.RouterAlert, 0, 1)),
 		labelled(ipv4(vpnSource, inVPNHost, pattern(700)), lab(inSealed, 1, 9)), labelled(ipv4(vpnSource, inVPNHost, pattern(30)), lab(inPaths, 1, 9), lab(0, 1, 9)),
 		labelled(ipv4(vpnSource, inVPNHost, pattern(700)), lab(inLink0, 1, 9), lab(inLink1, 1, 1)), labelled(ipv4(vpnSource, inVPNHost, pattern(30)), lab(inPipe, 1, 1)),
+		tagFrame(toLAN(ipv4(subHost, ip4("10.20.0.1"), pattern(40))), 10), tagFrame(toLAN(ipv4(subHost, ip4("10.21.0.1"), pattern(1490))), 10), tagFrame(toLAN(ipv4(subHost, subIP, pattern(40))), 20),
+		tagFrame(mplsFrame(lanMAC, hostMAC, under(ipv4(subHost, subHost, pattern(7)), lab(7000, 0, 9))), 10), tagFrame(fromSpoke1(ipv4(behind1, ip4("10.44.0.1"), pattern(1300))), 30),
+		toWAN(ipv4(behind1, ip4("10.30.0.1"), pattern(40))), toWAN(ipv4(behind1, ip4("10.31.0.1"), pattern(40))), labelled(ipv4(behind1, ip4("10.20.0.1"), pattern(40)), lab(inLeakSwap, 0, 9)),
+		toLAN(ipv4(hostIP, ip4("10.44.0.1"), pattern(1350))), toLAN(ipv4(hostIP, ip4("10.5.0.1"), pattern(690))), fromTunnel(ipv4(vpnSource, inVPNSelf, pattern(40)), lab(inVRF, 0, 9)),
+		fromTunnel(grePacket(spoke2NBMA, packet.TypeIPv4, ipv4(behind1, hostIP, pattern(40))), lab(inSelf, 0, 9)),
 	} {
 		f.Add(frame, true)
 		f.Add(frame, false)
@@ -100,6 +113,14 @@ func mendFrame(b []byte, r *rig) *wire {
 	if len(b) < packet.EthernetLen {
 		return in
 	}
+	if packet.Ethernet(b).Type() == packet.TypeVLAN && len(b) >= packet.EthernetLen+packet.VLANLen {
+		binary.BigEndian.PutUint16(b[packet.EthernetLen:], 10*(1+uint16(b[15])%3))
+		bare := slices.Delete(slices.Clone(b), 12, 16)
+		in = mendFrame(bare, r)
+		copy(b, bare[:12])
+		copy(b[16:], bare[12:])
+		return in
+	}
 	if packet.Ethernet(b).Type() == packet.TypeMPLS {
 		packet.PutEthernet(b, mac, hostMAC, packet.TypeMPLS)
 		mendLabelled(b[packet.EthernetLen:])
@@ -136,6 +157,9 @@ func mendLabelled(b []byte) {
 // mustLeave checks a frame that leaves: IPv4, or labels that end.
 func (r *rig) mustLeave(f []byte) {
 	r.t.Helper()
+	if packet.Ethernet(f).Type() == packet.TypeVLAN && len(f) >= packet.EthernetLen+packet.VLANLen {
+		f = slices.Delete(slices.Clone(f), 12, 16)
+	}
 	b := f[packet.EthernetLen:]
 	switch packet.Ethernet(f).Type() {
 	case packet.TypeIPv4:
@@ -166,6 +190,9 @@ func FuzzInject(f *testing.F) {
 	f.Add(uint8(InjectInput), uint16(1), uint32(0), uint16(0), grePacket(spoke1NBMA, packet.TypeIPv4, ipv4(behind1, hostIP, nil)))
 	f.Add(uint8(InjectFrame), uint16(2), uint32(0), uint16(0), pattern(60))
 	f.Add(uint8(InjectLabelled-1), uint16(2), uint32(0), uint16(0), under(pattern(60), lab(inTunnel2, 0, 9)))
+	f.Add(uint8(InjectFrame-1), uint16(subRed), uint32(0), uint16(0), pattern(60))
+	f.Add(uint8(InjectRoute-1), uint16(0), uint32(0), uint16(0), ipv4(hubTunnel, ip4("10.30.0.1"), pattern(40)))
+	f.Add(uint8(InjectAdjacent-1), uint16(0), uint32(adjOutside), uint16(0), ipv4(hubTunnel, ip4("10.30.0.1"), pattern(40)))
 	r := fuzzRig(f)
 	f.Fuzz(func(t *testing.T, kind uint8, id uint16, entry uint32, proto uint16, b []byte) {
 		r.t = t

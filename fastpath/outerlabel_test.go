@@ -195,6 +195,17 @@ func TestOuterLabelMTU(t *testing.T) {
 	}
 }
 
+// withOuterLabels has a route by a tunnel with a tag and labels outside, and a small link.
+func withOuterLabels(_ *Config, b *fib.Batch) {
+	a := tunnelAdj(adjOutside, spoke2NBMA)
+	outside(&a, 30, 100, 200, 300)
+	a.Port, a.LinkMTU = subWAN, 900
+	b.Adjacencies = append(b.Adjacencies, a)
+	b.Routes = append(b.Routes, route("10.44.0.0/16", adjOutside))
+}
+
+const adjOutside = fib.AdjID(90)
+
 // TestOuterLabelCheck: headers that are no header are refused.
 func TestOuterLabelCheck(t *testing.T) {
 	r := newRig(t)

@@ -24,7 +24,7 @@ func (t *Tables) Check(block func(r arena.Ref, n int) bool) bool {
 		}
 	}
 	for id, r := range t.ports {
-		c.need(r == 0 || c.named(r, portSize) && int(t.Port(uint32(id)).ID) == id)
+		c.need(r == 0 || c.named(r, portSize) && int(t.Port(uint32(id)).ID) == id && t.Port(uint32(id)).fits())
 	}
 	for _, r := range t.vlans {
 		c.need(r == 0 || c.named(r, vlanMapSize))

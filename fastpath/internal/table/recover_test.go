@@ -271,6 +271,26 @@ func TestRecoverHalfway(t *testing.T) {
 			}
 			tab.DelTunnel(1)
 		}},
+		{"a subinterface that its map has and the directory lacks, and one that moved", func(t *testing.T, tab *Tables) {
+			for id, vlan := range map[fib.PortID]uint16{2: 10, 3: 20} {
+				if err := tab.SetPort(&fib.Port{ID: id, MTU: 1500, Parent: 1, VLAN: vlan}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m := (*vlanMap)(tab.at(tab.vlans[1]))
+			m[30], m[20] = 2, 3
+			tab.Port(3).VLAN = 40
+			m[40] = 3
+			if err := tab.SetPort(&fib.Port{ID: 4, MTU: 1500, Parent: 5, VLAN: 10}); err != nil {
+				t.Fatal(err)
+			}
+			tab.ports[4] = 0
+		}, func(t *testing.T, tab *Tables) {
+			m := (*vlanMap)(tab.at(tab.vlans[1]))
+			if m[10] != 2 || m[20] != 0 || m[30] != 0 || m[40] != 3 || tab.vlans[5] != 0 || tab.Subinterface(1, 40) == nil || tab.Subinterface(1, 20) != nil {
+				t.Errorf("VLANs 10, 20, 30, 40 are %d, %d, %d, %d", m[10], m[20], m[30], m[40])
+			}
+		}},
 		{"a label's chunk is empty, and the count is off", func(t *testing.T, tab *Tables) {
 			for _, in := range []uint32{16, 300} {
 				if err := tab.SetLabel(&fib.Label{In: in, Action: fib.LabelSwap, Paths: []fib.AdjID{17, 18}}); err != nil {

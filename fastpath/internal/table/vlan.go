@@ -26,6 +26,9 @@ func (t *Tables) Subinterface(parent, vlan uint16) *Port {
 	return p
 }
 
+// fits tells whether a VLAN is one.
+func (p *Port) fits() bool { return int(p.VLAN) < len(vlanMap{}) && (p.Parent == 0) == (p.VLAN == 0) }
+
 // putVLAN makes a subinterface be found, before its record is there.
 func (t *Tables) putVLAN(n *Port) error {
 	if n.Parent == 0 {
