@@ -14,6 +14,7 @@ type numbers struct {
 	tunnels     map[string]fib.TunnelID
 	protections map[string]uint32
 	vrfNumbers
+	ldp netip.Addr // the router ID of LDP
 
 	oldPorts       map[fib.PortID]fib.Port // those that no name has yet
 	oldTunnels     map[fib.TunnelID]fib.Tunnel

@@ -75,6 +75,7 @@ func translate(tree *config.Config, facts Facts, n *numbers) (slowpath.Config, [
 	}
 	t.dhcpRoutes()
 	t.protected()
+	t.mpls()
 	t.ike()
 	t.later()
 	return t.out, t.problems
