@@ -48,6 +48,7 @@ type MPLS struct {
 // BGP is what is said of BGP: what this router announces, which is the Router's business, and the rest.
 type BGP struct {
 	On           bool
+	Quiet        bool       // `no bgp log-neighbor-changes`
 	Speaker      bgp.Config // what whoever runs the speaker tells it
 	Networks     []Network
 	Redistribute []Redistribute
@@ -72,6 +73,7 @@ type Redistribute struct {
 // Attributes are what a route is announced with.
 type Attributes struct {
 	Metric      uint32
+	HasMetric   bool   // else the route's own metric is announced
 	LocalPref   uint32 // 0: 100
 	Communities []uint32
 }

@@ -113,7 +113,7 @@ func (r *Router) ldpRoutes(changes []rib.Change) {
 		default:
 			route := ldpRoute(&c.Route)
 			delete(l.recursive, c.Prefix)
-			if slices.ContainsFunc(c.Via, func(n rib.NextHop) bool { return n.Iface == "" }) {
+			if c.Source != rib.BGP && slices.ContainsFunc(c.Via, func(n rib.NextHop) bool { return n.Iface == "" }) {
 				l.recursive[c.Prefix] = route
 			}
 			routes.Changed = append(routes.Changed, route)

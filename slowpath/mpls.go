@@ -7,17 +7,10 @@ import (
 	"slices"
 	"time"
 
-	"nave/slowpath/bgp"
 	"nave/slowpath/label"
 	"nave/slowpath/ldp"
 	"nave/slowpath/rib"
 )
-
-// BGP takes what the speaker says. When it returns, the labels are installed.
-func (r *Router) BGP(e bgp.Effects) {}
-
-// Labels are BGP's labels: the speaker allocates from them, and the Router. They may be used from any goroutine.
-func (r *Router) Labels() *label.Pool { return r.pool }
 
 // ranges are the labels of LDP and of BGP: the first half of what `mpls label range` gives, and the second.
 func (m *MPLS) ranges() (ldpFirst, ldpLast, bgpFirst, bgpLast uint32) {
@@ -54,6 +47,7 @@ func (r *Router) configureMPLS(c *Config) {
 	r.pool.Span(first, last)
 	r.rib.SetPipe(c.MPLS.Pipe)
 	r.configureLDP(c)
+	r.configureBGP(c)
 }
 
 // maxFollow is how often a step lets the protocols follow what they have changed themselves.
@@ -66,7 +60,7 @@ func (r *Router) followRoutes() (err error) {
 			return err
 		}
 		changes := r.rib.Changes()
-		if len(changes) == 0 {
+		if len(changes) == 0 && !r.border.anew {
 			return err
 		}
 		r.changed(changes)
@@ -80,6 +74,7 @@ func (r *Router) followRoutes() (err error) {
 // changed tells routing protocols which routes are not as they were.
 func (r *Router) changed(changes []rib.Change) {
 	r.ldpRoutes(changes)
+	r.originateRoutes(changes)
 }
 
 // tickMPLS does what is due.
@@ -87,6 +82,7 @@ func (r *Router) tickMPLS(now time.Time) {
 	if d := r.labels.ldp.Deadline(); !d.IsZero() && !d.After(now) {
 		r.carryOutLDP(r.labels.ldp.Handle(now, ldp.Tick{}))
 	}
+	r.tickBGP()
 }
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

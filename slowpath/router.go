@@ -90,6 +90,7 @@ type Router struct {
 	outlived   map[fib.SAID]uint32 // inbound SPIs of inherited associations
 	labels     labelling
 	pool       *label.Pool // BGP's labels
+	border     border
 }
 
 // Stats counts what the Router did with packets.
@@ -134,6 +135,7 @@ func newRouter(e Engine, l Linux, random io.Reader, seed uint64) *Router {
 	r.rib = rib.New(e.Apply, l)
 	r.nhrp = nhrp.NewSeeded(routes{r}, seed)
 	r.labels, r.pool = newLabelling(seed), label.NewSeeded(seed)
+	r.border = newBorder(r.pool)
 	return r
 }
 
@@ -173,6 +175,7 @@ func (r *Router) step(f func()) error {
 	}
 	r.sendOutbox()
 	r.sendLDP()
+	r.sendBGP()
 	r.releaseHeld()
 	if err != nil {
 		r.stepFailed = err
@@ -210,7 +213,7 @@ func (r *Router) Deadline() time.Time {
 	if g := r.lastGroups.Add(groupsEvery); r.rib.GroupsWait() && (d.IsZero() || g.Before(d)) {
 		d = g
 	}
-	for _, t := range []time.Time{r.takeover.deadline(), r.nhrp.Deadline(), r.ike.Deadline(), r.sessions.Deadline(), r.fragments.Deadline(), r.held.deadline(), r.labels.ldp.Deadline()} {
+	for _, t := range []time.Time{r.takeover.deadline(), r.nhrp.Deadline(), r.ike.Deadline(), r.sessions.Deadline(), r.fragments.Deadline(), r.held.deadline(), r.labels.ldp.Deadline(), r.border.deadline()} {
 		if !t.IsZero() && (d.IsZero() || t.Before(d)) {
 			d = t
 		}

@@ -207,6 +207,14 @@ type Session struct {
 	Reason    string // of going down
 }
 
+// About names the kind of event.
+func (s Session) About() string {
+	if s.Up {
+		return "neighbour up"
+	}
+	return "neighbour down"
+}
+
 // LabelFor is what a label is asked for.
 type LabelFor struct {
 	VRF    string // learned from a neighbour inside the VRF; "": a VPN prefix of others, to be swapped
