@@ -32,7 +32,7 @@ func (r *RIB) Changes() []Change {
 	for k := range r.changed {
 		keys = append(keys, k)
 	}
-	clear(r.changed)
+	r.changed = emptied(r.changed)
 	slices.SortFunc(keys, func(a, b fib.RouteKey) int {
 		return cmp.Or(cmp.Compare(a.VRF, b.VRF), a.Prefix.Compare(b.Prefix))
 	})

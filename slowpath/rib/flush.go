@@ -30,7 +30,7 @@ func (r *RIB) Flush() error {
 	for k := range r.dropped {
 		r.batch.DelRoutes = append(r.batch.DelRoutes, k)
 	}
-	clear(r.dropped)
+	r.dropped = emptied(r.dropped)
 	r.batchLabels()
 	if r.batch.Empty() {
 		return nil
@@ -60,15 +60,24 @@ func (r *RIB) settleAll() {
 	for e := range r.dirty {
 		released = append(released, r.settle(e)...)
 	}
-	clear(r.dirty)
+	r.dirty = emptied(r.dirty)
 	for l := range r.dirtyLabels {
 		released = append(released, r.settleLabel(l)...)
 	}
-	clear(r.dirtyLabels)
+	r.dirtyLabels = emptied(r.dirtyLabels)
 	for _, h := range released {
 		r.unref(h)
 	}
 	r.settleHops()
+}
+
+// emptied is an empty map in the place of m: m itself, unless it has grown so large that it would cost time ever after to clear it.
+func emptied[K comparable, V any](m map[K]V) map[K]V {
+	if len(m) > 256 {
+		return make(map[K]V)
+	}
+	clear(m)
+	return m
 }
 
 // paths are the adjacencies of a route: those of its next hops, or a special one.
@@ -179,7 +188,7 @@ func (r *RIB) settleHops() {
 			r.batch.Adjacencies = append(r.batch.Adjacencies, a)
 		}
 	}
-	clear(r.dirtyHops)
+	r.dirtyHops = emptied(r.dirtyHops)
 	if unlisted {
 		r.rewriteGroups()
 	}

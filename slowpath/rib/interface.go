@@ -138,6 +138,11 @@ func (r *RIB) SetInterface(in Interface) {
 		r.touchRoutes(in.Name)
 		r.stale = true
 	}
+	if old.VRF != in.VRF || old.MPLS != in.MPLS {
+		for p := range r.bound { // by neighbours there, perhaps
+			r.rebound(p)
+		}
+	}
 	for a := range i.neighbours {
 		r.host(i, a)
 	}

@@ -208,11 +208,11 @@ func (r *RIB) batchLabels() {
 			r.batch.DelLabels = append(r.batch.DelLabels, l.in)
 		}
 	}
-	clear(r.newLabels)
+	r.newLabels = emptied(r.newLabels)
 	for in := range r.delLabels {
 		r.batch.DelLabels = append(r.batch.DelLabels, in)
 	}
-	clear(r.delLabels)
+	r.delLabels = emptied(r.delLabels)
 }
 
 func sameLabel(a, b *fib.Label) bool {

@@ -132,6 +132,7 @@ type RIB struct {
 	delLabels   map[uint32]struct{}
 	byID        map[fib.AdjID]*hop
 	stale       bool // what targets lead to has to be worked out again
+	loops       bool // next hops lead through one another
 	pipe        bool
 	nullLabel   bool // explicit null is to be installed, or taken away
 	watched     bool // somebody asks for Changes

@@ -50,6 +50,7 @@ func (r *RIB) aim(k targetKey) *target {
 func (r *RIB) work(t *target) bool {
 	s := search{}
 	f := r.seek(t.key, &s)
+	r.loops = r.loops || s.loops
 	var leaks []*target
 	for _, k := range s.leaks {
 		if k == t.key {
@@ -88,7 +89,7 @@ func (r *RIB) forsake(t *target) {
 
 // retarget looks all targets up again, and touches what goes by those that lead elsewhere now.
 func (r *RIB) retarget() {
-	r.stale = false
+	r.stale, r.loops = false, false
 	for _, t := range slices.Collect(maps.Values(r.targets)) {
 		if r.targets[t.key] != t || !r.work(t) {
 			continue
@@ -106,14 +107,15 @@ func (r *RIB) retarget() {
 	}
 }
 
-// affects tells whether some target may be found by way of an entry that changes. One that has a longer prefix to go by is not.
+// affects tells whether some target may be found by way of an entry that changes. One that has a longer prefix to go by is not,
+// as long as no next hops lead through one another.
 func (r *RIB) affects(e *entry) bool {
 	t := r.tables[e.vrf]
 	if t == nil || t.targets.Size() == 0 {
 		return false
 	}
 	for _, o := range t.targets.Subnets(e.prefix) {
-		if o.found.bits <= e.prefix.Bits() {
+		if r.loops || o.found.bits <= e.prefix.Bits() {
 			return true
 		}
 	}

@@ -43,12 +43,14 @@ type found struct {
 type search struct {
 	on    []targetKey // being worked out: what leads through itself leads nowhere
 	leaks []targetKey // also looked at, as a route leaks from there
+	loops bool        // something leads through itself: what is found for an address depends on where the search began
 }
 
 // seek looks an address up. What it finds depends on what the tables, interfaces and bindings are like, and on nothing that was worked out before.
 func (r *RIB) seek(k targetKey, s *search) found {
 	f := found{bits: -1}
 	if len(s.on) == maxRecursion || slices.Contains(s.on, k) {
+		s.loops = true
 		return f
 	}
 	s.on = append(s.on, k)
