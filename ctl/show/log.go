@@ -6,6 +6,7 @@ import (
 	"nave/slowpath"
 	"nave/slowpath/dmvpn"
 	"nave/slowpath/ike"
+	"nave/slowpath/ldp"
 	"nave/slowpath/nhrp"
 )
 
@@ -26,6 +27,8 @@ func Log(e slowpath.Event) (text string, severity int) {
 		return logIKE(&e)
 	case dmvpn.Log:
 		return logSession(&e)
+	case ldp.Log:
+		return logLDP(&e)
 	case WorkerLog:
 		return logWorker(e)
 	}
