@@ -108,6 +108,7 @@ func (r *Router) Configure(c Config) error {
 		for _, i := range c.Interfaces {
 			r.rib.SetInterface(i.Interface)
 		}
+		r.dropVRFs(&c)
 		for _, vrf := range r.rib.VRFs() {
 			if _, ok := c.Statics[vrf]; !ok {
 				r.rib.SetStatics(vrf, nil)
@@ -130,13 +131,36 @@ func (r *Router) Configure(c Config) error {
 	})
 }
 
+// dropVRFs takes away what stands in VRFs that are no more: of the configuration before, and of the process before once it is known which of its VRFs there are.
+func (r *Router) dropVRFs(c *Config) {
+	was := r.vrfs
+	r.vrfs = make(map[fib.VRF]string)
+	for _, v := range c.VRFs {
+		r.vrfs[v.ID] = v.Name
+	}
+	for id := range was {
+		if _, is := r.vrfs[id]; !is {
+			r.rib.RemoveVRF(id)
+		}
+	}
+	if r.takeover == nil || c.Incomplete {
+		return
+	}
+	for id := range r.takeover.vrfs {
+		if _, is := r.vrfs[id]; !is && id != fib.Global {
+			r.rib.RemoveVRF(id)
+		}
+	}
+	r.takeover.vrfs = nil
+}
+
 // dropClear forgets the packets of tunnels that are protected now, which wait in clear for a neighbour of the underlay.
 func (r *Router) dropClear(c Config) {
 	for n, w := range r.held.byHop {
 		ip := packet.IPv4(w.punt.Packet)
 		src := netip.AddrFrom4([4]byte(ip[12:16]))
 		if ip.Proto() == protoGRE && r.cameBy(&w.punt) == "" && slices.ContainsFunc(c.Interfaces, func(i Interface) bool {
-			return i.Tunnel != nil && i.Tunnel.Protected && i.Tunnel.Local == src
+			return i.Tunnel != nil && i.Tunnel.Protected && i.Tunnel.OuterVRF == w.punt.VRF && i.Tunnel.Local == src
 		}) {
 			delete(r.held.byHop, n)
 			r.stats.HeldLost++

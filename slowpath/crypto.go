@@ -197,8 +197,8 @@ const (
 )
 
 // tooBigSealed takes a router's word about a packet of ours that was protected; quoted is what followed its IP header.
-func (r *Router) tooBigSealed(t TooBig) {
-	q := dmvpn.Quoted{Local: netip.AddrPortFrom(t.Local, 0), Remote: netip.AddrPortFrom(t.Remote, 0)}
+func (r *Router) tooBigSealed(vrf fib.VRF, t TooBig) {
+	q := dmvpn.Quoted{VRF: uint16(vrf), Local: netip.AddrPortFrom(t.Local, 0), Remote: netip.AddrPortFrom(t.Remote, 0)}
 	b := t.Quoted
 	switch {
 	case len(b) < 8:

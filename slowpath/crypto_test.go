@@ -265,7 +265,7 @@ func TestTooBigSealed(t *testing.T) {
 		{"ours", TooBig{ip("192.0.2.1"), ip(nhsNBMA), protoESP, 900, spi}, 900 - 20 - 36 - 12 - 2 - 8}, // 844 in blocks of 16 is 832
 	} {
 		r.wait(time.Second)
-		r.At(r.now).TooBig(c.t)
+		r.At(r.now).TooBig(fib.Global, c.t)
 		if a := r.engine.adjacencies[mustPeer(t, r)]; a.MTU != c.mtu {
 			t.Errorf("%s: MTU %d, want %d", c.name, a.MTU, c.mtu)
 		}

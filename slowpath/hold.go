@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nave/fastpath"
+	"nave/fastpath/fib"
 	"nave/fastpath/packet"
 	"nave/slowpath/icmp"
 )
@@ -26,6 +27,9 @@ type nextHop struct {
 type waiting struct {
 	punt    fastpath.Punt
 	expires time.Time
+	// direct says that it is sent by its adjacency when that is ready: what led it there is a label, or a route of another VRF than the adjacency's, and routes by
+	// which it would be found again need not lead there.
+	direct bool
 }
 
 // held is the packets that wait, and the next hops that have become ready in this step.
@@ -53,16 +57,18 @@ func (h *held) deadline() (d time.Time) {
 
 // hold keeps a packet until its next hop is known. It takes the place of an earlier one for the same next hop.
 func (r *Router) hold(n nextHop, p *fastpath.Punt) {
-	if p.Len != len(p.Packet) {
-		return // cut short on its way up: it can't be sent any more
+	if p.Len != len(p.Packet) || len(p.Packet) < packet.IPv4Len {
+		return // cut short on its way up, or it stayed where it was: it can't be sent any more
 	}
 	old, again := r.held.byHop[n]
 	if !again && len(r.held.byHop) >= maxHeld {
 		r.stats.HeldLost++
 		return
 	}
-	w := waiting{punt: *p, expires: r.now.Add(holdTimeout)}
-	w.punt.Packet = slices.Clone(p.Packet)
+	i, _ := r.rib.Interface(n.iface)
+	labels, _ := r.rib.HopLabels(p.Adj)
+	w := waiting{punt: *p, expires: r.now.Add(holdTimeout), direct: i.VRF != p.VRF || len(labels.Values())+len(p.Stack) > 0 || p.Switched}
+	w.punt.Packet, w.punt.Stack = slices.Clone(p.Packet), slices.Clone(p.Stack)
 	if again {
 		r.stats.HeldLost++
 		w.expires = old.expires
@@ -75,7 +81,7 @@ func (r *Router) hold(n nextHop, p *fastpath.Punt) {
 func (r *Router) releaseHeld() {
 	for _, n := range r.held.freed {
 		w, ok := r.held.byHop[n]
-		if !ok {
+		if !ok || w.direct && !r.isReady(n, w.punt.Adj) {
 			continue
 		}
 		delete(r.held.byHop, n)
@@ -86,9 +92,19 @@ func (r *Router) releaseHeld() {
 			}
 			ip.DecTTL()
 		}
-		r.inject(fastpath.Inject{Kind: fastpath.InjectRoute, VRF: w.punt.VRF, Packet: ip})
+		if w.direct {
+			r.inject(fastpath.Inject{Kind: fastpath.InjectAdjacent, Adj: w.punt.Adj, Packet: ip})
+		} else {
+			r.inject(fastpath.Inject{Kind: fastpath.InjectRoute, VRF: w.punt.VRF, Packet: ip})
+		}
 	}
 	r.held.freed = r.held.freed[:0]
+}
+
+// isReady tells whether an adjacency still is for a next hop, and leads there by now. A labelled one does not while its next hop is known by way of another only.
+func (r *Router) isReady(n nextHop, adj fib.AdjID) bool {
+	iface, addr, ok := r.rib.Hop(adj)
+	return ok && nextHop{iface, addr} == n && r.rib.Ready(adj)
 }
 
 // expireHeld gives up next hops that did not answer, and tells the senders.

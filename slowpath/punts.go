@@ -25,9 +25,11 @@ func (r *Router) handlePunt(p *fastpath.Punt) {
 			Iface: r.tunnels[p.Tunnel], From: p.OuterSrc, Identity: r.sessions.IdentityOf(p.SA), Payload: p.Packet,
 		}))
 	case fastpath.Local:
-		if name := r.tunnels[p.Tunnel]; name != "" && p.VRF == fib.Global { // a label of a VRF may have led to an address that is another's here
+		r.local(p)
+	case fastpath.Host:
+		if name := r.ports[p.Port]; name != "" && p.Len == len(p.Packet) {
 			r.stats.Delivered++
-			r.linux.Deliver(p.VRF, name, p.Packet)
+			r.linux.DeliverFrame(name, p.Packet)
 		} else {
 			r.stats.NotLocal++
 		}
@@ -40,12 +42,7 @@ func (r *Router) handlePunt(p *fastpath.Punt) {
 	case fastpath.Glean:
 		r.glean(p)
 	case fastpath.Fragment:
-		if !forTunnels(p) {
-			return // nothing that nave ends: the kernel has what is for the host
-		}
-		if whole, port, ok := r.fragments.Add(r.now, uint32(p.VRF), uint16(p.Port), p.Packet); ok {
-			r.inject(fastpath.Inject{Kind: fastpath.InjectInput, Port: fib.PortID(port), Packet: whole})
-		}
+		r.fragment(p)
 	case fastpath.SAHeard, fastpath.SAMoved, fastpath.SASoft, fastpath.SAHard, fastpath.SAUnknown:
 		r.associationPunt(p)
 	case fastpath.TTLExpired:
@@ -57,25 +54,70 @@ func (r *Router) handlePunt(p *fastpath.Punt) {
 	}
 }
 
-// nextHop is what a packet that the fast path could not send, or not directly, is to be sent by.
+// local takes a packet for an address of this box in p.VRF. What came by a tunnel of that VRF is delivered as from the tunnel; what a label led there came by none. A
+// label may lead out of one VRF into another, where the address is another's: what decides is where the packet was routed.
+func (r *Router) local(p *fastpath.Punt) {
+	name := r.tunnels[p.Tunnel]
+	switch i, ok := r.tunnel(name); {
+	case ok && i.VRF == p.VRF && len(p.Stack) == 0:
+	case len(p.Stack) > 0 || p.VRF != fib.Global:
+		name = ""
+	default:
+		r.stats.NotLocal++
+		return
+	}
+	r.stats.Delivered++
+	r.linux.Deliver(p.VRF, name, p.Packet)
+}
+
+// fragment takes a fragment for an address of this box. What nave ends is put together here; the kernel has what is for the host, but for what a label led here: it
+// gets that as any other packet.
+func (r *Router) fragment(p *fastpath.Punt) {
+	if !forTunnels(p) {
+		if len(p.Stack) > 0 {
+			r.local(p)
+		}
+		return
+	}
+	port := p.Port
+	if len(p.Stack) > 0 {
+		port = 0 // it came by none
+	}
+	if whole, port, ok := r.fragments.Add(r.now, uint32(p.VRF), uint16(port), p.Packet); ok {
+		r.inject(fastpath.Inject{Kind: fastpath.InjectInput, VRF: p.VRF, Port: fib.PortID(port), Packet: whole})
+	}
+}
+
+// nextHop is what a packet that the fast path could not send, or not directly, is to be sent by. A packet that came with labels is not punted itself, but for what
+// it waits for.
 func (r *Router) nextHop(p *fastpath.Punt) (n nextHop, ok bool) {
 	name, _, ok := r.rib.Hop(p.Adj)
-	if !ok || len(p.Packet) < packet.IPv4Len {
+	if !ok || name == "" {
 		return n, false
 	}
 	n = nextHop{name, p.NextHop}
 	if !n.addr.IsValid() {
-		n.addr = destination(p)
+		n.addr, ok = destination(p)
 	}
-	return n, true
+	return n, ok
 }
 
-func destination(p *fastpath.Punt) netip.Addr { return netip.AddrFrom4([4]byte(p.Packet[16:20])) }
+// destination is where a punted packet goes; ok is false where there is no packet.
+func destination(p *fastpath.Punt) (netip.Addr, bool) {
+	if len(p.Packet) < packet.IPv4Len {
+		return netip.Addr{}, false
+	}
+	return netip.AddrFrom4([4]byte(p.Packet[16:20])), true
+}
 
 // resolve asks NHRP or Linux for a next hop.
 func (r *Router) resolve(n nextHop, p *fastpath.Punt) {
-	if _, tunnel := r.tunnel(n.iface); tunnel {
-		r.carryOut(r.nhrp.Handle(r.now, nhrp.Unresolved{Iface: n.iface, Dst: destination(p), NextHop: p.NextHop}))
+	if i, tunnel := r.tunnel(n.iface); tunnel {
+		dst, ok := destination(p)
+		if !ok || i.VRF != p.VRF {
+			dst = n.addr // the packet's own destination is nothing that the tunnel's network knows
+		}
+		r.carryOut(r.nhrp.Handle(r.now, nhrp.Unresolved{Iface: n.iface, Dst: dst, NextHop: p.NextHop}))
 	} else {
 		r.linux.Resolve(n.iface, n.addr)
 	}
@@ -118,34 +160,57 @@ func (r *Router) cameBy(p *fastpath.Punt) string {
 // icmpError answers a punted packet with an ICMP error.
 func (r *Router) icmpError(k icmp.Kind, p *fastpath.Punt) {
 	name := r.cameBy(p)
-	from := r.addressOf(name)
-	if name == "" { // ours: the error is for the host stack, which takes nothing that claims to come from itself
-		if len(p.Packet) < packet.IPv4Len {
-			return
-		}
-		from = destination(p)
+	if name == "" {
+		r.errorToHost(k, p)
+		return
 	}
 	if r.quiet[name] && k != icmp.TTLExceeded && k != icmp.FragmentationNeeded {
 		return
 	}
-	msg, ok := icmp.ErrorLabelled(k, p.MTU, from, p.Packet, p.Stack)
+	msg, ok := icmp.ErrorLabelled(k, p.MTU, r.answerFrom(name, p), p.Packet, p.Stack)
 	if !ok {
 		return
 	}
 	r.stats.ICMPErrors++
-	if name == "" {
-		if out, _, ok := r.rib.Hop(p.Adj); ok {
-			if _, tunnel := r.tunnel(out); tunnel {
-				r.linux.Deliver(p.VRF, out, msg)
-			}
-		}
-		return
-	}
 	if p.Switched {
 		r.inject(fastpath.Inject{Kind: fastpath.InjectLabelled, VRF: p.VRF, Packet: append(answerStack(p.Stack), msg...)})
 		return
 	}
 	r.inject(fastpath.Inject{Kind: fastpath.InjectRoute, VRF: p.VRF, Packet: msg})
+}
+
+// errorToHost answers a packet of this box: the error is for the host stack of its VRF, which takes nothing that claims to come from itself.
+func (r *Router) errorToHost(k icmp.Kind, p *fastpath.Punt) {
+	from, ok := destination(p)
+	if !ok {
+		return
+	}
+	msg, ok := icmp.Error(k, p.MTU, from, p.Packet)
+	if !ok {
+		return
+	}
+	r.stats.ICMPErrors++
+	out, _, _ := r.rib.Hop(p.Adj)
+	switch i, tunnel := r.tunnel(out); {
+	case tunnel && i.VRF == p.VRF: // by which the packet came from it
+		r.linux.Deliver(p.VRF, out, msg)
+	case p.VRF != fib.Global:
+		r.linux.Deliver(p.VRF, "", msg)
+	}
+}
+
+// answerFrom is the address that an error about a packet is from: that of the interface which it came by, or, where a label has led it from there into a VRF, one of that
+// VRF: another's means nothing to the sender.
+func (r *Router) answerFrom(name string, p *fastpath.Punt) netip.Addr {
+	i, _ := r.rib.Interface(name)
+	if i.VRF != p.VRF && !p.Switched {
+		for _, other := range r.rib.Interfaces() {
+			if o, _ := r.rib.Interface(other); o.VRF == p.VRF && o.Up && len(o.Addrs) > 0 {
+				return o.Addrs[0].Addr()
+			}
+		}
+	}
+	return r.addressOf(name)
 }
 
 // answerStack is the label stack that a packet came with, fit to take the answer to its source to where the packet was to go, from where it finds its way (RFC 3032

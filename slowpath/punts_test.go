@@ -92,15 +92,6 @@ func TestErrorsLabelled(t *testing.T) {
 	icmpOf(t, in, 11, 0, "10.1.0.1", "10.1.0.7")
 }
 
-// TestLocalOfVRF: what is for an address of a VRF is not delivered where that address may be another's.
-func TestLocalOfVRF(t *testing.T) {
-	r := newRig(t, nil)
-	r.punt(fastpath.Punt{Reason: fastpath.Local, Port: wanPort, Tunnel: tunnelID, VRF: 3, Packet: udp("10.1.0.7", "10.0.0.11", 1, 100)})
-	if s := r.Status().Packets; s.Delivered != 0 || s.NotLocal != 1 {
-		t.Errorf("stats: %+v", s)
-	}
-}
-
 // `no ip unreachables` silences a side, but for what path MTU discovery and traceroute live on.
 func TestNoUnreachables(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Interfaces[1].NoUnreachables = true })

@@ -120,12 +120,14 @@ func (e *engine) to(dst string) fib.Adjacency {
 type delivery struct {
 	tunnel string
 	packet []byte
+	vrf    fib.VRF
 }
 
 // host is a Linux that remembers what it is asked.
 type host struct {
 	wanted, resolved []nextHop
 	delivered        []delivery
+	frames           []delivery // by the subinterface
 	logs             []Event
 	routes           []rib.Route
 	sent             []sentIKE
@@ -141,14 +143,16 @@ func (h *host) Unwant(string, netip.Addr)       {}
 func (h *host) Resolve(iface string, a netip.Addr) {
 	h.resolved = append(h.resolved, nextHop{iface, a})
 }
-func (h *host) DeliverFrame(string, []byte) {}
+func (h *host) DeliverFrame(subinterface string, frame []byte) {
+	h.frames = append(h.frames, delivery{tunnel: subinterface, packet: slices.Clone(frame)})
+}
 
 func (h *host) LDP(ldp.Effect) {}
 
 func (h *host) Originate([]bgp.Local, []bgp.Key) {}
 
-func (h *host) Deliver(_ fib.VRF, tunnel string, packet []byte) {
-	h.delivered = append(h.delivered, delivery{tunnel, slices.Clone(packet)})
+func (h *host) Deliver(vrf fib.VRF, tunnel string, packet []byte) {
+	h.delivered = append(h.delivered, delivery{tunnel, slices.Clone(packet), vrf})
 }
 func (h *host) Routes(_ fib.VRF, routes []rib.Route) { h.routes = routes }
 func (h *host) Log(e Event)                          { h.logs = append(h.logs, e) }

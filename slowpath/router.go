@@ -73,7 +73,9 @@ type Router struct {
 	held       held
 	ports      map[fib.PortID]string
 	tunnels    map[fib.TunnelID]string
-	quiet      map[string]bool // interfaces with `no ip unreachables`
+	vrfs       map[fib.VRF]string // all but the global table
+	routed     map[fib.VRF]bool   // tables whose routes Linux has been told
+	quiet      map[string]bool    // interfaces with `no ip unreachables`
 	now        time.Time
 	moves      uint64 // of the RIB, when NHRP and Linux were last told
 	nextSweep  time.Time
@@ -164,9 +166,7 @@ func (r *Router) step(f func()) error {
 		if e := r.rib.Flush(); err == nil {
 			err = e
 		}
-		for _, vrf := range r.rib.VRFs() {
-			r.linux.Routes(vrf, r.rib.Routes(vrf))
-		}
+		r.giveRoutes()
 	}
 	for again := 0; again < maxRefusals && r.refuse(); again++ {
 		if e := r.rib.Flush(); err == nil {
@@ -181,6 +181,21 @@ func (r *Router) step(f func()) error {
 		r.stepFailed = err
 	}
 	return err
+}
+
+// giveRoutes tells Linux the routes of all tables, of those too that have none any more.
+func (r *Router) giveRoutes() {
+	was := r.routed
+	r.routed = make(map[fib.VRF]bool)
+	for _, vrf := range r.rib.VRFs() {
+		r.routed[vrf] = true
+		r.linux.Routes(vrf, r.rib.Routes(vrf))
+	}
+	for vrf := range was {
+		if _, is := r.vrfs[vrf]; is && !r.routed[vrf] {
+			r.linux.Routes(vrf, nil)
+		}
+	}
 }
 
 // Tick does what is due.

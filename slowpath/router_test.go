@@ -177,7 +177,7 @@ func TestPathMTU(t *testing.T) {
 		{"nothing quoted", true, "192.0.2.1", "192.0.2.9", 1300, nil, 1400},
 	} {
 		r := newRig(t, func(cfg *Config) { cfg.Interfaces[2].Tunnel.PathMTU = c.discovery })
-		r.At(r.now).TooBig(TooBig{Local: ip(c.local), Remote: ip(c.remote), Protocol: protoGRE, MTU: c.mtu, Quoted: c.quoted})
+		r.At(r.now).TooBig(fib.Global, TooBig{Local: ip(c.local), Remote: ip(c.remote), Protocol: protoGRE, MTU: c.mtu, Quoted: c.quoted})
 		if got := r.engine.to("10.0.0.1").MTU; got != c.want {
 			t.Errorf("%s: MTU %d, want %d", c.name, got, c.want)
 		}
@@ -190,7 +190,9 @@ func TestPathMTU(t *testing.T) {
 func TestPathMTUAges(t *testing.T) {
 	r := newRig(t, func(cfg *Config) { cfg.Interfaces[2].Tunnel.PathMTU = true })
 	gre := []byte{0x20, 0, 8, 0, 0, 0, key >> 8, key & 255}
-	tooBig := func(mtu uint16) { r.At(r.now).TooBig(TooBig{ip("192.0.2.1"), ip("192.0.2.9"), protoGRE, mtu, gre}) }
+	tooBig := func(mtu uint16) {
+		r.At(r.now).TooBig(fib.Global, TooBig{ip("192.0.2.1"), ip("192.0.2.9"), protoGRE, mtu, gre})
+	}
 	tooBig(1000)
 	tooBig(1300) // only age makes it larger
 	if got := r.engine.to("10.0.0.1").MTU; got != 972 {

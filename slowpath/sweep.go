@@ -76,21 +76,21 @@ type TooBig struct {
 	Quoted        []byte     // what followed the packet's IP header: 8 bytes at least
 }
 
-// TooBig learns the MTU of a path. What is quoted must be of a packet that the tunnel sends, and its receiver somebody it sends to. Only
+// TooBig learns the MTU of a path from what came to the host stack of a VRF, which is that of the outer packets. What is quoted must be of a packet that the tunnel sends, and its receiver somebody it sends to. Only
 // age makes a path MTU larger (RFC 1191 section 6).
-func (r *Router) TooBig(t TooBig) {
+func (r *Router) TooBig(vrf fib.VRF, t TooBig) {
 	if t.MTU < minPathMTU || r.now.Sub(r.lastTooBig) < tooBigEvery {
 		return
 	}
 	r.lastTooBig = r.now
 	_ = r.step(func() {
 		if t.Protocol != protoGRE {
-			r.tooBigSealed(t)
+			r.tooBigSealed(vrf, t)
 			return
 		}
 		for _, name := range r.tunnels {
 			i, ok := r.tunnel(name)
-			if ok && i.Tunnel.PathMTU && !i.Tunnel.Protected && i.Tunnel.Local == t.Local && isOwnGRE(t.Quoted, i.Tunnel.HasKey, i.Tunnel.Key) {
+			if ok && i.Tunnel.PathMTU && !i.Tunnel.Protected && i.Tunnel.OuterVRF == vrf && i.Tunnel.Local == t.Local && isOwnGRE(t.Quoted, i.Tunnel.HasKey, i.Tunnel.Key) {
 				r.learnPathMTU(pathKey{name, t.Remote}, t.MTU)
 			}
 		}

@@ -27,6 +27,7 @@ type takeover struct {
 	networks   map[fib.TunnelID][]network
 	provided   map[fib.TunnelID]bool // neighbours were made of its adjacencies
 	provisions map[nextHop]bool      // neighbours that nobody has confirmed yet
+	vrfs       map[fib.VRF]bool      // that something was in, until it is known which of them there are
 }
 
 // network is a route by one next hop of a tunnel.
@@ -47,7 +48,7 @@ func (r *Router) Inherit(b fib.Batch) {
 		until: r.now.Add(inheritFor), ports: make(map[fib.PortID]fib.Port), tunnels: make(map[fib.TunnelID]fib.Tunnel),
 		groups: make(map[fib.TunnelID]map[netip.Addr]bool), links: make(map[fib.PortID][]fib.Adjacency),
 		peers: make(map[fib.TunnelID][]fib.Adjacency), networks: make(map[fib.TunnelID][]network), provisions: make(map[nextHop]bool),
-		provided: make(map[fib.TunnelID]bool),
+		provided: make(map[fib.TunnelID]bool), vrfs: make(map[fib.VRF]bool),
 	}
 	r.takeover, r.outlived = t, make(map[fib.SAID]uint32)
 	r.rib.Inherit(b)
@@ -80,7 +81,11 @@ func (r *Router) Inherit(b fib.Batch) {
 			}
 		}
 	}
+	for _, l := range b.Labels {
+		t.vrfs[l.VRF] = true
+	}
 	for _, e := range b.Routes {
+		t.vrfs[e.VRF] = true
 		if a := byID[e.Paths[0]]; len(e.Paths) == 1 && a.Kind == fib.AdjTunnel && a.NextHop.IsValid() {
 			t.networks[a.Tunnel] = append(t.networks[a.Tunnel], network{e.VRF, e.Prefix, a})
 		}
@@ -114,7 +119,7 @@ func (r *Router) takeNeighbours() {
 			continue
 		}
 		delete(t.links, id)
-		if i.MAC != t.ports[id].MAC {
+		if old := t.ports[id]; i.MAC != old.MAC || i.VRF != old.VRF || i.VLAN != old.VLAN {
 			continue // another link
 		}
 		for _, a := range adjs {

@@ -195,7 +195,7 @@ func (g *Gateway) punted(police *punt.Police, p *fastpath.Punt) {
 
 // tooBig hands a path MTU to the control plane.
 func (g *Gateway) tooBig(t host.TooBig) {
-	g.loop.Try(func(now time.Time) { g.core.Router().At(now).TooBig(slowpath.TooBig(t)) })
+	g.loop.Try(func(now time.Time) { g.core.Router().At(now).TooBig(fib.Global, slowpath.TooBig(t)) })
 }
 
 func (g *Gateway) fail(err error) {

@@ -17,6 +17,7 @@ type Rate struct {
 // rates by reason; other reasons are not limited here.
 var rates = map[fastpath.Reason]Rate{
 	fastpath.Local:      {20000, 4000},
+	fastpath.Host:       {20000, 4000},
 	fastpath.NHRP:       {10000, 4000},
 	fastpath.Fragment:   {5000, 2000},
 	fastpath.Glean:      {2000, 1000},

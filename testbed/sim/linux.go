@@ -119,7 +119,7 @@ func (l *linux) tooBig(t slowpath.TooBig) {
 	if l.r.orphan {
 		return
 	}
-	l.r.core.Router().At(l.r.net.Now()).TooBig(t)
+	l.r.core.Router().At(l.r.net.Now()).TooBig(fib.Global, t)
 }
 
 // owns tells whether an address is the box's.
