@@ -14,7 +14,6 @@ type labelling struct {
 	ldp        *ldp.Machine
 	interfaces map[string]ldp.InterfaceState // as LDP was told
 	hosts      map[netip.Prefix]bool         // addresses with a mask of 32 bits: loopbacks
-	recursive  map[netip.Prefix]ldp.Route    // routes whose next hops are looked up elsewhere, as LDP was told
 	outbox     []ldp.Effect                  // for LDP's sockets, once the labels are installed
 	follows    bool                          // the RIB's changes are wanted
 	inherited  bool                          // what the fast path had was told
@@ -108,26 +107,9 @@ func (r *Router) ldpRoutes(changes []rib.Change) {
 		switch {
 		case c.VRF != fib.Global || l.hosts[c.Prefix]:
 		case c.Gone || c.Source == rib.Local: // addresses of interfaces are in their subnets
-			delete(l.recursive, c.Prefix)
 			routes.Gone = append(routes.Gone, c.Prefix)
 		default:
-			route := ldpRoute(&c.Route)
-			delete(l.recursive, c.Prefix)
-			if c.Source != rib.BGP && slices.ContainsFunc(c.Via, func(n rib.NextHop) bool { return n.Iface == "" }) {
-				l.recursive[c.Prefix] = route
-			}
-			routes.Changed = append(routes.Changed, route)
-		}
-	}
-	for p, old := range l.recursive {
-		// What leads to a next hop may have changed, which is no change of the route itself.
-		found, ok := r.rib.Lookup(fib.Global, p.Addr())
-		if !ok || found.Prefix != p {
-			continue // it is among the changes, or will be
-		}
-		if now := ldpRoute(&found); now.Source != old.Source || !slices.Equal(now.NextHops, old.NextHops) {
-			l.recursive[p] = now
-			routes.Changed = append(routes.Changed, now)
+			routes.Changed = append(routes.Changed, ldpRoute(&c.Route))
 		}
 	}
 	r.tellRoutes(routes)

@@ -3,7 +3,6 @@ package slowpath
 import (
 	"cmp"
 	"maps"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -38,7 +37,7 @@ func (r *Router) LDPStatus() LDPStatus {
 }
 
 func newLabelling(seed uint64) labelling {
-	return labelling{ldp: ldp.NewSeeded(seed), recursive: make(map[netip.Prefix]ldp.Route)}
+	return labelling{ldp: ldp.NewSeeded(seed)}
 }
 
 // configureMPLS has LDP and the pool of BGP's labels run by c.
