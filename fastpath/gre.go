@@ -122,8 +122,14 @@ func (w *Worker) encapsulate(p *pkt, a *table.Adj, id uint32, n int, tos uint8, 
 	}
 	w.countSent(a, id, n)
 	if a.Kind == fib.AdjLink {
-		if a.InnerLen != packet.EthernetLen {
-			return w.pushLink(p, q, a, s, n)
+		if a.Flags&table.AdjTagged != 0 {
+			return w.pushTagged(p, q, a, s, n)
+		}
+		if a.Labels != 0 {
+			*(*[fib.MaxInner]byte)(p.chunk[s-fib.MaxInner:]) = a.Inner
+			pushLabels(p.chunk, a, s, p.lse)
+			w.enqueue(q, port.Frame{Chunk: p.frame.Chunk, Start: uint16(s - int(a.InnerLen)), Len: uint16(n + int(a.InnerLen))})
+			return sent
 		}
 		*(*[16]byte)(p.chunk[s-16:]) = *(*[16]byte)(a.Inner[fib.MaxInner-16:])
 		if p.gre != 0 {
@@ -135,22 +141,6 @@ func (w *Worker) encapsulate(p *pkt, a *table.Adj, id uint32, n int, tos uint8, 
 	}
 	pushInner(p, a, s)
 	return w.pushOuter(p, q, a, s-int(a.InnerLen), n+int(a.InnerLen), tos, df, nil, 0)
-}
-
-// pushLink pushes the Ethernet header of a link's adjacency that has a tag or labels in front of the n bytes at s, and queues the frame.
-func (w *Worker) pushLink(p *pkt, q *queue, a *table.Adj, s, n int) verdict {
-	*(*[fib.MaxInner]byte)(p.chunk[s-fib.MaxInner:]) = a.Inner
-	if a.Labels != 0 {
-		pushLabels(p.chunk, a, s, p.lse)
-	} else if p.gre != 0 {
-		binary.BigEndian.PutUint16(p.chunk[s-2:], p.gre)
-	}
-	n += int(a.InnerLen)
-	if a.Flags&table.AdjTagged != 0 {
-		w.countTagged(a.Port, n)
-	}
-	w.enqueue(q, port.Frame{Chunk: p.frame.Chunk, Start: uint16(s - int(a.InnerLen)), Len: uint16(n)})
-	return sent
 }
 
 // countSent counts n bytes that leave by an adjacency.
@@ -178,39 +168,26 @@ func pushInner(p *pkt, a *table.Adj, s int) {
 
 // pushOuter pushes the outer headers in front of the size bytes at s, which are sealed but for AH, and queues the frame.
 func (w *Worker) pushOuter(p *pkt, q *queue, a *table.Adj, s, size int, tos uint8, df bool, ta *sa.Transform, seq uint64) verdict {
+	if a.LinkLen != packet.EthernetLen {
+		return w.pushBehind(p, q, a, s, size, tos, df, ta, seq)
+	}
 	*(*[len(a.Outer)]byte)(p.chunk[s-len(a.Outer):]) = a.Outer
 	s -= int(a.OuterLen)
-	link := int(a.LinkLen)
-	total := size + int(a.OuterLen) - link
-	ip := p.chunk[s+link : s+link+total]
+	total := size + int(a.OuterLen) - packet.EthernetLen
+	ip := p.chunk[s+packet.EthernetLen : s+packet.EthernetLen+total]
 	w.ipID++
 	fillOuter(ip, a.Sum, total, w.ipID, tos, df)
-	if a.UDP() {
+	if a.OuterLen == packet.EthernetLen+packet.IPv4Len+packet.UDPLen {
 		binary.BigEndian.PutUint16(ip[packet.IPv4Len+4:], uint16(total-packet.IPv4Len))
 	}
 	if ta != nil {
 		ta.SealAH(w.scratch, ip[:packet.IPv4Len], ip[packet.IPv4Len:], seq)
 	}
-	if link != packet.EthernetLen {
-		pushFront(p.chunk[s:], a, tos)
-	}
 	if a.Cuts(size) {
 		return w.fragmentOuter(p, q, a, s, total)
 	}
-	if a.Flags&table.AdjTagged != 0 {
-		w.countTagged(a.Port, total+link)
-	}
-	w.enqueue(q, port.Frame{Chunk: p.frame.Chunk, Start: uint16(s), Len: uint16(total + link)})
+	w.enqueue(q, port.Frame{Chunk: p.frame.Chunk, Start: uint16(s), Len: uint16(total + packet.EthernetLen)})
 	return sent
-}
-
-// pushFront completes what stands before the outer IPv4 header of a tunnel whose packets leave with a tag or labels outside: b begins with it. EXP of the labels is
-// the precedence outside.
-func pushFront(b []byte, a *table.Adj, tos uint8) {
-	copy(b, a.Front())
-	for at := a.EthernetLen(); at < int(a.LinkLen); at += packet.LabelLen {
-		b[at+2] |= tos >> 5 << 1
-	}
 }
 
 // fillOuter completes an outer IPv4 header: what is known only now, and the checksum, from the sum of the rest.

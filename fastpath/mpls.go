@@ -46,10 +46,9 @@ func (w *Worker) mplsSwitch(p *pkt, start, end int) verdict {
 	at := start
 	e := packet.GetLSE(p.chunk[at:])
 	for range maxStack {
-		l, n := w.t.FindLabel(e.Label(), w.index)
-		if n != nil {
-			n.Packets++
-			n.Bytes += uint64(end - at)
+		l := w.t.Label(e.Label())
+		if l != 0 {
+			w.t.CountLabel(e.Label(), w.labelsAt, end-at)
 		}
 		at += packet.LabelLen
 		if l.Action() == fib.LabelSwap || l.Action() == fib.LabelForward && !e.Bottom() {

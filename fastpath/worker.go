@@ -73,7 +73,8 @@ type Worker struct {
 	seen uint64 // keeps loads that only warm the cache from being left out
 	hand hand
 
-	redirectEvery, resolveEvery int64 // nanoseconds
+	redirectEvery, resolveEvery int64   // nanoseconds
+	labelsAt                    uintptr // where its counts of labels are (table.CountsAt)
 
 	// The rings, and their other ends, which the slow path holds under a lock of its own.
 	up, down *ring.Ring
@@ -113,22 +114,25 @@ const (
 
 // pkt is a packet on its way. Everything about it that functions hand on is here.
 type pkt struct {
-	frame    port.Frame
-	chunk    []byte      // all of the frame's chunk
-	ip       packet.IPv4 // the packet to route, in chunk from start on
-	start    int
-	vrf      uint16
-	port     uint16
-	mss      uint16 // clamp of the interface it came in by
-	gre      uint16 // GRE protocol that replaces the adjacency's; 0 leaves it
-	tos      uint8  // outside, where gre is set
-	reason   Reason
-	own      bool  // of this box: injected
-	part     bool  // a fragment or a copy: its packet is counted by itself
-	copied   bool  // a copy for a member of a group
-	framed   bool  // it came in by a subinterface, and its frame is as it came, without its tag
-	nested   bool  // it came out of a tunnel in which it had come in another one's label
-	leaks    uint8 // how often it was looked up again in another VRF
+	frame  port.Frame
+	chunk  []byte      // all of the frame's chunk
+	ip     packet.IPv4 // the packet to route, in chunk from start on
+	start  int
+	vrf    uint16
+	port   uint16
+	mss    uint16 // clamp of the interface it came in by
+	gre    uint16 // GRE protocol that replaces the adjacency's; 0 leaves it
+	tos    uint8  // outside, where gre is set
+	reason Reason
+	// Reset all at once (arrived), so they stand together.
+	own    bool  // of this box: injected
+	copied bool  // a copy for a member of a group
+	along  bool  // it goes where its label says, and so does the answer to its source
+	framed bool  // it came in by a subinterface, and its frame is as it came, without its tag
+	nested bool  // it came out of a tunnel in which it had come by a label
+	leaks  uint8 // how often it was looked up again in another VRF
+
+	part     bool // a fragment or a copy: its packet is counted by itself
 	tunnel   *table.Tunnel
 	together bool      // one of a vector
 	newest   bool      // it has the highest sequence number that its association has received
@@ -141,9 +145,8 @@ type pkt struct {
 	sa, spi            uint32 // the association it came out of, ESP's before AH's
 	ah                 uint32 // the AH association it came out of
 	// MPLS.
-	top   uint16     // where its label stack begins that it came with, up to start; 0: it came without
-	along bool       // it goes where its label says, and so does the answer to its source
-	lse   packet.LSE // EXP, bottom bit and TTL of the labels that are pushed
+	top uint16     // where its label stack begins that it came with, up to start; 0: it came without
+	lse packet.LSE // EXP, bottom bit and TTL of the labels that are pushed
 }
 
 // drop gives the reason for dropping the packet.

@@ -59,18 +59,18 @@ func (t *Tables) Label(label uint32) Label {
 	return Label(atomic.LoadUint64(&c[label&(1<<labelChunkBits-1)]))
 }
 
-// FindLabel is Label for a worker, with its counts of the label; nil without an entry.
-func (t *Tables) FindLabel(label uint32, worker int) (Label, *LabelCount) {
-	r := atomic.LoadUint32(&t.labels[label>>labelChunkBits&(labelChunks-1)])
-	if r == 0 {
-		return 0, nil
+// CountsAt is where a worker's counts are in each chunk, for CountLabel.
+func (t *Tables) CountsAt(worker int) uintptr {
+	return uintptr(labelEntriesSize + (1+worker)*labelCountsSize)
+}
+
+// CountLabel counts a packet of n bytes that came with a label, whose chunk may be gone, for the worker whose counts are at at.
+func (t *Tables) CountLabel(label uint32, at uintptr, n int) {
+	if r := atomic.LoadUint32(&t.labels[label>>labelChunkBits&(labelChunks-1)]); r != 0 {
+		c := (*LabelCount)(unsafe.Add(t.at(r), at+uintptr(label&(1<<labelChunkBits-1))*unsafe.Sizeof(LabelCount{})))
+		c.Packets++
+		c.Bytes += uint64(n)
 	}
-	i := label & (1<<labelChunkBits - 1)
-	l := Label(atomic.LoadUint64(&(*labelChunk)(t.at(r))[i]))
-	if l == 0 {
-		return 0, nil
-	}
-	return l, &t.countsOf(r, worker)[i]
 }
 
 // LabelCount is what came with a label since it was installed; zero without one. The writer's only.

@@ -1,0 +1,63 @@
+package fastpath
+
+import (
+	"encoding/binary"
+
+	"nave/fastpath/fib"
+	"nave/fastpath/internal/sa"
+	"nave/fastpath/internal/table"
+	"nave/fastpath/packet"
+	"nave/fastpath/port"
+)
+
+// What stands between the Ethernet addresses and the packet, or the outer IPv4 header: the tag of a subinterface, and the labels by which a tunnel's peer is
+// reached. encapsulate and pushOuter, for most packets, know of neither.
+
+// pushTagged is encapsulate for a link with a tag: the n bytes at s get the Ethernet header, the tag and the adjacency's labels.
+func (w *Worker) pushTagged(p *pkt, q *queue, a *table.Adj, s, n int) verdict {
+	*(*[fib.MaxInner]byte)(p.chunk[s-fib.MaxInner:]) = a.Inner
+	if a.Labels != 0 {
+		pushLabels(p.chunk, a, s, p.lse)
+	} else if p.gre != 0 {
+		binary.BigEndian.PutUint16(p.chunk[s-2:], p.gre)
+	}
+	n += int(a.InnerLen)
+	w.countTagged(a.Port, n)
+	w.enqueue(q, port.Frame{Chunk: p.frame.Chunk, Start: uint16(s - int(a.InnerLen)), Len: uint16(n)})
+	return sent
+}
+
+// pushBehind is pushOuter behind a tag or labels.
+func (w *Worker) pushBehind(p *pkt, q *queue, a *table.Adj, s, size int, tos uint8, df bool, ta *sa.Transform, seq uint64) verdict {
+	*(*[len(a.Outer)]byte)(p.chunk[s-len(a.Outer):]) = a.Outer
+	s -= int(a.OuterLen)
+	link := int(a.LinkLen)
+	total := size + int(a.OuterLen) - link
+	ip := p.chunk[s+link : s+link+total]
+	w.ipID++
+	fillOuter(ip, a.Sum, total, w.ipID, tos, df)
+	if a.UDP() {
+		binary.BigEndian.PutUint16(ip[packet.IPv4Len+4:], uint16(total-packet.IPv4Len))
+	}
+	if ta != nil {
+		ta.SealAH(w.scratch, ip[:packet.IPv4Len], ip[packet.IPv4Len:], seq)
+	}
+	pushFront(p.chunk[s:], a, tos)
+	if a.Cuts(size) {
+		return w.fragmentOuter(p, q, a, s, total)
+	}
+	if a.Flags&table.AdjTagged != 0 {
+		w.countTagged(a.Port, total+link)
+	}
+	w.enqueue(q, port.Frame{Chunk: p.frame.Chunk, Start: uint16(s), Len: uint16(total + link)})
+	return sent
+}
+
+// pushFront completes what stands before the outer IPv4 header, with which b begins: what the record has no room for behind Inner, and EXP of the labels, which is
+// the precedence outside.
+func pushFront(b []byte, a *table.Adj, tos uint8) {
+	copy(b, a.Front())
+	for at := a.EthernetLen(); at < int(a.LinkLen); at += packet.LabelLen {
+		b[at+2] |= tos >> 5 << 1
+	}
+}
