@@ -27,6 +27,9 @@ func (r *RIB) Flush() error {
 		}
 		r.settleAll()
 	}
+	for len(r.dirty)+len(r.dirtyLabels) > 0 { // their old ways went just now
+		r.settleAll()
+	}
 	for k := range r.dropped {
 		r.batch.DelRoutes = append(r.batch.DelRoutes, k)
 	}
