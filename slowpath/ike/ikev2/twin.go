@@ -53,9 +53,10 @@ func (s *sa) meet() {
 
 // part forgets the other SA.
 func (s *sa) part() {
-	if s.other != nil {
-		s.other.other, s.other = nil, nil
+	if o := s.other; o != nil && o.other == s {
+		o.other = nil
 	}
+	s.other = nil
 }
 
 // twin is the SA that the other side started at the same moment; nil without one, or when it is gone.
