@@ -76,6 +76,16 @@ func (r *RIB) handBack(h *hop) bool {
 	return true
 }
 
+// dropLabelled takes old adjacencies away that push labels on packets to an interface that takes none now.
+func (r *RIB) dropLabelled(i *iface) {
+	if r.inherited == nil || !r.inherited.pushes || i.switches() {
+		return
+	}
+	r.dropAdjs(func(a *fib.Adjacency) bool {
+		return len(a.Labels) > 0 && (i.Tunnel != nil && a.Tunnel == i.Tunnel.ID || i.Tunnel == nil && i.Port != 0 && a.Tunnel == 0 && a.Port == i.Port)
+	})
+}
+
 // dropVRF takes away what is left of old of a VRF.
 func (r *RIB) dropVRF(vrf fib.VRF) {
 	if r.inherited == nil {

@@ -11,6 +11,14 @@ import (
 // Flush works out what changed since the last Flush and applies it in one batch. What the fast path has no room for
 // is kept and shown by Refused; an error means that the batch was malformed, which is a bug, and changed nothing.
 func (r *RIB) Flush() error {
+	err := r.flush()
+	if err == nil && r.retry && r.room > 0 { // what was refused may have the place of what the batch took away
+		err = r.flush()
+	}
+	return err
+}
+
+func (r *RIB) flush() error {
 	if r.retry {
 		r.tryAgain()
 	}
@@ -175,10 +183,15 @@ func (r *RIB) settleHops() {
 			r.disown(h.id)
 			unlisted = unlisted || r.inherited != nil && r.inherited.listed[h.id]
 			r.forget(h)
-			if h.installed || r.wasRefused(refusedKey{adj: h.id}) {
+			refused := r.wasRefused(refusedKey{adj: h.id})
+			if h.installed || refused {
 				r.batch.DelAdjacencies = append(r.batch.DelAdjacencies, h.id)
 			}
-			r.freed = append(r.freed, h.id)
+			if refused && !h.stood {
+				r.ids.spare = append(r.ids.spare, h.id)
+			} else {
+				r.freed = append(r.freed, h.id)
+			}
 			continue
 		}
 		a, on := r.build(h)
@@ -187,7 +200,7 @@ func (r *RIB) settleHops() {
 			continue
 		}
 		if !h.installed || !sameAdjacency(&a, &h.last) {
-			h.last, h.installed = a, true
+			h.last, h.stood, h.installed = a, h.stood || h.installed, true
 			r.batch.Adjacencies = append(r.batch.Adjacencies, a)
 		}
 	}

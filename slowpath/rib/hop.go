@@ -30,6 +30,7 @@ type hop struct {
 	id        fib.AdjID
 	refs      int
 	installed bool
+	stood     bool // the fast path has had it by its number at some time
 	last      fib.Adjacency
 	neigh     spot // the neighbour it is built from
 	peer      spot // of a tunnel: the NBMA address that it leads to

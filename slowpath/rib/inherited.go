@@ -35,6 +35,7 @@ type inherited struct {
 	sealed        map[fib.SAID][]fib.AdjID     // adjacencies by what seals them
 	waiting       map[*entry]struct{}          // their new ways can't be used yet: the old ones stand
 	waitingLabels map[*label]struct{}
+	pushes        bool // some adjacency pushes labels
 	incomplete    bool // not all that the configuration speaks of is known yet
 }
 
@@ -58,6 +59,7 @@ func (r *RIB) Inherit(b fib.Batch) {
 	adjs, groups := make(map[fib.AdjID]bool, len(b.Adjacencies)), make(map[fib.GroupID]bool, len(b.Groups))
 	for _, a := range b.Adjacencies {
 		h.adjs[a.ID], adjs[a.ID] = a, true
+		h.pushes = h.pushes || len(a.Labels) > 0
 		for _, id := range sealsOf(&a) {
 			h.sealed[id] = append(h.sealed[id], a.ID)
 		}
@@ -91,19 +93,6 @@ func (r *RIB) Inherit(b fib.Batch) {
 	r.ids.reserve(adjs)
 	r.groups.reserve(groups)
 	r.inherited = h
-}
-
-// reserve leaves out numbers that are in use, before the first is taken.
-func (p *idPool[T]) reserve(used map[T]bool) {
-	first := p.next
-	for v := range used {
-		p.next = max(p.next, v+1)
-	}
-	for v := first; v < p.next; v++ {
-		if !used[v] {
-			p.free = append(p.free, v)
-		}
-	}
 }
 
 // placeOf is what an adjacency leads to; ok is false for one that does not tell.

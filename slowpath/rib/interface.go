@@ -1,9 +1,26 @@
 // Package rib is the routing information base: of what interfaces, static routes, NHRP and routing protocols say of
 // a prefix it chooses the best, works out the adjacency that leads there, and tells the fast path.
 //
+// # What costs what
+//
 // It is the only caller of Apply. All work follows the size of a change: a route names next hops, a next hop has one
 // adjacency, and a change of a binding, a neighbour or an underlay route rebuilds only the adjacencies that depend
-// on it. Setters note what changed; Flush works it out and applies it in one batch.
+// on it. Setters note what changed; Flush works it out and applies it in one batch. A next hop that has to be looked up is a target: it is looked up once for
+// all routes that name it, and only when it leads elsewhere are those worked out again.
+//
+// # Labels
+//
+// A route of a VPN has a next hop in the global table and labels for it. The labels are pushed only where packets stay labelled up to that next hop: it is on
+// the subnet of an interface with `mpls ip`, or a label switched path leads to it, which is what neighbours have bound to the route of the next hop
+// (BindLabel). Otherwise the route is not installed: fail closed, as somebody in between would take the VPN's label for one of its own. For the same
+// reason a labelled packet for a next hop of a tunnel leaves to that next hop itself, and waits while NHRP does not know it; a server that would pass IPv4 on does not do.
+// The label of a neighbour is not part of what a next hop is known by, so that a change of it rewrites adjacencies and no routes.
+//
+// The labels of this router (SetLabel) look packets up in a VRF, forward them as one route of a VRF does, or swap. A label without a way on is not installed.
+//
+// # Restarts
+//
+// See Inherit: what a fast path has installed that outlived its control plane goes on until its place is taken, labels with the meaning that they had.
 //
 // A RIB belongs to one goroutine. It has no clock and no socket.
 package rib
@@ -129,6 +146,7 @@ func (r *RIB) SetInterface(in Interface) {
 	i.Interface = in
 	r.announce(i)
 	r.describe(i)
+	r.dropLabelled(i)
 	fresh := old.Name == ""
 	if !fresh && (old.MAC != in.MAC || old.MTU != in.MTU || old.Up != in.Up || old.MSS != in.MSS || old.MPLS != in.MPLS || old.VLAN != in.VLAN ||
 		old.VRF != in.VRF || old.Port != in.Port || in.Tunnel != nil || old.Tunnel != nil) {

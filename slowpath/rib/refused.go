@@ -58,6 +58,7 @@ func (r *RIB) account(b *fib.Batch, refused []fib.Refusal) (err error) {
 		_, err = r.apply(&older)
 	}
 	gone := len(b.DelSAs) + len(b.DelRoutes) + len(b.DelLabels) + len(b.DelGroups) + len(b.DelAdjacencies) + len(b.DelTunnels) + len(b.DelPorts)
+	r.room = gone
 	r.retry = len(r.refused) > 0 && (r.retry || gone > 0 || len(r.refused) < before)
 	return err
 }
@@ -121,7 +122,7 @@ func (r *RIB) wasRefused(k refusedKey) bool {
 	return ok
 }
 
-// againAtOnce is how many refused entries are said again with one batch. There may be tens of thousands, and room for a few.
+// againAtOnce is how many refused entries are said again with one batch, besides as many as were taken away. There may be tens of thousands, and room for a few.
 const againAtOnce = 512
 
 // tryAgain has what was refused said again with the next batch.
@@ -129,10 +130,11 @@ func (r *RIB) tryAgain() {
 	r.retry = false
 	n := 0
 	for k := range r.refused {
-		if n++; n > againAtOnce {
+		if n++; n > againAtOnce+2*r.room {
 			break
 		}
 		if h := r.byID[k.adj]; h != nil {
+			r.renumber(h)
 			r.dirtyHops[h] = struct{}{}
 		}
 		if e := r.entry(k.route); e != nil {
@@ -153,6 +155,18 @@ func (r *RIB) tryAgain() {
 			}
 		}
 	}
+}
+
+// renumber gives a next hop that was refused from the first a number that has been in use: its own may be too large. Nothing is installed that names it.
+func (r *RIB) renumber(h *hop) {
+	if h.stood || h.installed || !r.ids.rested() {
+		return
+	}
+	delete(r.byID, h.id)
+	delete(r.refused, refusedKey{adj: h.id})
+	r.ids.spare = append(r.ids.spare, h.id)
+	h.id = r.ids.take()
+	r.byID[h.id] = h
 }
 
 // Refused lists what the fast path has not installed, and why.

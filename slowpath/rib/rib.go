@@ -147,6 +147,7 @@ type RIB struct {
 	refused     map[refusedKey]fib.Refusal // what the fast path did not install, and is to be tried again
 	refusedSAs  []fib.SAID
 	retry       bool // something was taken away: there may be room now
+	room        int  // for how much
 	statics     map[fib.VRF][]StaticRoute
 	dropped     map[fib.RouteKey]struct{} // old routes that go with the next batch, unless it has others in their place
 	inherited   *inherited                // nil once all of it is taken over, or gone
@@ -169,25 +170,6 @@ func New(apply func(*fib.Batch) ([]fib.Refusal, error), n Neighbours) *RIB {
 		statics: make(map[fib.VRF][]StaticRoute), refused: make(map[refusedKey]fib.Refusal),
 	}
 }
-
-// idPool hands out dense numbers; those given back come again last, so that a late word about an old one finds nothing.
-type idPool[T ~uint32] struct {
-	next T
-	free []T
-}
-
-func (p *idPool[T]) take() T {
-	const rest = 512 // numbers that wait before they are used again
-	if len(p.free) > rest {
-		v := p.free[0]
-		p.free = p.free[1:]
-		return v
-	}
-	p.next++
-	return p.next - 1
-}
-
-func (p *idPool[T]) give(v T) { p.free = append(p.free, v) }
 
 func (r *RIB) table(vrf fib.VRF) *table {
 	t := r.tables[vrf]

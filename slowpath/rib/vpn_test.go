@@ -488,3 +488,49 @@ func TestResolved(t *testing.T) {
 		t.Error("found where there is nothing")
 	}
 }
+
+// Where the table has no room for old and new at once, all of the new are there in the end: in the place of the old.
+func TestMoveInFullTable(t *testing.T) {
+	const limit, routes = 4000, 3000
+	r, f := newVPN(t)
+	f.refuse = func(b *fib.Batch) (out []fib.Refusal) {
+		full := errors.New("full")
+		no := map[fib.AdjID]bool{}
+		b.Adjacencies = slices.DeleteFunc(b.Adjacencies, func(a fib.Adjacency) bool {
+			if a.ID >= limit {
+				no[a.ID] = true
+				out = append(out, fib.Refusal{What: "adjacency", Err: full, Adj: a.ID})
+			}
+			return a.ID >= limit
+		})
+		b.Routes = slices.DeleteFunc(b.Routes, func(e fib.Route) bool {
+			refused := slices.ContainsFunc(e.Paths, func(id fib.AdjID) bool { return no[id] || id >= limit })
+			if refused {
+				k := fib.RouteKey{VRF: e.VRF, Prefix: e.Prefix}
+				delete(f.routes, k) // check would find it: the batch takes what it names away, and the next batch the route itself
+				out = append(out, fib.Refusal{What: "route", Err: full, Route: k})
+			}
+			return refused
+		})
+		return out
+	}
+	r.BindLabel(pfx("1.1.1.1/32"), "Ethernet2", addr("172.16.0.2"), 17)
+	for n := range routes {
+		r.SetRoute(red, bigPrefix(n), by(t, "1.1.1.1", perPrefix(n)))
+	}
+	flush(t, r)
+	r.Neighbour("Ethernet2", addr("172.16.0.3"), gatewayMAC, true)
+	r.BindLabel(pfx("1.1.1.1/32"), "Ethernet2", addr("172.16.0.3"), 18)
+	for round, gateway := range []string{"172.16.0.3", "172.16.0.2", "172.16.0.3"} {
+		r.SetStatics(0, []StaticRoute{{Prefix: pfx("1.1.1.1/32"), Hops: []NextHop{{Addr: addr(gateway)}}}})
+		flush(t, r)
+		for n := range routes {
+			if a := f.one(red, bigPrefix(n).String()); a.NextHop != addr(gateway) || a.Labels[1] != perPrefix(n) {
+				t.Fatalf("round %d: route %d goes by %+v; %d refused", round, n, a, len(r.Refused()))
+			}
+		}
+		if n := len(r.Refused()); n != 0 {
+			t.Fatalf("round %d: %d refused", round, n)
+		}
+	}
+}
