@@ -35,6 +35,7 @@ type card struct {
 	state  *nic.State
 	rules  *nic.Steering // nil where there are none
 	told   bool          // that a rule was refused
+	kept   bool          // VLAN tags are to stay in frames
 }
 
 func newCards(g *Gateway) *cards {
@@ -50,8 +51,8 @@ const (
 
 // add programs the card of a port with so many queues, the way that is configured. What the driver refuses is shown by `show ports`.
 func (c *cards) add(p *port, queues int, way string) error {
-	dev, err := nic.Open(p.netdev)
-	if err != nil {
+	var dev *nic.Netdev
+	if err := p.within(func() (err error) { dev, err = nic.Open(p.netdev); return err }); err != nil {
 		return fmt.Errorf("gateway: port %s: %w", p.name, err)
 	}
 	c.program(p, dev, queues, way)
@@ -73,7 +74,8 @@ func (c *cards) program(p *port, dev *nic.Netdev, queues int, way string) {
 	} else {
 		k.state = nic.Spread(dev, queues, &k.before)
 	}
-	zero, err := nic.ZeroCopy(p.link.Index)
+	var zero bool
+	err := p.within(func() (err error) { zero, err = nic.ZeroCopy(p.link.Index); return err })
 	switch {
 	case err != nil:
 		k.state.ZeroCopy = "unknown: " + err.Error()
@@ -105,12 +107,61 @@ func (c *cards) log(p *port, k *card) {
 	c.g.opt.Log.Info("the card's way of spreading packets was not changed", "port", p.name, "rss", k.state.RSS.Why, "filter_rules", k.state.NTuple.Why)
 }
 
+// within runs f in the network namespace of the port.
+func (p *port) within(f func() error) error {
+	if p.space == nil {
+		return f()
+	}
+	return p.space.host.Within(f)
+}
+
+// keepTags has the card of a port leave VLAN tags in frames, or do with them what it did before.
+func (c *cards) keepTags(p *port, keep bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.byPort[p.name]
+	if k == nil || keep && k.kept || !keep && !k.before.Tags {
+		return
+	}
+	k.kept = keep
+	change := nic.ReturnTags
+	if keep {
+		change = nic.KeepTags
+	}
+	if err := change(k.dev, &k.before); err != nil {
+		c.g.opt.Log.Warn("the card takes VLAN tags off frames, so that subinterfaces get none", "port", p.name, "error", err)
+	}
+	k.remember(c.g)
+}
+
+// steerAgain gives a card that was added anew all rules that there are.
+func (c *cards) steerAgain() {
+	if c.steers.Load() {
+		all := slices.Collect(maps.Keys(c.rules.users))
+		c.g.linux.do(func() { c.steer(all, nil) })
+	}
+}
+
+// drop lets go of the card of a port that leaves its network namespace. What was changed stays changed, and known.
+func (c *cards) drop(port string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.byPort[port]
+	if k == nil {
+		return
+	}
+	k.remember(c.g)
+	k.dev.Close()
+	delete(c.byPort, port)
+}
+
 // lacksZeroCopy names a port whose driver says that it has no zero-copy, where others have: all of a worker's must. "" where all or none has, or the kernel
-// can't say: then trying tells.
-func lacksZeroCopy(links map[string]host.Link) string {
+// can't say: then trying tells. within runs a function in the network namespace of a port.
+func lacksZeroCopy(links map[string]host.Link, within func(name string, f func() error) error) string {
 	lacking, have := "", false
 	for _, name := range slices.Sorted(maps.Keys(links)) {
-		switch ok, err := nic.ZeroCopy(links[name].Index); {
+		ok := false
+		switch err := within(name, func() (err error) { ok, err = nic.ZeroCopy(links[name].Index); return err }); {
 		case err != nil:
 		case ok:
 			have = true

@@ -40,31 +40,38 @@ type Event = slowpath.Event
 // Gateway is a running box.
 type Gateway struct {
 	opt      Options
-	host     *host.Host
-	steering *bpf.Steering
-	engine   *fastpath.Engine
-	core     *Core
-	loop     *loop.Loop
-	started  time.Time
-	linux    *linux
-	ports    map[string]*port // by interface name; fixed once started
-	twins    map[string]*twin
-	leases   map[string]context.CancelFunc
-	sockets  map[uint16]*host.UDP // of IKE, by port
-	byLink   map[int]fib.PortID   // ports by the index of their netdevs
-	workers  workers
-	threads  *threads   // the workers, if they are threads
-	crew     *crew.Crew // or if they are processes
-	cards    *cards
-	balancer balancer
-	ctx      context.Context
-	cancel   context.CancelFunc
-	running  sync.WaitGroup // the control plane and the workers
-	readers  sync.WaitGroup // of twins and DHCP servers
-	failed   chan error     // the first failure of something that must not fail
-	unlock   func()
-	pins     string                             // folder of the XDP links' pins
-	refused  [fastpath.NumReasons]atomic.Uint64 // punts that came too often
+	home     *space            // the global table
+	spaces   map[string]*space // by VRF; "": home
+	registry registry
+	// namespaces are those of the VRFs' spaces.
+	namespaces *host.Namespaces
+	steering   *bpf.Steering
+	engine     *fastpath.Engine
+	core       *Core
+	loop       *loop.Loop
+	started    time.Time
+	linux      *linux
+	ports      map[string]*port // by interface name; fixed once started
+	twins      map[string]*twin
+	leases     map[string]context.CancelFunc
+	slots      slots
+	sockets    crew.Sockets // how the workers' are to be
+	swept      bool         // twins that a naved before had left are gone
+	// isRunning: the goroutines are there.
+	isRunning bool
+	workers   workers
+	threads   *threads   // the workers, if they are threads
+	crew      *crew.Crew // or if they are processes
+	cards     *cards
+	balancer  balancer
+	ctx       context.Context
+	cancel    context.CancelFunc
+	running   sync.WaitGroup // the control plane and the workers
+	readers   sync.WaitGroup // of twins and DHCP servers
+	failed    chan error     // the first failure of something that must not fail
+	unlock    func()
+	pins      string                             // folder of the XDP links' pins
+	refused   [fastpath.NumReasons]atomic.Uint64 // punts that came too often
 }
 
 // ErrPartly is in the error of a configuration that runs, but for parts that Linux refused.
@@ -75,7 +82,7 @@ var ErrPartly = errors.New("the configuration runs, but for what the box refused
 func Start(ctx context.Context, tree *config.Config, opt Options) (*Gateway, error) {
 	g := &Gateway{
 		opt: opt, loop: loop.New(4096), started: time.Now(), ports: make(map[string]*port), twins: make(map[string]*twin),
-		leases: make(map[string]context.CancelFunc), sockets: make(map[uint16]*host.UDP), byLink: make(map[int]fib.PortID), failed: make(chan error, 1),
+		leases: make(map[string]context.CancelFunc), spaces: make(map[string]*space), failed: make(chan error, 1),
 	}
 	g.ctx, g.cancel = context.WithCancel(ctx)
 	if err := g.start(tree); err != nil {
@@ -99,7 +106,12 @@ func (g *Gateway) start(tree *config.Config) (err error) {
 	if g.unlock, err = lock(slices.Sorted(maps.Values(g.opt.Ports))); err != nil {
 		return err
 	}
-	if g.host, err = host.Open(g.opt.RunDir); err != nil {
+	h, err := host.Open(g.opt.RunDir)
+	if err != nil {
+		return err
+	}
+	g.home = g.newSpace("", h)
+	if err := g.openSpaces(tree); err != nil {
 		return err
 	}
 	var outlives bool
@@ -141,11 +153,10 @@ func (g *Gateway) start(tree *config.Config) (err error) {
 	if err := g.attachPorts(); err != nil {
 		return err
 	}
-	if err := g.host.Watch(g.ctx, g.watcher()); err != nil {
-		return err
-	}
-	if err := g.host.WatchPathMTU(g.ctx, g.tooBig); err != nil {
-		return err
+	for _, s := range g.spaces {
+		if err := g.watch(s); err != nil {
+			return err
+		}
 	}
 	g.run()
 	if g.crew != nil {
@@ -156,6 +167,7 @@ func (g *Gateway) start(tree *config.Config) (err error) {
 
 // run starts the goroutines: one for the control plane, two a worker.
 func (g *Gateway) run() {
+	g.isRunning = true
 	g.running.Go(func() { g.loop.Run(g.ctx, g.core.Router()) })
 	for w := range g.engine.Workers() {
 		if g.threads != nil {
@@ -194,8 +206,12 @@ func (g *Gateway) punted(police *punt.Police, p *fastpath.Punt) {
 }
 
 // tooBig hands a path MTU to the control plane.
-func (g *Gateway) tooBig(t host.TooBig) {
-	g.loop.Try(func(now time.Time) { g.core.Router().At(now).TooBig(fib.Global, slowpath.TooBig(t)) })
+func (g *Gateway) tooBig(s *space, t host.TooBig) {
+	g.loop.Try(func(now time.Time) {
+		if vrf, ok := s.id(); ok {
+			g.core.Router().At(now).TooBig(vrf, slowpath.TooBig(t))
+		}
+	})
 }
 
 func (g *Gateway) fail(err error) {
@@ -238,9 +254,9 @@ func (g *Gateway) configure(now time.Time, tree *config.Config) error {
 	return nil
 }
 
-// follow makes Linux agree with the configuration: addresses, twins, DHCP clients, what is steered.
+// follow makes Linux agree with the configuration: namespaces, the ports in them, addresses, twins, DHCP clients, what is steered.
 func (g *Gateway) follow() error {
-	return errors.Join(g.setLinks(), g.setTwins(), g.setLeases(), g.setLocals(), g.setIKE())
+	return errors.Join(g.setSpaces(), g.setPorts(), g.setLinks(), g.setTwins(), g.setVLANs(), g.setLeases(), g.setLocals(), g.setIKE(), g.dropSpaces())
 }
 
 // Do runs f in the control plane's goroutine and waits. It returns false once the Gateway has stopped.
@@ -248,7 +264,7 @@ func (g *Gateway) Do(f func(now time.Time, c *Core)) bool {
 	return g.loop.Call(func(now time.Time) { f(now, g.core) })
 }
 
-// Leave ends the Gateway as though it had died: worker processes go on with what is installed, and the next Gateway takes them over.
+// Leave ends the Gateway as though it had died: worker processes go on with what is installed, and the next Gateway takes them over. Ports stay in the namespaces of their VRFs.
 func (g *Gateway) Leave() {
 	if g.crew == nil {
 		g.Stop(false)
@@ -256,8 +272,8 @@ func (g *Gateway) Leave() {
 	}
 	g.cancel()
 	g.running.Wait()
-	for _, u := range g.sockets {
-		u.Close()
+	for _, s := range g.spaces {
+		s.closeSockets()
 	}
 	if g.cards != nil {
 		g.cards.close(false)
@@ -271,21 +287,37 @@ func (g *Gateway) Leave() {
 	if g.steering != nil {
 		g.steering.Close()
 	}
+	g.closeSpaces()
 	if g.unlock != nil {
 		g.unlock()
 	}
 }
 
-// Stop ends the Gateway, worker processes included. The ports keep their addresses and their steering, so the box answers and forwards nothing;
-// release takes the steering off too, and the kernel is then as it was before nave.
+// closeSpaces lets go of the namespaces.
+func (g *Gateway) closeSpaces() {
+	for _, s := range g.spaces {
+		s.cancel()
+		s.host.Close()
+	}
+	clear(g.spaces)
+	if g.namespaces != nil {
+		g.namespaces.Close()
+	}
+}
+
+// Stop ends the Gateway, worker processes included. The ports keep their steering, so the box forwards nothing, and at home their addresses, so that it answers; those of VRFs
+// come home, and their namespaces go. release takes the steering off too, and the kernel is then as it was before nave.
 func (g *Gateway) Stop(release bool) {
 	g.cancel()
 	g.running.Wait()
 	for _, t := range g.twins {
 		t.Close()
 	}
-	for _, u := range g.sockets {
-		u.Close()
+	for _, s := range g.spaces {
+		s.closeSockets()
+		if s.last != nil {
+			s.last.Close()
+		}
 	}
 	g.readers.Wait()
 	if g.cards != nil {
@@ -295,6 +327,7 @@ func (g *Gateway) Stop(release bool) {
 		g.stopWorkers()
 	}
 	g.closePorts(release)
+	g.endSpaces()
 	if g.steering != nil {
 		g.steering.Close()
 	}
@@ -306,9 +339,7 @@ func (g *Gateway) Stop(release bool) {
 	if g.threads != nil { // after their ports are closed
 		g.stopWorkers()
 	}
-	if g.host != nil {
-		g.host.Close()
-	}
+	g.closeSpaces()
 	if g.unlock != nil {
 		g.unlock()
 	}

@@ -93,7 +93,7 @@ func (s *sharing) look(now []uint64) bool {
 func (g *Gateway) share(p *port, s *sharing) error {
 	var from []int
 	if s.on {
-		for w := range min(p.link.Queues, g.engine.Workers()) {
+		for w := range min(p.queues, g.engine.Workers()) {
 			from = append(from, w)
 		}
 	}
@@ -132,10 +132,10 @@ func (g *Gateway) watchSharing() {
 }
 
 // openQueues opens the queues of a port in the workers in turn. A worker without one sends through one that has it.
-func (g *Gateway) openQueues(p *port, tree *config.Config, copies bool) error {
-	workers, queues := g.engine.Workers(), p.link.Queues
+func (g *Gateway) openQueues(p *port) error {
+	workers, queues := g.engine.Workers(), p.queues
 	for w := range min(queues, workers) {
-		a := crew.Attach{Port: p.id, Ifindex: p.link.Index, Queue: w, Sockets: socketsOf(tree, copies)}
+		a := crew.Attach{Port: p.id, Ifindex: p.link.Index, Space: p.space.number(), Queue: w, Sockets: g.sockets}
 		if a.More = (queues - 1 - w) / workers; a.More > 0 {
 			a.Step = workers
 		}
@@ -143,7 +143,7 @@ func (g *Gateway) openQueues(p *port, tree *config.Config, copies bool) error {
 			return err
 		}
 	}
-	p.queues = queues
+	p.isOpen = true
 	for w, via := range relays(queues, workers) {
 		if err := g.workers.Relay(w, p.id, via); err != nil {
 			return err

@@ -31,34 +31,47 @@ const (
 	longestIKE   = 65536
 )
 
-// setIKE opens the sockets of IKE when some tunnel is protected, and closes them when none is.
+// setIKE opens the sockets of IKE in each space that a protected tunnel's packets leave by (`tunnel vrf`), and closes them where none does.
 func (g *Gateway) setIKE() error {
-	if len(g.core.current.IKE.Protections) == 0 {
-		var failed error
-		for _, u := range g.sockets {
-			failed = errors.Join(failed, u.Close())
+	want := make(map[*space]bool)
+	for _, i := range g.core.current.Interfaces {
+		if i.Tunnel != nil && i.Tunnel.Protected {
+			want[g.spaceOf(i.Tunnel.OuterVRF)] = true // nil: it could not be made, and that has been said
 		}
-		clear(g.sockets)
-		return failed
 	}
 	var failed error
-	for _, port := range []uint16{portIKE, portNATT} {
-		if g.sockets[port] != nil {
+	for _, s := range g.spaces {
+		if !want[s] || len(g.core.current.IKE.Protections) == 0 {
+			failed = errors.Join(failed, s.closeSockets())
 			continue
 		}
-		u, err := g.host.OpenUDP(port)
+		failed = errors.Join(failed, g.openIKE(s))
+	}
+	return failed
+}
+
+// openIKE opens the sockets that IKE lacks in a space.
+func (g *Gateway) openIKE(s *space) (failed error) {
+	for _, port := range []uint16{portIKE, portNATT} {
+		if s.ike[port] != nil {
+			continue
+		}
+		u, err := s.host.OpenUDP(port)
 		if err != nil {
+			if s.name != "" {
+				err = fmt.Errorf("VRF %s (network namespace %s): %w", s.name, s.host.Name(), err)
+			}
 			failed = errors.Join(failed, err)
 			continue
 		}
-		g.sockets[port] = u
-		g.readers.Go(func() { g.fromIKE(u) })
+		s.ike[port] = u
+		g.readers.Go(func() { g.fromIKE(s, u) })
 	}
 	return failed
 }
 
 // fromIKE takes what comes by a socket of IKE to the control plane, until it is closed.
-func (g *Gateway) fromIKE(u *host.UDP) {
+func (g *Gateway) fromIKE(s *space, u *host.UDP) {
 	buf := make([]byte, longestIKE)
 	var limit flood
 	for {
@@ -69,7 +82,7 @@ func (g *Gateway) fromIKE(u *host.UDP) {
 		msg := d.Payload
 		switch {
 		case d.Local.Port() == portNATT && len(msg) >= len(nonESP) && !bytes.HasPrefix(msg, nonESP):
-			g.espFromSocket(d)
+			g.espFromSocket(s, d)
 			continue
 		case d.Local.Port() == portNATT:
 			if msg = bytes.TrimPrefix(msg, nonESP); len(msg) == len(d.Payload) {
@@ -80,7 +93,11 @@ func (g *Gateway) fromIKE(u *host.UDP) {
 			g.linux.lost.Add(1)
 			continue
 		}
-		p, b := ike.Path{Local: d.Local, Remote: d.Remote}, bytes.Clone(msg)
+		vrf, ok := s.id()
+		if !ok {
+			continue
+		}
+		p, b := ike.Path{VRF: uint16(vrf), Local: d.Local, Remote: d.Remote}, bytes.Clone(msg)
 		if !g.loop.Try(func(now time.Time) { g.core.Router().At(now).IKE(p, b) }) {
 			g.linux.lost.Add(1)
 		}
@@ -108,9 +125,9 @@ func (f *flood) allow(now time.Time) bool {
 }
 
 // espFromSocket gives ESP to the fast path that came in fragments, which steering leaves to the kernel.
-func (g *Gateway) espFromSocket(d host.Datagram) {
-	id := g.portOf(d.Link)
-	if id == 0 {
+func (g *Gateway) espFromSocket(s *space, d host.Datagram) {
+	dev, ok := s.links.find(d.Link)
+	if !ok {
 		return
 	}
 	n := packet.UDPLen + len(d.Payload)
@@ -125,13 +142,10 @@ func (g *Gateway) espFromSocket(d host.Datagram) {
 	binary.BigEndian.PutUint16(udp[2:], d.Local.Port())
 	binary.BigEndian.PutUint16(udp[4:], uint16(n))
 	copy(b[packet.IPv4Len+packet.UDPLen:], d.Payload)
-	if g.engine.Inject(fastpath.Inject{Kind: fastpath.InjectInput, Port: id, Packet: b}) != nil {
+	if g.engine.Inject(fastpath.Inject{Kind: fastpath.InjectInput, Port: dev.id, Packet: b}) != nil {
 		g.linux.lost.Add(1)
 	}
 }
-
-// portOf is the port of a netdev; 0: it is none. The links' indices are fixed once the gateway runs.
-func (g *Gateway) portOf(link int) fib.PortID { return g.byLink[link] }
 
 // SendIKE implements slowpath.Linux.
 func (l *linux) SendIKE(p ike.Path, b []byte) {
@@ -145,10 +159,11 @@ func (l *linux) SendIKE(p ike.Path, b []byte) {
 func (l *linux) SendNATKeepalive(p ike.Path) { l.sendUDP(p, []byte{0xff}) }
 
 func (l *linux) sendUDP(p ike.Path, b []byte) {
-	u := l.g.sockets[p.Local.Port()]
-	if u == nil {
+	s := l.g.spaceOf(fib.VRF(p.VRF))
+	if s == nil || s.ike[p.Local.Port()] == nil {
 		return // the last protected tunnel is gone
 	}
+	u := s.ike[p.Local.Port()]
 	if err := u.Write(b, p.Local.Addr(), p.Remote); err != nil {
 		l.g.opt.Log.Debug("IKE", "peer", p.Remote, "error", err) // it is sent again; a peer that stays away is reported by IKE
 	}

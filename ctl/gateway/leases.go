@@ -11,7 +11,7 @@ import (
 func (g *Gateway) setLeases() error {
 	want := make(map[string]string)
 	for _, i := range g.core.tree.Interfaces {
-		if i.DHCP && !i.Shutdown && g.ports[i.Name] != nil {
+		if s, _ := g.deviceOf(i.Name); i.DHCP && !i.Shutdown && s != nil {
 			want[i.Name] = i.DHCPHost
 		}
 	}
@@ -28,7 +28,7 @@ func (g *Gateway) setLeases() error {
 		}
 		ctx, cancel := context.WithCancel(g.ctx)
 		g.leases[name] = cancel
-		p := g.ports[name]
+		s, netdev := g.deviceOf(name)
 		if g.core.Presumes(name) {
 			g.endPresumed(ctx, name)
 		}
@@ -36,7 +36,7 @@ func (g *Gateway) setLeases() error {
 			hostname = g.core.tree.Hostname
 		}
 		g.readers.Go(func() {
-			g.host.RunDHCP(ctx, p.netdev, hostname, g.opt.Log, func(l host.Lease) {
+			s.host.RunDHCP(ctx, netdev, hostname, g.opt.Log, func(l host.Lease) {
 				g.loop.Do(func(now time.Time) {
 					if ctx.Err() == nil {
 						g.leased(now, name, l)
@@ -46,6 +46,30 @@ func (g *Gateway) setLeases() error {
 		})
 	}
 	return nil
+}
+
+// endLease ends the DHCP client of an interface whose netdev moves: what it has is of no use elsewhere.
+func (g *Gateway) endLease(name string) {
+	cancel := g.leases[name]
+	if cancel == nil {
+		return
+	}
+	cancel()
+	delete(g.leases, name)
+	if err := g.core.SetLease(time.Now(), name, Lease{}); err != nil {
+		g.opt.Log.Error("DHCP lease", "interface", name, "error", err)
+	}
+}
+
+// deviceOf is the netdev that the host has of a port or subinterface, and the space that it is in; nil for others, and while there is none.
+func (g *Gateway) deviceOf(name string) (*space, string) {
+	if p := g.ports[name]; p != nil {
+		return p.space, p.netdev
+	}
+	if t := g.twins[name]; t != nil && t.kind == twinFrames {
+		return t.space, t.Name()
+	}
+	return nil, ""
 }
 
 // endPresumed gives a lease up after a while that no server has confirmed.

@@ -21,15 +21,31 @@ import (
 type linux struct {
 	g    *Gateway
 	lost atomic.Uint64 // punts and packets of the host that found their queue full
-	// routes counts what Routes was told, so that an older wish is not tried again.
-	routes atomic.Uint64
+	// wanted and known are the neighbours that are to be kept, and those that the control plane was told of, by interface. The control plane's goroutine has them.
+	wanted, known neighbourSet
 
 	mu    sync.Mutex
 	queue []func() // none is lost: what is wanted of neighbours and routes is said once
 	more  chan struct{}
 }
 
-func newLinux(g *Gateway) *linux { return &linux{g: g, more: make(chan struct{}, 1)} }
+// neighbourSet is addresses by interface.
+type neighbourSet map[string]map[netip.Addr]bool
+
+func (n neighbourSet) set(iface string, addr netip.Addr, there bool) {
+	switch {
+	case !there:
+		delete(n[iface], addr)
+	case n[iface] == nil:
+		n[iface] = map[netip.Addr]bool{addr: true}
+	default:
+		n[iface][addr] = true
+	}
+}
+
+func newLinux(g *Gateway) *linux {
+	return &linux{g: g, more: make(chan struct{}, 1), wanted: make(neighbourSet), known: make(neighbourSet)}
+}
 
 func (l *linux) run() {
 	for {
@@ -61,34 +77,95 @@ func (l *linux) do(f func()) {
 	}
 }
 
-// neighbour asks something about a neighbour of a port; of other interfaces there is nothing to ask.
-func (l *linux) neighbour(iface string, addr netip.Addr, ask func(netdev string, addr netip.Addr) error) {
-	p := l.g.ports[iface]
-	if p == nil {
+// in is do with the host of a space, unless that is gone by then: its handle may not be used any more.
+func (l *linux) in(s *space, f func(h *host.Host)) {
+	l.do(func() {
+		if s.ctx.Err() == nil {
+			f(s.host)
+		}
+	})
+}
+
+// drain waits until all is done that was asked so far.
+func (l *linux) drain() {
+	if !l.g.isRunning {
+		return // nobody does anything yet
+	}
+	done := make(chan struct{})
+	l.do(func() { close(done) })
+	select {
+	case <-done:
+	case <-l.g.ctx.Done():
+	}
+}
+
+// neighbour asks something about a neighbour of a port or subinterface; of other interfaces there is nothing to ask.
+func (l *linux) neighbour(iface string, addr netip.Addr, ask func(h *host.Host, netdev string, addr netip.Addr) error) {
+	s, netdev := l.g.deviceOf(iface)
+	if s == nil {
 		return
 	}
-	l.do(func() {
-		if err := ask(p.netdev, addr); err != nil {
+	l.in(s, func(h *host.Host) {
+		if err := ask(h, netdev, addr); err != nil {
 			l.g.opt.Log.Debug("neighbour", "interface", iface, "address", addr, "error", err)
 		}
 	})
 }
 
-func (l *linux) Want(iface string, addr netip.Addr)    { l.neighbour(iface, addr, l.g.host.Keep) }
-func (l *linux) Unwant(iface string, addr netip.Addr)  { l.neighbour(iface, addr, l.g.host.Unkeep) }
-func (l *linux) Resolve(iface string, addr netip.Addr) { l.neighbour(iface, addr, l.g.host.Resolve) }
+// Want implements slowpath.Linux.
+func (l *linux) Want(iface string, addr netip.Addr) {
+	l.wanted.set(iface, addr, true)
+	l.neighbour(iface, addr, (*host.Host).Keep)
+}
 
-// Deliver writes a packet to the tunnel's twin. The kernel takes it at once or drops it.
-func (l *linux) Deliver(_ fib.VRF, tunnel string, packet []byte) {
-	if t := l.g.twins[tunnel]; t != nil {
-		if err := t.Write(packet); err != nil {
-			l.g.opt.Log.Debug("twin", "interface", tunnel, "error", err)
-		}
+// Unwant implements slowpath.Linux.
+func (l *linux) Unwant(iface string, addr netip.Addr) {
+	l.wanted.set(iface, addr, false)
+	l.neighbour(iface, addr, (*host.Host).Unkeep)
+}
+
+// Resolve implements slowpath.Linux.
+func (l *linux) Resolve(iface string, addr netip.Addr) {
+	l.neighbour(iface, addr, (*host.Host).Resolve)
+}
+
+// rewant begins anew with the neighbours of an interface whose netdev is another, or in another namespace: what was known of them is not any more.
+func (l *linux) rewant(iface string) {
+	now := time.Now()
+	for addr := range l.known[iface] {
+		l.g.core.Router().At(now).Neighbour(iface, addr, [6]byte{}, false)
+	}
+	delete(l.known, iface)
+	for addr := range l.wanted[iface] {
+		l.neighbour(iface, addr, (*host.Host).Keep)
 	}
 }
 
-// DeliverFrame implements slowpath.Linux.
-func (l *linux) DeliverFrame(string, []byte) {}
+// Deliver writes a packet to the tunnel's twin, or to the host of the VRF. The kernel takes it at once or drops it.
+func (l *linux) Deliver(vrf fib.VRF, tunnel string, packet []byte) {
+	t := l.g.twins[tunnel]
+	if s := l.g.spaceOf(vrf); tunnel == "" && s != nil {
+		t = s.last
+	}
+	l.give(t, packet)
+}
+
+// DeliverFrame writes a frame to the subinterface's twin.
+func (l *linux) DeliverFrame(subinterface string, frame []byte) {
+	if t := l.g.twins[subinterface]; t != nil && t.kind == twinFrames {
+		l.give(t, frame)
+	}
+}
+
+func (l *linux) give(t *twin, b []byte) {
+	if t == nil {
+		l.lost.Add(1)
+		return
+	}
+	if err := t.Write(b); err != nil {
+		l.g.opt.Log.Debug("twin", "netdev", t.Name(), "error", err)
+	}
+}
 
 // LDP implements slowpath.Linux.
 func (l *linux) LDP(ldp.Effect) {}
@@ -96,8 +173,12 @@ func (l *linux) LDP(ldp.Effect) {}
 // Originate implements slowpath.Linux.
 func (l *linux) Originate([]bgp.Local, []bgp.Key) {}
 
-// Routes puts static routes and those of DHCP into the kernel's table.
-func (l *linux) Routes(_ fib.VRF, routes []rib.Route) {
+// Routes puts static routes and those of DHCP into the kernel's table of a VRF. What else is there, its namespace reaches by the way of last resort.
+func (l *linux) Routes(vrf fib.VRF, routes []rib.Route) {
+	s := l.g.spaceOf(vrf)
+	if s == nil {
+		return
+	}
 	var want []host.Route
 	for _, r := range routes {
 		if (r.Source != rib.Static && r.Source != rib.DHCP) || len(r.Hops) == 0 {
@@ -105,15 +186,19 @@ func (l *linux) Routes(_ fib.VRF, routes []rib.Route) {
 		}
 		h := r.Hops[0]
 		k := host.Route{Prefix: r.Prefix, Link: h.Iface, Gateway: h.Addr}
-		if p := l.g.ports[h.Iface]; p != nil {
-			k.Link = p.netdev
-		} else {
+		at, netdev := l.g.deviceOf(h.Iface)
+		switch {
+		case at == s:
+			k.Link = netdev
+		case at != nil:
+			continue // by another VRF's interface: nave knows the way
+		default:
 			k.Gateway = netip.Addr{} // a twin has no neighbours: the tunnel finds its own way
 		}
 		want = append(want, k)
 	}
-	n := l.routes.Add(1)
-	l.do(func() { l.setRoutes(n, want, routeTries) })
+	n := s.routes.Add(1)
+	l.setRoutes(s, n, want, routeTries)
 }
 
 // A gateway may be on a link that the kernel has no address of yet: what it refuses is tried again, so many times.
@@ -122,20 +207,22 @@ const (
 	routeRetry = time.Second
 )
 
-// setRoutes writes the routes of the n-th change, unless another followed.
-func (l *linux) setRoutes(n uint64, want []host.Route, tries int) {
-	if l.routes.Load() != n {
-		return
-	}
-	err := l.g.host.SetRoutes(want)
-	switch {
-	case err == nil:
-	case tries > 1:
-		l.g.opt.Log.Debug("routes for the box's own programs, tried again", "error", err)
-		time.AfterFunc(routeRetry, func() { l.do(func() { l.setRoutes(n, want, tries-1) }) })
-	default:
-		l.g.opt.Log.Warn("routes for the box's own programs", "error", err)
-	}
+// setRoutes writes the routes of the n-th change of a space, unless another followed.
+func (l *linux) setRoutes(s *space, n uint64, want []host.Route, tries int) {
+	l.in(s, func(h *host.Host) {
+		if s.routes.Load() != n {
+			return
+		}
+		err := h.SetRoutes(want)
+		switch {
+		case err == nil:
+		case tries > 1:
+			l.g.opt.Log.Debug("routes for the box's own programs, tried again", "table", s.label(), "error", err)
+			time.AfterFunc(routeRetry, func() { l.setRoutes(s, n, want, tries-1) })
+		default:
+			l.g.opt.Log.Warn("routes for the box's own programs", "table", s.label(), "error", err)
+		}
+	})
 }
 
 // Log passes on what the protocols report.
@@ -145,27 +232,36 @@ func (l *linux) Log(e slowpath.Event) {
 	}
 }
 
-// watcher takes what changes in the namespace to the control plane.
-func (g *Gateway) watcher() host.Watcher {
-	byIndex := make(map[int]string)
-	for name, p := range g.ports {
-		byIndex[p.link.Index] = name
-	}
+// watcher takes what changes in a space to the control plane.
+func (g *Gateway) watcher(s *space) host.Watcher {
 	return host.Watcher{
 		Link: func(l host.Link, there bool) {
-			name, ok := byIndex[l.Index]
-			if !ok {
+			if _, ok := s.links.find(l.Index); !ok {
 				return
 			}
-			g.loop.Do(func(now time.Time) { g.linkChanged(now, g.ports[name], l, there) })
+			g.loop.Do(func(now time.Time) {
+				d, ok := s.links.find(l.Index) // by now: what has moved on is not gone
+				if p := g.ports[d.name]; ok && p != nil {
+					g.linkChanged(now, p, l, there)
+				}
+			})
 		},
 		Neighbour: func(n host.Neighbour) {
-			if name, ok := byIndex[n.Link]; ok {
-				g.loop.Do(func(now time.Time) { g.core.Router().At(now).Neighbour(name, n.Addr, n.MAC, n.OK) })
+			if _, ok := s.links.find(n.Link); !ok {
+				return
 			}
+			g.loop.Do(func(now time.Time) {
+				if d, ok := s.links.find(n.Link); ok {
+					g.linux.known.set(d.name, n.Addr, n.OK)
+					g.core.Router().At(now).Neighbour(d.name, n.Addr, n.MAC, n.OK)
+				}
+			})
 		},
 		Addresses: func() {
 			g.loop.Do(func(time.Time) {
+				if s.ctx.Err() != nil {
+					return
+				}
 				if err := g.setLocals(); err != nil {
 					g.opt.Log.Error("steering does not know the box's addresses", "error", err)
 				}
@@ -190,7 +286,7 @@ func (g *Gateway) linkChanged(now time.Time, p *port, l host.Link, there bool) {
 			g.opt.Log.Error("steering", "port", p.name, "error", err)
 		}
 	}
-	if err := g.core.SetLink(now, p.name, Link{MAC: l.MAC, MTU: l.MTU, Up: l.Up}); err != nil {
+	if err := g.core.SetLink(now, p.name, p.fact()); err != nil {
 		g.opt.Log.Error("link change", "port", p.name, "error", err)
 	}
 	if err := g.follow(); err != nil {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
-	"nave/bpf"
+	"golang.org/x/sys/unix"
+
 	"nave/ctl/config"
 	"nave/ctl/crew"
 	"nave/ctl/show"
@@ -65,9 +67,10 @@ func (g *Gateway) openWorkers(tree *config.Config, p plan) error {
 	}
 	c, err := crew.Open(g.ctx, crew.Config{
 		RunDir: g.opt.RunDir, Engine: engine, Chunk: p.chunk, Frames: frames, CPUs: tree.Fastpath.CPUs, Adaptive: adaptive,
-		NetAdmin: tree.Fastpath.BusyPoll > 0, Sockets: socketsOf(tree, p.copies),
+		NetAdmin: tree.Fastpath.BusyPoll > 0, Sockets: g.sockets,
 		Log: g.opt.Log, Program: g.opt.Worker,
-		Socket: func(_ int, a crew.Attach, fd int) error { return g.steering.SetSocket(slot(a.Port, a.Queue), fd) },
+		Socket: func(_ int, a crew.Attach, fd int) error { return g.steering.SetSocket(g.slots.of(a.Port, a.Queue), fd) },
+		Open:   g.openSocket,
 		Down:   g.workerDown, Up: g.workerUp,
 	})
 	if err != nil {
@@ -92,22 +95,23 @@ func (g *Gateway) workerUp(worker int, planned bool) {
 	}
 }
 
-// slot is the place of a queue's socket in the steering's map.
-func slot(id fib.PortID, queue int) uint32 { return uint32(id)*queuesPerPort + uint32(queue) }
+// slot is the place of a queue's socket in the steering's map, by the port's number there.
+func slot(number uint32, queue int) uint32 { return number*queuesPerPort + uint32(queue) }
 
 // threads are workers of this process.
 type threads struct {
-	engine   *fastpath.Engine
-	steering *bpf.Steering
-	workers  []*thread
-	configs  []fastpath.RunConfig
-	release  func() // gives the run directory up
+	g       *Gateway
+	engine  *fastpath.Engine
+	workers []*thread
+	configs []fastpath.RunConfig
+	release func() // gives the run directory up
 }
 
 // thread is a worker and the memory of its packets.
 type thread struct {
 	*fastpath.Worker
 	umem  *afxdp.UMEM
+	mu    sync.Mutex // of ports
 	ports map[fib.PortID]*threadPort
 }
 
@@ -122,7 +126,7 @@ func newThreads(g *Gateway, cfg fastpath.Config, chunk, frames int) (*threads, e
 	if err != nil {
 		return nil, err
 	}
-	t := &threads{engine: e, steering: g.steering}
+	t := &threads{g: g, engine: e}
 	for range e.Workers() {
 		umem, err := afxdp.NewUMEM(frames, chunk)
 		if err != nil {
@@ -151,23 +155,56 @@ func (t *threads) TookOver() bool { return false }
 
 func (t *threads) Status() []crew.Status { return nil }
 
-// Attach is for before the workers run: opening a port touches memory that they share.
+// Attach implements workers.
 func (t *threads) Attach(worker int, a crew.Attach) error {
+	if err := t.Detach(worker, a.Port); err != nil {
+		return err
+	}
 	w := t.workers[worker]
-	p, queues, err := crew.OpenQueues(w.umem, &a)
+	p, queues, err := t.open(w, &a)
 	if err != nil {
 		return err
 	}
-	w.ports[a.Port] = &threadPort{a, p, queues}
 	if err := w.Worker.Attach(a.Port, p); err != nil {
+		w.Between(func() { err = errors.Join(err, p.Close()) })
 		return err
 	}
+	w.mu.Lock()
+	w.ports[a.Port] = &threadPort{a, p, queues}
+	w.mu.Unlock()
 	for k, q := range queues {
-		if err := t.steering.SetSocket(slot(a.Port, a.Single(k).Queue), q.FD()); err != nil {
+		if err := t.g.steering.SetSocket(t.g.slots.of(a.Port, a.Single(k).Queue), q.FD()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// The kernel frees a queue a moment after the socket before is closed.
+const (
+	busyFor   = 3 * time.Second
+	busyRetry = 5 * time.Millisecond
+)
+
+// open opens the queues of a port, whose sockets are made in its network namespace.
+func (t *threads) open(w *thread, a *crew.Attach) (p link.Port, queues []*afxdp.Port, err error) {
+	for late := time.Now().Add(busyFor); ; time.Sleep(busyRetry) {
+		var sockets []int
+		for k := 0; a.Space != 0 && k < a.More+1; k++ {
+			fd, err := t.g.openSocket(a.Single(k))
+			if err != nil {
+				for _, fd := range sockets {
+					_ = unix.Close(fd) // new, and never used
+				}
+				return nil, nil, err
+			}
+			sockets = append(sockets, fd)
+		}
+		w.Between(func() { p, queues, err = crew.OpenQueues(w.umem, a, sockets...) })
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(late) {
+			return p, queues, err
+		}
+	}
 }
 
 // Relay implements workers.
@@ -175,21 +212,26 @@ func (t *threads) Relay(worker int, id fib.PortID, via int) error {
 	return t.engine.Relay(t.workers[worker].Worker, id, via)
 }
 
-// Detach is for when the workers have stopped.
-func (t *threads) Detach(worker int, id fib.PortID) error {
+// Detach implements workers.
+func (t *threads) Detach(worker int, id fib.PortID) (err error) {
 	w := t.workers[worker]
+	w.mu.Lock()
 	p := w.ports[id]
+	delete(w.ports, id)
+	w.mu.Unlock()
 	if p == nil {
 		return nil
 	}
-	delete(w.ports, id)
 	w.Worker.Detach(id)
-	return p.port.Close()
+	w.Between(func() { err = p.port.Close() })
+	return err
 }
 
 func (t *threads) Host(worker int) (crew.Host, error) {
 	w := t.workers[worker]
 	h := crew.DescribeMemory(w.umem)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, p := range w.ports {
 		h.Ports = append(h.Ports, crew.DescribeQueues(p.Attach, p.queues)...)
 	}

@@ -28,16 +28,40 @@ type Namespaces struct {
 	home *Host
 	dir  string
 	run  string
+	lock *os.File
 }
 
-// NewNamespaces is for a daemon that runs in home, with a run directory. What is added in them is remembered below that.
+// lockPatience is how long another process may still have the namespaces that is about to end.
+const lockPatience = time.Second
+
+// NewNamespaces is for a daemon that runs in home, with a run directory. What is added in them is remembered below that. One process has them, until Close or its end.
 func NewNamespaces(home *Host, runDir string) (*Namespaces, error) {
 	abs, err := filepath.Abs(runDir)
 	if err != nil {
 		return nil, fmt.Errorf("host: %w", err)
 	}
-	return &Namespaces{home: home, dir: runDir, run: abs}, nil
+	f, err := os.OpenFile(filepath.Join(abs, "namespaces.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("host: %w", err)
+	}
+	for late := time.Now().Add(lockPatience); ; time.Sleep(5 * time.Millisecond) {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err != unix.EWOULDBLOCK || time.Now().After(late) {
+			break
+		}
+	}
+	if err != nil {
+		f.Close()
+		if err == unix.EWOULDBLOCK {
+			return nil, fmt.Errorf("host: another naved has the run directory %s: stop that one first, or give this one another", abs)
+		}
+		return nil, fmt.Errorf("host: lock the namespaces of VRFs: %w", err)
+	}
+	return &Namespaces{home: home, dir: runDir, run: abs, lock: f}, nil
 }
+
+// Close lets another process have the namespaces.
+func (n *Namespaces) Close() { n.lock.Close() }
 
 // mark is the alias of the loopback of a VRF's namespace.
 func (n *Namespaces) mark(vrf string) string {

@@ -21,6 +21,10 @@ func spaces(t *testing.T, router *netns.NS, dir string) (*Host, *Namespaces) {
 	n, err := NewNamespaces(home, dir)
 	must(t, err)
 	t.Cleanup(func() {
+		n.Close()
+		n, err := NewNamespaces(home, dir)
+		must(t, err)
+		defer n.Close()
 		left, err := n.Left()
 		must(t, err)
 		for _, vrf := range left {
@@ -81,8 +85,13 @@ func TestPortMovesAndReturns(t *testing.T) {
 	}
 	// a daemon that was killed: the next one finds the port where it is
 	home2 := open(t, router, dir)
+	if _, err := NewNamespaces(home2, dir); err == nil || !strings.Contains(err.Error(), "another naved has the run directory") {
+		t.Fatalf("a second process has the namespaces: %v", err)
+	}
+	n.Close()
 	n2, err := NewNamespaces(home2, dir)
 	must(t, err)
+	defer n2.Close()
 	if left, err := n2.Left(); err != nil || !slices.Equal(left, []string{"red-move"}) {
 		t.Fatalf("left by the daemon before: %v, %v", left, err)
 	}
