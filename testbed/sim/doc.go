@@ -3,12 +3,14 @@
 // Each router is what the daemon is, without Linux: a fast path with one worker, and a control plane (gateway.Core). What
 // stands in for Linux answers neighbour questions from the simulated topology, routes what the box itself sends, and
 // answers pings of its addresses. Hosts and the internet between are small IPv4 nodes; links have a delay, a loss
-// rate and an MTU.
+// rate and an MTU. A router has a host stack a VRF, and a port may carry subinterfaces.
 //
 //	sim.go       the Net: its clock, its events, Run
 //	link.go      cables
 //	router.go    a gateway: start, stop, configure
-//	linux.go     its box: neighbours, kernel routes, steering
+//	linux.go     its box: neighbours, subinterfaces, what the control plane asks of it
+//	space.go     the host stack of each VRF: addresses, kernel routes
+//	steer.go     what goes to nave and what to the kernel
 //	ike.go       its UDP sockets for IKE
 //	node.go      hosts and the internet: IPv4 with forwarding, fragments and ICMP errors
 //	nat.go       a NAT box

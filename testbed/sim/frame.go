@@ -60,9 +60,19 @@ func echo(typ uint8, id, seq uint16, n int) []byte {
 	return b
 }
 
-// Inner takes Ethernet, and where there is a GRE header with IPv4 behind it also the tunnel's headers, off a frame. tunnel
+// untagged is a frame without its VLAN tag, if it has one.
+func untagged(frame []byte) []byte {
+	eth, fault := packet.ParseEthernet(frame)
+	if fault != packet.OK || eth.Type() != packet.TypeVLAN || len(frame) < packet.EthernetLen+packet.VLANLen {
+		return frame
+	}
+	return append(append([]byte(nil), frame[:12]...), frame[12+packet.VLANLen:]...)
+}
+
+// Inner takes Ethernet with or without a VLAN tag, and where there is a GRE header with IPv4 behind it also the tunnel's headers, off a frame. tunnel
 // tells whether there was one. ip is nil where the frame holds no IPv4 packet.
 func Inner(frame []byte) (ip packet.IPv4, tunnel bool) {
+	frame = untagged(frame)
 	eth, fault := packet.ParseEthernet(frame)
 	if fault != packet.OK || eth.Type() != packet.TypeIPv4 {
 		return nil, false

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"nave/fastpath"
+	"nave/fastpath/fib"
 	"nave/fastpath/packet"
 	"nave/slowpath/ike"
 )
@@ -30,8 +31,10 @@ func (l *linux) SendIKE(p ike.Path, b []byte) {
 func (l *linux) SendNATKeepalive(p ike.Path) { l.sendUDP(p, []byte{0xff}) }
 
 func (l *linux) sendUDP(p ike.Path, b []byte) {
-	l.stack.id++
-	l.send(IP(p.Local.Addr(), p.Remote.Addr(), protoUDP, defaultTTL, false, l.stack.id, UDP(p.Local.Port(), p.Remote.Port(), b)))
+	if s := l.of(fib.VRF(p.VRF)); s != nil {
+		s.stack.id++
+		s.send(IP(p.Local.Addr(), p.Remote.Addr(), protoUDP, defaultTTL, false, s.stack.id, UDP(p.Local.Port(), p.Remote.Port(), b)))
+	}
 }
 
 // UDP puts a UDP header without checksum in front of a payload.
@@ -43,9 +46,10 @@ func UDP(src, dst uint16, payload []byte) []byte {
 }
 
 // udp takes a UDP packet for the box: IKE, and what steering gave to the kernel because it came in fragments.
-func (l *linux) udp(via string, ip packet.IPv4) {
-	u := ip.Payload()
-	if len(u) < packet.UDPLen || !l.r.running || l.r.orphan || !l.isSource(addr4(ip.Dst())) {
+func (s *space) udp(via string, ip packet.IPv4) {
+	u, r := ip.Payload(), s.l.r
+	vrf, ok := s.id()
+	if !ok || len(u) < packet.UDPLen || !r.running || r.orphan || !s.isSource(addr4(ip.Dst())) {
 		return
 	}
 	src, dst, data := binary.BigEndian.Uint16(u), binary.BigEndian.Uint16(u[2:]), u[packet.UDPLen:]
@@ -54,25 +58,25 @@ func (l *linux) udp(via string, ip packet.IPv4) {
 	}
 	if dst == portNATT {
 		if !slices.Equal(data[:4], nonESP) {
-			l.espInUDP(via, ip)
+			s.l.espInUDP(via, ip)
 			return
 		}
 		data = data[4:]
 	}
-	p := ike.Path{Local: netip.AddrPortFrom(addr4(ip.Dst()), dst), Remote: netip.AddrPortFrom(addr4(ip.Src()), src)}
-	life := l.r.life
-	l.r.net.After(0, func() {
-		if l.r.running && l.r.life == life {
-			l.r.core.Router().At(l.r.net.Now()).IKE(p, data)
-			l.r.step(timer)
+	p := ike.Path{VRF: uint16(vrf), Local: netip.AddrPortFrom(addr4(ip.Dst()), dst), Remote: netip.AddrPortFrom(addr4(ip.Src()), src)}
+	life := r.life
+	r.net.After(0, func() {
+		if r.running && r.life == life {
+			r.core.Router().At(r.net.Now()).IKE(p, data)
+			r.step(timer)
 		}
 	})
 }
 
 // espInUDP gives reassembled ESP back to the fast path, as the daemon does with what turns up on its socket.
 func (l *linux) espInUDP(via string, ip packet.IPv4) {
-	if p := l.r.port(via); p != nil && p.id != 0 {
-		_ = l.r.engine.Inject(fastpath.Inject{Kind: fastpath.InjectInput, Port: p.id, Packet: ip}) // a full ring loses packets
+	if i, ok := l.r.iface(via); ok && i.Port != 0 {
+		l.inject(fastpath.Inject{Kind: fastpath.InjectInput, Port: i.Port, Packet: ip})
 	}
 }
 

@@ -85,7 +85,7 @@ func (n *Net) Connect(a, b string, cfg LinkConfig) *Link {
 func (l *Link) hook(end int, frame []byte) (delay int64, lost bool) {
 	n := l.net
 	to := l.ends[1-end]
-	lost = l.down || len(frame) > l.cfg.MTU+packet.EthernetLen || l.drawLoss() || l.lose != nil && l.lose(frame)
+	lost = l.down || len(frame) > l.cfg.MTU+overhead(frame) || l.drawLoss() || l.lose != nil && l.lose(frame)
 	n.crossed(Crossing{At: n.Now(), Link: l, From: l.ends[end].el.called(), To: to.el.called(), Frame: frame, Lost: lost})
 	if lost {
 		l.lost++
@@ -96,15 +96,23 @@ func (l *Link) hook(end int, frame []byte) (delay int64, lost bool) {
 	return int64(l.cfg.Delay), false
 }
 
+// overhead is what a frame may have beside the link's MTU: a tag is no part of that.
+func overhead(frame []byte) int {
+	if eth, fault := packet.ParseEthernet(frame); fault == packet.OK && eth.Type() == packet.TypeVLAN {
+		return packet.EthernetLen + packet.VLANLen
+	}
+	return packet.EthernetLen
+}
+
 func (l *Link) drawLoss() bool { return l.cfg.Loss > 0 && l.net.rng.Float64() < l.cfg.Loss }
 
-// resolve asks who has addr at the other side of an end. ok is false where nobody answers or the question or answer was lost.
-func (l *Link) resolve(from element, addr [4]byte) (mac [6]byte, ok bool) {
+// resolve asks who has addr at the other side of an end, by frames with a VLAN tag unless that is 0. ok is false where nobody answers or the question or answer was lost.
+func (l *Link) resolve(from element, vlan uint16, addr [4]byte) (mac [6]byte, ok bool) {
 	if l.down || l.drawLoss() || l.drawLoss() {
 		return mac, false
 	}
 	far := l.far(from)
-	return far.el.answers(far.port, addr)
+	return far.el.answers(far.port, vlan, addr)
 }
 
 func (l *Link) far(from element) attachment {

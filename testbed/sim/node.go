@@ -116,17 +116,17 @@ func (nd *Node) near(a netip.Addr) []int {
 	return ks
 }
 
-// answers speaks for the segment, and for what is behind its other ports.
-func (nd *Node) answers(at int, addr [4]byte) ([6]byte, bool) {
+// answers speaks for the segment, and for what is behind its other ports: it passes tagged frames on, and has no address in a VLAN itself.
+func (nd *Node) answers(at int, vlan uint16, addr [4]byte) ([6]byte, bool) {
 	seg := nd.ports[at].seg
-	if seg.addr.Addr() == netip.AddrFrom4(addr) {
+	if vlan == 0 && seg.addr.Addr() == netip.AddrFrom4(addr) {
 		return seg.mac, true
 	}
 	for k := range nd.ports {
 		if k == at || nd.ports[k].seg != seg {
 			continue
 		}
-		if mac, ok := nd.ports[k].link.resolve(nd, addr); ok {
+		if mac, ok := nd.ports[k].link.resolve(nd, vlan, addr); ok {
 			return mac, true
 		}
 	}
@@ -242,7 +242,7 @@ func (nd *Node) towards(dst netip.Addr) (at int, mac [6]byte, ok bool) {
 			if p := nd.ports[k]; !p.link.down {
 				// Hosts and routers of the internet keep asking: a lost question costs no packet here.
 				far := p.link.far(nd)
-				if mac, ok = far.el.answers(far.port, hop.As4()); ok {
+				if mac, ok = far.el.answers(far.port, 0, hop.As4()); ok {
 					return k, mac, true
 				}
 			}

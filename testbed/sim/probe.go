@@ -13,6 +13,7 @@ import (
 
 // PingOptions say how to ping. What is zero takes the default.
 type PingOptions struct {
+	VRF     string        // of a router: where it pings from; default: the global table
 	Source  netip.Addr    // default: the address of the interface it leaves by
 	Size    int           // of the IP packet, bytes; default 84
 	TTL     uint8         // default 64
@@ -118,11 +119,12 @@ func (n *Net) send(from string, to netip.Addr, o PingOptions) (*probe, uint16) {
 		}
 		e.send(IP(o.Source, to, protoICMP, o.TTL, o.DF, seq, m))
 	case *Router:
-		p.from = &e.linux.stack
+		s := e.linux.space(o.VRF)
+		p.from = &s.stack
 		if !o.Source.IsValid() {
-			o.Source = e.sourceFor(to)
+			o.Source = s.sourceFor(to)
 		}
-		e.linux.send(IP(o.Source, to, protoICMP, o.TTL, o.DF, seq, m))
+		s.send(IP(o.Source, to, protoICMP, o.TTL, o.DF, seq, m))
 		e.step(timer)
 	default:
 		n.t.Fatalf("sim: there is no node %s", from)
@@ -131,16 +133,22 @@ func (n *Net) send(from string, to netip.Addr, o PingOptions) (*probe, uint16) {
 }
 
 // sourceFor is the address that the kernel chooses for a packet to dst.
-func (r *Router) sourceFor(dst netip.Addr) netip.Addr {
-	r.net.t.Helper()
-	iface, _, _ := r.linux.route(dst)
-	for _, i := range r.core.Current().Interfaces {
-		if i.Name == iface && len(i.Addrs) > 0 {
+func (s *space) sourceFor(dst netip.Addr) netip.Addr {
+	s.l.r.net.t.Helper()
+	iface, _, _ := s.route(dst)
+	var other netip.Addr
+	for _, i := range s.interfaces() {
+		if len(i.Addrs) > 0 && i.Name == iface {
 			return i.Addrs[0].Addr()
 		}
+		if len(i.Addrs) > 0 && !other.IsValid() {
+			other = i.Addrs[0].Addr()
+		}
 	}
-	r.net.t.Fatalf("sim: %s has no route to %s", r.name, dst)
-	return netip.Addr{}
+	if s.vrf == "" || !other.IsValid() {
+		s.l.r.net.t.Fatalf("sim: %s has no route to %s", s.l.r.name, dst)
+	}
+	return other // by the last resort, which has no address of its own
 }
 
 // answered notes the answer to a probe, or the error about it.

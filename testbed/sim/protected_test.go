@@ -108,7 +108,7 @@ func exercise(n *Net) {
 		n.Ping(p[0], p[1], PingOptions{Size: 1500})
 	}
 	for _, s := range []string{"hub", "spoke1", "spoke2"} {
-		src := n.Router(s).sourceFor(n.addr("10.255.0.99"))
+		src := n.Router(s).linux.space("").sourceFor(n.addr("10.255.0.99"))
 		n.Router(s).Send("Tunnel0", IP(src, n.addr("224.0.0.5"), 89, 1, false, 1, nil))
 		n.Router(s).Send("Tunnel0", IP(src, n.addr("239.9.9.9"), 17, 9, false, 1, nil))
 	}

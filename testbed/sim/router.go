@@ -58,7 +58,7 @@ const (
 
 // engineConfig sizes the fast path of a simulated router.
 var engineConfig = fastpath.Config{
-	Private: true, ArenaBytes: 64 << 20, MaxVRFs: 4, MaxPorts: 16, MaxTunnels: 16, MaxAdjacencies: 8192, MaxGroups: 64, MaxRoutes: 1 << 15,
+	Private: true, ArenaBytes: 64 << 20, MaxVRFs: 16, MaxPorts: 16, MaxTunnels: 16, MaxAdjacencies: 8192, MaxGroups: 64, MaxRoutes: 1 << 15,
 	PuntSlots: 512, InjectSlots: 512, Flows: 4096, SlotSize: 2048 + 64,
 }
 

@@ -22,8 +22,8 @@ const timer = -1
 type element interface {
 	// step does what is due; frames have arrived at a port, or a timer has run out.
 	step(port int)
-	// answers is the MAC address that an ARP request for addr at a port is answered with.
-	answers(port int, addr [4]byte) (mac [6]byte, ok bool)
+	// answers is the MAC address that an ARP request for addr at a port is answered with; vlan is the tag of its frame, 0 for none.
+	answers(port int, vlan uint16, addr [4]byte) (mac [6]byte, ok bool)
 	// linkChanged tells that a link went down or came up.
 	linkChanged(port int)
 	called() string

@@ -137,12 +137,16 @@ func (s *stack) reassemble(got Received) packet.IPv4 {
 	return out
 }
 
-// Received lists what a router's or node's host stack got since the last call.
-func (n *Net) Received(name string) []Received {
+// Received lists what a router's or node's host stack got since the last call; of a router, in the global table.
+func (n *Net) Received(name string) []Received { return n.ReceivedIn(name, "") }
+
+// ReceivedIn is Received in a VRF of a router.
+func (n *Net) ReceivedIn(name, vrf string) []Received {
+	n.t.Helper()
 	var s *stack
 	switch e := n.elements[name].(type) {
 	case *Router:
-		s = &e.linux.stack
+		s = &e.linux.space(vrf).stack
 	case *Node:
 		s = &e.stack
 	default:
