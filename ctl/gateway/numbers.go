@@ -15,6 +15,7 @@ type numbers struct {
 	protections map[string]uint32
 	vrfNumbers
 	ldp netip.Addr // the router ID of LDP
+	bgp netip.Addr // that of BGP
 
 	oldPorts       map[fib.PortID]fib.Port // those that no name has yet
 	oldTunnels     map[fib.TunnelID]fib.Tunnel

@@ -76,6 +76,7 @@ func translate(tree *config.Config, facts Facts, n *numbers) (slowpath.Config, [
 	t.dhcpRoutes()
 	t.protected()
 	t.mpls()
+	t.bgp()
 	t.ike()
 	t.later()
 	return t.out, t.problems
@@ -84,9 +85,6 @@ func translate(tree *config.Config, facts Facts, n *numbers) (slowpath.Config, [
 // later names what is configured and not carried out by this version, beside single interfaces.
 func (t *translation) later() {
 	const why = "read, and not carried out by this version"
-	if t.tree.BGP != nil {
-		t.problem("router bgp", why)
-	}
 	for _, e := range t.tree.EIGRP {
 		t.problem(fmt.Sprintf("router eigrp %d%s", e.AS, e.Name), why)
 	}

@@ -110,6 +110,15 @@ type Clause struct {
 	Additive     bool          // … `additive`
 	Targets      []RouteTarget // `set extcommunity rt`
 	TargetsAdded bool          // … `additive`
+	Prepend      Prepend       // `set as-path prepend`
+	Origin       Origin        // `set origin`, if SetOrigin
+	SetOrigin    bool
+}
+
+// Prepend puts an AS before the path, so many times.
+type Prepend struct {
+	AS    uint32
+	Times uint8 // 0: not at all
 }
 
 // PrefixList is an `ip prefix-list`: the first rule that fits counts, and what none fits is not in it.

@@ -223,7 +223,7 @@ func (s *Speaker) mapText(name string) string {
 	m := s.cfg.RouteMaps[name]
 	text := name
 	for _, c := range m {
-		text += fmt.Sprint(c.Deny, c.PrefixLists, c.Match, c.NextHop, deref(c.LocalPref), deref(c.Metric), c.Communities, c.Additive, c.Targets, c.TargetsAdded)
+		text += fmt.Sprint(c.Deny, c.PrefixLists, c.Match, c.NextHop, deref(c.LocalPref), deref(c.Metric), c.Communities, c.Additive, c.Targets, c.TargetsAdded, c.Prepend, c.Origin, c.SetOrigin)
 		for _, n := range c.PrefixLists {
 			text += fmt.Sprint(s.cfg.PrefixLists[n])
 		}

@@ -36,7 +36,7 @@ func (m RouteMap) simple() (netip.Addr, bool) {
 	}
 	c := m[0]
 	only := !c.Deny && len(c.PrefixLists) == 0 && !c.Match && c.NextHop.IsValid() && c.LocalPref == nil && c.Metric == nil &&
-		len(c.Communities) == 0 && len(c.Targets) == 0
+		len(c.Communities) == 0 && len(c.Targets) == 0 && c.Prepend.Times == 0 && !c.SetOrigin
 	return c.NextHop, only
 }
 
@@ -241,6 +241,12 @@ func (b *policyBuilder) clause(p *api.Policy, name string, u use, c Clause, cond
 			act.ExtCommunity.Communities = append(act.ExtCommunity.Communities, "rt:"+t.String())
 		}
 	}
+	if c.Prepend.Times > 0 {
+		act.AsPrepend = &api.AsPrependAction{Asn: c.Prepend.AS, Repeat: uint32(c.Prepend.Times)}
+	}
+	if c.SetOrigin {
+		act.OriginAction = &api.OriginAction{Origin: apiOrigin(c.Origin)}
+	}
 	if !c.NextHop.IsValid() {
 		p.Statements = append(p.Statements, &api.Statement{Name: name, Conditions: conds, Actions: act})
 		return
@@ -260,6 +266,16 @@ func (b *policyBuilder) clause(p *api.Policy, name string, u use, c Clause, cond
 		&api.Statement{Name: name, Conditions: conds, Actions: act})
 }
 
+func apiOrigin(o Origin) api.OriginType {
+	switch o {
+	case OriginIGP:
+		return api.OriginType_ORIGIN_TYPE_IGP
+	case OriginEGP:
+		return api.OriginType_ORIGIN_TYPE_EGP
+	}
+	return api.OriginType_ORIGIN_TYPE_INCOMPLETE
+}
+
 func addOrReplace(additive bool) api.CommunityAction_Type {
 	if additive {
 		return api.CommunityAction_TYPE_ADD
@@ -268,7 +284,10 @@ func addOrReplace(additive bool) api.CommunityAction_Type {
 }
 
 func cloneActions(a *api.Actions) *api.Actions {
-	return &api.Actions{RouteAction: a.RouteAction, Community: a.Community, Med: a.Med, ExtCommunity: a.ExtCommunity, LocalPref: a.LocalPref}
+	return &api.Actions{
+		RouteAction: a.RouteAction, Community: a.Community, Med: a.Med, ExtCommunity: a.ExtCommunity, LocalPref: a.LocalPref,
+		AsPrepend: a.AsPrepend, OriginAction: a.OriginAction,
+	}
 }
 
 func cloneConditions(c *api.Conditions) *api.Conditions {

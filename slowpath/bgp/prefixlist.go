@@ -2,6 +2,27 @@ package bgp
 
 import "net/netip"
 
+// Permits tells whether a prefix is in the list.
+func (l PrefixList) Permits(p netip.Prefix) bool {
+	for _, r := range l {
+		lo, hi := r.lengths()
+		if p.Bits() >= lo && p.Bits() <= hi && p.Bits() >= r.Prefix.Bits() && r.Prefix.Contains(p.Addr()) {
+			return !r.Deny
+		}
+	}
+	return false
+}
+
+// Matches tells whether a clause is about a prefix. A list that is not among lists matches all, as in IOS.
+func (c *Clause) Matches(p netip.Prefix, lists map[string]PrefixList) bool {
+	for _, name := range c.PrefixLists {
+		if l, ok := lists[name]; !ok || l.Permits(p) {
+			return true
+		}
+	}
+	return len(c.PrefixLists) == 0 && !c.Match
+}
+
 // region is a set of prefixes: those within p whose length is lo to hi.
 type region struct {
 	p      netip.Prefix
