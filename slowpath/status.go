@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"nave/fastpath"
-	"nave/fastpath/fib"
 	"nave/slowpath/dmvpn"
 	"nave/slowpath/ike"
 	"nave/slowpath/nhrp"
@@ -12,19 +11,16 @@ import (
 	"nave/slowpath/rib"
 )
 
-// Status is a copy of what a Router knows, for show output.
+// Status is a copy of what a Router knows, for show output. Routes, labels and what LDP knows, which can be many, are asked for one by one.
 type Status struct {
 	NHRP       nhrp.Status
 	IKE        ike.Status
 	Sessions   dmvpn.Status // of protected tunnels
-	Routes     map[fib.VRF][]rib.Route
 	Interfaces []rib.Interface
 	Refused    []string                    // entries that the fast path has no room for
 	Policed    [fastpath.NumReasons]uint64 // punts dropped by the police, by reason
 	Reassembly reassembly.Stats
 	Packets    Stats
-	LDP        LDPStatus
-	Labels     []rib.LabelEntry
 	Inherited  Inherited
 	Error      string // of the last step that failed: a bug
 }
@@ -38,16 +34,12 @@ type Inherited struct {
 // Status copies the state.
 func (r *Router) Status() Status {
 	s := Status{
-		NHRP: r.nhrp.Status(r.now), IKE: r.ike.Status(r.now), Sessions: r.sessions.Status(r.now), Routes: make(map[fib.VRF][]rib.Route),
+		NHRP: r.nhrp.Status(r.now), IKE: r.ike.Status(r.now), Sessions: r.sessions.Status(r.now),
 		Policed: r.police.Refused, Reassembly: r.fragments.Stats, Packets: r.stats,
 	}
-	s.LDP, s.Labels = r.LDPStatus(), r.rib.LabelTable()
 	s.Inherited.Adjacencies, s.Inherited.Routes, s.Inherited.Until = r.Takeover()
 	for _, f := range r.rib.Refused() {
 		s.Refused = append(s.Refused, f.What+": "+f.Err.Error())
-	}
-	for _, vrf := range r.rib.VRFs() {
-		s.Routes[vrf] = r.rib.Routes(vrf)
 	}
 	for _, name := range r.rib.Interfaces() {
 		if i, ok := r.rib.Interface(name); ok {

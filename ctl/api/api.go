@@ -2,6 +2,7 @@
 //
 //	GET  /v1/status  everything that can be shown (show.Status)
 //	GET  /v1/flows?most=N  the flows with the most packets (show.FlowCache)
+//	POST /v1/query   a table that is too large for a status (show.Query, show.Answer)
 //	POST /v1/clear   take down sessions or zero counters (Clear)
 //	POST /v1/reload  read the configuration file again
 //
@@ -18,6 +19,7 @@ import (
 type Box interface {
 	Status() (s show.Status, ok bool)
 	Flows(most int) (c show.FlowCache, ok bool)
+	Query(show.Query) (show.Answer, error)
 	Clear(Clear) error
 	Reload() error
 }
@@ -31,6 +33,8 @@ const (
 	ClearISAKMP     = "crypto isakmp"  // IKE SAs of version 1, or the one of SA
 	ClearIKEv2      = "crypto ikev2"   // IKE SAs of version 2, or the one of SA
 	ClearCrypto     = "crypto session" // IKE SAs and children
+	ClearBGP        = "ip bgp"         // sessions with BGP neighbours
+	ClearLDP        = "mpls ldp neighbor"
 )
 
 // Clear says what to clear; what is left out selects everything.
@@ -41,6 +45,13 @@ type Clear struct {
 	Tunnel netip.Addr `json:"tunnel,omitzero"` // a peer's tunnel address
 	Static bool       `json:"static,omitempty"`
 	SA     uint32     `json:"sa,omitempty"` // an IKE SA's number
+
+	Neighbour netip.Addr `json:"neighbor,omitzero"` // of BGP its address, of LDP its router ID
+	AS        uint32     `json:"as,omitempty"`      // BGP neighbours of that AS
+	VRF       string     `json:"vrf,omitempty"`     // BGP neighbours inside a VRF only
+	Soft      bool       `json:"soft,omitempty"`    // sessions stay; routes are sent (Out) and looked at (In) again, both if neither is set
+	In        bool       `json:"in,omitempty"`
+	Out       bool       `json:"out,omitempty"`
 }
 
 // problem is the body of an error.

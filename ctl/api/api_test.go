@@ -32,6 +32,8 @@ type box struct {
 	status  show.Status
 	gone    bool
 	cleared []Clear
+	asked   []show.Query
+	answer  show.Answer
 	reloads int
 	err     error
 }
@@ -39,6 +41,10 @@ type box struct {
 func (b *box) Status() (show.Status, bool) { return b.status, !b.gone }
 func (b *box) Flows(most int) (show.FlowCache, bool) {
 	return show.FlowCache{Flows: []fastpath.Flow{{Src: netip.MustParseAddr("10.0.0.5"), Dst: netip.MustParseAddr("10.1.0.5"), Packets: 1 << 60}}, More: most}, !b.gone
+}
+func (b *box) Query(q show.Query) (show.Answer, error) {
+	b.asked = append(b.asked, q)
+	return b.answer, b.err
 }
 func (b *box) Clear(c Clear) error { b.cleared = append(b.cleared, c); return b.err }
 func (b *box) Reload() error       { b.reloads++; return b.err }
@@ -61,7 +67,10 @@ func full() show.Status {
 	s := show.Status{
 		Time: at, Started: at.Add(-time.Hour), Version: "nave 0.1", Hostname: "box", Running: "hostname box\nend\n", QueueLost: 9,
 		Problems:   []show.Problem{{What: "interface Tunnel0", Why: "because"}},
-		Interfaces: map[string]show.Configured{"Tunnel0": {Description: "d", Shutdown: true, Bandwidth: 1, Delay: 2, Source: "Ethernet0", Multipoint: true, Profile: "p", Shared: true}},
+		Interfaces: map[string]show.Configured{"Tunnel0": {Description: "d", Shutdown: true, Bandwidth: 1, Delay: 2, Source: "Ethernet0", Multipoint: true, Profile: "p", Shared: true, MPLS: true, BGPLabels: true, MPLSMTU: 1}},
+		VRFs:       []show.VRF{{Name: "red", ID: 1, Description: "d", RD: "1:1", Import: []string{"1:1"}, Export: []string{"1:1"}, ImportMap: "i", ExportMap: "e", PerVRF: true, Prefixes: 2}},
+		MPLS:       show.MPLS{Off: true, LDP: true, First: 1, Last: 2, LDPFirst: 3, LDPLast: 4, Pipe: true, HelloInterval: 5, HelloHold: 6, SessionHold: 7, BackoffFirst: 8, BackoffMax: 9, PasswordsForID: []netip.Addr{a}},
+		BGPAS:      4200000000,
 		Peers:      []rib.Use{{Adjacency: 17, Iface: "Tunnel0", NBMA: a, NextHop: a}},
 		Steering:   bpf.Verdicts{Kernel: 1, Nave: 2, NoSocket: 3},
 		Workers:    []show.Process{{Worker: 1, PID: 2, CPU: 3, Started: at, Restarts: 4, Adopted: true}},
@@ -73,8 +82,7 @@ func full() show.Status {
 		Memory: []show.Memory{{Worker: 1, Huge: true, Why: "w", Pages: 2}},
 	}
 	s.Router = slowpath.Status{
-		Routes: map[fib.VRF][]rib.Route{0: {{Prefix: p, Source: rib.Shortcut, Distance: 250, Metric: 1, Tag: 2, Hops: []rib.NextHop{{Iface: "Tunnel0", Addr: a}}}}, 3: nil},
-		Interfaces: []rib.Interface{{Name: "Tunnel0", VRF: 1, Addrs: []netip.Prefix{p}, Up: true, MSS: 1, Port: 2, MAC: [6]byte{9}, MTU: 1400,
+		Interfaces: []rib.Interface{{Name: "Tunnel0", VRF: 1, Addrs: []netip.Prefix{p}, Up: true, MSS: 1, Port: 2, Parent: 3, VLAN: 4, MAC: [6]byte{9}, MPLS: true, MTU: 1400,
 			Tunnel: &rib.Tunnel{ID: 1, OuterVRF: 2, Local: a, Remote: a, Key: 3, HasKey: true, TOS: 4, TTL: 5, PathMTU: true, Network: 6, Redirect: true, Protected: true, Protection: 7}}},
 		Refused: []string{"route"}, Reassembly: reassembly.Stats{Fragments: 1, Reassembled: 2, TimedOut: 3, Overlap: 4, Full: 5, Broken: 6, Evicted: 7},
 		Packets: slowpath.Stats{Delivered: 1, NotLocal: 2, ICMPErrors: 3, Held: 4, HeldLost: 5, NHRPSent: 6, NHRPLost: 7, InjectFailed: 8}, Error: "e",

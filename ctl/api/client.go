@@ -50,6 +50,15 @@ func (c *Client) Flows(most int) (*show.FlowCache, error) {
 	return &f, nil
 }
 
+// Query asks for a table.
+func (c *Client) Query(q show.Query) (*show.Answer, error) {
+	var a show.Answer
+	if err := c.do(http.MethodPost, "/v1/query", q, &a); err != nil {
+		return nil, err
+	}
+	return &a, nil
+}
+
 // Clear takes down sessions or zeroes counters.
 func (c *Client) Clear(what Clear) error {
 	return c.do(http.MethodPost, "/v1/clear", what, &struct{}{})

@@ -81,6 +81,21 @@ func handler(box Box) http.Handler {
 		}
 		answer(w, c)
 	})
+	mux.HandleFunc("POST /v1/query", func(w http.ResponseWriter, r *http.Request) {
+		var q show.Query
+		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&q); err != nil {
+			fail(w, http.StatusBadRequest, fmt.Errorf("the body is no Query: %w", err))
+			return
+		}
+		a, err := box.Query(q)
+		if err != nil {
+			fail(w, http.StatusUnprocessableEntity, err)
+			return
+		}
+		answer(w, a)
+	})
 	mux.HandleFunc("POST /v1/clear", func(w http.ResponseWriter, r *http.Request) {
 		var c Clear
 		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))

@@ -5,18 +5,19 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"nave/ctl/api"
 	"nave/ctl/config/grammar"
 	"nave/ctl/show"
-	"nave/fastpath/fib"
 )
 
 // Daemon is what commands ask of the daemon. api.Client is one.
 type Daemon interface {
 	Status() (*show.Status, error)
 	Flows(most int) (*show.FlowCache, error)
+	Query(show.Query) (*show.Answer, error)
 	Clear(api.Clear) error
 	Reload() error
 }
@@ -32,7 +33,9 @@ type Session struct {
 type run func(s *Session, m *grammar.Match) error
 
 // table is every exec command.
-var table = grammar.New([]*grammar.Command{
+var table = grammar.New(slices.Concat(commands, tableCommands), nil)
+
+var commands = []*grammar.Command{
 	{Syntax: "show dmvpn [interface <iface:interface>]", Help: "peers of the tunnels", Data: shows("dmvpn", show.DMVPN)},
 	{Syntax: "show dmvpn [interface <iface:interface>] detail", Help: "the same, with servers and crypto sessions", Data: crypto("dmvpn detail", dmvpnDetail)},
 	{Syntax: "show crypto isakmp sa [{detail|peer <peer:ip>}]", Help: "IKE SAs of version 1", Data: crypto("crypto isakmp sa", show.IsakmpSA)},
@@ -48,7 +51,6 @@ var table = grammar.New([]*grammar.Command{
 	{Syntax: "show ip nhrp traffic [interface <iface:interface>]", Help: "NHRP packets by type", Data: shows("ip nhrp traffic", show.NHRPTraffic)},
 	{Syntax: "show ip nhrp nhs [<iface:interface>]", Help: "next hop servers", Data: shows("ip nhrp nhs", show.NHS)},
 	{Syntax: "show interfaces [<iface:interface>]", Help: "interfaces, their state and traffic", Data: run(showInterfaces)},
-	{Syntax: "show ip route [vrf <vrf>]", Help: "the routing table", Data: run(showRoutes)},
 	{Syntax: "show running-config", Help: "the configuration that runs", Data: shows("running-config", whole(show.RunningConfig))},
 	{Syntax: "show fastpath", Help: "workers, ports, and packets not forwarded by reason", Data: shows("fastpath", whole(show.Fastpath))},
 	{Syntax: "show ports [<iface:interface>]", Help: "how packets come to the workers: queues, RSS, filter rules, zero copy", Data: shows("ports", show.Ports)},
@@ -62,8 +64,10 @@ var table = grammar.New([]*grammar.Command{
 	{Syntax: "clear crypto isakmp [<sa:1-4294967295>]", Help: "take down IKE SAs of version 1, all or by conn-id", Data: clearing(api.ClearISAKMP)},
 	{Syntax: "clear crypto ikev2 sa [remote <peer:ip>]", Help: "take down IKE SAs of version 2", Data: clearing(api.ClearIKEv2)},
 	{Syntax: "clear crypto session [remote <peer:ip>]", Help: "take down IKE and IPsec SAs", Data: clearing(api.ClearCrypto)},
+	{Syntax: "clear ip bgp {*|<neighbor:ip>|<as:asn>} [vrf <vrf>] [soft] [{in|out}]", Help: "begin sessions again, or (soft) have routes sent and looked at again", Data: run(clearBGP)},
+	{Syntax: "clear mpls ldp neighbor {*|<neighbor:ip>}", Help: "begin LDP sessions again", Data: run(clearLDP)},
 	{Syntax: "reload", Help: "read the configuration file again; established sessions stay", Data: run(reload)},
-}, nil)
+}
 
 // Run runs one command, given as a user types it.
 func (s *Session) Run(line string) error {
@@ -109,7 +113,7 @@ func shows(what string, text func(*show.Status, string) string) run {
 			return fmt.Errorf("there is no interface %s; `show interfaces` lists them", iface)
 		}
 		if s.JSON {
-			return s.json(st, what, iface, fib.Global)
+			return s.json(st, what, iface)
 		}
 		_, err = io.WriteString(s.Out, text(st, iface))
 		return err
@@ -155,8 +159,8 @@ func isInterface(st *show.Status, name string) bool {
 	return ok
 }
 
-func (s *Session) json(st *show.Status, what, iface string, vrf fib.VRF) error {
-	b, err := show.JSON(st, what, iface, vrf)
+func (s *Session) json(st *show.Status, what, iface string) error {
+	b, err := show.JSON(st, what, iface)
 	if err != nil {
 		return err
 	}
@@ -174,24 +178,9 @@ func showInterfaces(s *Session, m *grammar.Match) error {
 		return fmt.Errorf("there is no interface %s; `show interfaces` lists them", m.Text("iface"))
 	}
 	if s.JSON {
-		return s.json(st, "interfaces", m.Text("iface"), fib.Global)
+		return s.json(st, "interfaces", m.Text("iface"))
 	}
 	_, err = io.WriteString(s.Out, text)
-	return err
-}
-
-func showRoutes(s *Session, m *grammar.Match) error {
-	if v := m.Text("vrf"); v != "" {
-		return fmt.Errorf("there is no VRF %s: this version routes the global table only", v)
-	}
-	st, err := s.Daemon.Status()
-	if err != nil {
-		return err
-	}
-	if s.JSON {
-		return s.json(st, "ip route", "", fib.Global)
-	}
-	_, err = io.WriteString(s.Out, show.Routes(st, fib.Global))
 	return err
 }
 
@@ -233,6 +222,34 @@ func clearing(what string) run {
 		}
 		return s.Daemon.Clear(c)
 	}
+}
+
+func clearBGP(s *Session, m *grammar.Match) error {
+	if v := m.Text("vrf"); v != "" {
+		st, err := s.Daemon.Status()
+		if err != nil {
+			return err
+		}
+		if !st.HasVRF(v) {
+			return show.UnknownVRF(st, v)
+		}
+	}
+	c := api.Clear{What: api.ClearBGP, VRF: m.Text("vrf"), Soft: m.Has("soft") || m.Has("in") || m.Has("out"), In: m.Has("in"), Out: m.Has("out")}
+	if m.Given("neighbor") {
+		c.Neighbour = m.IP("neighbor")
+	}
+	if m.Given("as") {
+		c.AS = uint32(m.Uint("as"))
+	}
+	return s.Daemon.Clear(c)
+}
+
+func clearLDP(s *Session, m *grammar.Match) error {
+	c := api.Clear{What: api.ClearLDP}
+	if m.Given("neighbor") {
+		c.Neighbour = m.IP("neighbor")
+	}
+	return s.Daemon.Clear(c)
 }
 
 func reload(s *Session, _ *grammar.Match) error { return s.Daemon.Reload() }

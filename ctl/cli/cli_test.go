@@ -11,7 +11,6 @@ import (
 	"nave/ctl/api"
 	"nave/ctl/show"
 	"nave/fastpath"
-	"nave/fastpath/fib"
 	"nave/slowpath"
 	"nave/slowpath/dmvpn"
 	"nave/slowpath/ike"
@@ -23,6 +22,7 @@ import (
 // daemon is a Daemon for tests.
 type daemon struct {
 	cleared []api.Clear
+	asked   []show.Query
 	reloads int
 	most    int
 	err     error
@@ -34,10 +34,10 @@ func (d *daemon) Status() (*show.Status, error) {
 	}
 	s := &show.Status{
 		Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Hostname: "box", Version: "nave 0.1", Running: "hostname box\nend\n",
-		Interfaces: map[string]show.Configured{"Tunnel0": {}, "Tunnel1": {}, "Ethernet0": {}},
+		Interfaces: map[string]show.Configured{"Tunnel0": {MPLS: true}, "Tunnel1": {}, "Ethernet0": {}},
+		VRFs:       []show.VRF{{Name: "blue", ID: 1}, {Name: "red", ID: 2, RD: "1:1"}},
 		Router: slowpath.Status{
-			Interfaces: []rib.Interface{{Name: "Ethernet0", Up: true, Port: 1}, {Name: "Tunnel0", Up: true, Tunnel: &rib.Tunnel{ID: 1}}, {Name: "Tunnel1", Tunnel: &rib.Tunnel{ID: 2}}},
-			Routes:     map[fib.VRF][]rib.Route{0: {{Prefix: netip.MustParsePrefix("10.0.0.0/24"), Source: rib.Connected, Hops: []rib.NextHop{{Iface: "Tunnel0"}}}}},
+			Interfaces: []rib.Interface{{Name: "Ethernet0", Up: true, Port: 1}, {Name: "Tunnel0", Up: true, Tunnel: &rib.Tunnel{ID: 1}}, {Name: "Tunnel1", VRF: 2, Tunnel: &rib.Tunnel{ID: 2}}},
 		},
 	}
 	s.Router.NHRP = nhrp.Status{
@@ -52,7 +52,7 @@ func (d *daemon) Status() (*show.Status, error) {
 
 // crypto adds an IKE SA of each version with one peer, and its session.
 func (d *daemon) crypto(s *show.Status) {
-	s.Interfaces["Tunnel0"] = show.Configured{Profile: "p"}
+	s.Interfaces["Tunnel0"] = show.Configured{Profile: "p", MPLS: true}
 	peer := netip.MustParseAddr("198.51.100.1")
 	path := ike.Path{Local: netip.MustParseAddrPort("192.0.2.1:500"), Remote: netip.AddrPortFrom(peer, 500)}
 	s.Crypto = show.Crypto{
@@ -71,6 +71,15 @@ func (d *daemon) Flows(most int) (*show.FlowCache, error) {
 	return &show.FlowCache{Count: fastpath.FlowCount{Live: 2, Capacity: 100}, Flows: []fastpath.Flow{{
 		Src: netip.MustParseAddr("10.0.0.5"), Dst: netip.MustParseAddr("10.1.0.5"), InPort: 1, OutTunnel: 1, Proto: 6, SrcPort: 0x1234, DstPort: 80, Packets: 7,
 	}}, More: 1}, d.err
+}
+
+func (d *daemon) Query(q show.Query) (*show.Answer, error) {
+	d.asked = append(d.asked, q)
+	if d.err != nil {
+		return nil, d.err
+	}
+	a := sampleAnswer()
+	return &a, nil
 }
 
 func (d *daemon) Clear(c api.Clear) error { d.cleared = append(d.cleared, c); return d.err }
@@ -200,7 +209,7 @@ func TestErrors(t *testing.T) {
 		{"show dmvpn interface", "", "show dmvpn [interface"},
 		{"show dmvpn interface Tunnel77", "there is no interface Tunnel77", ""},
 		{"show interfaces tu77", "there is no interface Tunnel77", ""},
-		{"show ip route vrf RED", "there is no VRF RED", ""},
+		{"show ip route vrf RED", "No VRF named RED; there are blue and red", ""},
 		{"clear dmvpn", "", "clear dmvpn session"},
 		{"clear dmvpn session peer nbma 1.2.3", "1.2.3", "clear dmvpn session"},
 		{"clear dmvpn session peer nbma 1.2.3.400", "1.2.3.400", "clear dmvpn session"},
@@ -263,6 +272,8 @@ func TestTable(t *testing.T) {
 		if at := strings.Index(line, "["); at >= 0 {
 			line = line[:at]
 		}
+		line = strings.NewReplacer("<neighbor:ip>", "10.9.9.1", "{all|vrf <vrf>|rd <rd:rd>}", "all", "{all|vrf <vrf>}", "vrf red", "{advertised-routes|received-routes|routes}", "routes",
+			"{*|<neighbor:ip>|<as:asn>}", "65000", "{*|<neighbor:ip>}", "*").Replace(line)
 		if _, _, err := runLine(line, false); err != nil {
 			t.Errorf("%s: %v", line, err)
 		}

@@ -129,7 +129,7 @@ func TestLeaseComesAndGoes(t *testing.T) {
 	c, _ := newCore(t, hub)
 	l := Lease{Address: pfx("198.51.100.7/24"), Gateway: addr("198.51.100.254")}
 	has := func() (addressed, routed bool) {
-		for _, r := range c.Router().Status().Routes[fib.Global] {
+		for _, r := range c.Router().Routes(fib.Global) {
 			addressed = addressed || r.Prefix == pfx("198.51.100.7/32")
 			routed = routed || r.Prefix == pfx("0.0.0.0/0") && r.Source == rib.DHCP
 		}

@@ -47,13 +47,16 @@ func (c *Core) Status(now time.Time) show.Status {
 	s := show.Status{
 		Time: now, Hostname: c.tree.Hostname, Running: c.tree.Running(), Problems: c.Problems(),
 		Router: c.router.At(now).Status(), Interfaces: make(map[string]show.Configured), Peers: c.router.Adjacencies(),
-		Crypto: configuredCrypto(c.tree, c.current.IKE.V1.Policies),
+		Crypto: configuredCrypto(c.tree, c.current.IKE.V1.Policies), VRFs: c.vrfStatus(), MPLS: c.mplsStatus(),
+	}
+	if c.tree.BGP != nil {
+		s.BGPAS = c.tree.BGP.AS
 	}
 	for _, i := range c.tree.Interfaces {
 		d := show.Configured{
 			Description: i.Description, Shutdown: i.Shutdown, Bandwidth: i.Bandwidth, Delay: i.Delay,
 			Source: i.Tunnel.SourceInterface, Multipoint: i.Tunnel.Mode == config.GREMultipoint, Profile: i.Tunnel.Protection.Profile,
-			Shared: i.Tunnel.Protection.Shared,
+			Shared: i.Tunnel.Protection.Shared, MPLS: i.MPLS.IP, BGPLabels: i.MPLS.BGPForwarding, MPLSMTU: i.MPLS.MTU,
 		}
 		if i.Tunnel.SourceAddr.IsValid() {
 			d.Source = i.Tunnel.SourceAddr.String()

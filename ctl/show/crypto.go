@@ -220,12 +220,17 @@ func mapTag(iface, profile string, shared bool) string {
 	return iface + "-head-0"
 }
 
-// vrfText names the VRF of outer packets.
-func vrfText(vrf uint16) string {
-	if vrf == 0 {
-		return "(none)"
+// frontVRF names the VRF of outer packets.
+func (s *Status) frontVRF(vrf uint16) string { return s.vrfOr(fib.VRF(vrf), "(none)") }
+
+// insideVRF names the VRF of what is protected: that of the tunnels.
+func (s *Status) insideVRF(ifaces []string) string {
+	for _, i := range s.Router.Interfaces {
+		if slices.Contains(ifaces, i.Name) {
+			return s.vrfOr(i.VRF, "(none)")
+		}
 	}
-	return fmt.Sprint(vrf)
+	return "(none)"
 }
 
 // orNone is a name, or IOS's word for none.

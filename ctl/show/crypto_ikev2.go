@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"nave/fastpath/fib"
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/suite"
 )
@@ -24,10 +25,7 @@ func Ikev2SA(s *Status, sel Select) string {
 }
 
 func (s *Status) oneIkev2(b *strings.Builder, sa *ike.SAStatus, detail bool) {
-	fvrf := "none"
-	if sa.Path.VRF != 0 {
-		fvrf = fmt.Sprint(sa.Path.VRF)
-	}
+	fvrf := s.vrfOr(fib.VRF(sa.Path.VRF), "none")
 	b.WriteString("Tunnel-id Local                 Remote                fvrf/ivrf            Status\n")
 	fmt.Fprintf(b, "%-9d %-21s %-21s %-20s %s\n", sa.ID, slashed(sa.Path.Local), slashed(sa.Path.Remote), fvrf+"/none", sa.State)
 	if sa.Cipher != suite.CipherNone {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"nave/fastpath"
+	"nave/fastpath/fib"
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/suite"
 	"nave/slowpath/rib"
@@ -54,7 +55,7 @@ func flowIfaces(flows []flow) (names []string) {
 }
 
 func (s *Status) ipsecFlow(b *strings.Builder, f *flow, tag string, detail bool) {
-	fmt.Fprintf(b, "\n   protected vrf: (none)\n")
+	fmt.Fprintf(b, "\n   protected vrf: %s\n", s.insideVRF(f.ifaces()))
 	fmt.Fprintf(b, "   local  ident (addr/mask/prot/port): (%s)\n", ident(f.Local))
 	fmt.Fprintf(b, "   remote ident (addr/mask/prot/port): (%s)\n", ident(f.Peer))
 	fmt.Fprintf(b, "   current_peer %s port %d\n     PERMIT, flags={origin_is_acl,}\n", f.Peer, f.port())
@@ -118,7 +119,7 @@ func (f *flow) split() (encrypt, digest, decrypt, verify uint64) {
 
 // pathLine says what fits the link, where the link is known.
 func (s *Status) pathLine(b *strings.Builder, f *flow, active *pair) {
-	port := s.portOf(f.Local)
+	port := s.portOf(f.VRF, f.Local)
 	if port == nil || port.MTU == 0 {
 		return
 	}
@@ -129,11 +130,11 @@ func (s *Status) pathLine(b *strings.Builder, f *flow, active *pair) {
 	fmt.Fprintf(b, "path mtu %d, ip mtu %d, ip mtu idb %s\n", port.MTU, port.MTU, port.Name)
 }
 
-// portOf is the interface with an outer address, nil where there is none.
-func (s *Status) portOf(a netip.Addr) *rib.Interface {
+// portOf is the interface of a VRF with an outer address, nil where there is none.
+func (s *Status) portOf(vrf uint16, a netip.Addr) *rib.Interface {
 	for k := range s.Router.Interfaces {
 		i := &s.Router.Interfaces[k]
-		if i.Tunnel == nil && slices.ContainsFunc(i.Addrs, func(p netip.Prefix) bool { return p.Addr() == a }) {
+		if i.Tunnel == nil && i.VRF == fib.VRF(vrf) && slices.ContainsFunc(i.Addrs, func(p netip.Prefix) bool { return p.Addr() == a }) {
 			return i
 		}
 	}

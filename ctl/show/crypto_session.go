@@ -54,7 +54,7 @@ func (s *Status) oneSession(b *strings.Builder, f *flow, iface string, detail bo
 	}
 	fmt.Fprintf(b, "Peer: %s port %d", f.Peer, f.port())
 	if detail {
-		fmt.Fprintf(b, " fvrf: %s ivrf: (none)\n", vrfText(f.VRF))
+		fmt.Fprintf(b, " fvrf: %s ivrf: %s\n", s.frontVRF(f.VRF), s.insideVRF(f.ifaces()))
 		fmt.Fprintf(b, "      Phase1_id: %s\n      Desc: (none)\n", orNone(f.identity().String()))
 	} else {
 		b.WriteString("\n")
@@ -147,7 +147,7 @@ func (s *Status) strangers(b *strings.Builder, sel Select) {
 		}
 		f := flow{sas: []ike.SAStatus{*sa}}
 		b.WriteString("\n")
-		if port := s.portOf(sa.Path.Local.Addr()); port != nil {
+		if port := s.portOf(sa.Path.VRF, sa.Path.Local.Addr()); port != nil {
 			fmt.Fprintf(b, "Interface: %s\n", port.Name)
 		}
 		if sa.Profile != "" {
@@ -155,7 +155,7 @@ func (s *Status) strangers(b *strings.Builder, sel Select) {
 		}
 		fmt.Fprintf(b, "Session status: %s\nPeer: %s port %d", f.status(), remote.Addr(), remote.Port())
 		if sel.Detail {
-			fmt.Fprintf(b, " fvrf: %s ivrf: (none)\n      Phase1_id: %s\n      Desc: (none)\n", vrfText(sa.Path.VRF), orNone(sa.Peer.String()))
+			fmt.Fprintf(b, " fvrf: %s ivrf: (none)\n      Phase1_id: %s\n      Desc: (none)\n", s.frontVRF(sa.Path.VRF), orNone(sa.Peer.String()))
 		} else {
 			b.WriteString("\n")
 		}

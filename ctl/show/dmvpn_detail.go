@@ -67,12 +67,12 @@ func (s *Status) detailHead(b *strings.Builder, name string) {
 	if len(r.Addrs) > 0 {
 		addr = r.Addrs[0].Addr().String()
 	}
-	fmt.Fprintf(b, "\nInterface %s is %s/%s, Addr. is %s, VRF \"\"\n", name, state, protocol, addr)
+	fmt.Fprintf(b, "\nInterface %s is %s/%s, Addr. is %s, VRF %q\n", name, state, protocol, addr, s.vrfName(r.VRF))
 	far, transport := "MGRE", "multi-GRE/IP"
 	if !c.Multipoint {
 		far, transport = address(r.Tunnel.Remote), "GRE/IP"
 	}
-	fmt.Fprintf(b, "   Tunnel Src./Dest. addr: %s/%s, Tunnel VRF \"\"\n", outerName(r), far)
+	fmt.Fprintf(b, "   Tunnel Src./Dest. addr: %s/%s, Tunnel VRF %q\n", outerName(r), far, s.vrfName(r.Tunnel.OuterVRF))
 	fmt.Fprintf(b, "   Protocol/Transport: \"%s\", Protect \"%s\"\n", transport, c.Profile)
 }
 
@@ -133,7 +133,7 @@ func (s *Status) detailSession(b *strings.Builder, f *flow, iface string) {
 			s.sessionSA(b, &f.sas[k], true)
 		}
 		fmt.Fprintf(b, "  Crypto Session Status: %s\n", f.status())
-		fmt.Fprintf(b, "  fvrf: %s,\tPhase1_id: %s\n", vrfText(f.VRF), orNone(f.identity().String()))
+		fmt.Fprintf(b, "  fvrf: %s,\tPhase1_id: %s\n", s.frontVRF(f.VRF), orNone(f.identity().String()))
 		fmt.Fprintf(b, "  IPSEC FLOW: permit 47 host %s host %s\n", f.Local, f.Peer)
 		s.sessionFlow(b, f, true)
 		if a := f.active(); a != nil && a.known {

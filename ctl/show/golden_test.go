@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"nave/fastpath/fib"
 	"nave/slowpath/nhrp"
+	"nave/slowpath/rib"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -33,12 +33,20 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
+// sampleRoutes are the routes of the box that has everything; the other has none.
+func sampleRoutes(s *Status) []rib.Route {
+	if len(s.Router.Interfaces) == 0 {
+		return nil
+	}
+	return routes()
+}
+
 // texts is every show function, of a box that has everything and of one that has nothing.
 func texts(s *Status) map[string]string {
 	all, _ := Interfaces(s, "")
 	return map[string]string{
 		"dmvpn": DMVPN(s, ""), "ip_nhrp": NHRP(s, ""), "ip_nhrp_traffic": NHRPTraffic(s, ""), "ip_nhrp_nhs": NHS(s, ""),
-		"interfaces": all, "ip_route": Routes(s, fib.Global), "fastpath": Fastpath(s), "ports": Ports(s, ""), "processes": Processes(s), "version": Version(s), "running_config": RunningConfig(s),
+		"interfaces": all, "ip_route": Routes(s, "", sampleRoutes(s)), "fastpath": Fastpath(s), "ports": Ports(s, ""), "processes": Processes(s), "version": Version(s), "running_config": RunningConfig(s),
 	}
 }
 

@@ -7,13 +7,12 @@ import (
 	"time"
 
 	"nave/fastpath"
-	"nave/fastpath/fib"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/rib"
 )
 
 // JSON is what a show command shows, as a value for programs. Names of the parts are those of the commands.
-func JSON(s *Status, what, iface string, vrf fib.VRF) ([]byte, error) {
+func JSON(s *Status, what, iface string) ([]byte, error) {
 	var v any
 	switch what {
 	case "dmvpn":
@@ -26,8 +25,6 @@ func JSON(s *Status, what, iface string, vrf fib.VRF) ([]byte, error) {
 		v = s.nhsJSON(iface)
 	case "interfaces":
 		v = s.interfacesJSON(iface)
-	case "ip route":
-		v = s.routesJSON(vrf)
 	case "fastpath":
 		v = s.fastpathJSON()
 	case "ports":
@@ -183,22 +180,6 @@ func tunnelJSON(t *rib.Tunnel, c Configured) any {
 		row["key"] = t.Key
 	}
 	return row
-}
-
-func (s *Status) routesJSON(vrf fib.VRF) any {
-	out := make([]map[string]any, 0)
-	for _, r := range s.Router.Routes[vrf] {
-		hops := make([]map[string]any, 0, len(r.Hops))
-		for _, h := range r.Hops {
-			row := map[string]any{"interface": h.Iface}
-			if h.Addr.IsValid() {
-				row["address"] = h.Addr
-			}
-			hops = append(hops, row)
-		}
-		out = append(out, map[string]any{"prefix": r.Prefix, "source": r.Source.String(), "distance": r.Distance, "next_hops": hops})
-	}
-	return out
 }
 
 func (s *Status) fastpathJSON() any {

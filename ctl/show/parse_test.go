@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"nave/fastpath/fib"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/rib"
 )
@@ -122,7 +121,7 @@ func TestTrafficParses(t *testing.T) {
 
 func TestRoutesParse(t *testing.T) {
 	var got []string
-	for _, l := range lines(Routes(sample(), fib.Global))[10:] {
+	for _, l := range lines(Routes(sample(), "", routes()))[10:] {
 		if m := route.FindStringSubmatch(l); m != nil {
 			got = append(got, m[1]+" "+m[2])
 		} else if !regexp.MustCompile(`^ +\[\d+/\d+\] via \S+, \S+$`).MatchString(l) { // another way of equal cost
@@ -138,7 +137,7 @@ func TestRoutesParse(t *testing.T) {
 // asJSON is the JSON form of a command, as a program reads it.
 func asJSON[T any](t *testing.T, s *Status, what string) (v T) {
 	t.Helper()
-	b, err := JSON(s, what, "", fib.Global)
+	b, err := JSON(s, what, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,8 +151,6 @@ func decoded[T any](t *testing.T, what string, b []byte) (v T) {
 	}
 	return v
 }
-
-type object = map[string]any
 
 func TestJSONHasTheFacts(t *testing.T) {
 	s := sample()
@@ -202,7 +199,11 @@ func TestJSONOfTheRest(t *testing.T) {
 	if len(ifs) != len(s.Router.Interfaces) || ifs[4]["tunnel"].(object)["key"] != 700.0 || ifs[5]["tunnel"].(object)["destination"] != "198.51.100.1" || ifs[0]["mac"] != "0200.abcd.0001" {
 		t.Errorf("interfaces: %v", ifs)
 	}
-	rs := asJSON[[]object](t, s, "ip route")
+	b, err := RoutesJSON(s, routes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rs := decoded[[]object](t, "ip route", b)
 	if len(rs) != len(routes()) || rs[4]["source"] != rib.Shortcut.String() || len(rs[3]["next_hops"].([]any)) != 2 {
 		t.Errorf("ip route: %v", rs)
 	}
@@ -220,10 +221,10 @@ func TestJSONOfTheRest(t *testing.T) {
 	if v := asJSON[object](t, s, "running-config"); v["configuration"] != s.Running {
 		t.Errorf("running-config: %v", v)
 	}
-	if _, err := JSON(s, "clock", "", fib.Global); err == nil {
+	if _, err := JSON(s, "clock", ""); err == nil {
 		t.Error("show clock has a JSON form")
 	}
-	for _, what := range []string{"dmvpn", "ip nhrp", "ip nhrp traffic", "ip nhrp nhs", "interfaces", "ip route", "fastpath", "ports", "processes", "version", "running-config"} {
+	for _, what := range []string{"dmvpn", "ip nhrp", "ip nhrp traffic", "ip nhrp nhs", "interfaces", "fastpath", "ports", "processes", "version", "running-config"} {
 		asJSON[any](t, &Status{Time: now}, what)
 	}
 }

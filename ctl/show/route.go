@@ -18,59 +18,171 @@ const routeCodes = `Codes: C - connected, S - static, R - RIP, M - mobile, B - B
 
 `
 
-var routeLetter = map[rib.Source]string{rib.Connected: "C", rib.Static: "S", rib.DHCP: "S", rib.Shortcut: "H"}
+var routeLetter = map[rib.Source]string{rib.Connected: "C", rib.Static: "S", rib.DHCP: "S", rib.BGP: "B", rib.Shortcut: "H"}
 
-// Routes is `show ip route`: the table of a VRF, by its number.
-func Routes(s *Status, vrf fib.VRF) string {
+// globalTable is what IOS calls the table of what is in no VRF.
+const globalTable = "Default-IP-Routing-Table"
+
+// Routes is `show ip route`: the table of a VRF, or the global one.
+func Routes(s *Status, vrf string, routes []rib.Route) string {
 	var b strings.Builder
+	if vrf != "" {
+		fmt.Fprintf(&b, "Routing Table: %s\n", vrf)
+	}
 	b.WriteString(routeCodes)
-	routes := s.Router.Routes[vrf]
 	last := "Gateway of last resort is not set\n\n"
-	for _, r := range routes {
-		if r.Prefix.Bits() == 0 && len(r.Hops) > 0 {
-			via := r.Hops[0].Addr.String()
-			if !r.Hops[0].Addr.IsValid() {
-				via = "0.0.0.0"
+	for i := range routes {
+		if r := &routes[i]; r.Prefix.Bits() == 0 && len(r.Hops) > 0 {
+			via := "0.0.0.0"
+			if hops := named(r); hops[0].Addr.IsValid() {
+				via = hops[0].Addr.String()
 			}
 			last = fmt.Sprintf("Gateway of last resort is %s to network 0.0.0.0\n\n", via)
 			break
 		}
 	}
 	b.WriteString(last)
-	for _, r := range routes {
-		if r.Source != rib.Local {
-			routeLine(&b, r)
+	for i := range routes {
+		if routes[i].Source != rib.Local {
+			s.routeLine(&b, vrf, &routes[i])
 		}
 	}
 	return b.String()
 }
 
-func routeLine(b *strings.Builder, r rib.Route) {
+// named are the next hops to show: of a route of BGP those that BGP named, else those that packets take.
+func named(r *rib.Route) []rib.NextHop {
+	if r.Source == rib.BGP && len(r.Via) > 0 {
+		return r.Via
+	}
+	return r.Hops
+}
+
+// metric is the metric to show.
+func metric(r *rib.Route) uint32 {
+	if r.Source == rib.Shortcut {
+		return 1
+	}
+	return r.Metric
+}
+
+func (s *Status) routeLine(b *strings.Builder, vrf string, r *rib.Route) {
 	code := routeLetter[r.Source]
 	if r.Prefix.Bits() == 0 {
 		code += "*"
 	}
 	head := fmt.Sprintf("%-5s%s", code, r.Prefix)
+	hops := named(r)
 	switch {
-	case len(r.Hops) == 0:
+	case len(hops) == 0:
 		fmt.Fprintf(b, "%s is directly connected, Null0\n", head)
 		return
 	case r.Source == rib.Connected:
-		fmt.Fprintf(b, "%s is directly connected, %s\n", head, r.Hops[0].Iface)
+		fmt.Fprintf(b, "%s is directly connected, %s\n", head, hops[0].Iface)
 		return
 	}
-	metric := 0
-	if r.Source == rib.Shortcut {
-		metric = 1
-	}
-	for k, h := range r.Hops {
+	for k, h := range hops {
 		if k > 0 {
 			head = strings.Repeat(" ", len(head))
 		}
-		if h.Addr.IsValid() {
-			fmt.Fprintf(b, "%s [%d/%d] via %s, %s\n", head, r.Distance, metric, h.Addr, h.Iface)
-		} else {
+		age := ""
+		if !r.Since.IsZero() {
+			age = ", " + elapsed(s.Time.Sub(r.Since))
+		}
+		from := ""
+		if h.Elsewhere && h.Table != fib.Global {
+			from = fmt.Sprintf(" (%s)", s.vrfName(h.Table))
+		}
+		switch {
+		case h.Addr.IsValid() && h.Iface != "":
+			fmt.Fprintf(b, "%s [%d/%d] via %s%s%s, %s\n", head, r.Distance, metric(r), h.Addr, from, age, h.Iface)
+		case h.Addr.IsValid():
+			fmt.Fprintf(b, "%s [%d/%d] via %s%s%s\n", head, r.Distance, metric(r), h.Addr, from, age)
+		case h.Elsewhere:
+			fmt.Fprintf(b, "%s is directly connected (%s)%s\n", head, s.vrfOr(h.Table, "default"), age)
+		default:
 			fmt.Fprintf(b, "%s is directly connected, %s\n", head, h.Iface)
+		}
+	}
+}
+
+// RouteEntry is `show ip route PREFIX`: the route to a host, or of a prefix.
+func RouteEntry(s *Status, q Query, a *Answer) string {
+	if len(a.Routes) == 0 {
+		if q.Exact {
+			return "% Subnet not in table\n"
+		}
+		return "% Network not in table\n"
+	}
+	var b strings.Builder
+	r := &a.Routes[0]
+	if q.VRF != "" {
+		fmt.Fprintf(&b, "Routing Table: %s\n", q.VRF)
+	}
+	fmt.Fprintf(&b, "Routing entry for %s\n", r.Prefix)
+	known := r.Source.String()
+	switch r.Source {
+	case rib.BGP:
+		known = fmt.Sprintf("bgp %d", s.BGPAS)
+	case rib.Local:
+		known = "connected"
+	}
+	tail := ""
+	if r.Tag != 0 {
+		tail = fmt.Sprintf(", tag %d", r.Tag)
+	}
+	if r.Source == rib.BGP {
+		tail += ", type internal"
+		if r.Distance < 200 {
+			tail = strings.Replace(tail, "internal", "external", 1)
+		}
+	}
+	if r.Source == rib.Connected || r.Source == rib.Local {
+		tail += " (connected, via interface)"
+	}
+	if r.Prefix.Bits() == 0 {
+		tail += ", candidate default path"
+	}
+	fmt.Fprintf(&b, "  Known via %q, distance %d, metric %d%s\n", known, r.Distance, metric(r), tail)
+	ago := ""
+	if !r.Since.IsZero() {
+		ago = fmt.Sprintf(", %s ago", elapsed(s.Time.Sub(r.Since)))
+		if hops := named(r); len(hops) > 0 && hops[0].Addr.IsValid() {
+			fmt.Fprintf(&b, "  Last update from %s %s ago\n", hops[0].Addr, elapsed(s.Time.Sub(r.Since)))
+		}
+	}
+	b.WriteString("  Routing Descriptor Blocks:\n")
+	s.descriptors(&b, r, ago)
+	return b.String()
+}
+
+func (s *Status) descriptors(b *strings.Builder, r *rib.Route, ago string) {
+	hops := named(r)
+	if len(hops) == 0 {
+		b.WriteString("  * directly connected, via Null0\n")
+	}
+	for k, h := range hops {
+		star := " "
+		if k == 0 {
+			star = "*"
+		}
+		table := ""
+		if h.Elsewhere {
+			table = fmt.Sprintf(" (%s)", s.vrfOr(h.Table, globalTable))
+		}
+		switch {
+		case h.Addr.IsValid() && h.Iface != "":
+			fmt.Fprintf(b, "  %s %s%s%s, via %s\n", star, h.Addr, table, ago, h.Iface)
+		case h.Addr.IsValid():
+			fmt.Fprintf(b, "  %s %s%s%s\n", star, h.Addr, table, ago)
+		case h.Elsewhere:
+			fmt.Fprintf(b, "  %s directly connected%s%s\n", star, table, ago)
+		default:
+			fmt.Fprintf(b, "  %s directly connected, via %s\n", star, h.Iface)
+		}
+		fmt.Fprintf(b, "      Route metric is %d, traffic share count is 1\n", metric(r))
+		if l := h.Labels.Values(); len(l) > 0 {
+			fmt.Fprintf(b, "      MPLS label: %s\n", strings.Trim(stack(l), "{}"))
 		}
 	}
 }

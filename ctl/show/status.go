@@ -30,7 +30,10 @@ type Status struct {
 	Workers    []Process             // where they are processes of their own
 	Interfaces map[string]Configured // what the configuration says of an interface and routing does not need
 	Crypto     Crypto                // and of IKE and IPsec
-	Peers      []rib.Use             // adjacencies of tunnels, to find their counters in Fastpath.Adjacencies
+	VRFs       []VRF                 // in the order of the configuration
+	MPLS       MPLS
+	BGPAS      uint32    // of `router bgp`; 0: there is none
+	Peers      []rib.Use // adjacencies of tunnels, to find their counters in Fastpath.Adjacencies
 	Steering   bpf.Verdicts
 	QueueLost  uint64 // punts and requests to Linux that found their queue full
 }
@@ -51,6 +54,9 @@ type Configured struct {
 	Multipoint  bool
 	Profile     string // of tunnel protection
 	Shared      bool   // with other tunnels of the same source
+	MPLS        bool   // `mpls ip`
+	BGPLabels   bool   // `mpls bgp forwarding`
+	MPLSMTU     int    // bytes; 0: default
 }
 
 // Process is a worker that is a process of its own.

@@ -51,7 +51,7 @@ func sample() *Status {
 			{Name: "Ethernet1", Netdev: "enp3s0f1", ID: 2, MAC: [6]byte{2, 0, 0, 0, 0, 2}, MTU: 9000, Queues: []Queue{{}}},
 		},
 	}
-	s.Router = slowpath.Status{Interfaces: interfaces(), Routes: map[fib.VRF][]rib.Route{fib.Global: routes()}, Refused: []string{"route 0 10.77.0.0/16: table full"}}
+	s.Router = slowpath.Status{Interfaces: interfaces(), Refused: []string{"route 0 10.77.0.0/16: table full"}}
 	s.Router.Policed[fastpath.TTLExpired] = 11
 	s.Router.NHRP = nhrp.Status{Time: now, Limit: 65536, Interfaces: nhrpInterfaces(), Entries: entries()}
 	s.Fastpath = fastpath.Snapshot{

@@ -21,9 +21,10 @@ type box struct {
 func (b *box) Status() (show.Status, bool) {
 	return show.Status{Hostname: "box", Running: "hostname box\nend\n", Interfaces: map[string]show.Configured{}}, true
 }
-func (b *box) Flows(int) (show.FlowCache, bool) { return show.FlowCache{}, true }
-func (b *box) Clear(c api.Clear) error          { b.cleared = c; return nil }
-func (b *box) Reload() error                    { b.reloads++; return nil }
+func (b *box) Query(show.Query) (show.Answer, error) { return show.Answer{}, nil }
+func (b *box) Flows(int) (show.FlowCache, bool)      { return show.FlowCache{}, true }
+func (b *box) Clear(c api.Clear) error               { b.cleared = c; return nil }
+func (b *box) Reload() error                         { b.reloads++; return nil }
 
 // nave runs the tool and returns its output, its exit status as far as findings set it, and its error.
 func nave(t *testing.T, args ...string) (out string, status int, err error) {

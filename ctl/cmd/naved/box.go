@@ -25,6 +25,9 @@ func (d *naved) Status() (show.Status, bool) { return d.gw.Status() }
 // Flows implements api.Box.
 func (d *naved) Flows(most int) (show.FlowCache, bool) { return d.gw.Flows(most) }
 
+// Query implements api.Box.
+func (d *naved) Query(q show.Query) (show.Answer, error) { return d.gw.Query(q) }
+
 // problems are the parts of the configuration that are not carried out.
 func (d *naved) problems() (list []show.Problem) {
 	d.gw.Do(func(_ time.Time, c *gateway.Core) { list = c.Problems() })
@@ -50,6 +53,10 @@ func (d *naved) Clear(c api.Clear) error {
 	case api.ClearIPsec, api.ClearISAKMP, api.ClearIKEv2, api.ClearCrypto:
 		what := clearIKE(c)
 		step = func(now time.Time, core *gateway.Core) { core.Router().At(now).ClearIKE(what) }
+	case api.ClearBGP:
+		return d.gw.ClearBGP(gateway.ClearBGP{VRF: c.VRF, Neighbour: c.Neighbour, AS: c.AS, Soft: c.Soft, In: c.In, Out: c.Out})
+	case api.ClearLDP:
+		step = func(now time.Time, core *gateway.Core) { core.Router().At(now).ClearLDP(c.Neighbour) }
 	default:
 		return fmt.Errorf("nothing is called %q that could be cleared", c.What)
 	}
