@@ -49,6 +49,9 @@ func UDP(src, dst uint16, payload []byte) []byte {
 func (s *space) udp(via string, ip packet.IPv4) {
 	u, r := ip.Payload(), s.l.r
 	vrf, ok := s.id()
+	if s.hello(via, ip) {
+		return
+	}
 	if !ok || len(u) < packet.UDPLen || !r.running || r.orphan || !s.isSource(addr4(ip.Dst())) {
 		return
 	}

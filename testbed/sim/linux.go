@@ -11,7 +11,6 @@ import (
 	"nave/fastpath/packet"
 	"nave/slowpath"
 	"nave/slowpath/bgp"
-	"nave/slowpath/ldp"
 	"nave/slowpath/rib"
 )
 
@@ -28,6 +27,7 @@ type linux struct {
 	wanted   map[neighbour]bool
 	asking   map[neighbour]bool
 	spaces   map[string]*space // by VRF
+	tcp      *tcp
 	logs     []slowpath.Event
 	verdicts bpf.Verdicts
 }
@@ -38,7 +38,9 @@ type neighbour struct {
 }
 
 func newLinux(r *Router) *linux {
-	return &linux{r: r, wanted: make(map[neighbour]bool), asking: make(map[neighbour]bool), spaces: make(map[string]*space)}
+	l := &linux{r: r, wanted: make(map[neighbour]bool), asking: make(map[neighbour]bool), spaces: make(map[string]*space)}
+	l.tcp = newTCP(l)
+	return l
 }
 
 // Want implements rib.Neighbours: the neighbour is asked for until somebody answers.
@@ -106,9 +108,6 @@ func (l *linux) DeliverFrame(subinterface string, frame []byte) {
 		}
 	}
 }
-
-// LDP implements slowpath.Linux.
-func (l *linux) LDP(ldp.Effect) {}
 
 // Originate implements slowpath.Linux.
 func (l *linux) Originate([]bgp.Local, []bgp.Key) {}

@@ -28,6 +28,9 @@ func (l *linux) space(vrf string) *space {
 	if s == nil {
 		s = &space{l: l, vrf: vrf}
 		s.stack = stack{net: l.r.net, owns: s.owns, send: s.send, tooBig: s.tooBig, udp: s.udp}
+		if vrf == "" {
+			s.stack.tcp = l.tcp.receive
+		}
 		l.spaces[vrf] = s
 	}
 	return s

@@ -25,6 +25,7 @@ type stack struct {
 	send     func(ip []byte)
 	tooBig   func(slowpath.TooBig) // of packets of tunnels; nil for none
 	udp      func(via string, ip packet.IPv4)
+	tcp      func(ip packet.IPv4)
 	received []Received
 	pieces   map[pieceKey][]Received
 	id       uint16
@@ -56,6 +57,9 @@ func (s *stack) receive(via string, b []byte) {
 	}
 	if ip.Proto() == protoUDP && s.udp != nil {
 		s.udp(via, ip)
+	}
+	if ip.Proto() == protoTCP && s.tcp != nil {
+		s.tcp(ip)
 	}
 	if ip.Proto() != protoICMP {
 		return
