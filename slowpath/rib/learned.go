@@ -78,6 +78,9 @@ func (r *RIB) DelRoute(vrf fib.VRF, p netip.Prefix, s Source) {
 
 // RemoveVRF takes away all that is said of a VRF: routes, labels that lead into it, and routes of others that leak from it. Interfaces are to be elsewhere before.
 func (r *RIB) RemoveVRF(vrf fib.VRF) {
+	if vrf == fib.Global {
+		return // it is always there
+	}
 	for in, l := range r.labels {
 		if l.use.VRF == vrf && (l.use.Lookup || l.use.Forward) {
 			r.DelLabel(in)
@@ -116,6 +119,9 @@ func (r *RIB) RemoveVRF(vrf fib.VRF) {
 func (r *RIB) BindLabel(p netip.Prefix, iface string, addr netip.Addr, out uint32) {
 	if out != fib.ImplicitNull && !pushable(out) {
 		r.UnbindLabel(p, iface, addr)
+		return
+	}
+	if !p.IsValid() || !p.Addr().Is4() {
 		return
 	}
 	p = p.Masked()

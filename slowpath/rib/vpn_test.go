@@ -303,6 +303,10 @@ func TestLeak(t *testing.T) {
 	if !ok || got.Distance != 20 || got.Metric != 5 || got.Hops[0] != (NextHop{Elsewhere: true, Table: red}) {
 		t.Errorf("Lookup: %+v", got)
 	}
+	r.RemoveVRF(fib.Global) // which stays
+	r.BindLabel(netip.Prefix{}, "Ethernet2", addr("172.16.0.2"), 17)
+	flush(t, r)
+	f.one(0, "1.1.1.1/32")
 	r.RemoveVRF(red)
 	flush(t, r)
 	if f.paths(blue, "192.168.1.0/24") != nil {
