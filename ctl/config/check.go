@@ -14,6 +14,7 @@ func Check(files ...*Config) Diagnostics {
 		k := &checker{c: c}
 		k.names()
 		k.addresses()
+		k.vrfs()
 		k.routes()
 		k.tunnels()
 		k.nhrp()

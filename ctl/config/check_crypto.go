@@ -217,6 +217,9 @@ func (k *checker) isakmp() {
 				k.undefined(p.Lines.at(p.Pos, "keyring"), "keyring", name, "crypto keyring")
 			}
 		}
+		for _, m := range p.Match {
+			k.needVRF(p.Lines.at(p.Pos, "match identity"), m.VRF)
+		}
 		if len(p.Match) == 0 {
 			k.add(p.Pos, Error, "profile-no-match", "add `match identity address 0.0.0.0`", "ISAKMP profile %s matches no peer", p.Name)
 		}

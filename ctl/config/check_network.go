@@ -56,10 +56,11 @@ func links(files []*Config, spoke *Config, i *Interface) []tunnelLink {
 }
 
 // tunnelAt finds the tunnel of another router whose source is the address. Where several share it, the key decides, if
-// it fits.
+// it fits, and then NHRP's authentication.
 func tunnelAt(files []*Config, but *Config, nbma netip.Addr, i *Interface) (*Config, *Interface) {
 	var hub *Config
 	var found *Interface
+	best := -1
 	for _, c := range files {
 		if c == but || !nbma.IsValid() {
 			continue
@@ -68,9 +69,15 @@ func tunnelAt(files []*Config, but *Config, nbma netip.Addr, i *Interface) (*Con
 			if c.sourceAddr(&h.Tunnel) != nbma {
 				continue
 			}
-			fits := h.Tunnel.HasKey == i.Tunnel.HasKey && h.Tunnel.Key == i.Tunnel.Key
-			if found == nil || fits {
-				hub, found = c, h
+			fit := 0
+			if h.Tunnel.HasKey == i.Tunnel.HasKey && h.Tunnel.Key == i.Tunnel.Key {
+				fit = 2
+			}
+			if h.NHRP.Authentication == i.NHRP.Authentication { // tells VRFs with the same addresses from each other
+				fit++
+			}
+			if fit > best {
+				hub, found, best = c, h, fit
 			}
 		}
 	}

@@ -20,6 +20,8 @@ type checkCase struct {
 
 const (
 	ports = "interface Ethernet0\n ip address 192.0.2.1 255.255.255.0\n"
+	// inside is a port in a VRF.
+	inside = "ip vrf v\ninterface Ethernet0\n ip vrf forwarding v\n ip address 192.0.2.1 255.255.255.0\n"
 	// protect is what a protected tunnel needs, without a finding.
 	protect = "crypto isakmp policy 1\n encryption aes\n authentication pre-share\n group 14\ncrypto isakmp key k address 192.0.2.0 255.255.255.0\n" +
 		"crypto ipsec transform-set t esp-gcm\n mode transport\ncrypto ipsec profile p\n set transform-set t\n"
@@ -91,6 +93,20 @@ var checkCases = []checkCase{
 	{name: "duplicate address", text: ports + "interface Loopback0\n ip address 192.0.2.1 255.255.255.255\n", want: []string{"r1:2 error address-duplicate"}},
 	{name: "one subnet twice", text: ports + "interface Ethernet1\n ip address 192.0.2.2 255.255.255.0\n", want: []string{"r1:4 error address-overlap"}},
 	{name: "subnets overlap", text: ports + "interface Ethernet1\n ip address 192.0.2.130 255.255.255.128\n", want: []string{"r1:4 warning address-overlap"}},
+	{name: "tunnel vrf with a keyring", text: protect + inside + tunnel + " tunnel vrf v\ncrypto keyring k vrf v\n pre-shared-key address 192.0.2.0 255.255.255.0 key x\n"},
+	{name: "tunnel vrf without a key", text: protect + inside + tunnel + " tunnel vrf v\n", want: []string{"r1:21 error vrf-no-key"}},
+	{name: "profiles of other VRFs", text: protect + v2 + inside + "ip vrf w\ncrypto isakmp profile q\n match identity address 192.0.2.0 255.255.255.0 w\ncrypto ipsec profile p\n set isakmp-profile q\n" + tunnel +
+		" tunnel vrf v\ncrypto keyring kv vrf v\n pre-shared-key address 192.0.2.0 255.255.255.0 key x\n" + strings.Replace(second, "multipoint\n", "multipoint\n tunnel source Ethernet1\n tunnel vrf v\n tunnel protection ipsec profile r\n", 1) +
+		"crypto ipsec profile r\n set transform-set t\n set ikev2-profile f\ninterface Ethernet1\n ip vrf forwarding v\n ip address 198.51.100.1 255.255.255.0\n",
+		want: []string{"r1:35 error profile-vrf", "r1:47 error profile-vrf"}},
+	{name: "VLANs", text: "interface Ethernet0.1\n encapsulation dot1Q 10\ninterface Ethernet0.2\n encapsulation dot1Q 10\ninterface Ethernet0.3\n encapsulation dot1Q 10 native\ninterface Ethernet1.1\n encapsulation dot1Q 10\ninterface Ethernet1.2\n",
+		want: []string{"r1:4 error vlan-duplicate", "r1:6 warning vlan-native", "r1:9 error no-vlan"}},
+	{name: "labels and VRFs", text: "ip vrf v\n route-target both 1:1\ninterface Loopback0\n ip vrf forwarding v\n ip address 10.0.0.1 255.255.255.255\n mpls ip\nmpls ldp router-id Loopback0\nmpls ldp neighbor vrf v 10.0.0.9 password x\n",
+		want: []string{"r1:2 warning vrf-no-rd", "r1:6 warning mpls-vrf", "r1:7 error ldp-vrf", "r1:8 warning ldp-vrf"}},
+	{name: "routes that would leak", text: inside + "interface Ethernet1\n ip unnumbered Ethernet0\nip route vrf v 10.1.0.0 255.255.0.0 192.0.2.9 global\nip route vrf v 10.2.0.0 255.255.0.0 Ethernet1\nip route 10.3.0.0 255.255.0.0 Ethernet0 192.0.2.9\nip route vrf v 10.4.0.0 255.255.0.0 Ethernet0 192.0.2.9\n",
+		want: []string{"r1:6 error unnumbered-vrf", "r1:7 error route-leak", "r1:8 error route-leak", "r1:9 error route-leak"}},
+	{name: "VRFs of IKE undefined", text: "crypto keyring k vrf a\ncrypto isakmp profile q\n match identity address 0.0.0.0 0.0.0.0 b\ninterface Ethernet0\n ip vrf forwarding c\nip vrf w\ncrypto keyring l vrf w\n local-address Ethernet0\n",
+		want: []string{"r1:1 error undefined", "r1:3 error undefined", "r1:5 error undefined", "r1:8 error keyring-vrf"}},
 	{name: "same address in two VRFs", text: "ip vrf v\n" + ports + "interface Ethernet1\n ip vrf forwarding v\n ip address 192.0.2.1 255.255.255.0\n"},
 	{name: "subinterface without VLAN", text: "interface Ethernet0.5\n ip address 192.0.2.1 255.255.255.0\n", want: []string{"r1:1 error no-vlan"}},
 	{name: "next hop unreachable", text: ports + "ip route 10.0.0.0 255.0.0.0 203.0.113.1\n", want: []string{"r1:3 warning next-hop-unreachable"}},

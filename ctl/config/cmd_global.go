@@ -254,7 +254,7 @@ func vrfCommands() []*spec {
 	}
 }
 
-// removeVRF takes the VRF away and, as the addresses belong to it, those of its interfaces.
+// removeVRF takes the VRF away and, as they belong to it, its static routes and the addresses of its interfaces.
 func (x *ctx) removeVRF(name string) {
 	if !remove(&x.cfg.VRFs, func(v *VRF) bool { return v.Name == name }) {
 		return
@@ -264,6 +264,7 @@ func (x *ctx) removeVRF(name string) {
 			x.moveVRF(i, "")
 		}
 	}
+	remove(&x.cfg.StaticRoutes, func(r StaticRoute) bool { return r.VRF == name })
 }
 
 // VRF returns the VRF with the name, nil if it is not defined.

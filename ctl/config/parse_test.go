@@ -219,6 +219,21 @@ func TestAddressRemoved(t *testing.T) {
 	if c.Interface("Ethernet0").VRF != "" || c.Interface("Ethernet0").Address.IsValid() || len(diags) != 1 {
 		t.Errorf("%v\n%s", diags, c.Running())
 	}
+	// The newer form, in a session; static routes go with their VRF, and a file that has the VRF before the address has both.
+	s := NewSession(mustParse(t, "vrf definition red\n rd 1:1\n address-family ipv4\n  route-target both 1:1\nip vrf blue\ninterface Ethernet0\n vrf forwarding red\n ip address 10.0.0.1 255.255.255.0\n"+
+		"interface Ethernet1\n ip vrf forwarding blue\n ip address dhcp\nip route vrf red 10.9.0.0 255.255.0.0 10.0.0.9\nip route vrf blue 10.9.0.0 255.255.0.0 dhcp\n"), "tty")
+	if i := s.Config().Interface("Ethernet0"); i.VRF != "red" || !i.Address.IsValid() || len(s.Config().VRF("red").Import) != 1 {
+		t.Errorf("%s", s.Config().Running())
+	}
+	for line, want := range map[string]string{"no vrf definition red": "Ethernet0", "no ip vrf blue": "Ethernet1"} {
+		diags := s.Line(line)
+		if i := s.Config().Interface(want); len(diags) != 1 || diags[0].Code != "address-removed" || !strings.Contains(diags[0].Message, want) || i.VRF != "" || i.hasAddress() {
+			t.Errorf("%s: %v\n%s", line, diags, s.Config().Running())
+		}
+	}
+	if got := s.Config().StaticRoutes; len(got) != 0 {
+		t.Errorf("routes of VRFs that are gone: %v", got)
+	}
 }
 
 // TestSecretsAreMasked greps everything that formats the tree for its keys.
