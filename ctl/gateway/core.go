@@ -20,6 +20,7 @@ type Core struct {
 	numbers  *numbers
 	router   *slowpath.Router
 	problems []show.Problem
+	refused  []show.Problem // what BGP's speaker did not take
 	current  slowpath.Config
 	load     TrustLoader
 
@@ -83,7 +84,7 @@ func (c *Core) Router() *slowpath.Router { return c.router }
 func (c *Core) Tree() *config.Config { return c.tree }
 
 // Problems lists what is configured and not carried out.
-func (c *Core) Problems() []show.Problem { return slices.Clone(c.problems) }
+func (c *Core) Problems() []show.Problem { return slices.Concat(c.problems, c.refused) }
 
 // Facts are the links and leases that the Core knows of.
 func (c *Core) Facts() Facts {

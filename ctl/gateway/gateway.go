@@ -51,6 +51,7 @@ type Gateway struct {
 	loop       *loop.Loop
 	started    time.Time
 	linux      *linux
+	border     *border
 	ports      map[string]*port // by interface name; fixed once started
 	twins      map[string]*twin
 	leases     map[string]context.CancelFunc
@@ -135,6 +136,7 @@ func (g *Gateway) start(tree *config.Config) (err error) {
 	g.balancer.g = g
 	g.balancer.start(g.engine)
 	g.linux = newLinux(g)
+	g.border = newBorder(g)
 	g.cards = newCards(g)
 	g.core = NewCore(steered{g.engine, g.cards}, g.linux)
 	var inherited fib.Batch
@@ -186,6 +188,7 @@ func (g *Gateway) run() {
 		})
 	}
 	g.running.Go(g.linux.run)
+	g.running.Go(g.border.run)
 	g.running.Go(g.watchTrust)
 	g.running.Go(g.watchLoad)
 	g.running.Go(g.watchSharing)
@@ -256,7 +259,9 @@ func (g *Gateway) configure(now time.Time, tree *config.Config) error {
 
 // follow makes Linux agree with the configuration: namespaces, the ports in them, addresses, twins, DHCP clients, what is steered.
 func (g *Gateway) follow() error {
-	return errors.Join(g.setSpaces(), g.setPorts(), g.setLinks(), g.setTwins(), g.setVLANs(), g.setLeases(), g.setLocals(), g.setIKE(), g.dropSpaces())
+	err := errors.Join(g.setSpaces(), g.setPorts(), g.setLinks(), g.setTwins(), g.setVLANs(), g.setLeases(), g.setLocals(), g.setIKE(), g.dropSpaces())
+	g.setBGP()
+	return err
 }
 
 // Do runs f in the control plane's goroutine and waits. It returns false once the Gateway has stopped.
@@ -272,6 +277,7 @@ func (g *Gateway) Leave() {
 	}
 	g.cancel()
 	g.running.Wait()
+	g.border.close()
 	for _, s := range g.spaces {
 		s.closeSockets()
 	}
@@ -310,6 +316,7 @@ func (g *Gateway) closeSpaces() {
 func (g *Gateway) Stop(release bool) {
 	g.cancel()
 	g.running.Wait()
+	g.border.close()
 	for _, t := range g.twins {
 		t.Close()
 	}

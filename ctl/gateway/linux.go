@@ -171,7 +171,9 @@ func (l *linux) give(t *twin, b []byte) {
 func (l *linux) LDP(ldp.Effect) {}
 
 // Originate implements slowpath.Linux.
-func (l *linux) Originate([]bgp.Local, []bgp.Key) {}
+func (l *linux) Originate(announce []bgp.Local, retract []bgp.Key) {
+	l.g.border.originate(announce, retract)
+}
 
 // Routes puts static routes and those of DHCP into the kernel's table of a VRF. What else is there, its namespace reaches by the way of last resort.
 func (l *linux) Routes(vrf fib.VRF, routes []rib.Route) {
