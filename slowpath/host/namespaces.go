@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -64,8 +65,12 @@ func NewNamespaces(home *Host, runDir string) (*Namespaces, error) {
 func (n *Namespaces) Close() { n.lock.Close() }
 
 // mark is the alias of the loopback of a VRF's namespace.
-func (n *Namespaces) mark(vrf string) string {
-	return shortMark(fmt.Sprintf("nave VRF %s of %d %s", vrf, n.home.Inode(), n.run))
+func (n *Namespaces) mark(vrf string) string { return mark(vrf, n.home.Inode(), n.run) }
+
+const markPrefix = "nave VRF "
+
+func mark(vrf string, home uint64, run string) string {
+	return shortMark(fmt.Sprintf("%s%s of %d %s", markPrefix, vrf, home, run))
 }
 
 // fileName is a VRF's name as that of a file.
@@ -122,7 +127,7 @@ func (n *Namespaces) Left() ([]string, error) {
 	}
 	var out []string
 	for _, name := range names {
-		rest, ok := strings.CutPrefix(aliasIn(name), "nave VRF ")
+		rest, ok := strings.CutPrefix(aliasIn(name), markPrefix)
 		vrf, _, found := strings.Cut(rest, " ")
 		if ok && found && aliasIn(name) == n.mark(vrf) {
 			out = append(out, vrf)
@@ -272,15 +277,46 @@ func (n *Namespaces) Remove(vrf string, h *Host) error {
 	if err := h.DropTwins(func(string) bool { return false }); err != nil {
 		return err
 	}
-	path := filepath.Join(netnsFolder, h.name)
-	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && err != unix.EINVAL && err != unix.ENOENT {
-		return fmt.Errorf("host: network namespace %s: unmount: %w", h.name, err)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("host: network namespace %s: %w", h.name, err)
+	if err := unmount(h.name); err != nil {
+		return err
 	}
 	if err := os.RemoveAll(n.memory(vrf)); err != nil {
 		return fmt.Errorf("host: %w", err)
+	}
+	return nil
+}
+
+// Destroy takes away the namespaces that a daemon with this run directory has left, whatever is in them: a veth is lost, a network card comes back to the first namespace of
+// the machine. It is for who takes down a lab: nobody runs by that directory any more.
+func Destroy(runDir string) error {
+	abs, err := filepath.Abs(runDir)
+	if err != nil {
+		return fmt.Errorf("host: %w", err)
+	}
+	names, err := candidates()
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, name := range names {
+		alias := aliasIn(name)
+		vrf, rest, ok := strings.Cut(strings.TrimPrefix(alias, markPrefix), " of ")
+		home, _, _ := strings.Cut(rest, " ")
+		if number, err := strconv.ParseUint(home, 10, 64); ok && err == nil && alias == mark(vrf, number, abs) {
+			failed = errors.Join(failed, unmount(name))
+		}
+	}
+	return failed
+}
+
+// unmount takes the file of a namespace away, and the namespace with it, unless a process or a socket holds it.
+func unmount(name string) error {
+	path := filepath.Join(netnsFolder, name)
+	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && err != unix.EINVAL && err != unix.ENOENT {
+		return fmt.Errorf("host: network namespace %s: unmount: %w", name, err)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("host: network namespace %s: %w", name, err)
 	}
 	return nil
 }

@@ -305,6 +305,23 @@ func TestTap(t *testing.T) {
 	must(t, other.Close())
 }
 
+// What a daemon that is gone has left is taken away by its run directory, and nothing else.
+func TestDestroy(t *testing.T) {
+	router, _ := lab(t)
+	dir := t.TempDir()
+	home, n := spaces(t, router, dir)
+	_, other := spaces(t, router, t.TempDir())
+	red, keep := vrf(t, n, "red-destroy"), vrf(t, other, "red-destroy")
+	must(t, n.Move("eth0", home, red))
+	must(t, Destroy(dir))
+	if left, err := n.Left(); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	if left, err := other.Left(); err != nil || len(left) != 1 || !isNamespace(filepath.Join(netnsFolder, keep.Name())) {
+		t.Errorf("of another daemon: %v, %v", left, err)
+	}
+}
+
 // Nothing that runs elsewhere afterwards is in the namespace: not the caller, not other goroutines.
 func TestWithin(t *testing.T) {
 	router, _ := lab(t)

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nave/bpf"
+	"nave/slowpath/host"
 	"nave/testbed/netns"
 )
 
@@ -267,7 +268,7 @@ func (l *Lab) Down() error {
 		failed = errors.Join(failed, l.StopRouter(node, unix.SIGTERM))
 	}
 	for _, n := range l.Topology.Nodes {
-		failed = errors.Join(failed, bpf.RemovePins(l.RunDir(n.Name)), l.endOthers(n.Name), l.NS(n.Name).Delete())
+		failed = errors.Join(failed, bpf.RemovePins(l.RunDir(n.Name)), l.endOthers(n.Name), host.Destroy(l.RunDir(n.Name)), l.NS(n.Name).Delete())
 	}
 	failed = errors.Join(failed, os.RemoveAll(l.Dir))
 	_ = os.Remove(filepath.Dir(l.Dir)) // the folder of all labs, if this was the last
