@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"nave/slowpath"
+	"nave/slowpath/bgp"
 	"nave/slowpath/dmvpn"
 	"nave/slowpath/ike"
 	"nave/slowpath/ldp"
@@ -29,6 +30,10 @@ func Log(e slowpath.Event) (text string, severity int) {
 		return logSession(&e)
 	case ldp.Log:
 		return logLDP(&e)
+	case bgp.Session:
+		return logBGP(e)
+	case slowpath.NoLabel:
+		return logNoLabel(e)
 	case WorkerLog:
 		return logWorker(e)
 	}
