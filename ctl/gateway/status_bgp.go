@@ -108,7 +108,7 @@ func paths(s *bgp.Speaker, st *bgp.Status, q show.Query) (out []bgp.PathStatus, 
 	default:
 		out, err = s.Paths("", q.Family)
 		if q.VRF != "" && err == nil {
-			out, err = inVRF(st, out, q.VRF)
+			out, err = inVRF(st, out, q.VRF, s.Chosen(q.VRF))
 		}
 	}
 	if err != nil {
@@ -136,16 +136,35 @@ func about(q show.Query, p netip.Prefix) bool {
 	return p.Contains(q.Dest.Addr())
 }
 
-// inVRF are the VPN paths that are in a VRF: its own, and those that its import targets let in.
-func inVRF(st *bgp.Status, all []bgp.PathStatus, name string) ([]bgp.PathStatus, error) {
+// inVRF are the VPN paths that are in a VRF: its own, and those that its import targets let in. Of the best of several route distinguishers that have one prefix,
+// the VRF's own is its best, else the one of chosen.
+func inVRF(st *bgp.Status, all []bgp.PathStatus, name string, chosen map[netip.Prefix]bgp.RD) ([]bgp.PathStatus, error) {
 	k := slices.IndexFunc(st.VRFs, func(v bgp.VRFStatus) bool { return v.Name == name })
 	if k < 0 {
 		return nil, fmt.Errorf("VRF %s has no part in BGP: say `rd` in it, and `address-family ipv4 vrf %s` under `router bgp`", name, name)
 	}
 	v := &st.VRFs[k]
-	return slices.DeleteFunc(all, func(p bgp.PathStatus) bool {
+	all = slices.DeleteFunc(all, func(p bgp.PathStatus) bool {
 		return p.RD != v.RD && !slices.ContainsFunc(p.Extended, func(t bgp.RouteTarget) bool { return slices.Contains(v.Import, t) })
-	}), nil
+	})
+	own := make(map[netip.Prefix]bool)
+	for i := range all {
+		if p := &all[i]; p.RD == v.RD && p.Best && p.Own {
+			own[p.Prefix] = true
+		}
+	}
+	for i := range all {
+		p := &all[i]
+		switch rd, ok := chosen[p.Prefix]; {
+		case own[p.Prefix]:
+			p.Best = p.Best && p.Own && p.RD == v.RD
+		case ok:
+			p.Best = p.Best && p.RD == rd
+		default:
+			p.Best = p.Best && p.RD == v.RD
+		}
+	}
+	return all, nil
 }
 
 // unreachable are the next hops of VPN paths that labelled packets don't come to.

@@ -92,7 +92,7 @@ func (c *Core) mplsStatus() show.MPLS {
 		Off: c.tree.MPLS.Off, LDP: m.LDP.RouterID.IsValid() && len(m.LDP.Interfaces) > 0, First: m.First, Last: m.Last, Pipe: m.Pipe,
 		HelloInterval: m.LDP.HelloInterval, HelloHold: m.LDP.HelloHold, SessionHold: m.LDP.SessionHold, BackoffFirst: m.LDP.BackoffFirst, BackoffMax: m.LDP.BackoffMax,
 	}
-	s.LDPFirst, s.LDPLast = m.LDP.FirstLabel, m.LDP.LastLabel
+	s.LDPFirst, s.LDPLast = m.LDPRange()
 	for _, p := range m.LDP.Passwords {
 		s.PasswordsForID = append(s.PasswordsForID, p.Neighbor)
 	}

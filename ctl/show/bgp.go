@@ -202,7 +202,9 @@ func (s *Status) entryPath(b *strings.Builder, a *Answer, p *bgp.PathStatus) {
 	for i := range a.BGP.Neighbours {
 		n := &a.BGP.Neighbours[i]
 		if n.Address == p.Neighbour && !p.Own {
-			from, router = n.Address, n.RouterID
+			if from, router = n.Address, n.RouterID; !router.IsValid() {
+				router = netip.IPv4Unspecified()
+			}
 			if n.Client {
 				path += ", (Received from a RR-client)"
 			}

@@ -52,6 +52,13 @@ func Fastpath(s *Status) string {
 	if s.QueueLost > 0 {
 		fmt.Fprintf(&b, "%d requests found the control plane's queues full\n", s.QueueLost)
 	}
+	if len(s.VRFs) > 0 {
+		b.WriteString("\nVRF                              Table  Prefixes  Interfaces\n")
+		for i := range s.VRFs {
+			v := &s.VRFs[i]
+			fmt.Fprintf(&b, "%-32s %5d %9d %11d\n", v.Name, v.ID, v.Prefixes, len(s.members(v)))
+		}
+	}
 	b.WriteString("\nPort              Netdev          Packets in  Packets out  Queues  Mode         Kernel drops  Ring full\n")
 	for _, p := range s.Ports {
 		mode := "generic copy"

@@ -182,6 +182,16 @@ func tunnelJSON(t *rib.Tunnel, c Configured) any {
 	return row
 }
 
+// vrfCounts is what `show fastpath` says of VRFs.
+func (s *Status) vrfCounts() []object {
+	out := objects(len(s.VRFs))
+	for i := range s.VRFs {
+		v := &s.VRFs[i]
+		out = append(out, object{"name": v.Name, "table": v.ID, "prefixes": v.Prefixes, "interfaces": len(s.members(v))})
+	}
+	return out
+}
+
 func (s *Status) fastpathJSON() any {
 	reasons := make(map[string]uint64)
 	for r, n := range s.Fastpath.Reasons {
@@ -214,7 +224,7 @@ func (s *Status) fastpathJSON() any {
 	}
 	return map[string]any{
 		"workers": s.Fastpath.Workers, "reasons": reasons, "punts_lost": lost, "punts_policed": policed,
-		"steering": map[string]uint64{"nave": s.Steering.Nave, "kernel": s.Steering.Kernel, "no_socket": s.Steering.NoSocket}, "ports": ports,
+		"steering": map[string]uint64{"nave": s.Steering.Nave, "kernel": s.Steering.Kernel, "no_socket": s.Steering.NoSocket}, "ports": ports, "vrfs": s.vrfCounts(),
 		"routes": s.Fastpath.Routes, "adjacencies": len(s.Fastpath.Adjacencies), "generation": s.Fastpath.Generation, "not_installed": append([]string{}, s.Router.Refused...),
 		"arena_used": s.Fastpath.ArenaUsed, "arena_size": s.Fastpath.ArenaSize, "queue_lost": s.QueueLost,
 	}

@@ -227,7 +227,9 @@ func LDPParameters(s *Status) string {
 	var b strings.Builder
 	m := s.MPLS.withDefaults()
 	b.WriteString("Protocol version: 1\n")
-	fmt.Fprintf(&b, "Downstream label generic region: min label: %d; max label: %d\n", m.LDPFirst, m.LDPLast)
+	if m.LDPLast != 0 {
+		fmt.Fprintf(&b, "Downstream label generic region: min label: %d; max label: %d\n", m.LDPFirst, m.LDPLast)
+	}
 	fmt.Fprintf(&b, "Session hold time: %d sec; keep alive interval: %d sec\n", int(m.SessionHold.Seconds()), int(m.SessionHold.Seconds())/3)
 	fmt.Fprintf(&b, "Discovery hello: holdtime: %d sec; interval: %d sec\n", int(m.HelloHold.Seconds()), int(m.HelloInterval.Seconds()))
 	fmt.Fprintf(&b, "LDP initial/maximum backoff: %d/%d sec\n", int(m.BackoffFirst.Seconds()), int(m.BackoffMax.Seconds()))
@@ -245,6 +247,5 @@ func (m MPLS) withDefaults() MPLS {
 	m.SessionHold = cmp.Or(m.SessionHold, ldp.DefaultSessionHold)
 	m.BackoffFirst = cmp.Or(m.BackoffFirst, ldp.DefaultBackoffFirst)
 	m.BackoffMax = cmp.Or(m.BackoffMax, ldp.DefaultBackoffMax)
-	m.LDPFirst = cmp.Or(m.LDPFirst, ldp.DefaultFirstLabel)
 	return m
 }
