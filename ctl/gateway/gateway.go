@@ -51,6 +51,7 @@ type Gateway struct {
 	loop       *loop.Loop
 	started    time.Time
 	linux      *linux
+	ldp        *ldpSockets
 	border     *border
 	ports      map[string]*port // by interface name; fixed once started
 	twins      map[string]*twin
@@ -136,6 +137,7 @@ func (g *Gateway) start(tree *config.Config) (err error) {
 	g.balancer.g = g
 	g.balancer.start(g.engine)
 	g.linux = newLinux(g)
+	g.ldp = newLDPSockets(g)
 	g.border = newBorder(g)
 	g.cards = newCards(g)
 	g.core = NewCore(steered{g.engine, g.cards}, g.linux)
@@ -259,7 +261,7 @@ func (g *Gateway) configure(now time.Time, tree *config.Config) error {
 
 // follow makes Linux agree with the configuration: namespaces, the ports in them, addresses, twins, DHCP clients, what is steered.
 func (g *Gateway) follow() error {
-	err := errors.Join(g.setSpaces(), g.setPorts(), g.setLinks(), g.setTwins(), g.setVLANs(), g.setLeases(), g.setLocals(), g.setIKE(), g.dropSpaces())
+	err := errors.Join(g.setSpaces(), g.setPorts(), g.setLinks(), g.setTwins(), g.setVLANs(), g.setLeases(), g.setLocals(), g.setIKE(), g.setLDP(), g.dropSpaces())
 	g.setBGP()
 	return err
 }
@@ -277,6 +279,7 @@ func (g *Gateway) Leave() {
 	}
 	g.cancel()
 	g.running.Wait()
+	g.closeLDP(true)
 	g.border.close()
 	for _, s := range g.spaces {
 		s.closeSockets()
@@ -316,6 +319,7 @@ func (g *Gateway) closeSpaces() {
 func (g *Gateway) Stop(release bool) {
 	g.cancel()
 	g.running.Wait()
+	g.closeLDP(false)
 	g.border.close()
 	for _, t := range g.twins {
 		t.Close()

@@ -12,7 +12,6 @@ import (
 	"nave/slowpath"
 	"nave/slowpath/bgp"
 	"nave/slowpath/host"
-	"nave/slowpath/ldp"
 	"nave/slowpath/rib"
 )
 
@@ -166,9 +165,6 @@ func (l *linux) give(t *twin, b []byte) {
 		l.g.opt.Log.Debug("twin", "netdev", t.Name(), "error", err)
 	}
 }
-
-// LDP implements slowpath.Linux.
-func (l *linux) LDP(ldp.Effect) {}
 
 // Originate implements slowpath.Linux.
 func (l *linux) Originate(announce []bgp.Local, retract []bgp.Key) {
