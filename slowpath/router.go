@@ -42,7 +42,7 @@ type Linux interface {
 	LDP(ldp.Effect)
 	// Originate tells BGP what this router announces, and no more. What BGP says comes by Router.BGP.
 	Originate(announce []bgp.Local, retract []bgp.Key)
-	// Routes makes these the routes by which the box's own programs reach what nave reaches.
+	// Routes makes these, static ones and those of DHCP, the routes by which the box's own programs reach what nave reaches.
 	Routes(vrf fib.VRF, routes []rib.Route)
 	// SendIKE sends an IKE message from p.Local to p.Remote by UDP; from port 4500 with four zero bytes in front. The callee owns b.
 	SendIKE(p ike.Path, b []byte)
@@ -183,13 +183,13 @@ func (r *Router) step(f func()) error {
 	return err
 }
 
-// giveRoutes tells Linux the routes of all tables, of those too that have none any more.
+// giveRoutes tells Linux the static routes of all tables, of those too that have none any more. The rest it leaves to nave, or has itself.
 func (r *Router) giveRoutes() {
 	was := r.routed
 	r.routed = make(map[fib.VRF]bool)
 	for _, vrf := range r.rib.VRFs() {
 		r.routed[vrf] = true
-		r.linux.Routes(vrf, r.rib.Routes(vrf))
+		r.linux.Routes(vrf, r.rib.StaticRoutes(vrf))
 	}
 	for vrf := range was {
 		if _, is := r.vrfs[vrf]; is && !r.routed[vrf] {

@@ -49,30 +49,60 @@ func (r *RIB) Routes(vrf fib.VRF) []Route {
 	}
 	var out []Route
 	for _, e := range t.entries {
-		for i := range e.candidates {
-			c := &e.candidates[i]
-			if c.source == Adjacency {
-				continue
-			}
-			var ways []way
-			if !c.ends() {
-				if ways = r.ways(e, c, c.hops, &search{}); len(ways) == 0 {
-					continue
-				}
-			}
-			out = append(out, r.route(e, c, ways))
-			if c.source != Local && c.source != Shortcut {
-				break // the best of what routing says
-			}
+		out = r.said(out, e)
+	}
+	sortRoutes(out)
+	return out
+}
+
+// StaticRoutes lists the routes of a VRF that SetStatics gave and that are the best of their prefix, in order of prefix. Their number is the work it takes: a table may
+// have a hundred thousand others.
+func (r *RIB) StaticRoutes(vrf fib.VRF) []Route {
+	t := r.tables[vrf]
+	if t == nil {
+		return nil
+	}
+	var out []Route
+	seen := make(map[netip.Prefix]bool, len(r.statics[vrf]))
+	for _, s := range r.statics[vrf] {
+		if e := t.entries[s.Prefix]; e != nil && !seen[s.Prefix] {
+			seen[s.Prefix] = true
+			out = r.said(out, e)
 		}
 	}
+	out = slices.DeleteFunc(out, func(r Route) bool { return r.Source != Static && r.Source != DHCP })
+	sortRoutes(out)
+	return out
+}
+
+// said adds what is said of a prefix: our own address and a shortcut, and the best of what routing says.
+func (r *RIB) said(out []Route, e *entry) []Route {
+	for i := range e.candidates {
+		c := &e.candidates[i]
+		if c.source == Adjacency {
+			continue
+		}
+		var ways []way
+		if !c.ends() {
+			if ways = r.ways(e, c, c.hops, &search{}); len(ways) == 0 {
+				continue
+			}
+		}
+		out = append(out, r.route(e, c, ways))
+		if c.source != Local && c.source != Shortcut {
+			break
+		}
+	}
+	return out
+}
+
+func sortRoutes(out []Route) {
 	slices.SortFunc(out, func(a, b Route) int {
 		if d := a.Prefix.Compare(b.Prefix); d != 0 {
 			return d
 		}
 		return int(a.Source) - int(b.Source)
 	})
-	return out
 }
 
 // Resolved finds what packets to a destination of a VRF take: the prefix, and its ways.
