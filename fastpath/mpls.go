@@ -51,7 +51,7 @@ func (w *Worker) mplsSwitch(p *pkt, start, end int) verdict {
 			w.t.CountLabel(e.Label(), w.labelsAt, end-at)
 		}
 		at += packet.LabelLen
-		if l.Action() == fib.LabelSwap || l.Action() == fib.LabelForward && !e.Bottom() {
+		if l.Action() == fib.LabelSwap {
 			return w.swap(p, l, e, at, end)
 		}
 		if l == 0 && e.Label() != fib.ExplicitNull {
@@ -59,6 +59,9 @@ func (w *Worker) mplsSwitch(p *pkt, start, end int) verdict {
 		}
 		if e.Bottom() {
 			return w.popIP(p, l, e, at, end)
+		}
+		if l.Action() == fib.LabelForward {
+			return p.drop(MPLSPayload) // the labelled network ends here, and what is under the label is nobody's
 		}
 		if end-at < packet.LabelLen {
 			return p.drop(MPLSShort)

@@ -114,7 +114,6 @@ func mplsCases() []mplsCase {
 
 		{"forward", ip(), s(lab(inForward, 5, 9)), false, ip(ttl(8)), nil},
 		{"forward, pipe", ip(ttl(77)), s(lab(inPipeForward, 5, 9)), false, ip(ttl(76)), nil},
-		{"forward, more under it", junk, s(lab(inForward, 5, 9), lab(77, 6, 255)), false, junk, s(lab(77, 6, 8))},
 	}
 }
 
@@ -190,6 +189,7 @@ func TestLabelDrops(t *testing.T) {
 		{"no IPv4, penultimate", labelled(bytes.Repeat([]byte{0x60}, 40), lab(inLink0, 0, 9)), MPLSPayload},
 		{"broken IPv4", labelled(broken, lab(inVRF, 0, 9)), IPChecksum},
 		{"short IPv4", labelled(ip[:19], lab(inVRF, 0, 9)), IPShort},
+		{"forward, more under it", labelled(ipv4(vpnSource, inVPNHost, nil), lab(inForward, 5, 9), lab(77, 6, 255)), MPLSPayload},
 		{"martian", labelled(ipv4(ip4("127.0.0.1"), inVPNHost, nil), lab(inForward, 0, 9)), MartianSource},
 		{"martian by lookup", labelled(ipv4(ip4("127.0.0.1"), inVPNHost, nil), lab(inVRF, 0, 9)), MartianSource},
 		{"to nobody", labelled(ipv4(vpnSource, ip4("0.0.0.1"), nil), lab(inForward, 0, 9)), MartianDestination},

@@ -31,7 +31,10 @@ func modelSwitch(labels map[uint32]fib.Label, adjs map[fib.AdjID]fib.Adjacency, 
 			return p, 0
 		}
 		rest := p.stack[1:]
-		stays := l.Action == fib.LabelLookup || l.Action == fib.LabelForward && len(rest) == 0
+		if l.Action == fib.LabelForward && len(rest) > 0 {
+			return p, 0
+		}
+		stays := l.Action != fib.LabelSwap
 		if !stays {
 			if top.ttl <= 1 {
 				return p, 0

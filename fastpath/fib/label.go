@@ -21,7 +21,7 @@ const (
 	// (aggregate), or of this router itself.
 	LabelLookup LabelAction = iota + 1
 	// LabelForward takes the label off and forwards the IPv4 packet under it by Paths, without a look at the VRF's routes: the label of one
-	// prefix. If another label was under it, the packet leaves with that.
+	// prefix. If another label is under it, the packet is dropped: whoever got it would take that for a label of its own.
 	LabelForward
 	// LabelSwap takes the label off, and Paths put on theirs, however many. A path without labels is penultimate hop popping: what was under
 	// the label leaves, labelled or not, and no IPv4 header's TTL is counted down for this hop.
