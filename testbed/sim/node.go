@@ -2,6 +2,7 @@ package sim
 
 import (
 	"net/netip"
+	"slices"
 
 	"nave/fastpath/packet"
 	"nave/fastpath/port"
@@ -26,7 +27,8 @@ type Node struct {
 // segment is what a node has an address on: a link, or several links with a switch between.
 type segment struct {
 	name string
-	addr netip.Prefix
+	addr netip.Prefix // the zero Prefix: only a switch
+	also []netip.Addr
 	mac  [6]byte
 }
 
@@ -69,15 +71,28 @@ func (n *Net) addr(s string) netip.Addr {
 	return a
 }
 
-// Segment gives a node a switch with an address of its own; links whose end is "node:name" are plugged into it.
+// Segment gives a node a switch with an address of its own, or with "" without one; links whose end is "node:name" are plugged into it.
 func (nd *Node) Segment(name, prefix string) {
 	nd.net.t.Helper()
+	s := &segment{name: name, mac: nd.net.newMAC()}
+	nd.segments = append(nd.segments, s)
+	if prefix == "" {
+		return
+	}
 	p, err := netip.ParsePrefix(prefix)
 	if err != nil {
 		nd.net.t.Fatalf("sim: %s: %v", nd.name, err)
 	}
-	nd.segments = append(nd.segments, &segment{name: name, addr: p, mac: nd.net.newMAC()})
+	s.addr = p
 	nd.own[p.Addr()] = true
+}
+
+// Alias gives a node another address on its first segment.
+func (nd *Node) Alias(addr string) {
+	nd.net.t.Helper()
+	a := nd.net.addr(addr)
+	nd.segments[0].also = append(nd.segments[0].also, a)
+	nd.own[a] = true
 }
 
 func (nd *Node) plug(what string, l *Link) (attachment, func(*mem.End)) {
@@ -119,7 +134,7 @@ func (nd *Node) near(a netip.Addr) []int {
 // answers speaks for the segment, and for what is behind its other ports: it passes tagged frames on, and has no address in a VLAN itself.
 func (nd *Node) answers(at int, vlan uint16, addr [4]byte) ([6]byte, bool) {
 	seg := nd.ports[at].seg
-	if vlan == 0 && seg.addr.Addr() == netip.AddrFrom4(addr) {
+	if a := netip.AddrFrom4(addr); vlan == 0 && (seg.addr.Addr() == a || slices.Contains(seg.also, a)) {
 		return seg.mac, true
 	}
 	for k := range nd.ports {

@@ -2,15 +2,17 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
 	"nave/testbed/topo"
 )
 
-// FromTopology makes a network of what is otherwise built of namespaces. Of a core's setup it understands bridges with an
-// address; DHCP is for the test to play (Router.SetLease).
+// FromTopology makes a network of what is otherwise built of namespaces. Of a core's setup it understands bridges, with an
+// address or without; DHCP is for the test to play (Router.SetLease).
 func FromTopology(t testing.TB, seed uint64, top topo.Topology, cfg LinkConfig) *Net {
 	t.Helper()
 	if err := top.Check(); err != nil {
@@ -26,6 +28,19 @@ func FromTopology(t testing.TB, seed uint64, top topo.Topology, cfg LinkConfig) 
 			n.AddHost(d.Name, d.Gateway)
 		case topo.Core:
 			c := n.AddInternet(d.Name)
+			bridges := make(map[string]bool)
+			for _, cmd := range d.Setup {
+				w := strings.Fields(cmd)
+				switch {
+				case len(w) == 6 && w[2] == "add" && w[5] == "bridge":
+					bridges[w[3]] = true
+				case len(w) == 6 && w[1] == "addr" && w[4] == "dev":
+					delete(bridges, w[5])
+				}
+			}
+			for _, name := range slices.Sorted(maps.Keys(bridges)) {
+				c.Segment(name, "")
+			}
 			for _, cmd := range d.Setup {
 				w := strings.Fields(cmd)
 				switch {
@@ -52,6 +67,14 @@ func FromTopology(t testing.TB, seed uint64, top topo.Topology, cfg LinkConfig) 
 			c.MTU = l.MTU
 		}
 		n.Connect(end(l.A), end(l.B), c)
+		for _, p := range []topo.Port{l.A, l.B} {
+			if host, ok := n.elements[p.Node].(*Node); ok && len(p.Addrs) > 1 {
+				for _, a := range p.Addrs[1:] {
+					addr, _, _ := strings.Cut(a, "/")
+					host.Alias(addr)
+				}
+			}
+		}
 	}
 	return n
 }
