@@ -22,7 +22,7 @@ const manyNeighbours = 32
 func (g *Gateway) Query(q show.Query) (a show.Answer, err error) {
 	switch q.Table {
 	case show.TableBGP, show.TableNeighbours, show.TablePaths:
-		s := g.tables()
+		s := g.BGP()
 		if s == nil {
 			return a, show.ErrNoBGP
 		}
@@ -40,7 +40,7 @@ func (g *Gateway) Query(q show.Query) (a show.Answer, err error) {
 // countLabels adds what the fast path counts of each label, and whose VPN prefix it is.
 func (g *Gateway) countLabels(a *show.Answer) {
 	var told map[uint32]bgp.LabelFor
-	if s := g.tables(); s != nil {
+	if s := g.BGP(); s != nil {
 		told = s.OurLabels()
 	}
 	for i := range a.Labels {
@@ -186,9 +186,6 @@ func (g *Gateway) unreachable(paths []bgp.PathStatus) (out []show.Hop) {
 	return out
 }
 
-// tables is where BGP's tables are; nil: BGP does not run.
-func (g *Gateway) tables() *bgp.Speaker { return nil }
-
 // ClearBGP is `clear ip bgp`. What is left out selects all.
 type ClearBGP struct {
 	VRF       string // neighbours inside it only
@@ -200,7 +197,7 @@ type ClearBGP struct {
 
 // ClearBGP ends sessions with neighbours, which begin anew, or has routes exchanged again.
 func (g *Gateway) ClearBGP(c ClearBGP) error {
-	s := g.tables()
+	s := g.BGP()
 	if s == nil {
 		return show.ErrNoBGP
 	}

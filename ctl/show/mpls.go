@@ -137,7 +137,7 @@ func outTag(e *Label, p *rib.LabelPath) string {
 	switch {
 	case p == nil && e.Lookup:
 		return "Aggregate"
-	case p == nil, len(p.Out) == 0 && e.Forward:
+	case p == nil, len(p.Out) == 0 && (e.Forward || e.Leaves):
 		return "Untagged"
 	case len(p.Out) == 0:
 		return "Pop tag"
