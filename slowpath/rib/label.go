@@ -124,6 +124,9 @@ func (r *RIB) settleLabel(l *label) (released []*hop) {
 		f.Action, f.VRF, hops = r.forwards(u)
 	case u.Swap:
 		f.Action, hops = fib.LabelSwap, r.resolve(r.switched(l), true)
+		if len(hops) == 0 && !u.swapsTo() {
+			f.Action, hops = r.leaves(u)
+		}
 	}
 	l.leads = f.Action == fib.LabelLookup || len(hops) > 0
 	if l.leads && f.Action != fib.LabelLookup {
@@ -149,6 +152,19 @@ func (r *RIB) forwards(u *LabelUse) (fib.LabelAction, fib.VRF, []*hop) {
 		hops[i] = r.hop(h.key)
 	}
 	return fib.LabelForward, 0, hops
+}
+
+// leaves is what a label does whose packets leave the labelled network here: its prefix's route goes to a next hop that has told no label for it. What is IPv4 under the
+// label goes there, and nothing else. Packets of a prefix that is attached here come without a label.
+func (r *RIB) leaves(u *LabelUse) (fib.LabelAction, []*hop) {
+	if e := r.entry(fib.RouteKey{Prefix: u.Prefix}); e == nil || !e.chosen || !e.by.switches() {
+		return fib.LabelForward, nil
+	}
+	action, _, hops := r.forwards(&LabelUse{Prefix: u.Prefix})
+	if action != fib.LabelForward {
+		return fib.LabelForward, nil // it leaks into a VRF, or into nothing
+	}
+	return action, hops
 }
 
 // switched are the ways on for the packets of a label that is swapped. What else is under the label must stay a label for whoever gets it, so that only label
@@ -224,7 +240,7 @@ func (r *RIB) LabelTable() []LabelEntry {
 	out := make([]LabelEntry, 0, len(r.labels))
 	for _, in := range slices.Sorted(maps.Keys(r.labels)) {
 		l := r.labels[in]
-		e := LabelEntry{In: in, LabelUse: l.use}
+		e := LabelEntry{In: in, LabelUse: l.use, Leaves: l.use.Swap && l.leads && l.want.Action == fib.LabelForward}
 		for _, h := range l.hops {
 			e.Paths = append(e.Paths, r.labelPath(h))
 		}

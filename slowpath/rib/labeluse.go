@@ -26,6 +26,8 @@ type LabelEntry struct {
 	LabelUse
 	// Paths are where it leads now; none: nowhere, its packets are dropped.
 	Paths []LabelPath
+	// Leaves: of a label that is swapped, the packets leave the labelled network, as no next hop has told a label for the prefix. What is IPv4 under the label goes on.
+	Leaves bool
 }
 
 // LabelPath is one way on: the labels that packets leave with (none: popped) by Iface to Addr.

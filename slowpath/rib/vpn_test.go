@@ -355,7 +355,10 @@ func TestLabelUses(t *testing.T) {
 	if l := f.labels[102]; l.Action != fib.LabelLookup || l.VRF != red {
 		t.Errorf("of a connected prefix: %+v", l)
 	}
-	for _, in := range []uint32{101, 103, 105, 106} {
+	if l := f.labels[103]; l.Action != fib.LabelForward || f.adj[l.Paths[0]].Port != 3 || !r.LabelTable()[3].Leaves {
+		t.Errorf("of a prefix whose next hop takes no labels: %+v", l)
+	}
+	for _, in := range []uint32{101, 105, 106} {
 		if l, ok := f.labels[in]; ok {
 			t.Errorf("label %d leads nowhere: %+v", in, l)
 		}
@@ -388,7 +391,10 @@ func TestLabelUses(t *testing.T) {
 	r.DelLabel(100)
 	r.DelLabel(104)
 	flush(t, r)
-	for _, in := range []uint32{100, 101, 103, 104} {
+	if l := f.labels[103]; l.Action != fib.LabelForward {
+		t.Errorf("after its next hop took its label back: %+v", l)
+	}
+	for _, in := range []uint32{100, 101, 104} {
 		if l, ok := f.labels[in]; ok {
 			t.Errorf("label %d is left: %+v", in, l)
 		}
