@@ -30,6 +30,7 @@ type waiting struct {
 	// direct says that it is sent by its adjacency when that is ready: what led it there is a label, or a route of another VRF than the adjacency's, and routes by
 	// which it would be found again need not lead there.
 	direct bool
+	of     fib.VRF // what the next hop's interface was in
 }
 
 // held is the packets that wait, and the next hops that have become ready in this step.
@@ -67,7 +68,7 @@ func (r *Router) hold(n nextHop, p *fastpath.Punt) {
 	}
 	i, _ := r.rib.Interface(n.iface)
 	labels, _ := r.rib.HopLabels(p.Adj)
-	w := waiting{punt: *p, expires: r.now.Add(holdTimeout), direct: i.VRF != p.VRF || len(labels.Values())+len(p.Stack) > 0 || p.Switched}
+	w := waiting{punt: *p, expires: r.now.Add(holdTimeout), of: i.VRF, direct: i.VRF != p.VRF || len(labels.Values())+len(p.Stack) > 0 || p.Switched}
 	w.punt.Packet, w.punt.Stack = slices.Clone(p.Packet), slices.Clone(p.Stack)
 	if again {
 		r.stats.HeldLost++
@@ -81,7 +82,7 @@ func (r *Router) hold(n nextHop, p *fastpath.Punt) {
 func (r *Router) releaseHeld() {
 	for _, n := range r.held.freed {
 		w, ok := r.held.byHop[n]
-		if !ok || w.direct && !r.isReady(n, w.punt.Adj) {
+		if !ok || w.direct && !r.isReady(n, &w) {
 			continue
 		}
 		delete(r.held.byHop, n)
@@ -101,10 +102,12 @@ func (r *Router) releaseHeld() {
 	r.held.freed = r.held.freed[:0]
 }
 
-// isReady tells whether an adjacency still is for a next hop, and leads there by now. A labelled one does not while its next hop is known by way of another only.
-func (r *Router) isReady(n nextHop, adj fib.AdjID) bool {
-	iface, addr, ok := r.rib.Hop(adj)
-	return ok && nextHop{iface, addr} == n && r.rib.Ready(adj)
+// isReady tells whether the adjacency that a packet waits for still is what it was, and leads on by now. A labelled one does not while its next hop is known by way
+// of another only.
+func (r *Router) isReady(n nextHop, w *waiting) bool {
+	iface, addr, ok := r.rib.Hop(w.punt.Adj)
+	i, _ := r.rib.Interface(iface)
+	return ok && nextHop{iface, addr} == n && i.VRF == w.of && r.rib.Ready(w.punt.Adj)
 }
 
 // expireHeld gives up next hops that did not answer, and tells the senders.

@@ -138,6 +138,28 @@ func TestHeldPacketsStayInTheirVRF(t *testing.T) {
 	}
 }
 
+// A packet that waits for a host of a VRF does not go to who is there when the interface has moved to another.
+func TestHeldPacketsOfAnInterfaceThatMoves(t *testing.T) {
+	r := newRig(t, vpn)
+	r.punt(fastpath.Punt{
+		Reason: fastpath.Glean, Port: wanPort, Tunnel: tunnelID, Adj: r.adjacencyTo(ip("10.1.0.9")), NextHop: ip("10.1.0.9"), Packet: udp("10.9.0.7", "10.7.0.1", 9, 3),
+	})
+	c := r.config
+	c.VRFs = []VRF{{ID: 3, Name: "GREEN"}}
+	c.Interfaces = slices.Clone(c.Interfaces)
+	c.Interfaces[1].VRF = 3
+	c.Statics = map[fib.VRF][]rib.StaticRoute{fib.Global: c.Statics[fib.Global], 3: c.Statics[2]}
+	if err := r.At(r.now).Configure(c); err != nil {
+		t.Fatal(err)
+	}
+	r.At(r.now).Neighbour("Ethernet1", ip("10.1.0.9"), [6]byte{2, 1, 1, 1, 1, 9}, true)
+	for _, in := range r.engine.take() {
+		if in.Kind == fastpath.InjectAdjacent || packet.IPv4(in.Packet).Proto() == protoUDP {
+			t.Errorf("injected %+v", in)
+		}
+	}
+}
+
 // What waits for a labelled adjacency waits for the next hop itself: a server that would pass packets on can't make anything of the labels.
 func TestHeldLabelled(t *testing.T) {
 	r := newRig(t, vpn)

@@ -68,3 +68,19 @@ func TestPresumedLeases(t *testing.T) {
 		t.Errorf("port 3: %+v", p.leases[3])
 	}
 }
+
+// A lease is read off the routes of the VRF that its port is in, and of no other.
+func TestPresumedLeasesOfVRFs(t *testing.T) {
+	b := old()
+	b.Ports[1].VRF = 3
+	for _, vrf := range []fib.VRF{3, 0} {
+		for k := range b.Routes {
+			b.Routes[k].VRF = vrf
+		}
+		var p presumed
+		p.inherit(b)
+		if got := p.leases[1].Address.IsValid(); got != (vrf == 3) {
+			t.Errorf("routes of VRF %d: %+v", vrf, p.leases[1])
+		}
+	}
+}

@@ -321,6 +321,50 @@ func TestMoveAnInterface(t *testing.T) {
 	}
 }
 
+// A tunnel changes the VRF of its data packets, and then that of its encrypted ones, while the other cloud goes on.
+func TestMoveATunnel(t *testing.T) {
+	n, leaks := clouds(t, 17, 1, false)
+	for _, color := range colors {
+		joined(n, color)
+		leaks.reach(t, n, color)
+	}
+	hub, text, lost := n.Router("hub"), n.Router("hub").text, redDrops(n)
+	hub.Configure(strings.Replace("ip vrf green\n rd 9:9\n"+text, "interface Tunnel0\n ip vrf forwarding blue\n", "interface Tunnel0\n ip vrf forwarding green\n", 1))
+	n.Run(3 * time.Minute)
+	for _, to := range []string{"10.9.0.7", "10.200.0.1", "10.200.1.1"} {
+		if r := leaks.ping(n, "blue1", to); r.OK {
+			t.Errorf("green reaches %s: %v", to, r)
+		}
+	}
+	if r := n.Ping("blue-spoke1", "10.255.0.1"); !r.OK { // green has no route to its hosts
+		t.Errorf("green does not reach its hub: %v", r)
+	}
+	leaks.reach(t, n, "red")
+	hub.Configure(strings.ReplaceAll(text, "wan-blue", "wan-lilac")) // another VRF outside, with all that belongs to it
+	n.Run(5 * time.Minute)
+	for _, color := range colors {
+		leaks.reach(t, n, color)
+	}
+	hub.Configure(text)
+	n.Run(5 * time.Minute)
+	for _, color := range colors {
+		leaks.reach(t, n, color)
+	}
+	if d := redDrops(n); d != lost || leaks.count != 0 {
+		t.Errorf("red lost %d sessions, %d packets leaked", d-lost, leaks.count)
+	}
+}
+
+// redDrops counts sessions that went down at the hub's tunnel of red.
+func redDrops(n *Net) (count int) {
+	for _, l := range n.Router("hub").Logs() {
+		if l.Kind == nhrp.LogPeerDown && l.Iface == "Tunnel1" {
+			count++
+		}
+	}
+	return count
+}
+
 // A VRF that goes takes all of its own along, and nothing else.
 func TestRemoveAVRF(t *testing.T) {
 	n, leaks := clouds(t, 14, 1, false)
