@@ -136,6 +136,22 @@ func TestLabelledPath(t *testing.T) {
 	}
 }
 
+// Behind the hub there is a router that knows no labels: what a spoke sends there comes to the hub with a label, and goes on without.
+func TestLabelledPathEnds(t *testing.T) {
+	n := labelStar(t, 5, 1, "interface Ethernet1\n ip address 10.50.0.1 255.255.255.0\nip route 192.168.50.0 255.255.255.0 10.50.0.2\n", "ip route 192.168.50.0 255.255.255.0 10.0.0.1\n")
+	lan := n.AddInternet("lan")
+	lan.gateway = n.addr("10.50.0.1")
+	lan.Segment("far", "192.168.50.1/24")
+	n.Connect("hub:Ethernet1", "lan:10.50.0.2/24", LinkConfig{})
+	n.Until(time.Minute, "a session", func() bool { return ldpUp(n, "hub", "10.9.9.11") && ldpUp(n, "spoke11", "10.9.9.1") })
+	n.Run(time.Second)
+	sent := labelsOn(n, "spoke11")
+	r := n.Ping("spoke11", "192.168.50.1", PingOptions{Source: n.addr("192.168.11.1")})
+	if want := binding(n, "hub", "192.168.50.0/24").Local; !r.OK || len(*sent) != 1 || (*sent)[0] != want {
+		t.Errorf("%v; labels %v, told %d", r, *sent, want)
+	}
+}
+
 // A session survives loss on the way, ends with the configuration or with the peer, and comes back.
 func TestLDPSessions(t *testing.T) {
 	n := labelStar(t, 2, 2, "", "")
