@@ -42,6 +42,7 @@ type Gateway struct {
 	opt      Options
 	home     *space            // the global table
 	spaces   map[string]*space // by VRF; "": home
+	byVRF    map[fib.VRF]*space
 	registry registry
 	// namespaces are those of the VRFs' spaces.
 	namespaces *host.Namespaces
@@ -84,7 +85,7 @@ var ErrPartly = errors.New("the configuration runs, but for what the box refused
 func Start(ctx context.Context, tree *config.Config, opt Options) (*Gateway, error) {
 	g := &Gateway{
 		opt: opt, loop: loop.New(4096), started: time.Now(), ports: make(map[string]*port), twins: make(map[string]*twin),
-		leases: make(map[string]context.CancelFunc), spaces: make(map[string]*space), failed: make(chan error, 1),
+		leases: make(map[string]context.CancelFunc), spaces: make(map[string]*space), byVRF: make(map[fib.VRF]*space), failed: make(chan error, 1),
 	}
 	g.ctx, g.cancel = context.WithCancel(ctx)
 	if err := g.start(tree); err != nil {
@@ -262,6 +263,7 @@ func (g *Gateway) configure(now time.Time, tree *config.Config) error {
 // follow makes Linux agree with the configuration: namespaces, the ports in them, addresses, twins, DHCP clients, what is steered.
 func (g *Gateway) follow() error {
 	err := errors.Join(g.setSpaces(), g.setPorts(), g.setLinks(), g.setTwins(), g.setVLANs(), g.setLeases(), g.setLocals(), g.setIKE(), g.setLDP(), g.dropSpaces())
+	g.linux.followRoutes()
 	g.setBGP()
 	return err
 }

@@ -22,6 +22,8 @@ type linux struct {
 	lost atomic.Uint64 // punts and packets of the host that found their queue full
 	// wanted and known are the neighbours that are to be kept, and those that the control plane was told of, by interface. The control plane's goroutine has them.
 	wanted, known neighbourSet
+	// routes is what Routes was told, by VRF. The same has it.
+	routes map[fib.VRF][]rib.Route
 
 	mu    sync.Mutex
 	queue []func() // none is lost: what is wanted of neighbours and routes is said once
@@ -43,7 +45,7 @@ func (n neighbourSet) set(iface string, addr netip.Addr, there bool) {
 }
 
 func newLinux(g *Gateway) *linux {
-	return &linux{g: g, more: make(chan struct{}, 1), wanted: make(neighbourSet), known: make(neighbourSet)}
+	return &linux{g: g, more: make(chan struct{}, 1), wanted: make(neighbourSet), known: make(neighbourSet), routes: make(map[fib.VRF][]rib.Route)}
 }
 
 func (l *linux) run() {
@@ -173,10 +175,28 @@ func (l *linux) Originate(announce []bgp.Local, retract []bgp.Key) {
 
 // Routes puts static routes and those of DHCP into the kernel's table of a VRF. What else is there, its namespace reaches by the way of last resort.
 func (l *linux) Routes(vrf fib.VRF, routes []rib.Route) {
-	s := l.g.spaceOf(vrf)
-	if s == nil {
-		return
+	l.routes[vrf] = slices.Clone(routes)
+	if s := l.g.spaceOf(vrf); s != nil {
+		l.putRoutes(s, l.kernelRoutes(s, routes))
 	}
+}
+
+// followRoutes puts the routes again that lead elsewhere than they were put: by netdevs or in namespaces that were not there when the control plane spoke of them.
+func (l *linux) followRoutes() {
+	for vrf, routes := range l.routes {
+		s := l.g.spaceOf(vrf)
+		if s == nil {
+			delete(l.routes, vrf)
+			continue
+		}
+		if want := l.kernelRoutes(s, routes); !slices.Equal(want, s.put) {
+			l.putRoutes(s, want)
+		}
+	}
+}
+
+// kernelRoutes is what the kernel of a space is to have of routes.
+func (l *linux) kernelRoutes(s *space, routes []rib.Route) []host.Route {
 	var want []host.Route
 	for _, r := range routes {
 		if (r.Source != rib.Static && r.Source != rib.DHCP) || len(r.Hops) == 0 {
@@ -188,15 +208,19 @@ func (l *linux) Routes(vrf fib.VRF, routes []rib.Route) {
 		switch {
 		case at == s:
 			k.Link = netdev
-		case at != nil:
-			continue // by another VRF's interface: nave knows the way
+		case at != nil || l.g.twins[h.Iface] == nil || l.g.twins[h.Iface].space != s:
+			continue // by another VRF's interface, or one that is not there yet
 		default:
 			k.Gateway = netip.Addr{} // a twin has no neighbours: the tunnel finds its own way
 		}
 		want = append(want, k)
 	}
-	n := s.routes.Add(1)
-	l.setRoutes(s, n, want, routeTries)
+	return want
+}
+
+func (l *linux) putRoutes(s *space, want []host.Route) {
+	s.put = want
+	l.setRoutes(s, s.routes.Add(1), want, routeTries)
 }
 
 // A gateway may be on a link that the kernel has no address of yet: what it refuses is tried again, so many times.

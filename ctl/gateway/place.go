@@ -25,37 +25,39 @@ func (g *Gateway) setPorts() error {
 			continue
 		}
 		if err := g.place(p, to); err != nil {
-			failed = errors.Join(failed, fmt.Errorf("gateway: port %s: %w", p.name, err))
+			failed = errors.Join(failed, fmt.Errorf("gateway: port %s: %w", p.name, err), g.keepDown(p))
 		}
 	}
 	return failed
 }
 
 // place takes a port to another namespace: its sockets, which die with the move, are closed before, its addresses, which it loses, are given afterwards, and the sockets opened
-// last. Its steering stays on all the time, so nothing of one table gets into the other; the rest of its workers goes on. What fails leaves the port down.
+// last. Its steering stays on all the time, so nothing of one table gets into the other; the rest of its workers goes on.
 func (g *Gateway) place(p *port, to *space) error {
 	if to != p.space {
 		g.opt.Log.Info("port moves", "port", p.name, "netdev", p.netdev, "from", p.space.label(), "to", to.label())
 		g.endLease(p.name)
-		if err := g.closeQueues(p); err != nil {
+		err := g.closeQueues(p)
+		g.steerNowhere(p)
+		if err != nil {
 			return err
 		}
-		g.steerNowhere(p)
 		g.cards.drop(p.name)
 		p.space.links.remove(p.name)
-		if err := g.namespaces.Move(p.netdev, p.space.host, to.host); err != nil {
-			if at := g.namespaces.Find(p.netdev, to.host); at == nil {
-				return errors.Join(err, p.space.host.SetUp(p.netdev, false, 0))
-			}
+		switch moved, err := g.namespaces.Move(p.netdev, p.space.host, to.host); {
+		case !moved:
+			return err
+		case err != nil:
 			g.opt.Log.Warn("a port that moved", "port", p.name, "error", err) // it is there, but not all that came with it
 		}
+		p.space.put, to.put = nil, nil // the routes by it went with the move
 		p.space, p.shutdown = to, false
 	}
 	if err := g.bringUp(p, g.core.tree); err != nil {
 		return err
 	}
 	if err := errors.Join(g.describe(p), g.openQueues(p)); err != nil {
-		return errors.Join(err, p.space.host.SetUp(p.netdev, false, 0))
+		return err
 	}
 	if err := g.cards.add(p, p.queues, g.core.tree.Fastpath.Spread); err != nil {
 		g.opt.Log.Warn("network card", "port", p.name, "error", err)
@@ -63,6 +65,14 @@ func (g *Gateway) place(p *port, to *space) error {
 	g.cards.steerAgain()
 	g.linux.rewant(p.name)
 	return g.core.SetLink(time.Now(), p.name, p.fact())
+}
+
+// keepDown has a port down that could not be put where it belongs. It is tried again whenever anything changes.
+func (g *Gateway) keepDown(p *port) error {
+	p.isOpen = false
+	g.steerNowhere(p)
+	p.link.Up = false
+	return errors.Join(p.space.host.SetUp(p.netdev, false, 0), g.core.SetLink(time.Now(), p.name, p.fact()))
 }
 
 // steerNowhere has the steering take every packet of a port for transit while it is between two tables, and drop it: its sockets are closed.
@@ -97,7 +107,11 @@ func (g *Gateway) endSpaces() {
 			continue
 		}
 		g.steerNowhere(p)
-		warn("bringing a port home", g.namespaces.Move(p.netdev, p.space.host, g.home.host))
+		moved, err := g.namespaces.Move(p.netdev, p.space.host, g.home.host)
+		warn("bringing a port home", err)
+		if !moved {
+			continue // and what comes in by it is dropped
+		}
 		p.space = g.home
 		if l, err := g.home.host.Link(p.netdev); err == nil {
 			p.link = l

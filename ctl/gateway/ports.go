@@ -126,7 +126,12 @@ func (g *Gateway) fetch(netdev string, to *space) error {
 	if at == nil || at == to.host {
 		return nil // where it is not found, whoever wants it says so
 	}
-	return g.namespaces.Move(netdev, at, to.host)
+	moved, err := g.namespaces.Move(netdev, at, to.host)
+	if moved && err != nil {
+		g.opt.Log.Warn("a port that moved", "netdev", netdev, "error", err) // it is there, but not all that came with it
+		return nil
+	}
+	return err
 }
 
 const (

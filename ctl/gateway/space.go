@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -26,6 +25,7 @@ type space struct {
 	last   *twin                // by which the host reaches what it knows no way to, and gets what came by a label
 	ike    map[uint16]*host.UDP // sockets of IKE, by port
 	links  indices              // of ports and subinterfaces' twins
+	put    []host.Route         // the routes that its kernel was given last
 	routes atomic.Uint64        // counts what linux.Routes was told, so that an older wish is not tried again
 	told   map[string]bool      // what the log has been told
 	ctx    context.Context
@@ -40,6 +40,8 @@ func (g *Gateway) newSpace(name string, h *host.Host) *space {
 	s.ctx, s.cancel = context.WithCancel(g.ctx)
 	if name != "" {
 		s.vrf.Store(noVRF)
+	} else {
+		g.byVRF[fib.Global] = s
 	}
 	g.spaces[name] = s
 	g.registry.add(s)
@@ -127,15 +129,6 @@ func (r *registry) find(is func(*space) bool) *space {
 	return nil
 }
 
-// within runs f in the network namespace of a VRF, as host.Host.Within does. Any goroutine may call it.
-func (g *Gateway) within(vrf fib.VRF, f func() error) error {
-	s := g.registry.find(func(s *space) bool { id, ok := s.id(); return ok && id == vrf })
-	if s == nil {
-		return fmt.Errorf("gateway: VRF %d has no network namespace", vrf)
-	}
-	return s.host.Within(f)
-}
-
 // Namespaces are the names that `ip netns` has for the VRFs' network namespaces, by VRF. Any goroutine may call it.
 func (g *Gateway) Namespaces() map[string]string {
 	g.registry.mu.Lock()
@@ -216,6 +209,8 @@ func vrfOf(tree *config.Config, name string) string {
 // setSpaces makes the spaces of the VRFs that there are, and gives them their numbers. Each VRF's has the way of last resort.
 func (g *Gateway) setSpaces() error {
 	var failed error
+	clear(g.byVRF)
+	g.byVRF[fib.Global] = g.home
 	for name, s := range g.spaces {
 		if name != "" && !slices.ContainsFunc(g.core.current.VRFs, func(v slowpath.VRF) bool { return v.Name == name }) {
 			s.vrf.Store(noVRF)
@@ -228,6 +223,7 @@ func (g *Gateway) setSpaces() error {
 			continue
 		}
 		s.vrf.Store(uint32(v.ID))
+		g.byVRF[v.ID] = s
 		failed = errors.Join(failed, g.openLast(s))
 	}
 	if slices.ContainsFunc(g.core.current.Interfaces, func(i slowpath.Interface) bool { return i.MPLS }) {
@@ -260,12 +256,27 @@ func (g *Gateway) openLast(s *space) error {
 func (g *Gateway) dropSpaces() error {
 	var failed error
 	for name, s := range g.spaces {
-		if _, ok := s.id(); ok {
+		if _, ok := s.id(); ok || g.holds(s) {
 			continue
 		}
 		failed = errors.Join(failed, g.dropSpace(name, s))
 	}
 	return failed
+}
+
+// holds tells whether a port or twin is in a space still: one that could not leave it, which has been said.
+func (g *Gateway) holds(s *space) bool {
+	for _, p := range g.ports {
+		if p.space == s {
+			return true
+		}
+	}
+	for _, t := range g.twins {
+		if t.space == s {
+			return true
+		}
+	}
+	return false
 }
 
 // dropSpace takes a space away. One that holds a netdev stays, and is found again by the next naved.

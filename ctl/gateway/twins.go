@@ -68,14 +68,7 @@ func (g *Gateway) setTwins() error {
 }
 
 // spaceOf is the space of a VRF; nil: it could not be made.
-func (g *Gateway) spaceOf(vrf fib.VRF) *space {
-	for _, s := range g.spaces {
-		if id, ok := s.id(); ok && id == vrf {
-			return s
-		}
-	}
-	return nil
-}
+func (g *Gateway) spaceOf(vrf fib.VRF) *space { return g.byVRF[vrf] }
 
 func (g *Gateway) setTwin(s *space, i *slowpath.Interface) (failed error) {
 	t := g.twins[i.Name]
@@ -131,6 +124,7 @@ func (g *Gateway) openTwin(s *space, i *slowpath.Interface) (*twin, error) {
 func (g *Gateway) closeTwin(name string, t *twin) error {
 	delete(g.twins, name)
 	t.space.links.remove(name)
+	g.endLease(name)
 	if err := t.Close(); err != nil {
 		return fmt.Errorf("gateway: interface %s: %w", name, err)
 	}

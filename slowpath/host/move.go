@@ -40,18 +40,19 @@ func (n *Namespaces) Find(netdev string, among ...*Host) *Host {
 }
 
 // Move takes a netdev from one namespace to another. It is down afterwards, unless it was up and comes home, and its AF_XDP sockets are dead: close them before. It loses its
-// addresses; those that others than nave had given it at home, and its state, come back with it. Its XDP program stays.
-func (n *Namespaces) Move(netdev string, from, to *Host) error {
+// addresses; those that others than nave had given it at home, and its state, come back with it. Its XDP program stays. It may have moved though there is an error: then
+// something did not come back.
+func (n *Namespaces) Move(netdev string, from, to *Host) (moved bool, err error) {
 	l, err := from.nl.LinkByName(netdev)
 	if err != nil {
-		return fmt.Errorf("host: move %s: %w", netdev, err)
+		return false, fmt.Errorf("host: move %s: %w", netdev, err)
 	}
 	if _, err := to.nl.LinkByName(netdev); err == nil {
-		return fmt.Errorf("host: move %s to the network namespace %s: a netdev of that name is there already; rename or remove that one", netdev, to.describe())
+		return false, fmt.Errorf("host: move %s to the network namespace %s: a netdev of that name is there already; rename or remove that one", netdev, to.describe())
 	}
 	if from == n.home {
 		if err := n.noteAway(netdev, l); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if err := from.nl.LinkSetNsFd(l, int(to.ns.Fd())); err != nil {
@@ -59,15 +60,15 @@ func (n *Namespaces) Move(netdev string, from, to *Host) error {
 		if errors.Is(err, unix.EINVAL) {
 			why = " (its driver binds it to its namespace, or it is part of a bridge or bond: it can't be a VRF's port)"
 		}
-		return fmt.Errorf("host: move %s to the network namespace %s: %w%s", netdev, to.describe(), err, why)
+		return false, fmt.Errorf("host: move %s to the network namespace %s: %w%s", netdev, to.describe(), err, why)
 	}
 	if err := from.remember(netdev, nil); err != nil { // they went with the move
-		return err
+		return true, err
 	}
 	if to == n.home {
-		return n.comeHome(netdev)
+		return true, n.comeHome(netdev)
 	}
-	return nil
+	return true, nil
 }
 
 func (h *Host) describe() string {

@@ -51,6 +51,13 @@ func vrf(t *testing.T, n *Namespaces, name string) *Host {
 	return h
 }
 
+func move(t *testing.T, n *Namespaces, netdev string, from, to *Host) {
+	t.Helper()
+	if moved, err := n.Move(netdev, from, to); !moved || err != nil {
+		t.Fatalf("%s: moved %v, %v", netdev, moved, err)
+	}
+}
+
 // A port goes to its VRF and comes home with what others had given it, a crash in between; the namespace is kept as long as it holds a port, and its veth lives.
 func TestPortMovesAndReturns(t *testing.T) {
 	router, far := lab(t)
@@ -65,7 +72,7 @@ func TestPortMovesAndReturns(t *testing.T) {
 	home, n := spaces(t, router, dir)
 	must(t, home.SetAddresses("eth0", []netip.Prefix{ours}))
 	red := vrf(t, n, "red-move")
-	must(t, n.Move("eth0", home, red))
+	move(t, n, "eth0", home, red)
 	if _, err := home.Link("eth0"); err == nil {
 		t.Fatal("the port is still at home")
 	}
@@ -103,7 +110,7 @@ func TestPortMovesAndReturns(t *testing.T) {
 	if at := n2.Find("eth0", home2, red2); at != red2 {
 		t.Fatal("the port is not found in its VRF")
 	}
-	must(t, n2.Move("eth0", red2, home2))
+	move(t, n2, "eth0", red2, home2)
 	if got, err := home2.Addresses("eth0"); err != nil || !slices.Equal(got, []netip.Prefix{theirs}) {
 		t.Errorf("at home again: %v, %v; want %v", got, err, theirs)
 	}
@@ -235,17 +242,17 @@ func TestMoveRefused(t *testing.T) {
 	ns := &netns.NS{Name: red.Name()}
 	_, err := ns.Run("ip", "tuntap", "add", "eth0", "mode", "tap")
 	must(t, err)
-	err = n.Move("eth0", home, red)
-	if err == nil || !strings.Contains(err.Error(), "of that name is there already") {
+	moved, err := n.Move("eth0", home, red)
+	if moved || err == nil || !strings.Contains(err.Error(), "of that name is there already") {
 		t.Errorf("a name that is taken: %v", err)
 	}
 	if _, err := home.Link("eth0"); err != nil {
 		t.Error(err)
 	}
-	if err := n.Move("lo", home, red); err == nil {
+	if moved, err := n.Move("lo", home, red); moved || err == nil {
 		t.Error("the loopback moved")
 	}
-	if err := n.Move("eth9", home, red); err == nil {
+	if moved, err := n.Move("eth9", home, red); moved || err == nil {
 		t.Error("a netdev that is not there moved")
 	}
 }
@@ -312,7 +319,7 @@ func TestDestroy(t *testing.T) {
 	home, n := spaces(t, router, dir)
 	_, other := spaces(t, router, t.TempDir())
 	red, keep := vrf(t, n, "red-destroy"), vrf(t, other, "red-destroy")
-	must(t, n.Move("eth0", home, red))
+	move(t, n, "eth0", home, red)
 	must(t, Destroy(dir))
 	if left, err := n.Left(); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)

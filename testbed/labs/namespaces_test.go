@@ -2,6 +2,7 @@ package labs
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"nave/testbed/need"
 	"nave/testbed/netns"
 	"nave/testbed/topo"
 )
@@ -138,4 +140,75 @@ func TestTrunkKilled(t *testing.T) {
 		}
 	}
 	check(t, l, lab.Checks...)
+}
+
+// changed is a lab in which a router's configuration says something else.
+func changed(t *testing.T, lab Lab, router string, oldNew ...string) topo.Topology {
+	t.Helper()
+	for k := range lab.Topology.Nodes {
+		n := &lab.Topology.Nodes[k]
+		if n.Name != router {
+			continue
+		}
+		text := strings.NewReplacer(oldNew...).Replace(n.Config)
+		if text == n.Config {
+			t.Fatalf("the configuration of %s has nothing of %q", router, oldNew)
+		}
+		n.Config = text
+	}
+	return lab.Topology
+}
+
+// A port changes its VRF while workers are threads, goes nowhere and is down while its name is taken where it is to be, and goes there when it is not any more.
+func TestPortBetweenVRFs(t *testing.T) {
+	lab := vrfAware()
+	l := topo.ForTest(t, changed(t, lab, "hub", "hostname hub\n", "hostname hub\nfastpath workers thread\n"))
+	check(t, l, lab.Checks...)
+	text, err := os.ReadFile(l.ConfigFile("hub"))
+	must(t, err)
+	const inRed, inNone = " description the hosts of RED\n ip vrf forwarding RED\n", " description the hosts of RED\n"
+	load := func(text string) (string, error) {
+		must(t, os.WriteFile(l.ConfigFile("hub"), []byte(text), 0o600))
+		return l.Nave("hub", "reload")
+	}
+	global := strings.Replace(strings.Replace(string(text), inRed, inNone, 1), "interface Ethernet3\n description the hosts of RED\n ip address 10.9.0.1", "interface Ethernet3\n description the hosts of RED\n ip address 10.8.0.1", 1)
+	for range 2 {
+		if out, err := load(global); err != nil {
+			t.Fatal(err, out)
+		}
+		check(t, l, Unreachable("red1", "192.168.1.7"), Unreachable("red2", "10.9.0.7"))
+		if out, err := l.Run("hub", "ip", "address", "show", "dev", "eth3"); err != nil || !strings.Contains(out, "10.8.0.1/24") {
+			t.Errorf("in the global table: %v: %s", err, out)
+		}
+		if out, err := load(string(text)); err != nil {
+			t.Fatal(err, out)
+		}
+		check(t, l, Ping("red1", "192.168.1.7", ""))
+	}
+	if out, err := l.Run("hub", "ip", "tuntap", "add", "eth3", "mode", "tap"); err != nil {
+		t.Fatal(err, out)
+	}
+	if out, err := load(global); err == nil || !strings.Contains(out, "port Ethernet3: host: move eth3 to the network namespace of naved: a netdev of that name is there already") {
+		t.Errorf("a name that is taken: %v: %s", err, out)
+	}
+	check(t, l, Unreachable("red1", "10.9.0.1"), Unreachable("red1", "192.168.1.7"), Ping("blue1", "192.168.1.7", ""))
+	if out, err := l.Run("hub", "ip", "link", "del", "eth3"); err != nil {
+		t.Fatal(err, out)
+	}
+	if out, err := load(string(text)); err != nil {
+		t.Fatal(err, out)
+	}
+	check(t, l, lab.Checks...)
+}
+
+// A tunnel whose packets leave by a VRF has its source from the DHCP server there.
+func TestLeaseInVRF(t *testing.T) {
+	need.Command(t, "dnsmasq")
+	lab := dhcp()
+	l := topo.ForTest(t, changed(t, lab, "spoke1",
+		"interface Ethernet0\n", "ip vrf NET\n rd 1:1\n!\ninterface Ethernet0\n ip vrf forwarding NET\n", " tunnel source", " tunnel vrf NET\n tunnel source"))
+	check(t, l, lab.Checks...)
+	if out, err := vrfSpace(t, l, "spoke1", "NET").Run("ip", "route"); err != nil || !strings.Contains(out, "default via 198.51.100.254 dev eth0") {
+		t.Errorf("%v: %s", err, out)
+	}
 }
