@@ -31,6 +31,8 @@
 //
 // # Rules of the path
 //
+// What few packets need stands in functions that are not inlined (go:noinline), so that the compiler, which goes by a profile, has room for what all of them need.
+//
 // A function on it returns a verdict, whose zero value is to drop; there is no error, lock, channel, interface call or allocation a packet.
 // A frame is written into in place: headers go into the room in front of the packet. A frame returns to its pool in
 // one place (Worker.release), unless a port took it. A packet is never changed before it is certain that the slow path need not see it as it came.

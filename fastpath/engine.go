@@ -244,6 +244,7 @@ func (w *Worker) equip(pool *port.Pool) (err error) {
 	w.redirectEvery, w.resolveEvery = int64(e.cfg.RedirectInterval), int64(e.cfg.ResolveInterval)
 	w.limit = table.NewLimiter(e.cfg.Flows, uint64(e.start.UnixNano())*uint64(2*w.index+1))
 	w.ipID = uint16(w.index * 0x4000)
+	w.ours = w.local
 	w.labelsAt = w.t.CountsAt(w.index)
 	w.tokens.fill()
 	w.scratch = sa.NewScratch(pool.ChunkSize(), e.ivs)

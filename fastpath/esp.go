@@ -190,6 +190,9 @@ func (w *Worker) espSeal(p *pkt, q *queue, a *table.Adj, id uint32, n int, tos u
 		size += sa.AHLen + ta.Shape().ICV
 		ta.PutAH(p.chunk[s:], next, seqAH)
 	}
+	if a.Via != 0 {
+		return w.pushBehind(p, q, a, s, size, tos, df, ta, seqAH)
+	}
 	return w.pushOuter(p, q, a, s, size, tos, df, ta, seqAH)
 }
 

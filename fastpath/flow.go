@@ -259,7 +259,7 @@ func (e *Engine) describeFlow(worker int, r *flow.Record) Flow {
 		Age: time.Duration(r.Age) * time.Millisecond, Idle: time.Duration(r.Idle) * time.Millisecond,
 	}
 	if a := e.tables.Adj(r.Adj); a != nil {
-		f.OutPort, f.OutTunnel = fib.PortID(a.Port), fib.TunnelID(a.Tunnel)
+		f.OutPort, f.OutTunnel = fib.PortID(a.Out()), fib.TunnelID(a.Tunnel)
 	}
 	return f
 }

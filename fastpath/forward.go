@@ -9,10 +9,7 @@ import (
 // forward sends a packet on by adjacency id. Until it is certain that it leaves, it stays as it came.
 func (w *Worker) forward(p *pkt, id uint32) verdict {
 	if id < uint32(fib.FirstAdj) {
-		if id == uint32(fib.Null) {
-			return p.drop(NullRoute)
-		}
-		return w.noRoute(p)
+		return w.nowhere(p, id)
 	}
 	a := w.t.Adj(id)
 	if a == nil {
@@ -21,6 +18,11 @@ func (w *Worker) forward(p *pkt, id uint32) verdict {
 	if a.Kind != fib.AdjTunnel && a.Kind != fib.AdjLink {
 		return w.forwardAside(p, a, id)
 	}
+	return w.leave(p, a, id)
+}
+
+// leave sends a packet by an adjacency that packets leave by.
+func (w *Worker) leave(p *pkt, a *table.Adj, id uint32) verdict {
 	if !p.own && p.ip.TTL() <= 1 {
 		return w.punt(p, TTLExpired, p.ip)
 	}
@@ -36,7 +38,17 @@ func (w *Worker) forward(p *pkt, id uint32) verdict {
 	return w.output(p, a, id)
 }
 
+// nowhere is forward for what is no adjacency.
+func (w *Worker) nowhere(p *pkt, id uint32) verdict {
+	if id == uint32(fib.Null) {
+		return p.drop(NullRoute)
+	}
+	return w.noRoute(p)
+}
+
 // forwardAside is forward for an adjacency that no packet leaves by.
+//
+//go:noinline
 func (w *Worker) forwardAside(p *pkt, a *table.Adj, id uint32) verdict {
 	if a.Kind == fib.AdjLookup {
 		return w.leak(p, a)
@@ -56,17 +68,28 @@ const maxLeaks = 2
 // leak looks a packet up again, among the routes of another VRF. Nothing else about it changes: its TTL is counted down once, where it leaves. From then on it is
 // of that VRF, and what is for an address there is received there.
 func (w *Worker) leak(p *pkt, a *table.Adj) verdict {
-	if p.leaks == maxLeaks {
-		return p.drop(LeakLoop)
-	}
-	p.leaks++
-	p.vrf, p.along = a.VRF, false
 	dst := p.ip.Dst()
-	id := w.path(p, dst)
-	if id == uint32(fib.Receive) {
-		return w.local(p)
+	for p.leaks < maxLeaks {
+		p.leaks++
+		p.vrf, p.along = a.VRF, false
+		id := w.path(p, dst)
+		if id == uint32(fib.Receive) {
+			return w.ours(p)
+		}
+		if id < uint32(fib.FirstAdj) {
+			return w.nowhere(p, id)
+		}
+		switch a = w.t.Adj(id); {
+		case a == nil:
+			return p.drop(NoAdjacency)
+		case a.Kind == fib.AdjLookup:
+		case a.Kind == fib.AdjTunnel || a.Kind == fib.AdjLink:
+			return w.leave(p, a, id)
+		default:
+			return w.forwardAside(p, a, id)
+		}
 	}
-	return w.forward(p, id)
+	return p.drop(LeakLoop)
 }
 
 // output makes a packet fit and leave: the last step for packets and for copies.

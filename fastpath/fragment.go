@@ -79,7 +79,7 @@ func (w *Worker) fragmentOuter(p *pkt, q *queue, a *table.Adj, s, total int) ver
 		f.Len += uint16(len(link))
 		copy(w.pool.Bytes(f), link)
 		if a.Flags&table.AdjTagged != 0 {
-			w.countTagged(a.Port, int(f.Len))
+			w.countTagged(a.Via, int(f.Len))
 		}
 		w.enqueue(q, f)
 	}

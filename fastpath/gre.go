@@ -101,15 +101,10 @@ const copyReach = fib.MaxInner + fib.MaxOuter
 // encapsulate pushes the headers of an adjacency in front of the n bytes at p.start, and queues the frame. tos and df go into
 // a tunnel's outer header. The packet fits the adjacency, or the outer one is fragmented.
 func (w *Worker) encapsulate(p *pkt, a *table.Adj, id uint32, n int, tos uint8, df bool) verdict {
-	if int(a.Port) >= len(w.byID) {
-		return p.drop(PortDown)
+	if int(a.Port) >= len(w.byID) || w.byID[a.Port] == nil {
+		return w.encapsulateVia(p, a, id, n, tos, df)
 	}
 	q := w.byID[a.Port]
-	if q == nil {
-		if q = w.wayOut(a.Port); q == nil {
-			return p.drop(PortDown)
-		}
-	}
 	s := p.start
 	if s < copyReach {
 		return p.drop(NoHeadroom)
@@ -122,9 +117,6 @@ func (w *Worker) encapsulate(p *pkt, a *table.Adj, id uint32, n int, tos uint8, 
 	}
 	w.countSent(a, id, n)
 	if a.Kind == fib.AdjLink {
-		if a.Flags&table.AdjTagged != 0 {
-			return w.pushTagged(p, q, a, s, n)
-		}
 		if a.Labels != 0 {
 			*(*[fib.MaxInner]byte)(p.chunk[s-fib.MaxInner:]) = a.Inner
 			pushLabels(p.chunk, a, s, p.lse)
@@ -168,9 +160,6 @@ func pushInner(p *pkt, a *table.Adj, s int) {
 
 // pushOuter pushes the outer headers in front of the size bytes at s, which are sealed but for AH, and queues the frame.
 func (w *Worker) pushOuter(p *pkt, q *queue, a *table.Adj, s, size int, tos uint8, df bool, ta *sa.Transform, seq uint64) verdict {
-	if a.LinkLen != packet.EthernetLen {
-		return w.pushBehind(p, q, a, s, size, tos, df, ta, seq)
-	}
 	*(*[len(a.Outer)]byte)(p.chunk[s-len(a.Outer):]) = a.Outer
 	s -= int(a.OuterLen)
 	total := size + int(a.OuterLen) - packet.EthernetLen

@@ -31,6 +31,8 @@ func (w *Worker) input(p *pkt, in *table.Port) verdict {
 }
 
 // inputOther takes a frame that is not plain IPv4.
+//
+//go:noinline
 func (w *Worker) inputOther(p *pkt, in *table.Port, eth packet.Ethernet, start int) verdict {
 	switch eth.Type() {
 	case packet.TypeMPLS:
@@ -115,6 +117,8 @@ func flowHash(ip packet.IPv4) uint32 {
 }
 
 // local takes what is for an address of this box. What nave itself terminates is told apart here and nowhere else.
+//
+//go:noinline
 func (w *Worker) local(p *pkt) verdict {
 	ip := p.ip
 	if p.tunnel != nil {
@@ -145,6 +149,8 @@ func (w *Worker) local(p *pkt) verdict {
 
 // unwrap makes a packet that came out of a tunnel forget it, if a label led it on from there: what is for us in that label's VRF may be a tunnel's there, whose packets
 // a provider carries in a tunnel of its own. One tunnel in another, no more. Under explicit null it is the tunnel's as without.
+//
+//go:noinline
 func (p *pkt) unwrap() bool {
 	if p.top == 0 || p.nested {
 		return false
@@ -160,6 +166,8 @@ func (p *pkt) unwrap() bool {
 }
 
 // localFragment takes a fragment for an address of this box.
+//
+//go:noinline
 func (w *Worker) localFragment(p *pkt) verdict {
 	switch p.ip.Proto() {
 	case packet.ProtoGRE, packet.ProtoESP, packet.ProtoAH:
@@ -172,6 +180,8 @@ func (w *Worker) localFragment(p *pkt) verdict {
 }
 
 // toHost hands a packet for an address of this box to the slow path: from a subinterface, with its frame.
+//
+//go:noinline
 func (w *Worker) toHost(p *pkt) verdict {
 	if p.hosted() {
 		return w.puntFrame(p)

@@ -55,7 +55,8 @@ func TestLeak(t *testing.T) {
 			{"a label that swaps", ip4("10.20.0.1"), 9, []packet.LSE{lab(inLeakSwap, 0, 7)}, out(20, ip4("10.20.0.1"), 6), 0},
 			{"a label that swaps, to an address there", subIP, 9, []packet.LSE{lab(inLeakSwap, 0, 7)}, nil, Local},
 			{"a label that swaps, to the TTL's end", subIP, 9, []packet.LSE{lab(inLeakSwap, 0, 1)}, nil, TTLExpired},
-			{"a label that forwards, another one under it", subIP, 9, []packet.LSE{lab(inLeak, 0, 7), lab(55, 0, 7)}, nil, AdjacencyDrops},
+			{"a label that forwards, another one under it", subIP, 9, []packet.LSE{lab(inLeak, 0, 7), lab(55, 0, 7)}, nil, MPLSPayload},
+			{"a label that swaps, another one under it", subIP, 9, []packet.LSE{lab(inLeakSwap, 0, 7), lab(55, 0, 7)}, nil, AdjacencyDrops},
 			{"a label to a martian", ip4("127.0.0.1"), 9, []packet.LSE{lab(inLeakSwap, 0, 7)}, nil, MartianDestination},
 		} {
 			r := leakRig(t, func(cfg *Config, _ *fib.Batch) { cfg.FlowCache = flows })

@@ -46,9 +46,11 @@ func (w *Worker) mplsSwitch(p *pkt, start, end int) verdict {
 	at := start
 	e := packet.GetLSE(p.chunk[at:])
 	for range maxStack {
-		l := w.t.Label(e.Label())
-		if l != 0 {
-			w.t.CountLabel(e.Label(), w.labelsAt, end-at)
+		var l table.Label
+		if c := w.t.LabelChunk(e.Label()); c != nil {
+			if l = c.Label(e.Label()); l != 0 {
+				c.Count(e.Label(), w.labelsAt, end-at)
+			}
 		}
 		at += packet.LabelLen
 		if l.Action() == fib.LabelSwap {
@@ -228,6 +230,8 @@ func (w *Worker) swapIP(p *pkt, l table.Label, e packet.LSE, a *table.Adj, id ui
 }
 
 // popLookup looks the IPv4 packet at start up, whose last label e is taken off, in the VRF of an adjacency that says so.
+//
+//go:noinline
 func (w *Worker) popLookup(p *pkt, l table.Label, e packet.LSE, a *table.Adj, start, end int) verdict {
 	if v, ok := p.underLabels(start, end); !ok {
 		return v

@@ -63,6 +63,9 @@ func (w *Worker) kernelSeal(p *pkt, q *queue, a *table.Adj, s *table.SA, id uint
 	if atOnce || a.Cuts(total) {
 		w.sealAll()
 	}
+	if a.Via != 0 {
+		return w.pushBehind(p, q, a, at, total, tos, df, nil, 0)
+	}
 	return w.pushOuter(p, q, a, at, total, tos, df, nil, 0)
 }
 

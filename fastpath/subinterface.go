@@ -73,6 +73,8 @@ func (w *Worker) puntFrame(p *pkt) verdict {
 }
 
 // wayOut is the queue of a port, or of its parent; nil where this worker has none.
+//
+//go:noinline
 func (w *Worker) wayOut(id uint16) *queue {
 	if int(id) >= len(w.byID) {
 		return nil

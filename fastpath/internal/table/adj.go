@@ -18,7 +18,7 @@ const (
 	AdjSealed               // leaves by SA or AH
 	AdjPipe                 // labels that are new to a packet get a TTL of 255
 	AdjUnique               // as it was installed
-	AdjTagged               // the Ethernet header has a tag: Port is a subinterface
+	AdjTagged               // the Ethernet header has a tag
 )
 
 // OuterRoom is how much of Outer has a place of its own. What is in front of that, of the longest, stands at the start of Inner, which has room for it.
@@ -48,7 +48,7 @@ type Adj struct {
 	Outer    [OuterRoom]byte
 	NextHop  uint32 // 0: the packet's destination
 	Sum      uint16 // folded sum of the outer IP header without TOS, length, identification and flags
-	_        uint16
+	Via      uint16 // the port, where Port is 0: of what has a tag or labels outside, so that the hot way has no eye for those
 	Expires  uint32 // as it was installed; the writer's alone, so that it changes in place
 }
 
@@ -62,6 +62,9 @@ func (a *Adj) Overhead() int { return int(a.OuterLen) - int(a.LinkLen) + int(a.I
 
 // UDP tells whether Outer ends in a UDP header.
 func (a *Adj) UDP() bool { return a.OuterLen-a.LinkLen == packet.IPv4Len+packet.UDPLen }
+
+// Out is the port it leaves by.
+func (a *Adj) Out() uint16 { return a.Port | a.Via }
 
 // Front is the start of Outer that its array has no room for, mostly none.
 func (a *Adj) Front() []byte { return a.Inner[:max(int(a.OuterLen)-OuterRoom, 0)] }
@@ -192,10 +195,15 @@ func buildAdj(f *fib.Adjacency) Adj {
 		copy(n.Outer[OuterRoom-len(f.Outer)+front:], f.Outer[front:])
 	}
 	n.putLabels(f)
+	if f.Kind == fib.AdjTunnel {
+		n.LinkLen = uint8(f.LinkLen())
+	}
+	if n.LinkLen != 0 && n.LinkLen != packet.EthernetLen {
+		n.Port, n.Via = 0, n.Port
+	}
 	if f.Kind != fib.AdjTunnel {
 		return n
 	}
-	n.LinkLen = uint8(f.LinkLen())
 	if n.LinkMTU != 0 {
 		n.LinkMTU -= uint16(n.outerStack())
 	}

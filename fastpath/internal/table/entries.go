@@ -79,7 +79,7 @@ func adjEntry(id uint32, a *Adj) fib.Adjacency {
 		inner, outer = nil, inner
 	}
 	return fib.Adjacency{
-		ID: fib.AdjID(id), Kind: a.Kind, Port: fib.PortID(a.Port), Tunnel: fib.TunnelID(a.Tunnel), VRF: fib.VRF(a.VRF),
+		ID: fib.AdjID(id), Kind: a.Kind, Port: fib.PortID(a.Out()), Tunnel: fib.TunnelID(a.Tunnel), VRF: fib.VRF(a.VRF),
 		Inner: inner, Labels: pushed, Pipe: a.Flags&AdjPipe != 0, SA: fib.SAID(a.SA), AH: fib.SAID(a.AH),
 		Outer: outer, MTU: a.MTU + uint16(labels), LinkMTU: linkMTU, MSS: a.MSS,
 		CopyDF: a.Flags&AdjCopyDF != 0, Network: a.Network, Resolve: a.Flags&AdjResolve != 0, NextHop: optionalAddr(a.NextHop),

@@ -59,18 +59,30 @@ func (t *Tables) Label(label uint32) Label {
 	return Label(atomic.LoadUint64(&c[label&(1<<labelChunkBits-1)]))
 }
 
-// CountsAt is where a worker's counts are in each chunk, for CountLabel.
+// CountsAt is where a worker's counts are in each chunk.
 func (t *Tables) CountsAt(worker int) uintptr {
 	return uintptr(labelEntriesSize + (1+worker)*labelCountsSize)
 }
 
-// CountLabel counts a packet of n bytes that came with a label, whose chunk may be gone, for the worker whose counts are at at.
-func (t *Tables) CountLabel(label uint32, at uintptr, n int) {
-	if r := atomic.LoadUint32(&t.labels[label>>labelChunkBits&(labelChunks-1)]); r != 0 {
-		c := (*LabelCount)(unsafe.Add(t.at(r), at+uintptr(label&(1<<labelChunkBits-1))*unsafe.Sizeof(LabelCount{})))
-		c.Packets++
-		c.Bytes += uint64(n)
+// LabelChunk is where the entry of an incoming label of 20 bits is, if there is one; nil if there is none.
+func (t *Tables) LabelChunk(label uint32) *labelChunk {
+	r := atomic.LoadUint32(&t.labels[label>>labelChunkBits&(labelChunks-1)])
+	if r == 0 {
+		return nil
 	}
+	return (*labelChunk)(t.at(r))
+}
+
+// Label is the entry of a label of the chunk, 0 without one.
+func (c *labelChunk) Label(label uint32) Label {
+	return Label(atomic.LoadUint64(&c[label&(1<<labelChunkBits-1)]))
+}
+
+// Count counts a packet of n bytes that came with a label of the chunk, for the worker whose counts are at at (CountsAt).
+func (c *labelChunk) Count(label uint32, at uintptr, n int) {
+	k := (*LabelCount)(unsafe.Add(unsafe.Pointer(c), at+uintptr(label&(1<<labelChunkBits-1))*unsafe.Sizeof(LabelCount{})))
+	k.Packets++
+	k.Bytes += uint64(n)
 }
 
 // LabelCount is what came with a label since it was installed; zero without one. The writer's only.
