@@ -33,12 +33,6 @@ func (r *Router) Reach(addr netip.Addr) rib.Reach { return r.rib.Reach(addr) }
 // LabelTable lists the labels of ours and what they are for.
 func (r *Router) LabelTable() []rib.LabelEntry { return r.rib.LabelTable() }
 
-// LDPRange are the labels that are LDP's.
-func (m *MPLS) LDPRange() (first, last uint32) {
-	first, last, _, _ = m.ranges()
-	return first, last
-}
-
 // Prefixes counts the prefixes of a VRF that something is known of.
 func (r *Router) Prefixes(vrf fib.VRF) int { return r.rib.Prefixes(vrf) }
 

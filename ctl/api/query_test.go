@@ -34,7 +34,7 @@ func fullAnswer(t *testing.T) show.Answer {
 	ans := show.Answer{
 		Routes: []rib.Route{{Prefix: p, Source: rib.BGP, Distance: 200, Metric: 1, Tag: 2, Hops: []rib.NextHop{hop}, Via: []rib.NextHop{hop}, Since: at}},
 		CEF:    &show.CEF{Prefix: p, Local: 16, HasLocal: true, Dependencies: 3, Paths: []show.CEFPath{{Path: rib.Path{LabelPath: path, Adjacency: 17, NextHop: a}, Through: p, Leak: "red"}}},
-		Labels: []show.Label{{LabelEntry: rib.LabelEntry{In: 16, LabelUse: rib.LabelUse{Lookup: true, Forward: true, Swap: true, VRF: 1, Prefix: p, Hop: hop}, Paths: []rib.LabelPath{path}},
+		Labels: []show.Label{{LabelEntry: rib.LabelEntry{In: 16, LabelUse: rib.LabelUse{Lookup: true, Forward: true, Swap: true, VRF: 1, Prefix: p, Hop: hop}, Paths: []rib.LabelPath{path}, Leaves: true},
 			Count: fastpath.Count{Packets: 1, Bytes: 2}, RD: 1<<32 | 1}},
 		LDP: &slowpath.LDPStatus{
 			ID: id, On: true, Drops: [ldp.NumDrops]uint64{1, 2},

@@ -148,7 +148,7 @@ func ForwardingJSON(s *Status, a *Answer, sel LabelSelect) ([]byte, error) {
 		switch {
 		case e.Lookup:
 			action = "lookup"
-		case e.Forward:
+		case e.Forward, e.Leaves:
 			action = "forward"
 		}
 		out = append(out, object{

@@ -63,7 +63,7 @@ func TestTablesJSONHasTheFacts(t *testing.T) {
 		t.Errorf("ip vrf: %v", vrfs)
 	}
 	labels := decoded[[]object](t, "mpls forwarding-table", all["mpls forwarding-table"])
-	if len(labels) != len(a.Labels) || labels[3]["action"] != "lookup" || labels[3]["vrf"] != "red" || labels[6]["rd"] != "65000:1" || labels[1]["bytes"] != 8400.0 {
+	if len(labels) != len(a.Labels) || labels[4]["action"] != "lookup" || labels[4]["vrf"] != "red" || labels[2]["action"] != "forward" || labels[7]["rd"] != "65000:1" || labels[1]["bytes"] != 8400.0 {
 		t.Errorf("mpls forwarding-table: %v", labels)
 	}
 	paths := decoded[object](t, "ip bgp", all["ip bgp"])["paths"].([]any)

@@ -93,10 +93,12 @@ func labelEntries() []Label {
 	}
 	foreign := one(524301, 123456789, rib.LabelUse{Swap: true, Prefix: pfx("192.168.12.0/24"), Hop: rib.NextHop{Addr: addr("10.255.0.12"), Labels: mustLabels(18)}}, labelPath("Tunnel1", "10.0.0.1", 17, 18))
 	foreign.RD = mustRD("65000:1")
+	leaves := one(18, 50, rib.LabelUse{Swap: true, Prefix: pfx("10.98.0.0/16")}, labelPath("Tunnel1", "10.0.0.2"))
+	leaves.Leaves = true
 	return []Label{
 		one(16, 0, rib.LabelUse{Swap: true, Prefix: pfx("10.255.0.1/32")}, labelPath("Tunnel1", "10.0.0.1")),
 		one(17, 8400, rib.LabelUse{Swap: true, Prefix: pfx("10.255.0.12/32")}, labelPath("Tunnel1", "10.0.0.1", 17), labelPath("Ethernet0/0", "192.0.2.9", 33)),
-		one(19, 0, rib.LabelUse{Swap: true, Prefix: pfx("10.99.0.0/16")}),
+		leaves, one(19, 0, rib.LabelUse{Swap: true, Prefix: pfx("10.99.0.0/16")}),
 		one(524296, 700, rib.LabelUse{Lookup: true, VRF: 2, Prefix: pfx("192.168.11.0/24")}),
 		one(524297, 0, rib.LabelUse{Lookup: true, VRF: 1}),
 		one(524300, 90, rib.LabelUse{Forward: true, VRF: 2, Prefix: pfx("192.168.13.0/24")}, labelPath("Ethernet1/0", "192.168.11.9")),

@@ -113,7 +113,7 @@ func TestOneVRF(t *testing.T) {
 func TestForwardingSelections(t *testing.T) {
 	s, a := vpnSample(), vpnAnswer()
 	for want, sel := range map[string]LabelSelect{
-		"16 17 19 524296 524297 524300 524301": {}, "17 19": {Labels: true, First: 17, Last: 100}, "524296 524300": {VRF: "red"}, "17": {Iface: "Ethernet0/0"},
+		"16 17 18 19 524296 524297 524300 524301": {}, "17 18 19": {Labels: true, First: 17, Last: 100}, "524296 524300": {VRF: "red"}, "17": {Iface: "Ethernet0/0"},
 		"524296": {Prefix: pfx("192.168.11.0/24")}, "524300": {Prefix: pfx("192.168.13.7/32"), Host: true}, "": {Prefix: pfx("10.9.0.0/16")},
 	} {
 		var got []string
@@ -156,7 +156,7 @@ func TestTablesParse(t *testing.T) {
 		{"bgp_neighbors", regexp.MustCompile(`^\s+Route\s+map\s+for\s+(incoming|outgoing)\s+advertisements\s+is\s+(\S+)$`), 2},
 		{"bgp_neighbors", regexp.MustCompile(`^(Local|Foreign)\s+host:\s+(\S+),\s+(Local|Foreign)\s+port:\s+(\d+)$`), 2},
 		{"mpls_interfaces", regexp.MustCompile(`^(\S+)\s+(\w+)\s+\((\w+)\)\s+(\w+)\s+(\w+)\s+(\w+)\s+(\w+)\s*$`), 2},
-		{"mpls_forwarding_table", regexp.MustCompile(`^(\d+) +(Untagged|Pop tag|\d+) +(\S+) +(\d+) +(\S+)( +(\d\S+))?$`), 3},
+		{"mpls_forwarding_table", regexp.MustCompile(`^(\d+) +(Untagged|Pop tag|\d+) +(\S+) +(\d+) +(\S+)( +(\d\S+))?$`), 4},
 		{"mpls_forwarding_table", regexp.MustCompile(`^(\d+) +(Aggregate|\d+) +(\S+|IPv4 VRF\[V\]) +\\$`), 3},
 		{"mpls_ldp_neighbor", regexp.MustCompile(`^Peer +LDP +Ident: +([\d.]+):(\d+); +Local +LDP +Ident +(\S+)$`), 3},
 		{"mpls_ldp_neighbor", regexp.MustCompile(`^State: +(\w+); +Msgs +sent/rcvd: +(\d+)/(\d+); +(\w+)$`), 3},
