@@ -248,11 +248,39 @@ func shareFolder() error {
 }
 
 // Private tells whether this process mounts in a mount namespace of its own, as sandboxing options of a service manager have it: then namespaces of VRFs are not seen by
-// `ip netns`, and are gone when the service ends. It is false where that can't be found out.
+// `ip netns`, and are gone when the service ends.
 func (n *Namespaces) Private() bool {
 	ours, err := identify("/proc/thread-self/ns/mnt")
 	first, err1 := identify("/proc/1/ns/mnt")
-	return err == nil && err1 == nil && ours != first
+	if err == nil && err1 == nil {
+		return ours != first
+	}
+	text, err := os.ReadFile("/proc/self/mountinfo") // without the right to look at the first process
+	return err == nil && isSlave(string(text), netnsFolder)
+}
+
+// isSlave tells whether what is mounted below a folder stays in this mount namespace, by the lines of mountinfo (proc(5)): the mount that the folder is on gets what others
+// mount, and does not give.
+func isSlave(mountinfo, folder string) bool {
+	best, slave := "", false
+	for _, line := range strings.Split(mountinfo, "\n") {
+		f := strings.Fields(line)
+		if len(f) < 7 {
+			continue
+		}
+		at := f[4]
+		if at != "/" && at != folder && !strings.HasPrefix(folder, at+"/") || len(at) < len(best) {
+			continue
+		}
+		best, slave = at, false
+		for _, o := range f[6:] {
+			if o == "-" {
+				break
+			}
+			slave = slave || strings.HasPrefix(o, "master:")
+		}
+	}
+	return slave
 }
 
 // ErrInUse is in the error of Remove where the namespace has netdevs that would be lost with it.

@@ -329,6 +329,25 @@ func TestDestroy(t *testing.T) {
 	}
 }
 
+// TestIsSlave: whether mounts are seen by others, by the mount that a folder is on.
+func TestIsSlave(t *testing.T) {
+	const (
+		root  = "22 1 253:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n"
+		run   = "25 22 0:23 / /run rw,nosuid shared:5 - tmpfs tmpfs rw\n"
+		slave = "125 122 0:23 / /run rw,nosuid master:5 - tmpfs tmpfs rw\n"
+		both  = "130 125 0:23 /netns /run/netns rw,nosuid shared:99 master:5 - tmpfs tmpfs rw\n"
+		own   = "131 25 0:23 /netns /run/netns rw,nosuid shared:99 - tmpfs tmpfs master:rw\n"
+		other = "140 25 0:40 / /run/net rw master:7 - tmpfs tmpfs rw\n"
+	)
+	for text, want := range map[string]bool{
+		"": false, root: false, root + run: false, root + slave: true, root + slave + both: true, root + run + own: false, root + run + other: false, "nonsense\n" + root: false,
+	} {
+		if got := isSlave(text, netnsFolder); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
 // Nothing that runs elsewhere afterwards is in the namespace: not the caller, not other goroutines.
 func TestWithin(t *testing.T) {
 	router, _ := lab(t)
