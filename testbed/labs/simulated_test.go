@@ -1,23 +1,18 @@
-package sim
+package labs
 
 import (
 	"fmt"
 	"testing"
 	"time"
 
-	"nave/testbed/labs"
+	"nave/testbed/sim"
 )
 
-// The labs with VRFs and static routes, as they are delivered. Hosts of both VPNs have the address 7 of their site, and each one that only they have.
-func TestLabsWithVRFs(t *testing.T) {
-	for _, name := range []string{"vrf-aware", "vrf-tunnel", "trunk"} {
-		if _, err := labs.Find(name); err != nil {
-			t.Skip(err)
-		}
-	}
+// The labs with VRFs and static routes as they are delivered, in the simulator: without root, in a moment. Hosts of both VPNs have the address 7 of their site, and each one that only they have.
+func TestLabsWithVRFsSimulated(t *testing.T) {
 	const blueOnly, redOnly = 102, 101
 	t.Run("vrf-aware", func(t *testing.T) {
-		n := lab(t, "vrf-aware", 31)
+		n := simulated(t, vrfAware())
 		n.Until(time.Minute, "blue and red are registered", func() bool { return n.Ping("blue2", "10.9.0.7").OK && n.Ping("red2", "10.9.0.7").OK })
 		for color, only := range map[string]int{"blue": blueOnly, "red": redOnly} {
 			other := blueOnly + redOnly - only
@@ -27,7 +22,7 @@ func TestLabsWithVRFs(t *testing.T) {
 		}
 	})
 	t.Run("vrf-tunnel", func(t *testing.T) {
-		n := lab(t, "vrf-tunnel", 32)
+		n := simulated(t, vrfTunnel())
 		n.Until(time.Minute, "the spokes are registered", func() bool { return n.Ping("host1", "10.0.0.7").OK && n.Ping("host2", "10.0.0.7").OK })
 		for _, p := range [][2]string{{"host0", "10.2.0.7"}, {"host1", "10.2.0.7"}, {"host2", "10.1.0.7"}} {
 			if r := n.Ping(p[0], p[1]); !r.OK {
@@ -45,7 +40,7 @@ func TestLabsWithVRFs(t *testing.T) {
 		}
 	})
 	t.Run("trunk", func(t *testing.T) {
-		n := lab(t, "trunk", 33)
+		n := simulated(t, trunk())
 		n.Run(time.Second)
 		reaches(t, n, "red1", "192.168.2", redOnly, blueOnly)
 		reaches(t, n, "red2", "192.168.1", redOnly, blueOnly)
@@ -59,8 +54,13 @@ func TestLabsWithVRFs(t *testing.T) {
 	})
 }
 
+func simulated(t *testing.T, l Lab) *sim.Net {
+	t.Helper()
+	return sim.FromTopology(t, 31, l.Topology, sim.LinkConfig{Delay: 10 * time.Millisecond})
+}
+
 // reaches checks that a host reaches those of its VPN at a site, and none of the other.
-func reaches(t *testing.T, n *Net, from, subnet string, only, other int) {
+func reaches(t *testing.T, n *sim.Net, from, subnet string, only, other int) {
 	t.Helper()
 	for last, want := range map[int]bool{7: true, only: true, other: false} {
 		to := fmt.Sprint(subnet, ".", last)
