@@ -38,10 +38,21 @@ type workers interface {
 // processes tells whether workers are processes: unless the configuration says thread.
 func processes(tree *config.Config) bool { return tree.Fastpath.Workers != "thread" }
 
+// Each VPN route has a label of its own, mostly, so that it needs an adjacency of its own at whoever sends by it, and a label and an adjacency at whoever swaps it: a hub
+// with hundreds of thousands of them has to have room. Of the arena, what is not used takes no memory.
+const (
+	maxLabels  = 1 << 18
+	arenaBytes = 256 << 20
+	countBytes = 32 // of a worker, for a label and an adjacency
+)
+
 // openWorkers makes the workers, or finds those of the naved before.
 func (g *Gateway) openWorkers(tree *config.Config, p plan) error {
 	// A punt must hold a whole frame: the largest packet of any port.
-	engine := fastpath.Config{Workers: p.workers, SlotSize: p.chunk + 64, FlowCache: tree.Fastpath.Flows}
+	engine := fastpath.Config{
+		Workers: p.workers, SlotSize: p.chunk + 64, FlowCache: tree.Fastpath.Flows,
+		MaxLabels: maxLabels, MaxAdjacencies: maxLabels, ArenaBytes: arenaBytes + p.workers*countBytes*maxLabels,
+	}
 	frames := framesOwn + framesPerPort*max(1, len(p.links))*queuesOf(p.links, p.workers)
 	adaptive := tree.Fastpath.Poll != "strict"
 	if !processes(tree) {
