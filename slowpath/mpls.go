@@ -18,6 +18,12 @@ func (m *MPLS) ranges() (ldpFirst, ldpLast, bgpFirst, bgpLast uint32) {
 	return first, middle, middle + 1, last
 }
 
+// LDPRange is LDP's part of the labels.
+func (m *MPLS) LDPRange() (first, last uint32) {
+	first, last, _, _ = m.ranges()
+	return first, last
+}
+
 // LDPStatus is what LDP knows, for show output.
 type LDPStatus struct {
 	ID        ldp.ID // of this router
