@@ -14,8 +14,10 @@
 //	sealing.go    likewise on the way out: packets stand in their queues, and get their sequence numbers and are sealed together before those leave (sealAll)
 //	association.go  finding an association, its sequence number and window, its limits; who is told (SAHeard, SASoft, SAHard, SAUnknown)
 //	gre.go        a tunnel's packet for us loses its headers (greOpen); one that leaves by a tunnel gets them (encapsulate)
+//	subinterface.go  a frame with a tag is a subinterface's: what nave forwards or ends goes on as above, the rest is the host's (Host)
 //	mpls.go       a labelled packet is switched (mplsSwitch): swap, pop, look up; what leaves by a labelled adjacency gets its labels (pushLabels)
-//	forward.go    longest prefix, path, adjacency; TTL; who is told (Redirect, Resolve, Glean); does it fit
+//	outside.go    encapsulate for what leaves with a tag, or with labels in front of the outer IPv4 header
+//	forward.go    longest prefix, path, adjacency; another VRF's routes where a route leads there (leak); TTL; who is told (Redirect, Resolve, Glean); does it fit
 //	flow.go       if the worker remembers flows (Config.FlowCache), their adjacency without a look at the routes, and counts of them (Flows)
 //	fragment.go   it does not: cut it, or ask for smaller ones
 //	multicast.go  a copy for each member of a group
@@ -66,6 +68,17 @@
 // What came with a label stays in the VRF that the label says: it is not multicast, no redirect is sent for it, and while it waits for a slow cipher or for its
 // next hop it is never sent without the labels that it was to have. A punt that is to be answered carries the stack as it came (Punt.Stack); the answer to
 // a packet whose source has no route here goes the way of the packet (InjectLabelled, RFC 3032 section 2.3.2).
+//
+// What is for an address of this box in that VRF is as though it had come by a port of the VRF: a tunnel whose source that is takes it, also if the label came in another
+// tunnel; the rest is punted with VRF and stack and without a tunnel. Counts of what came with a label stand beside its entry, and begin when it is installed.
+//
+// # VRFs and subinterfaces
+//
+// A packet is routed in the VRF of its port, tunnel or label. A route of one VRF leads into another by an adjacency of kind Lookup: the packet is looked up again there, twice at
+// most, and is of that VRF from then on.
+//
+// A subinterface is a port without queues. Its frames come by its parent with a tag and leave by it; the kernel sees none of them, so all that is not forwarded or
+// ended here is punted as a whole frame, and what the host sends is injected as one (InjectFrame).
 //
 // # Multicast
 //
