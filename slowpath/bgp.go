@@ -47,7 +47,7 @@ func (r *Router) swapLabel(w *bgp.Swap) {
 // exportLabel is swapLabel of a label for what a neighbour inside a VRF announces. The VRF's own label is used by others, too.
 func (r *Router) exportLabel(w *bgp.Swap) {
 	v, known := r.border.vrfs[w.VRF]
-	shared, of := r.border.labels.use(w.Label, w.VRF)
+	shared, of := r.border.labels.Use(w.Label, w.VRF)
 	switch {
 	case shared:
 		if known && of && !w.Removed {
@@ -105,11 +105,6 @@ func vpnHop(addr netip.Addr, values []uint32) (hop rib.NextHop, ok bool) {
 		}
 	}
 	return rib.NextHop{Addr: addr, Labels: labels, Elsewhere: true, Table: fib.Global}, true
-}
-
-// Labels are BGP's labels, for the speaker, which calls from goroutines of its own: now is the clock for that.
-func (r *Router) Labels(now func() time.Time) SpeakerLabels {
-	return SpeakerLabels{r.border.labels, now}
 }
 
 // tickBGP gives labels back that have been out of use for long enough.

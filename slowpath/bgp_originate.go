@@ -26,7 +26,7 @@ type border struct {
 	routes map[fib.RouteKey]rib.Route // all but BGP's own
 	said   map[fib.RouteKey]bgp.Local // as the speaker was told
 	own    map[fib.RouteKey]ownLabel  // labels of prefixes that have one each
-	labels *labelSource
+	labels *label.Tables
 	// resting are labels of prefixes that were announced no more, in the order of time. Some are again.
 	resting []restingLabel
 	anew    bool // what is announced is to be worked out for all routes
@@ -63,7 +63,7 @@ const keepLabel = time.Minute
 func newBorder(pool *label.Pool) border {
 	return border{
 		vrfs: make(map[string]VRF), names: make(map[fib.VRF]string), routes: make(map[fib.RouteKey]rib.Route), said: make(map[fib.RouteKey]bgp.Local),
-		own: make(map[fib.RouteKey]ownLabel), hosts: make(map[fib.RouteKey]bool), labels: newLabelSource(pool),
+		own: make(map[fib.RouteKey]ownLabel), hosts: make(map[fib.RouteKey]bool), labels: label.NewTables(pool),
 	}
 }
 
@@ -96,7 +96,7 @@ func (r *Router) configureBGP(c *Config) {
 			r.dropShared(name)
 		}
 	}
-	b.labels.configure(b.vrfs)
+	b.labels.Configure(perVRF(b.vrfs))
 	b.anew = true
 }
 
@@ -142,7 +142,7 @@ func (r *Router) forgetVRF(name string, id fib.VRF) {
 
 // dropShared takes the label of a VRF as a whole out of use.
 func (r *Router) dropShared(vrf string) {
-	if l, ok := r.border.labels.forget(vrf, r.now); ok {
+	if l, ok := r.border.labels.Forget(vrf, r.now); ok {
 		r.rib.DelLabel(l)
 	}
 }
@@ -257,7 +257,7 @@ func (r *Router) labelOf(k fib.RouteKey, attached bool) (uint32, bool) {
 	b := &r.border
 	v := b.vrfs[b.names[k.VRF]]
 	if attached || v.PerVRF {
-		l, err := b.labels.ofVRF(v.Name, r.now)
+		l, err := b.labels.Of(v.Name, r.now)
 		if err != nil {
 			return 0, r.noLabel(v.Name, k.Prefix, err)
 		}
@@ -267,7 +267,7 @@ func (r *Router) labelOf(k fib.RouteKey, attached bool) (uint32, bool) {
 	}
 	own, has := b.own[k]
 	if !has {
-		l, err := b.labels.pool.Take(r.now)
+		l, err := r.pool.Take(r.now)
 		if err != nil {
 			return 0, r.noLabel(v.Name, k.Prefix, err)
 		}

@@ -341,6 +341,21 @@ func TestSwaps(t *testing.T) {
 	}
 }
 
+// Labels that the fast path has from a process before this one are not given to anybody.
+func TestInheritedLabelsAreAvoided(t *testing.T) {
+	r := newBGPRig(t, nil)
+	c := r.config
+	c.MPLS = MPLS{First: 100, Last: 105}
+	c.BGP.Redistribute = c.BGP.Redistribute[:1]
+	next := &bgpRig{t: t, engine: newVPNEngine(), now: start, config: c, said: make(map[bgp.Key]bgp.Local)}
+	next.Router = NewSeeded(next.engine, &borderHost{bgpRig: next}, 1)
+	next.At(next.now).Inherit(fib.Batch{Labels: []fib.Label{{In: 103, Action: fib.LabelLookup, VRF: blue}, {In: 105, Action: fib.LabelLookup, VRF: blue}}})
+	next.configure()
+	if l := next.announced("red", "10.1.0.0/24"); l.Label != 104 {
+		t.Errorf("label %d, though only 104 of 103 to 105 is free", l.Label)
+	}
+}
+
 func TestBorderLog(t *testing.T) {
 	r := newBGPRig(t, func(c *Config) { c.MPLS = MPLS{First: 100, Last: 101} })
 	if !slices.ContainsFunc(r.logs, func(e Event) bool { return e.About() == "no label" }) {
