@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"slices"
 
 	"nave/ctl/config"
 	"nave/fastpath/fib"
@@ -18,7 +19,9 @@ func (t *translation) vrfs() {
 		names = append(names, v.Name)
 	}
 	t.numbers.keepVRFs(names)
-	t.numbers.inheritVRFs(t.claims())
+	if t.numbers.isInheriting() && slices.ContainsFunc(names, func(n string) bool { _, has := t.numbers.vrfs[n]; return !has }) {
+		t.numbers.inheritVRFs(t.claims())
+	}
 	for _, v := range t.tree.VRFs {
 		id, ok := t.numbers.vrf(v.Name)
 		if !ok {
@@ -46,9 +49,6 @@ func (t *translation) perVRF(name string) bool {
 // claims are the numbers of VRFs that the fast path had interfaces in, by the VRF that they are configured in now. Ports are found without doubt; they tell which VRFs are
 // which, as far as that tunnels with the same addresses in two of them can be told from each other.
 func (t *translation) claims() []vrfClaim {
-	if !t.numbers.isInheriting() {
-		return nil
-	}
 	var out []vrfClaim
 	for _, i := range t.tree.Interfaces {
 		if !i.IsPort() {
