@@ -91,14 +91,14 @@ func (s *Streams) tcp() (fd int, err error) {
 
 // Listen accepts connections to an address, which need not be the box's yet, or stops that. Connections that stand are not touched.
 func (s *Streams) Listen(local netip.Addr, on bool) error {
+	if !on {
+		return s.shut(local)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.doors[local]
 	switch {
-	case !on && d != nil:
-		delete(s.doors, local)
-		return d.file.Close()
-	case !on || d != nil || s.closed:
+	case d != nil || s.closed:
 		return nil
 	case !local.Is4():
 		return fmt.Errorf("host: LDP: listen on %s: not IPv4", local)
@@ -122,6 +122,18 @@ func (s *Streams) Listen(local netip.Addr, on bool) error {
 	s.doors[local] = d
 	s.running.Go(func() { s.accept(d) })
 	return nil
+}
+
+// shut stops listening on an address. A file waits in Close for whoever accepts by it, and they for the lock: so it is closed without that.
+func (s *Streams) shut(local netip.Addr) error {
+	s.mu.Lock()
+	d := s.doors[local]
+	delete(s.doors, local)
+	s.mu.Unlock()
+	if d == nil {
+		return nil
+	}
+	return d.file.Close()
 }
 
 // bind makes a socket a listener, with the keys that it has to have from the first connection on.
@@ -200,7 +212,7 @@ func (s *Streams) take(d *door, fd int, doubtful netip.Addr) (took bool) {
 		}
 		took = true
 		peer, ok := from.(*unix.SockaddrInet4)
-		if !ok || s.closed || len(s.streams) >= maxStreams || netip.AddrFrom4(peer.Addr) == doubtful {
+		if !ok || s.doors[d.local] != d || len(s.streams) >= maxStreams || netip.AddrFrom4(peer.Addr) == doubtful {
 			unix.Close(c)
 			continue
 		}
@@ -291,9 +303,7 @@ func (s *Streams) find(name uint64) *stream {
 func (s *Streams) Close() {
 	s.mu.Lock()
 	s.closed = true
-	for _, d := range s.doors {
-		d.file.Close()
-	}
+	doors := slices.Collect(maps.Values(s.doors))
 	clear(s.doors)
 	for _, k := range s.keys {
 		clear(k)
@@ -301,6 +311,9 @@ func (s *Streams) Close() {
 	clear(s.keys)
 	all := slices.Collect(maps.Values(s.streams))
 	s.mu.Unlock()
+	for _, d := range doors {
+		d.file.Close()
+	}
 	for _, st := range all {
 		st.lastWill(time.Second)
 	}
