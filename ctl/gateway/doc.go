@@ -4,10 +4,12 @@
 //	translate_ipsec.go translate_ike.go  the same of IPsec and IKE
 //	core.go       the Core: tree, facts and Router together, without goroutines or Linux; the simulator runs it too
 //	gateway.go    the Gateway: a Core on a Linux box, with its goroutines
+//	space.go      routing tables as network namespaces: those of VRFs
 //	ports.go      netdevs as ports: addresses, AF_XDP sockets, steering
+//	place.go      ports that go to the namespaces of VRFs, and come home
 //	linux.go      what the control plane asks of Linux
 //	ike.go        the sockets of IKE, the files of trustpoints, the load for call admission
-//	twins.go      tunnel interfaces as TUN devices
+//	twins.go      tunnel interfaces as TUN devices, subinterfaces as TAP devices
 //	leases.go     DHCP
 //	status.go     a copy of the state, for show output
 package gateway
