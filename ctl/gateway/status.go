@@ -20,6 +20,10 @@ func (g *Gateway) Status() (s show.Status, ok bool) {
 	if !ok {
 		return s, false
 	}
+	names := g.Namespaces()
+	for i := range s.VRFs {
+		s.VRFs[i].Netns = names[s.VRFs[i].Name]
+	}
 	s.Version = Version
 	g.describeQueues(&s)
 	s.Shares = g.engine.Shares()

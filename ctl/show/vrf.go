@@ -17,8 +17,9 @@ type VRF struct {
 	Import, Export []string
 	ImportMap      string
 	ExportMap      string
-	PerVRF         bool // one label for all routes
-	Prefixes       int  // that routing knows anything of
+	PerVRF         bool   // one label for all routes
+	Prefixes       int    // that routing knows anything of
+	Netns          string // what `ip netns` calls its network namespace; empty where there is none
 }
 
 // UnknownVRF says that there is no VRF of a name, and which there are.
@@ -146,6 +147,9 @@ func IPVRFDetail(s *Status, name string) string {
 		fmt.Fprintf(&b, "VRF %s%s; default RD %s; default VPNID <not set>\n", v.Name, id, v.rd())
 		if v.Description != "" {
 			fmt.Fprintf(&b, "  Description: %s\n", v.Description)
+		}
+		if v.Netns != "" {
+			fmt.Fprintf(&b, "  Network namespace: %s\n", v.Netns)
 		}
 		if list := s.members(v); len(list) == 0 {
 			b.WriteString("  No interfaces\n")
