@@ -62,7 +62,7 @@ type Neighbour struct {
 	Password     Secret     // TCP MD5 (RFC 2385); at most 80 bytes
 	Hold         time.Duration
 	Keepalive    time.Duration
-	ConnectRetry time.Duration // 0: 10 s
+	ConnectRetry time.Duration // 0: 10 s; the first tries follow sooner
 	Passive      bool          // `transport connection-mode passive`
 	Shutdown     bool
 	// MultihopTTL is `ebgp-multihop`; 0: external neighbours must be on the link (TTL 1).

@@ -31,10 +31,12 @@ type link struct {
 	out     atomic.Pointer[outbound]
 	rules   atomic.Pointer[bgpmsg.Rules]
 	quiet   atomic.Bool // the end is not announced
+	proved  atomic.Bool // a session stood since run looked last
 	stop    context.CancelFunc
 	done    chan struct{}
 	kick    chan struct{}     // the configuration changed: end what waits, and the connection
 	inbound chan *net.TCPConn // accepted, not yet taken
+	alive   chan struct{}     // send a keepalive now
 
 	mu     sync.Mutex
 	dial   dialState
@@ -61,7 +63,7 @@ const (
 const collisionTime = 10 * time.Second
 
 func newLink(in *instance, addr, alias netip.Addr, cfg *linkConfig) *link {
-	l := &link{s: in.s, in: in, addr: addr, alias: alias, done: make(chan struct{}), kick: make(chan struct{}, 1), inbound: make(chan *net.TCPConn, 1)}
+	l := &link{s: in.s, in: in, addr: addr, alias: alias, done: make(chan struct{}), kick: make(chan struct{}, 1), inbound: make(chan *net.TCPConn, 1), alive: make(chan struct{}, 1)}
 	l.cfg.Store(cfg)
 	l.out.Store(&outbound{})
 	l.rules.Store(&bgpmsg.Rules{})
@@ -93,6 +95,7 @@ func (l *link) offer(c *net.TCPConn) bool {
 				return false
 			}
 		case !cfg.restart || time.Since(l.opened) < collisionTime:
+			l.probe()
 			return false
 		}
 	}
@@ -107,22 +110,33 @@ func (l *link) offer(c *net.TCPConn) bool {
 	return true
 }
 
+// probe has the neighbour answer on a connection that it seems to have forgotten, as a router that has restarted does: with a reset, which ends it. Without that it would stand until
+// the next keepalive, and the neighbour be turned away for as long. The caller holds l.mu.
+func (l *link) probe() {
+	select {
+	case l.alive <- struct{}{}:
+	default:
+	}
+}
+
 // run keeps the neighbour connected until ctx ends.
 func (l *link) run(ctx context.Context) {
 	defer close(l.done)
-	wait := time.Duration(0)
+	tries, wait := 0, time.Duration(0)
 	for ctx.Err() == nil {
-		c := l.connect(ctx, wait)
-		if c == nil {
-			wait = l.pause()
-			continue
-		}
+		c, changed := l.connect(ctx, wait)
 		began := time.Now()
-		l.session(ctx, c)
-		// Not at once, or two routers that refuse one another would do so as fast as they can.
-		if wait = l.pause(); time.Since(began) > wait {
-			wait /= 2
+		switch {
+		case c != nil:
+			l.session(ctx, c)
+		case changed:
+			tries = 0
 		}
+		if l.proved.Swap(false) && time.Since(began) > steady {
+			tries = 0
+		}
+		tries++
+		wait = l.pause(tries)
 	}
 	select {
 	case c := <-l.inbound:
@@ -131,14 +145,25 @@ func (l *link) run(ctx context.Context) {
 	}
 }
 
-// pause is the time between two tries, with jitter (RFC 4271 section 10).
-func (l *link) pause() time.Duration {
+// Times of connecting.
+const (
+	// quickRetry is the first pause. A neighbour that has restarted is there again soon; one that stays away is dialled ever more rarely.
+	quickRetry = time.Second
+	// steady is for how long a session must have stood to begin with the first pause again: two routers that end what they agree on must not do so as fast as they can.
+	steady = 5 * time.Second
+)
+
+// pause is the time before a try, with jitter (RFC 4271 section 10): a second, and twice as much for each that failed, up to the configured time.
+func (l *link) pause(tries int) time.Duration {
 	retry := orDefault(l.config().ConnectRetry, defaultRetry)
+	if quick := quickRetry << min(tries-1, 16); quick < retry {
+		retry = quick
+	}
 	return time.Duration((0.75 + rand.Float64()/4) * float64(retry))
 }
 
-// connect waits and dials, unless the neighbour calls first. nil: try again.
-func (l *link) connect(ctx context.Context, wait time.Duration) *net.TCPConn {
+// connect waits and dials, unless the neighbour calls first. Without a connection it is to be tried again; changed says that the configuration is another.
+func (l *link) connect(ctx context.Context, wait time.Duration) (c *net.TCPConn, changed bool) {
 	cfg := l.config()
 	var timer <-chan time.Time
 	if !cfg.Passive && !cfg.Shutdown {
@@ -146,11 +171,11 @@ func (l *link) connect(ctx context.Context, wait time.Duration) *net.TCPConn {
 	}
 	select {
 	case <-ctx.Done():
-		return nil
+		return nil, false
 	case <-l.kick:
-		return nil
+		return nil, true
 	case c := <-l.inbound:
-		return c
+		return c, false
 	case <-timer:
 	}
 	l.setDial(dialling)
@@ -161,17 +186,18 @@ func (l *link) connect(ctx context.Context, wait time.Duration) *net.TCPConn {
 	go func() { result <- l.dialOut(dialCtx, cfg) }()
 	select {
 	case c := <-result:
-		return c
+		return c, false
 	case c := <-l.inbound: // ours is given up
 		cancel()
 		go closeLate(result)
-		return c
+		return c, false
 	case <-l.kick:
+		changed = true
 	case <-ctx.Done():
 	}
 	cancel()
 	go closeLate(result)
-	return nil
+	return nil, changed
 }
 
 func closeLate(result chan *net.TCPConn) {

@@ -1,8 +1,11 @@
 package labs
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"nave/testbed/topo"
 )
@@ -82,7 +85,7 @@ func TestBGPInsideVRFs(t *testing.T) {
 	}
 	site(&top, "shared1", "pe", "eth4", "Ethernet4", "10.8.0", "10.8.0.1", redOnly)
 	l := topo.ForTest(t, top)
-	check(t, l,
+	check(t, l, peered("cered"), peered("ceblue"),
 		Ping("red1", "10.6.0.7", ""), Ping("red1", "10.6.0.101", ""), Unreachable("red1", "10.6.0.102"), Ping("red2", "10.7.0.101", ""),
 		Ping("blue1", "10.6.0.7", ""), Ping("blue1", "10.6.0.102", ""), Unreachable("blue1", "10.6.0.101"), Ping("blue2", "10.7.0.102", ""),
 		Ping("red1", "10.8.0.7", ""), Ping("red2", "10.8.0.7", ""), Ping("shared1", "10.6.0.101", ""), Unreachable("blue1", "10.8.0.7"), Unreachable("blue2", "10.8.0.7"),
@@ -92,14 +95,39 @@ func TestBGPInsideVRFs(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	// without the password there is no session, and the others' go on
-	reload(t, l, "pe", strings.Replace(peConfig, "only4red", "another1", 1))
-	reload(t, l, "cered", ce("65001", "no auto-summary"))
+	takeConfig(t, l, "pe", strings.Replace(peConfig, "only4red", "another1", 1))
+	takeConfig(t, l, "cered", ce("65001", "no auto-summary"))
 	check(t, l, Unreachable("red1", "10.6.0.7"), Unreachable("shared1", "10.6.0.101"), Ping("blue1", "10.6.0.102", ""), Ping("red1", "10.8.0.7", ""))
-	reload(t, l, "cered", ce("65001", "neighbor 10.5.0.1 password 0 another1"))
-	check(t, l, Ping("red1", "10.6.0.101", ""), Ping("shared1", "10.6.0.101", ""), Unreachable("blue1", "10.6.0.101"))
+	takeConfig(t, l, "cered", ce("65001", "neighbor 10.5.0.1 password 0 another1"))
+	check(t, l, peered("cered"), Ping("red1", "10.6.0.101", ""), Ping("shared1", "10.6.0.101", ""), Unreachable("blue1", "10.6.0.101"))
 	// a neighbour inside a VRF goes, with the session and the server for the VRF, and comes back
-	reload(t, l, "pe", strings.Replace(peConfig, "  neighbor 10.5.0.2 remote-as 65002\n", "", 1))
+	takeConfig(t, l, "pe", strings.Replace(peConfig, "  neighbor 10.5.0.2 remote-as 65002\n", "", 1))
 	check(t, l, Unreachable("blue1", "10.6.0.7"), Ping("blue1", "10.7.0.1", ""))
-	reload(t, l, "pe", peConfig)
-	check(t, l, Ping("blue1", "10.6.0.102", ""))
+	takeConfig(t, l, "pe", peConfig)
+	check(t, l, peered("ceblue"), Ping("blue1", "10.6.0.102", ""))
+}
+
+// peered checks that a customer's router has a session with the provider's.
+func peered(router string) Check {
+	return Check{
+		What: router + " speaks BGP with 10.5.0.1",
+		Run: func(l *topo.Lab) error {
+			return topo.Eventually(40*time.Second, func() error {
+				out, err := l.Nave(router, "show", "ip", "bgp", "summary")
+				if err == nil && !up(out, "10.5.0.1") {
+					err = fmt.Errorf("%s has no session:\n%s", router, out)
+				}
+				return err
+			})
+		},
+	}
+}
+
+// takeConfig has a router run by another configuration.
+func takeConfig(t *testing.T, l *topo.Lab, router, text string) {
+	t.Helper()
+	must(t, os.WriteFile(l.ConfigFile(router), []byte(text), 0o600))
+	if out, err := l.Nave(router, "reload"); err != nil {
+		t.Fatalf("reload of %s: %v: %s", router, err, out)
+	}
 }
