@@ -134,6 +134,15 @@ func (r *Router) ClearIKE(c ike.Clear) {
 	})
 }
 
+// Goodbye tells all peers that the associations with them are no more. Nothing else follows from it: it is the last that a Router does.
+func (r *Router) Goodbye() {
+	for _, e := range r.ike.Handle(r.now, ike.Clear{}) {
+		if s, ok := e.(ike.Send); ok {
+			r.linux.SendIKE(s.Path, s.Packet)
+		}
+	}
+}
+
 // Load says how busy the box is, in per cent, for call admission.
 func (r *Router) Load(percent int) { _ = r.step(func() { r.tell(ike.Load{Percent: percent}) }) }
 

@@ -59,12 +59,16 @@ func (b *border) run() {
 	}
 }
 
-// close ends the sessions, if any.
-func (b *border) close() {
+// close ends the sessions, if any. With leave the workers forward on.
+func (b *border) close(leave bool) {
 	if b == nil {
 		return
 	}
-	if s := b.speaker.Load(); s != nil {
+	switch s := b.speaker.Load(); {
+	case s == nil:
+	case leave:
+		s.Leave()
+	default:
 		s.Close()
 	}
 }

@@ -59,6 +59,7 @@ type Gateway struct {
 	leases     map[string]context.CancelFunc
 	slots      slots
 	sockets    crew.Sockets // how the workers' are to be
+	fetched    []string     // netdevs that the start has moved
 	swept      bool         // twins that a naved before had left are gone
 	// isRunning: the goroutines are there.
 	isRunning bool
@@ -254,6 +255,9 @@ func (g *Gateway) configure(now time.Time, tree *config.Config) error {
 	if err := g.core.Configure(now, tree); err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
+	for _, p := range g.ports {
+		p.failed = time.Time{}
+	}
 	if err := g.follow(); err != nil {
 		return fmt.Errorf("%w: %w", ErrPartly, err)
 	}
@@ -282,7 +286,7 @@ func (g *Gateway) Leave() {
 	g.cancel()
 	g.running.Wait()
 	g.closeLDP(true)
-	g.border.close()
+	g.border.close(true)
 	for _, s := range g.spaces {
 		s.closeSockets()
 	}
@@ -322,7 +326,8 @@ func (g *Gateway) Stop(release bool) {
 	g.cancel()
 	g.running.Wait()
 	g.closeLDP(false)
-	g.border.close()
+	g.border.close(false)
+	g.closeIKE()
 	for _, t := range g.twins {
 		t.Close()
 	}

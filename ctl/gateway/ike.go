@@ -169,6 +169,13 @@ func (l *linux) sendUDP(p ike.Path, b []byte) {
 	}
 }
 
+// closeIKE tells all peers that their associations end, so that none sends by them to nobody. The control plane has stopped, and what it had to say by them is under way.
+func (g *Gateway) closeIKE() {
+	if g.core != nil && g.linux != nil {
+		g.core.Router().At(time.Now()).Goodbye()
+	}
+}
+
 // largestPEM is more than any file of certificates that makes sense.
 const largestPEM = 4 << 20
 

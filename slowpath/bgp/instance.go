@@ -174,8 +174,10 @@ func (in *instance) apiPeer(l *link, cfg *linkConfig) *api.Peer {
 		},
 	}
 	if gr := s.cfg.GracefulRestart; gr.Enabled {
-		t := uint32(orDefault(gr.RestartTime, defaultRestart) / time.Second)
-		p.GracefulRestart = &api.GracefulRestart{Enabled: true, RestartTime: t, DeferralTime: t, NotificationEnabled: false, LocalRestarting: gr.Restarting && !s.began}
+		p.GracefulRestart = &api.GracefulRestart{
+			Enabled: true, RestartTime: uint32(orDefault(gr.RestartTime, defaultRestart) / time.Second), DeferralTime: uint32(s.deferral() / time.Second),
+			NotificationEnabled: false, LocalRestarting: in.restarting(l),
+		}
 	}
 	for _, a := range cfg.Families {
 		f := &api.AfiSafi{
@@ -232,6 +234,53 @@ func (in *instance) add(ctx context.Context, addr netip.Addr, cfg *linkConfig, o
 	}
 	in.links[addr], in.byName[alias] = l, l
 	return l, nil
+}
+
+// deferral is for how long a router that has restarted tells nobody anything, while not all neighbours have told it all (RFC 4724 section 4.1). What it told them before serves as
+// long as its labels of before do, which is two minutes.
+func (s *Speaker) deferral() time.Duration {
+	return min(orDefault(s.cfg.GracefulRestart.RestartTime, defaultRestart), time.Minute)
+}
+
+// restarting tells whether a neighbour is to hear that this router has restarted: until it has heard so, or those who knew have forgotten.
+func (in *instance) restarting(l *link) bool {
+	s := in.s
+	return s.cfg.GracefulRestart.Restarting && !l.peer.wasUp && (!s.began || time.Since(s.start) < s.deferral())
+}
+
+// syncing tells whether GoBGP keeps everything from a neighbour until it has heard of all others, and will tell it all then.
+func (in *instance) syncing(l *link) (yes bool) {
+	_ = in.srv.ListPeer(context.Background(), &api.ListPeerRequest{Address: l.alias.String()}, func(p *api.Peer) { // an error: there is none
+		yes = p.GetGracefulRestart().GetLocalRestarting()
+	})
+	return yes
+}
+
+// renew takes a neighbour away from GoBGP with all that it said, and gives it back: GoBGP leaves one whose session ended idle for five seconds. The caller holds the speaker's lock.
+func (in *instance) renew(l *link) {
+	l.gate.Lock()
+	defer l.gate.Unlock()
+	ctx := context.Background()
+	l.stale = false
+	err := in.neighbours(l.alias.String(), false, func(n NeighbourStatus) { l.peer.sent, l.peer.received = n.Sent, n.Received })
+	if err == nil {
+		if err = in.srv.DeletePeer(ctx, &api.DeletePeerRequest{Address: l.alias.String()}); err == nil {
+			l.peer.addedDown = l.config().Shutdown
+			err = in.srv.AddPeer(ctx, &api.AddPeerRequest{Peer: in.apiPeer(l, l.config())})
+		}
+	}
+	if err != nil {
+		in.s.log.Warn("bgp: neighbour begins again", "vrf", in.vrf, "neighbour", l.addr, "error", err)
+	}
+}
+
+// forsake drops what is kept of a neighbour that turns out not to have forwarded on (RFC 4724 section 4.2).
+func (s *Speaker) forsake(l *link) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l.stale && !s.closed && s.instances[l.in.vrf] == l.in && l.in.links[l.addr] == l {
+		l.in.renew(l)
+	}
 }
 
 // remove takes a neighbour away; its routes go with it.
@@ -295,6 +344,12 @@ func (l *link) kickSoon() {
 
 // soft resends routes to a neighbour, or looks again at those it sent.
 func (in *instance) soft(l *link, dir api.ResetPeerRequest_Direction) {
+	if dir != api.ResetPeerRequest_DIRECTION_IN && in.s.cfg.GracefulRestart.Restarting && in.syncing(l) {
+		if dir == api.ResetPeerRequest_DIRECTION_OUT { // it would end with End-of-RIB, and the neighbour drop what was not in it
+			return
+		}
+		dir = api.ResetPeerRequest_DIRECTION_IN
+	}
 	err := in.srv.ResetPeer(context.Background(), &api.ResetPeerRequest{Address: l.alias.String(), Soft: true, Direction: dir})
 	if err != nil {
 		in.s.log.Warn("bgp: soft reset", "vrf", in.vrf, "neighbour", l.addr, "error", err)

@@ -23,20 +23,23 @@ type linkConfig struct {
 
 // link holds the connection to one neighbour and passes on what comes by it: on one side the network, on the other GoBGP.
 type link struct {
-	s       *Speaker
-	in      *instance
-	addr    netip.Addr
-	alias   netip.Addr // what GoBGP takes for the neighbour's address
-	cfg     atomic.Pointer[linkConfig]
-	out     atomic.Pointer[outbound]
-	rules   atomic.Pointer[bgpmsg.Rules]
-	quiet   atomic.Bool // the end is not announced
-	proved  atomic.Bool // a session stood since run looked last
-	stop    context.CancelFunc
-	done    chan struct{}
-	kick    chan struct{}     // the configuration changed: end what waits, and the connection
-	inbound chan *net.TCPConn // accepted, not yet taken
-	alive   chan struct{}     // send a keepalive now
+	s      *Speaker
+	in     *instance
+	addr   netip.Addr
+	alias  netip.Addr // what GoBGP takes for the neighbour's address
+	cfg    atomic.Pointer[linkConfig]
+	out    atomic.Pointer[outbound]
+	rules  atomic.Pointer[bgpmsg.Rules]
+	quiet  atomic.Bool // the end is not announced
+	proved atomic.Bool // a session stood since run looked last
+	// forwards: what the neighbour was told is forwarded by still, if this connection is lost and another made.
+	forwards atomic.Bool
+	gate     sync.Mutex // connecting to GoBGP, which takes anybody for a neighbour while it does not know this one
+	writing  sync.Mutex // to outer
+	stop     context.CancelFunc
+	done     chan struct{}
+	kick     chan struct{}     // the configuration changed: end what waits, and the connection
+	inbound  chan *net.TCPConn // accepted, not yet taken
 
 	mu     sync.Mutex
 	dial   dialState
@@ -48,6 +51,7 @@ type link struct {
 	template *Range
 	peer     peerState
 	rulesOf  string // what the policies said, to find changes
+	stale    bool   // GoBGP keeps the neighbour's routes while it restarts
 }
 
 // dialState is what a link without a connection does.
@@ -63,7 +67,7 @@ const (
 const collisionTime = 10 * time.Second
 
 func newLink(in *instance, addr, alias netip.Addr, cfg *linkConfig) *link {
-	l := &link{s: in.s, in: in, addr: addr, alias: alias, done: make(chan struct{}), kick: make(chan struct{}, 1), inbound: make(chan *net.TCPConn, 1), alive: make(chan struct{}, 1)}
+	l := &link{s: in.s, in: in, addr: addr, alias: alias, done: make(chan struct{}), kick: make(chan struct{}, 1), inbound: make(chan *net.TCPConn, 1)}
 	l.cfg.Store(cfg)
 	l.out.Store(&outbound{})
 	l.rules.Store(&bgpmsg.Rules{})
@@ -108,15 +112,6 @@ func (l *link) offer(c *net.TCPConn) bool {
 		l.outer.Close()
 	}
 	return true
-}
-
-// probe has the neighbour answer on a connection that it seems to have forgotten, as a router that has restarted does: with a reset, which ends it. Without that it would stand until
-// the next keepalive, and the neighbour be turned away for as long. The caller holds l.mu.
-func (l *link) probe() {
-	select {
-	case l.alive <- struct{}{}:
-	default:
-	}
 }
 
 // run keeps the neighbour connected until ctx ends.

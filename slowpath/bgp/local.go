@@ -250,21 +250,22 @@ func (s *Speaker) peerEvent(in *instance, e *apiutil.WatchEventMessage_PeerEvent
 		return
 	}
 	up := e.Peer.State.SessionState == bgp.BGP_FSM_ESTABLISHED
+	if e.Peer.State.DisconnectReason == api.PeerState_DISCONNECT_REASON_RESTART_TIMER_EXPIRED {
+		l.stale = false
+	}
 	if up == l.peer.up {
 		return
 	}
-	if up {
-		in.cameUp(l)
-	}
 	l.peer.up, l.peer.since = up, now
 	ev := Session{VRF: in.vrf, Neighbour: l.addr, Up: up}
-	if !up {
-		l.peer.flaps++
-		l.peer.reason = e.Peer.State.DisconnectMessage
+	if up {
+		in.cameUp(l)
+		l.peer.wasUp, l.stale = true, false
+		l.proved.Store(true)
+		l.forwards.Store(true)
+	} else {
+		in.wentDown(l, &e.Peer.State)
 		ev.Reason = l.peer.reason
-		if l.template != nil {
-			l.expect()
-		}
 	}
 	s.say(Effects{Sessions: []Session{ev}})
 }
@@ -285,6 +286,21 @@ func (in *instance) cameUp(l *link) {
 			in.soft(l, api.ResetPeerRequest_DIRECTION_OUT)
 		}
 	})
+}
+
+// wentDown takes over the end of a session. The caller holds the lock.
+func (in *instance) wentDown(l *link, st *apiutil.PeerState) {
+	l.peer.flaps++
+	l.peer.reason = st.DisconnectMessage
+	switch {
+	case st.DisconnectReason == api.PeerState_DISCONNECT_REASON_GRACEFUL_RESTART:
+		l.stale = true
+	case st.AdminState == api.PeerState_ADMIN_STATE_UP && in.links[l.addr] == l && !l.config().Shutdown:
+		in.renew(l)
+	}
+	if l.template != nil {
+		l.expect()
+	}
 }
 
 // expect takes a dynamic neighbour away again if it is not up after a while: the time that its routes may be kept for, at least.

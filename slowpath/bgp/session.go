@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"syscall"
 	"time"
 
@@ -47,12 +48,16 @@ func (l *link) session(ctx context.Context, outer *net.TCPConn) {
 	outer.SetKeepAlive(false) // BGP has its own
 	outer.SetNoDelay(true)
 
-	inner, first, err := l.attach(ctx)
+	said := &opening{conn: outer}
+	inner, first, err := l.attach(ctx, said)
 	if err != nil {
 		l.s.log.Debug("bgp: connection not taken", "vrf", l.in.vrf, "neighbour", l.addr, "error", err)
 		return
 	}
 	defer inner.Close()
+	if l.forwards.Load() { // what GoBGP says of itself alone
+		bgpmsg.Preserve(first)
+	}
 	ended := context.AfterFunc(ctx, func() { // the neighbour is taken away: GoBGP has said so to it by now, or will at once
 		if !l.quiet.Load() {
 			time.Sleep(linger)
@@ -64,7 +69,7 @@ func (l *link) session(ctx context.Context, outer *net.TCPConn) {
 	up := make(chan struct{})
 	go func() {
 		defer close(up)
-		l.upstream(inner, outer)
+		l.upstream(inner, outer, said.head)
 	}()
 	err = l.downstream(outer, inner, first)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.ECONNRESET) {
@@ -79,8 +84,68 @@ func (l *link) session(ctx context.Context, outer *net.TCPConn) {
 	}
 }
 
-// attach connects to GoBGP as the neighbour and returns with what it says first. GoBGP closes at once while it is idle.
-func (l *link) attach(ctx context.Context) (*net.TCPConn, []byte, error) {
+// opening is what a neighbour says before GoBGP hears it.
+type opening struct {
+	conn *net.TCPConn
+	head []byte // nothing, or an OPEN, maybe not all of it
+}
+
+// listen reads on until an OPEN is there, for so long; false if the connection has ended.
+func (o *opening) listen(d time.Duration) (whole, ok bool) {
+	end := time.Now().Add(d)
+	o.conn.SetReadDeadline(end)
+	defer o.conn.SetReadDeadline(time.Time{})
+	for {
+		want := bgpmsg.HeaderLen
+		if len(o.head) >= want {
+			n, err := bgpmsg.Length(o.head)
+			if err != nil || n > longestOpen || len(o.head) >= n { // what is no OPEN is GoBGP's to refuse
+				time.Sleep(time.Until(end))
+				return true, true
+			}
+			want = n
+		}
+		at := len(o.head)
+		o.head = append(o.head, make([]byte, want-at)...)
+		n, err := o.conn.Read(o.head[at:])
+		o.head = o.head[:at+n]
+		if err != nil {
+			return false, errors.Is(err, os.ErrDeadlineExceeded)
+		}
+	}
+}
+
+// longestOpen is the longest message before the OPENs are exchanged (RFC 8654 section 4).
+const longestOpen = 4096
+
+// attach connects to GoBGP as the neighbour and returns with what it says first. GoBGP closes at once while it is idle; what the neighbour says meanwhile may make waiting needless.
+func (l *link) attach(ctx context.Context, said *opening) (*net.TCPConn, []byte, error) {
+	for end := time.Now().Add(patience); ; {
+		c, msg, err := l.tryAttach(ctx)
+		if err == nil {
+			return c, msg, nil
+		}
+		if time.Now().After(end) {
+			return nil, nil, err
+		}
+		whole, ok := said.listen(attachEvery)
+		switch {
+		case ctx.Err() != nil:
+			return nil, nil, ctx.Err()
+		case !ok:
+			return nil, nil, io.EOF
+		case whole && !bgpmsg.Preserves(said.head):
+			l.s.forsake(l)
+		}
+	}
+}
+
+// attachEvery is the time between two tries to connect to GoBGP.
+const attachEvery = 100 * time.Millisecond
+
+func (l *link) tryAttach(ctx context.Context) (*net.TCPConn, []byte, error) {
+	l.gate.Lock()
+	defer l.gate.Unlock()
 	d := net.Dialer{
 		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(l.alias, 0)),
 		KeepAlive: -1,
@@ -93,37 +158,34 @@ func (l *link) attach(ctx context.Context) (*net.TCPConn, []byte, error) {
 		},
 	}
 	d.SetMultipathTCP(false)
-	for end := time.Now().Add(patience); ; {
-		c, err := d.DialContext(ctx, "tcp4", netip.AddrPortFrom(innerAddr, l.in.port).String())
-		if err == nil {
-			c.SetReadDeadline(end)
-			var msg []byte
-			if msg, err = bgpmsg.NewReader(c).Next(); err == nil {
-				c.SetReadDeadline(time.Time{})
-				return c.(*net.TCPConn), msg, nil
-			}
-			c.Close()
-		}
-		if time.Now().After(end) {
-			return nil, nil, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, nil, ctx.Err()
-		case <-time.After(200 * time.Millisecond):
-		}
+	c, err := d.DialContext(ctx, "tcp4", netip.AddrPortFrom(innerAddr, l.in.port).String())
+	if err != nil {
+		return nil, nil, err
 	}
+	c.SetReadDeadline(time.Now().Add(linger))
+	msg, err := bgpmsg.NewReader(c).Next()
+	if err != nil {
+		c.Close()
+		return nil, nil, err
+	}
+	c.SetReadDeadline(time.Time{})
+	return c.(*net.TCPConn), msg, nil
 }
 
-// upstream passes on what the neighbour says, as it is.
-func (l *link) upstream(inner, outer *net.TCPConn) {
-	var buf [4096]byte
-	n, err := outer.Read(buf[:])
-	if n > 0 {
+// upstream passes on what the neighbour says, as it is. It has said head.
+func (l *link) upstream(inner, outer *net.TCPConn, head []byte) {
+	var err error
+	if len(head) == 0 {
+		head = make([]byte, 4096)
+		var n int
+		n, err = outer.Read(head)
+		head = head[:n]
+	}
+	if len(head) > 0 {
 		l.mu.Lock()
 		l.opened = time.Now()
 		l.mu.Unlock()
-		if _, werr := inner.Write(buf[:n]); werr == nil && err == nil {
+		if _, werr := inner.Write(head); werr == nil && err == nil {
 			io.Copy(inner, outer) // by splice(2), without a copy in this process
 		}
 	}
@@ -150,10 +212,31 @@ func (l *link) downstream(outer, inner *net.TCPConn, first []byte) error {
 		if in.Buffered() >= bgpmsg.HeaderLen && len(out) < 48<<10 {
 			continue
 		}
-		outer.SetWriteDeadline(time.Now().Add(writeLimit))
-		if _, err := outer.Write(out); err != nil {
+		if err := l.write(outer, out); err != nil {
 			return err
 		}
 		out = out[:0]
 	}
+}
+
+// write sends whole messages.
+func (l *link) write(outer *net.TCPConn, b []byte) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	outer.SetWriteDeadline(time.Now().Add(writeLimit))
+	_, err := outer.Write(b)
+	return err
+}
+
+// probe has the neighbour answer on a connection that it seems to have forgotten, as a router that has restarted does: with a reset, which ends it. Without that it would stand
+// until the next keepalive, and the neighbour be turned away for as long. The caller holds l.mu.
+func (l *link) probe() {
+	outer := l.outer
+	go func() {
+		if l.writing.TryLock() { // else something is under way, which does the same
+			defer l.writing.Unlock()
+			outer.SetWriteDeadline(time.Now().Add(linger))
+			outer.Write(bgpmsg.AppendKeepalive(nil)) // an error ends what reads
+		}
+	}()
 }

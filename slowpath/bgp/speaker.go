@@ -43,6 +43,7 @@ type Speaker struct {
 	running   bool
 	closed    bool
 	began     bool // the first configuration is in place
+	start     time.Time
 	instances map[string]*instance
 	doors     map[place]*door
 	vrfs      map[string]*vrf
@@ -70,7 +71,7 @@ type Speaker struct {
 
 // New makes a speaker that does nothing yet.
 func New(env Env) *Speaker {
-	s := &Speaker{env: env, log: env.Log, served: make(chan struct{})}
+	s := &Speaker{env: env, log: env.Log, served: make(chan struct{}), start: time.Now()}
 	if s.log == nil {
 		s.log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
@@ -159,16 +160,21 @@ func merge(batch []Effects) Effects {
 	return e
 }
 
-// Close ends all sessions and waits for that. What is learned is not withdrawn: whoever restarts may want to forward on. With
-// graceful restart neighbours are not told, so that they go on, too.
-func (s *Speaker) Close() {
+// Close ends all sessions, neighbours being told so, and waits for that. What is learned is not withdrawn from the caller.
+func (s *Speaker) Close() { s.close(false) }
+
+// Leave is Close for a router that forwards on by what it has until its next speaker starts. With graceful restart neighbours are not
+// told, so that they go on, too.
+func (s *Speaker) Leave() { s.close(true) }
+
+func (s *Speaker) close(leave bool) {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
 		return
 	}
 	s.closed = true
-	s.stopAll(s.cfg.GracefulRestart.Enabled)
+	s.stopAll(leave && s.cfg.GracefulRestart.Enabled)
 	s.mu.Unlock()
 	s.stopping.Wait()
 	s.queueMu.Lock()
@@ -505,7 +511,10 @@ type peerState struct {
 	up        bool
 	since     time.Time // of the last change
 	flaps     uint64
+	wasUp     bool
 	reason    string // of the last end
+
+	sent, received Messages // before GoBGP began to count anew
 
 	dialErr string
 	dialAt  time.Time

@@ -181,7 +181,7 @@ func (l *link) status(p *api.Peer) NeighbourStatus {
 		VRF: l.in.vrf, Address: l.addr, Description: cfg.Description, RemoteAS: cfg.RemoteAS, LocalAS: l.s.cfg.AS, External: cfg.external,
 		Dynamic: l.template != nil, Client: cfg.Client, Passive: cfg.Passive, UpdateSource: cfg.UpdateSource, Signed: cfg.Password != "",
 		Since: l.peer.since, Flaps: l.peer.flaps, LastReset: l.peer.reason, QueuedOut: st.GetOutQ(),
-		Sent: messages(st.GetMessages().GetSent()), Received: messages(st.GetMessages().GetReceived()),
+		Sent: l.peer.sent.plus(st.GetMessages().GetSent()), Received: l.peer.received.plus(st.GetMessages().GetReceived()),
 		OverLimit: st.GetAdminState() == api.PeerState_ADMIN_STATE_PFX_CT, Shutdown: cfg.Shutdown,
 		Capabilities: capabilities(st.GetLocalCap(), st.GetRemoteCap()),
 	}
@@ -218,8 +218,10 @@ func addrPort(a interface{ String() string }) netip.AddrPort {
 	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
 }
 
-func messages(m *api.Message) Messages {
-	return Messages{m.GetOpen(), m.GetUpdate(), m.GetNotification(), m.GetKeepalive(), m.GetRefresh(), m.GetTotal()}
+func (a Messages) plus(m *api.Message) Messages {
+	return Messages{
+		a.Opens + m.GetOpen(), a.Updates + m.GetUpdate(), a.Notifications + m.GetNotification(), a.Keepalives + m.GetKeepalive(), a.Refreshes + m.GetRefresh(), a.Total + m.GetTotal(),
+	}
 }
 
 func capabilities(local, remote []*api.Capability) []Capability {

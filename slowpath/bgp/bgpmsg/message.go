@@ -93,3 +93,11 @@ func end(dst []byte, at int) error {
 	binary.BigEndian.PutUint16(dst[at+16:], uint16(n))
 	return nil
 }
+
+// AppendKeepalive appends a KEEPALIVE.
+func AppendKeepalive(dst []byte) []byte {
+	at := len(dst)
+	dst = start(dst, Keepalive)
+	binary.BigEndian.PutUint16(dst[at+16:], HeaderLen)
+	return dst
+}
