@@ -190,22 +190,40 @@ func (s *Scenario) explain(t *testing.T) {
 	t.Logf("NHRP on the wire:\n%s", s.Wire)
 }
 
-var lanAddress = regexp.MustCompile(`(?m)^interface Ethernet1\n(?: .*\n)*? ip address (\S+) 255\.255\.255\.0`)
+// lanAddress finds the address of Ethernet1 or Ethernet2, and whether it is in a VRF.
+func lanAddress(config string, n int) (addr string, vrf bool) {
+	m := regexp.MustCompile(fmt.Sprintf(`(?m)^interface Ethernet%d\n((?: .*\n)*?) ip address (\S+) 255\.255\.255\.0`, n)).FindStringSubmatch(config)
+	if m == nil {
+		return "", false
+	}
+	return m[2], strings.Contains(m[1], " ip vrf forwarding ")
+}
 
-// addRouter adds a router on the Ethernet, and a host behind its Ethernet1 if it has one: .7 of that network.
+// addRouter adds a router on the Ethernet, and a host behind its Ethernet1 if it has one: .7 of that network; NODE-host2 behind an Ethernet2. In a VRF they have
+// an address that nobody in another VRF has, too: .101, and .102 behind Ethernet2.
 func addRouter(top *topo.Topology, node, config string) {
 	top.Nodes = append(top.Nodes, topo.Node{Name: node, Kind: topo.Router, Config: config})
 	outside, _ := segment(config)
 	top.Links = append(top.Links, topo.Link{A: topo.Port{Node: outside, Dev: node}, B: topo.Port{Node: node, Dev: "eth0", Iface: "Ethernet0"}})
-	lan := lanAddress.FindStringSubmatch(config)
-	if lan == nil {
-		return
+	for n := 1; n <= 2; n++ {
+		lan, vrf := lanAddress(config, n)
+		if lan == "" {
+			continue
+		}
+		host := node + "-host"
+		if n > 1 {
+			host += fmt.Sprint(n)
+		}
+		a := netip.MustParseAddr(lan).As4()
+		own := func(last byte) string { a[3] = last; return netip.AddrFrom4(a).String() + "/24" }
+		addrs := []string{own(7)}
+		if vrf {
+			addrs = append(addrs, own(byte(100+n)))
+		}
+		top.Nodes = append(top.Nodes, topo.Node{Name: host, Kind: topo.Host, Gateway: lan})
+		top.Links = append(top.Links, topo.Link{
+			A: topo.Port{Node: node, Dev: fmt.Sprint("eth", n), Iface: fmt.Sprint("Ethernet", n)},
+			B: topo.Port{Node: host, Dev: "eth0", Addrs: addrs},
+		})
 	}
-	a := netip.MustParseAddr(lan[1]).As4()
-	a[3] = 7
-	top.Nodes = append(top.Nodes, topo.Node{Name: node + "-host", Kind: topo.Host, Gateway: lan[1]})
-	top.Links = append(top.Links, topo.Link{
-		A: topo.Port{Node: node, Dev: "eth1", Iface: "Ethernet1"},
-		B: topo.Port{Node: node + "-host", Dev: "eth0", Addrs: []string{netip.AddrFrom4(a).String() + "/24"}},
-	})
 }

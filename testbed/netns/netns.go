@@ -153,7 +153,7 @@ type End struct {
 	Queues int // RX and TX queues; 0 means one
 }
 
-// Veth lays a cable with both ends up. Offloads are off, or a raw reader at one end would see packets whose checksums
+// Veth lays a cable with both ends up. Offloads are off, or a raw reader at one end would see packets whose checksums, VLAN tags
 // and segments the other end has left unfinished.
 func Veth(a, b End, mtu int) error {
 	err := a.NS.Do(func() error {
@@ -212,7 +212,7 @@ func Offloads(ns *NS, name string, on bool) error {
 	if on {
 		state = "on"
 	}
-	_, err := ns.Run("ethtool", "-K", name, "tx", state, "tso", state, "gso", state, "gro", state, "sg", state)
+	_, err := ns.Run("ethtool", "-K", name, "tx", state, "tso", state, "gso", state, "gro", state, "sg", state, "txvlan", state, "rxvlan", state)
 	return err
 }
 
