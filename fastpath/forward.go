@@ -70,6 +70,9 @@ const maxLeaks = 2
 func (w *Worker) leak(p *pkt, a *table.Adj) verdict {
 	dst := p.ip.Dst()
 	for p.leaks < maxLeaks {
+		if p.leaks == 0 {
+			p.from = p.vrf
+		}
 		p.leaks++
 		p.vrf, p.along = a.VRF, false
 		id := w.path(p, dst)

@@ -190,14 +190,14 @@ func FuzzInject(f *testing.F) {
 	f.Add(uint8(InjectInput), uint16(1), uint32(0), uint16(0), grePacket(spoke1NBMA, packet.TypeIPv4, ipv4(behind1, hostIP, nil)))
 	f.Add(uint8(InjectFrame), uint16(2), uint32(0), uint16(0), pattern(60))
 	f.Add(uint8(InjectLabelled-1), uint16(2), uint32(0), uint16(0), under(pattern(60), lab(inTunnel2, 0, 9)))
-	f.Add(uint8(InjectFrame-1), uint16(subRed), uint32(0), uint16(0), pattern(60))
+	f.Add(uint8(InjectFrame-1), uint16(subRed), uint32(red), uint16(0), pattern(60))
 	f.Add(uint8(InjectRoute-1), uint16(0), uint32(0), uint16(0), ipv4(hubTunnel, ip4("10.30.0.1"), pattern(40)))
 	f.Add(uint8(InjectAdjacent-1), uint16(0), uint32(adjOutside), uint16(0), ipv4(hubTunnel, ip4("10.30.0.1"), pattern(40)))
 	r := fuzzRig(f)
 	f.Fuzz(func(t *testing.T, kind uint8, id uint16, entry uint32, proto uint16, b []byte) {
 		r.t = t
 		in := Inject{
-			Kind: InjectKind(kind%6) + 1, Port: fib.PortID(id), Tunnel: fib.TunnelID(id), Adj: fib.AdjID(entry), Group: fib.GroupID(entry), Proto: proto, Packet: b,
+			Kind: InjectKind(kind%6) + 1, VRF: fib.VRF(entry % 8), Port: fib.PortID(id), Tunnel: fib.TunnelID(id), Adj: fib.AdjID(entry), Group: fib.GroupID(entry), Proto: proto, Packet: b,
 		}
 		if r.e.Inject(in) != nil {
 			return

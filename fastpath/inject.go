@@ -15,15 +15,17 @@ type InjectKind uint8
 // Kinds.
 const (
 	// InjectRoute routes an IPv4 packet of this box in the VRF of Tunnel if that is set, or else of Port if that is, or else in VRF. Its TTL
-	// stays. For a multicast or broadcast address it goes to the group of Tunnel, or else of Port; link-local groups too.
+	// stays. For a multicast or broadcast address it goes to the group of Tunnel, or else of Port; link-local groups too. A Tunnel has to be in VRF still: what
+	// the host of one VRF has sent does not go on in another.
 	InjectRoute InjectKind = iota + 1
 	// InjectAdjacent pushes Packet through adjacency Adj as GRE protocol Proto, with TOS outside.
 	InjectAdjacent
 	// InjectGroup does the same for each member of Group.
 	InjectGroup
-	// InjectInput treats an IPv4 packet as though it had arrived at Port, or with Port 0 as though a label had led it into VRF: one that was reassembled.
+	// InjectInput treats an IPv4 packet as though it had arrived at Port, which has to be in VRF still, or with Port 0 as though a label had led it into VRF: one that was
+	// reassembled.
 	InjectInput
-	// InjectFrame sends an Ethernet frame out of Port as it is, or with the tag of a subinterface.
+	// InjectFrame sends an Ethernet frame out of Port as it is, or with the tag of a subinterface, which has to be in VRF still.
 	InjectFrame
 	// InjectLabelled does with Packet, which begins with a label stack, what its first label says. Its TTL is counted down.
 	InjectLabelled
@@ -146,10 +148,10 @@ func (w *Worker) injectRoute(p *pkt, portID, tunnelID uint32) verdict {
 	var group uint32
 	if tunnelID != 0 {
 		t := w.t.Tunnel(tunnelID)
-		if t == nil {
+		if t == nil || t.VRF != p.vrf {
 			return p.drop(InjectBad)
 		}
-		p.vrf, p.mss, group = t.VRF, t.MSS, t.Group
+		p.mss, group = t.MSS, t.Group
 	} else if in := w.t.Port(portID); in != nil {
 		p.vrf, p.mss, group = in.VRF, in.MSS, in.Group
 	} else if portID != 0 {
@@ -209,12 +211,12 @@ func (w *Worker) injectGroup(p *pkt, group uint32) verdict {
 func (w *Worker) injectInput(p *pkt, portID uint32) verdict {
 	var nowhere table.Port
 	in := w.t.Port(portID)
-	if in == nil {
-		if portID != 0 {
-			return p.drop(InjectBad)
-		}
+	if portID == 0 {
 		in = &nowhere
 		in.VRF = p.vrf
+	}
+	if in == nil || in.VRF != p.vrf {
+		return p.drop(InjectBad)
 	}
 	return w.inputIP(p, in, p.start)
 }
@@ -229,7 +231,11 @@ func (w *Worker) injectFrame(p *pkt, portID uint32) verdict {
 		return p.drop(EthernetShort)
 	}
 	if uint32(q.id) != portID {
-		return w.sendTagged(p, q, w.t.Port(portID))
+		sub := w.t.Port(portID) // which may have changed since wayOut looked
+		if sub == nil || sub.Parent != uint16(q.id) || sub.VRF != p.vrf {
+			return p.drop(InjectBad)
+		}
+		return w.sendTagged(p, q, sub)
 	}
 	w.enqueue(q, p.frame)
 	return sent

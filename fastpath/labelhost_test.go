@@ -266,6 +266,13 @@ func TestHeldLabels(t *testing.T) {
 	if u.Adj != adjLink2 || u.NextHop != addr(hostIP) || !bytes.Equal(u.Packet, ip) || len(u.Stack) != 0 {
 		t.Errorf("punt %+v", u)
 	}
+	// What a label led there comes with it: its source is in the label's VRF, whatever VRF it came in by.
+	r.apply(&fib.Batch{Labels: []fib.Label{{In: 7200, Action: fib.LabelForward, Paths: []fib.AdjID{adjLink2}}}})
+	r.punts, r.now = nil, r.now+1e12
+	r.fromWAN(labelled(ip, lab(7200, 2, 30)))
+	if g := r.onePunt(Glean); g.Adj != adjLink2 || !bytes.Equal(g.Packet, ip) || !bytes.Equal(g.Stack, stackOf(lab(7200, 2, 30))) || !g.Switched {
+		t.Errorf("of a label: punt %+v", g)
+	}
 	inject := func(by fib.AdjID, p []byte) {
 		if err := r.e.Inject(Inject{Kind: InjectAdjacent, Adj: by, Packet: p}); err != nil {
 			t.Fatal(err)

@@ -34,8 +34,9 @@ type waiting struct {
 	off   int // of ESP in p.ip, if it came in
 	n     int // bytes to send, if it leaves
 	id    uint32
-	to    uint32 // what adjacency id was when it was chosen: its outer destination, its tunnel and its labels
+	to    uint32 // what adjacency id was when it was chosen: its outer destination, its tunnel and that one's VRF, and its labels
 	by    uint16
+	vrf   uint16
 	push  [fib.MaxLabels]uint32
 	in    bool
 	encap bool
@@ -75,7 +76,7 @@ func (l *lane) parkSeal(p *pkt, a *table.Adj, id uint32, n int, tos uint8, df bo
 	if e == nil {
 		return p.drop(SlowLaneFull)
 	}
-	*e = waiting{p: *p, id: id, to: a.OuterDst(), by: a.Tunnel, push: a.Pushes(), n: n, tos: tos, df: df}
+	*e = waiting{p: *p, id: id, to: a.OuterDst(), by: a.Tunnel, vrf: a.VRF, push: a.Pushes(), n: n, tos: tos, df: df}
 	e.p.tunnel = nil
 	return waits
 }
@@ -120,7 +121,7 @@ func (w *Worker) resume(e *waiting) {
 		v = w.espOpen(p, e.off, e.encap)
 	} else if a := w.t.Adj(e.id); a == nil {
 		v = p.drop(NoAdjacency)
-	} else if a.SA|a.AH == 0 || a.Tunnel != e.by || a.OuterDst() != e.to || a.Pushes() != e.push {
+	} else if a.SA|a.AH == 0 || a.Tunnel != e.by || a.VRF != e.vrf || a.OuterDst() != e.to || a.Pushes() != e.push {
 		v = p.drop(NoSA) // the number leads elsewhere by now, or in clear: nothing that was to be sealed goes there
 	} else {
 		v = w.encapsulate(p, a, e.id, e.n, e.tos, e.df)

@@ -81,7 +81,7 @@ func TestLeak(t *testing.T) {
 				if c.stack != nil {
 					vrf = blue
 				}
-				if u := r.onePunt(c.none); u.VRF != vrf || u.Port != wan || u.Tunnel != 0 || len(u.Stack) != 4*len(c.stack) {
+				if u := r.onePunt(c.none); u.VRF != vrf || !u.Leaked || u.From != fib.Global || u.Port != wan || u.Tunnel != 0 || len(u.Stack) != 4*len(c.stack) {
 					t.Errorf("%s: punt %+v", c.name, u)
 				}
 			}
@@ -143,6 +143,26 @@ func TestLeakOthers(t *testing.T) {
 	if u := r.onePunt(Local); u.VRF != fib.Global || u.Port != subBlue || !bytes.Equal(u.Packet, ipv4(subHost, hubLAN, nil)) {
 		t.Errorf("from blue to an address of the global table: punt %+v", u)
 	}
+	// The slow path is told where the source is, however often it is looked up again.
+	for _, c := range []struct {
+		in         []byte
+		from, last fib.VRF
+	}{
+		{toWAN(ipv4(behind1, ip4("10.30.0.1"), nil, ttl(1))), fib.Global, blue},
+		{tagFrame(toLAN(ipv4(subHost, ip4("10.30.0.1"), nil, ttl(1))), 10), red, blue},
+		{labelled(ipv4(subHost, ip4("10.30.0.1"), nil, ttl(9)), lab(7000, 0, 1)), red, blue},
+	} {
+		r.punts = nil
+		r.fromAny(c.in)
+		if u := r.onePunt(TTLExpired); !u.Leaked || u.From != c.from || u.VRF != c.last || u.Switched {
+			t.Errorf("%x: punt %+v", c.in, u)
+		}
+	}
+	r.punts = nil
+	r.fromLAN(tagFrame(toLAN(ipv4(subHost, subHost, nil, ttl(1))), 10))
+	if u := r.onePunt(TTLExpired); u.Leaked || u.From != 0 || u.VRF != red {
+		t.Errorf("what stays in its VRF: punt %+v", u)
+	}
 	// The tunnel's network leads back into itself by another VRF: forwarded, and nobody is redirected.
 	r = leakRig(t, func(_ *Config, b *fib.Batch) {
 		b.Routes = append(b.Routes, route("10.40.0.0/16", adjToBlue), inVRF1(blue, "10.40.0.0/16", adjSpoke2))
@@ -151,6 +171,15 @@ func TestLeakOthers(t *testing.T) {
 	r.oneOut(r.wan)
 	if r.count(Redirect) != 0 {
 		t.Error("a redirect")
+	}
+}
+
+// fromAny has a frame arrive at the port that it is addressed to.
+func (r *rig) fromAny(f []byte) {
+	if bytes.Equal(f[:6], lanMAC[:]) {
+		r.fromLAN(f)
+	} else {
+		r.fromWAN(f)
 	}
 }
 

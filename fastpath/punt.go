@@ -17,6 +17,9 @@ type Punt struct {
 	Port   fib.PortID   // where it came in; 0 for what was injected
 	Tunnel fib.TunnelID // the tunnel it came out of; 0 for none
 	VRF    fib.VRF      // that it is routed in
+	// Leaked: a route led it there from another VRF, From, where its source is.
+	Leaked bool
+	From   fib.VRF
 	// OuterSrc and OuterDst are of the outer header of what came out of a tunnel; zero otherwise.
 	OuterSrc, OuterDst netip.Addr
 	NextHop            netip.Addr // of Glean, Resolve, Redirect and FragNeeded: what to resolve
@@ -32,9 +35,9 @@ type Punt struct {
 	// Packet is the IPv4 packet as it came, for NHRP the message after the GRE header, for Host the Ethernet frame of a subinterface without its tag. Of what the slow path only
 	// quotes (ClassCopy, TTLExpired, FragNeeded, Unroutable) it is the first 576 bytes. It is valid until the function that got it returns.
 	Packet []byte
-	// Stack is the label stack that the packet came with, entries of 4 bytes from the outermost on: of TTLExpired, FragNeeded, Unroutable and MPLSAlert, whose
-	// Packet is what was under it, and of Local and Fragment: a packet for an address of VRF, where a label led it, of no tunnel and whatever Port says (what was reassembled is
-	// InjectInput's in that VRF). For its other reasons a labelled packet is not told from one without, or, of Glean and Resolve, Packet is empty. It is valid as
+	// Stack is the label stack that the packet came with, entries of 4 bytes from the outermost on: of TTLExpired, FragNeeded, Unroutable, Glean and MPLSAlert, whose
+	// Packet is what was under it (of Glean there is neither where a label was to be swapped), and of Local and Fragment: a packet for an address of VRF, where a label led it, of
+	// no tunnel and whatever Port says (what was reassembled is InjectInput's in that VRF). For its other reasons a labelled packet is not told from one without. It is valid as
 	// long as Packet. Switched: it was to go on by what its label says, and no route here knows its source; who answers it sends the answer the same way
 	// (InjectLabelled with the stack, RFC 3032 section 2.3.2).
 	Stack    []byte
@@ -68,7 +71,7 @@ func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu
 		data = data[:min(full, quoteLen)]
 	}
 	var stack []byte
-	if p.top != 0 && (quoted || r == MPLSAlert || r == Local || r == Fragment) {
+	if p.top != 0 && (quoted || r == MPLSAlert || r == Local || r == Fragment || r == Glean) {
 		stack = p.chunk[p.top:p.start]
 	}
 	s := w.up.Reserve()
@@ -99,6 +102,8 @@ func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu
 	le.PutUint16(s[30:], p.outerPort)
 	le.PutUint32(s[32:], p.sa)
 	le.PutUint32(s[36:], p.spi)
+	s[40] = p.leaks
+	le.PutUint16(s[42:], p.from)
 	copy(s[puntHeader+copy(s[puntHeader:], stack):], data)
 	w.up.Commit()
 	w.punted = true
@@ -121,6 +126,9 @@ func (u *Punt) decode(s []byte) bool {
 		Adj: fib.AdjID(le.Uint32(s[24:])), MTU: le.Uint16(s[28:]),
 		OuterPort: le.Uint16(s[30:]), SA: fib.SAID(le.Uint32(s[32:])), SPI: le.Uint32(s[36:]),
 		Packet: s[at : at+n : at+n],
+	}
+	if s[40] != 0 {
+		u.Leaked, u.From = true, fib.VRF(le.Uint16(s[42:]))
 	}
 	if stack > 0 {
 		u.Stack, u.Switched = s[puntHeader:at:at], s[1]&slotAlong != 0

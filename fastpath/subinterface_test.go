@@ -212,12 +212,12 @@ func TestSubinterfaceInject(t *testing.T) {
 		in   Inject
 		want []byte
 	}{
-		{Inject{Kind: InjectFrame, Port: subBlue, Packet: arp}, tagFrame(arp, 20)},
+		{Inject{Kind: InjectFrame, VRF: blue, Port: subBlue, Packet: arp}, tagFrame(arp, 20)},
 		{Inject{Kind: InjectFrame, Port: lan, Packet: arp}, arp},
 		{Inject{Kind: InjectRoute, Port: subRed, Packet: ipv4(subIP, subHost, pattern(5))}, tagFrame(ethernet(hostMAC, lanMAC, ipv4(subIP, subHost, pattern(5))), 10)},
 		{Inject{Kind: InjectRoute, Port: subRed, Packet: group}, tagFrame(ethernet([6]byte{1, 0, 0x5e, 1, 2, 3}, lanMAC, group), 10)},
 		{Inject{Kind: InjectAdjacent, Adj: adjBlue, Packet: ipv4(subIP, subHost, pattern(5))}, tagFrame(ethernet(hostMAC, lanMAC, ipv4(subIP, subHost, pattern(5))), 20)},
-		{Inject{Kind: InjectInput, Port: subBlue, Packet: ipv4(subIP, subHost, pattern(5))}, tagFrame(ethernet(hostMAC, lanMAC, ipv4(subIP, subHost, pattern(5), ttl(63))), 20)},
+		{Inject{Kind: InjectInput, VRF: blue, Port: subBlue, Packet: ipv4(subIP, subHost, pattern(5))}, tagFrame(ethernet(hostMAC, lanMAC, ipv4(subIP, subHost, pattern(5), ttl(63))), 20)},
 		{Inject{Kind: InjectInput, VRF: blue, Packet: ipv4(subIP, subHost, pattern(5))}, tagFrame(ethernet(hostMAC, lanMAC, ipv4(subIP, subHost, pattern(5), ttl(63))), 20)},
 	} {
 		if err := r.e.Inject(c.in); err != nil {
@@ -228,7 +228,7 @@ func TestSubinterfaceInject(t *testing.T) {
 			t.Errorf("%+v: sent %x, want\n%x; %v", c.in, got, c.want, r.nonZero())
 		}
 	}
-	for _, in := range []Inject{{Kind: InjectFrame, Port: subRed, Packet: arp[:13]}, {Kind: InjectFrame, Port: 99, Packet: arp}} {
+	for _, in := range []Inject{{Kind: InjectFrame, VRF: red, Port: subRed, Packet: arp[:13]}, {Kind: InjectFrame, Port: 99, Packet: arp}} {
 		if err := r.e.Inject(in); err != nil {
 			t.Fatal(err)
 		}
@@ -237,8 +237,30 @@ func TestSubinterfaceInject(t *testing.T) {
 	if len(r.lan.out) != 0 || r.count(EthernetShort) != 1 || r.count(PortDown) != 1 {
 		t.Errorf("%d frames, %v", len(r.lan.out), r.nonZero())
 	}
+	// What the host of another VRF sent, or was put together in one, while the interface moved: nothing of it goes on here.
+	r.apply(&fib.Batch{Tunnels: []fib.Tunnel{{ID: 9, VRF: blue, Local: addr(hubNBMA), HasKey: true, Key: 99, MTU: 1400}}})
+	whole := ipv4(subIP, subHost, pattern(5))
+	for i, in := range []Inject{
+		{Kind: InjectFrame, VRF: blue, Port: subRed, Packet: arp}, {Kind: InjectFrame, Port: subRed, Packet: arp}, {Kind: InjectInput, VRF: red, Port: subBlue, Packet: whole},
+		{Kind: InjectInput, Port: subBlue, Packet: whole}, {Kind: InjectRoute, VRF: red, Tunnel: 9, Packet: whole}, {Kind: InjectRoute, Tunnel: 9, Packet: whole},
+	} {
+		if err := r.e.Inject(in); err != nil {
+			t.Fatal(err)
+		}
+		r.poll()
+		if len(r.lan.out) != 0 || r.count(InjectBad) != uint64(i+1) {
+			t.Errorf("%+v: %d frames, %v", in, len(r.lan.out), r.nonZero())
+		}
+	}
+	if err := r.e.Inject(Inject{Kind: InjectRoute, VRF: blue, Tunnel: 9, Packet: whole}); err != nil {
+		t.Fatal(err)
+	}
+	r.poll()
+	if got := r.lan.take(); len(got) != 1 || !bytes.Equal(got[0], tagFrame(ethernet(hostMAC, lanMAC, whole), 20)) {
+		t.Errorf("by the tunnel's twin: %x, %v", got, r.nonZero())
+	}
 	r.w.Detach(lan)
-	if err := r.e.Inject(Inject{Kind: InjectFrame, Port: subRed, Packet: arp}); err != nil {
+	if err := r.e.Inject(Inject{Kind: InjectFrame, VRF: red, Port: subRed, Packet: arp}); err != nil {
 		t.Fatal(err)
 	}
 	r.fromWAN(labelled(ipv4(subHost, subHost, nil), lab(7000, 0, 9)))

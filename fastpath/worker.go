@@ -133,7 +133,8 @@ type pkt struct {
 	nested bool  // it came out of a tunnel in which it had come by a label
 	leaks  uint8 // how often it was looked up again in another VRF
 
-	part     bool // a fragment or a copy: its packet is counted by itself
+	from     uint16 // the VRF that it leaked from, where leaks is set
+	part     bool   // a fragment or a copy: its packet is counted by itself
 	tunnel   *table.Tunnel
 	together bool      // one of a vector
 	newest   bool      // it has the highest sequence number that its association has received

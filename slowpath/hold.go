@@ -119,7 +119,20 @@ func (r *Router) expireHeld() {
 		delete(r.held.byHop, n)
 		r.stats.HeldLost++
 		if r.cameBy(&w.punt) != "" {
-			r.icmpError(icmp.HostUnreachable, &w.punt)
+			r.unreachable(w.punt)
 		}
 	}
+}
+
+// unreachable tells the source of a packet that its next hop did not answer. What a label was to take there has its source in the VRF that the label is of: it can't
+// be told by the same label, which leads to the next hop, nor in the VRF that the packet came in by. Where that VRF is not known, it is not told.
+func (r *Router) unreachable(p fastpath.Punt) {
+	if n := len(p.Stack); p.Switched && n >= packet.LabelLen {
+		vrf, ok := r.rib.LabelVRF(packet.GetLSE(p.Stack[n-packet.LabelLen:]).Label())
+		if !ok {
+			return
+		}
+		p.VRF, p.Switched = vrf, false
+	}
+	r.icmpError(icmp.HostUnreachable, &p)
 }

@@ -27,7 +27,8 @@ func (r *Router) handlePunt(p *fastpath.Punt) {
 	case fastpath.Local:
 		r.local(p)
 	case fastpath.Host:
-		if name := r.ports[p.Port]; name != "" && p.Len == len(p.Packet) {
+		name := r.ports[p.Port]
+		if i, ok := r.rib.Interface(name); ok && i.VRF == p.VRF && p.Len == len(p.Packet) { // else it has moved on since
 			r.stats.Delivered++
 			r.linux.DeliverFrame(name, p.Packet)
 		} else {
@@ -83,9 +84,21 @@ func (r *Router) fragment(p *fastpath.Punt) {
 	if len(p.Stack) > 0 {
 		port = 0 // it came by none
 	}
-	if whole, port, ok := r.fragments.Add(r.now, uint32(p.VRF), uint16(port), p.Packet); ok {
-		r.inject(fastpath.Inject{Kind: fastpath.InjectInput, VRF: p.VRF, Port: fib.PortID(port), Packet: whole})
+	vrf := p.VRF
+	if port != 0 {
+		vrf = origin(p) // it leaks again when it is whole
 	}
+	if whole, port, ok := r.fragments.Add(r.now, uint32(vrf), uint16(port), p.Packet); ok {
+		r.inject(fastpath.Inject{Kind: fastpath.InjectInput, VRF: vrf, Port: fib.PortID(port), Packet: whole})
+	}
+}
+
+// origin is the VRF that a punted packet's source is in: what is said to the source finds it there, and maybe somebody else of the same address where the packet went.
+func origin(p *fastpath.Punt) fib.VRF {
+	if p.Leaked {
+		return p.From
+	}
+	return p.VRF
 }
 
 // nextHop is what a packet that the fast path could not send, or not directly, is to be sent by. A packet that came with labels is not punted itself, but for what
@@ -176,7 +189,7 @@ func (r *Router) icmpError(k icmp.Kind, p *fastpath.Punt) {
 		r.inject(fastpath.Inject{Kind: fastpath.InjectLabelled, VRF: p.VRF, Packet: append(answerStack(p.Stack), msg...)})
 		return
 	}
-	r.inject(fastpath.Inject{Kind: fastpath.InjectRoute, VRF: p.VRF, Packet: msg})
+	r.inject(fastpath.Inject{Kind: fastpath.InjectRoute, VRF: origin(p), Packet: msg})
 }
 
 // errorToHost answers a packet of this box: the error is for the host stack of its VRF, which takes nothing that claims to come from itself.
@@ -192,10 +205,10 @@ func (r *Router) errorToHost(k icmp.Kind, p *fastpath.Punt) {
 	r.stats.ICMPErrors++
 	out, _, _ := r.rib.Hop(p.Adj)
 	switch i, tunnel := r.tunnel(out); {
-	case tunnel && i.VRF == p.VRF: // by which the packet came from it
-		r.linux.Deliver(p.VRF, out, msg)
-	case p.VRF != fib.Global:
-		r.linux.Deliver(p.VRF, "", msg)
+	case tunnel && i.VRF == origin(p): // by which the packet came from it
+		r.linux.Deliver(i.VRF, out, msg)
+	case origin(p) != fib.Global:
+		r.linux.Deliver(origin(p), "", msg)
 	}
 }
 
@@ -203,9 +216,9 @@ func (r *Router) errorToHost(k icmp.Kind, p *fastpath.Punt) {
 // VRF: another's means nothing to the sender.
 func (r *Router) answerFrom(name string, p *fastpath.Punt) netip.Addr {
 	i, _ := r.rib.Interface(name)
-	if i.VRF != p.VRF && !p.Switched {
+	if i.VRF != origin(p) && !p.Switched {
 		for _, other := range r.rib.Interfaces() {
-			if o, _ := r.rib.Interface(other); o.VRF == p.VRF && o.Up && len(o.Addrs) > 0 {
+			if o, _ := r.rib.Interface(other); o.VRF == origin(p) && o.Up && len(o.Addrs) > 0 {
 				return o.Addrs[0].Addr()
 			}
 		}

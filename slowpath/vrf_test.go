@@ -65,10 +65,11 @@ func TestHostFrames(t *testing.T) {
 	r.punt(fastpath.Punt{Reason: fastpath.Host, Port: 9, Packet: frame})
 	r.punt(fastpath.Punt{Reason: fastpath.Host, Port: 9, Packet: frame, Len: 90})
 	r.punt(fastpath.Punt{Reason: fastpath.Host, Port: 77, Packet: frame})
+	r.punt(fastpath.Punt{Reason: fastpath.Host, Port: 9, VRF: 3, Packet: frame}) // in which the subinterface was when it came
 	if got := r.host.frames; len(got) != 1 || got[0].tunnel != "Ethernet0.10" || !bytes.Equal(got[0].packet, frame) {
 		t.Errorf("frames: %+v", got)
 	}
-	if s := r.Status().Packets; s.Delivered != 1 || s.NotLocal != 2 {
+	if s := r.Status().Packets; s.Delivered != 1 || s.NotLocal != 3 {
 		t.Errorf("stats: %+v", s)
 	}
 }
@@ -212,6 +213,62 @@ func TestErrorsOfVRF(t *testing.T) {
 		t.Fatalf("delivered %+v", got)
 	}
 	icmpIn(t, r.host.delivered[0].packet, 3, 4, "10.7.0.1", "10.9.0.7")
+}
+
+// An error about a packet that a route led into another VRF goes to where its source is: in the other VRF, somebody else may have the address.
+func TestErrorsOfLeaks(t *testing.T) {
+	r := newRig(t, vpn)
+	data := udp("192.0.2.77", "10.7.0.1", 1, 100)
+	r.punt(fastpath.Punt{Reason: fastpath.TTLExpired, Port: wanPort, VRF: 2, Leaked: true, Packet: data})
+	in := r.engine.take()
+	icmpOf(t, in, 11, 0, "192.0.2.1", "192.0.2.77")
+	if in[0].VRF != fib.Global {
+		t.Errorf("from the global table: in VRF %d", in[0].VRF)
+	}
+	r.punt(fastpath.Punt{Reason: fastpath.TTLExpired, Port: lanPort, Leaked: true, From: 2, Packet: data})
+	in = r.engine.take()
+	icmpOf(t, in, 11, 0, "10.1.0.1", "192.0.2.77")
+	if in[0].VRF != 2 {
+		t.Errorf("from VRF 2: in VRF %d", in[0].VRF)
+	}
+	r.punt(fastpath.Punt{Reason: fastpath.FragNeeded, MTU: 1400, Leaked: true, From: 2, Packet: data})
+	if got := r.host.delivered; len(got) != 1 || got[0].vrf != 2 || got[0].tunnel != "" {
+		t.Errorf("of this box: delivered %+v", got)
+	}
+}
+
+// The source of a packet that a label led to a next hop which does not answer is in the label's VRF, and the error goes there: not where the packet came in, where
+// somebody else may have its address. Of a label that nobody knows, nobody is told.
+func TestUnreachableUnderLabel(t *testing.T) {
+	for _, use := range []*rib.LabelUse{{Forward: true, VRF: 2, Prefix: pfx("10.7.0.0/16")}, nil} {
+		r := newRig(t, vpn)
+		if use != nil {
+			_ = r.step(func() { r.rib.SetLabel(100, *use) })
+		}
+		r.punt(fastpath.Punt{
+			Reason: fastpath.Glean, Port: wanPort, Tunnel: tunnelID, Adj: r.adjacencyTo(ip("10.1.0.9")), NextHop: ip("10.1.0.9"),
+			Packet: udp("10.9.0.7", "10.7.0.1", 9, 100), Stack: stackOfOne, Switched: true,
+		})
+		r.engine.take()
+		r.wait(holdTimeout)
+		r.At(r.now).Tick(r.now)
+		var errors []fastpath.Inject
+		for _, in := range r.engine.take() {
+			if packet.IPv4(in.Packet).Proto() == 1 {
+				errors = append(errors, in)
+			}
+		}
+		if use == nil {
+			if len(errors) != 0 {
+				t.Errorf("an unknown label: %+v", errors)
+			}
+			continue
+		}
+		icmpOf(t, errors, 3, 1, "10.1.0.1", "10.9.0.7")
+		if errors[0].VRF != 2 {
+			t.Errorf("in VRF %d", errors[0].VRF)
+		}
+	}
 }
 
 // A word about a packet that did not fit counts for the tunnels of the VRF that it came in, and no others.

@@ -127,7 +127,8 @@ func (f *flood) allow(now time.Time) bool {
 // espFromSocket gives ESP to the fast path that came in fragments, which steering leaves to the kernel.
 func (g *Gateway) espFromSocket(s *space, d host.Datagram) {
 	dev, ok := s.links.find(d.Link)
-	if !ok {
+	vrf, known := s.id()
+	if !ok || !known {
 		return
 	}
 	n := packet.UDPLen + len(d.Payload)
@@ -142,7 +143,7 @@ func (g *Gateway) espFromSocket(s *space, d host.Datagram) {
 	binary.BigEndian.PutUint16(udp[2:], d.Local.Port())
 	binary.BigEndian.PutUint16(udp[4:], uint16(n))
 	copy(b[packet.IPv4Len+packet.UDPLen:], d.Payload)
-	if g.engine.Inject(fastpath.Inject{Kind: fastpath.InjectInput, Port: dev.id, Packet: b}) != nil {
+	if g.engine.Inject(fastpath.Inject{Kind: fastpath.InjectInput, VRF: vrf, Port: dev.id, Packet: b}) != nil {
 		g.linux.lost.Add(1)
 	}
 }

@@ -162,12 +162,9 @@ func (g *Gateway) fromHost(t *twin) {
 		} else {
 			in.Kind, in.Tunnel = fastpath.InjectRoute, t.tunnel
 		}
-		if t.kind == twinLast {
-			vrf, ok := t.space.id()
-			if !ok {
-				continue
-			}
-			in.VRF = vrf
+		var ok bool
+		if in.VRF, ok = t.space.id(); !ok { // a tunnel or subinterface that is in another VRF by now takes nothing
+			continue
 		}
 		if g.engine.Inject(in) != nil {
 			g.linux.lost.Add(1) // as on a full transmit queue: the sender's transport notices

@@ -241,6 +241,9 @@ func (r *RIB) LabelTable() []LabelEntry {
 	for _, in := range slices.Sorted(maps.Keys(r.labels)) {
 		l := r.labels[in]
 		e := LabelEntry{In: in, LabelUse: l.use, Leaves: l.use.Swap && l.leads && l.want.Action == fib.LabelForward}
+		if l.leads && l.want.Action == fib.LabelLookup { // whatever it is for: a prefix that is attached here is looked up for its hosts
+			e.Lookup, e.Forward = true, false
+		}
 		for _, h := range l.hops {
 			e.Paths = append(e.Paths, r.labelPath(h))
 		}
@@ -252,6 +255,15 @@ func (r *RIB) LabelTable() []LabelEntry {
 func (r *RIB) labelPath(h *hop) LabelPath {
 	s, _ := r.stack(h.key.iface, h.key.addr, h.key.lsp, h.key.labels)
 	return LabelPath{Out: s.Values(), Iface: h.key.iface, Addr: h.key.addr}
+}
+
+// LabelVRF is the VRF whose packets come with a label of ours; ok is false for one that is not set.
+func (r *RIB) LabelVRF(in uint32) (vrf fib.VRF, ok bool) {
+	l := r.labels[in]
+	if l == nil {
+		return 0, false
+	}
+	return l.use.VRF, true
 }
 
 // InheritedLabels are the labels that the fast path had when Inherit was called and that nobody has set since: they must not be given to anything else before they are

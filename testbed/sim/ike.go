@@ -79,7 +79,7 @@ func (s *space) udp(via string, ip packet.IPv4) {
 // espInUDP gives reassembled ESP back to the fast path, as the daemon does with what turns up on its socket.
 func (l *linux) espInUDP(via string, ip packet.IPv4) {
 	if i, ok := l.r.iface(via); ok && i.Port != 0 {
-		l.inject(fastpath.Inject{Kind: fastpath.InjectInput, Port: i.Port, Packet: ip})
+		l.inject(fastpath.Inject{Kind: fastpath.InjectInput, VRF: i.VRF, Port: i.Port, Packet: ip})
 	}
 }
 

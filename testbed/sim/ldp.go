@@ -39,7 +39,7 @@ func (l *linux) LDP(e ldp.Effect) {
 			l.r.net.transmit(l.r.pool, p.end, Frame(allRoutersMAC, p.mac, b))
 		default:
 			if i, ok := l.r.iface(e.Iface); ok {
-				l.inject(fastpath.Inject{Kind: fastpath.InjectFrame, Port: i.Port, Packet: Frame(allRoutersMAC, p.mac, b)})
+				l.inject(fastpath.Inject{Kind: fastpath.InjectFrame, VRF: i.VRF, Port: i.Port, Packet: Frame(allRoutersMAC, p.mac, b)})
 			}
 		}
 	case ldp.Listen:

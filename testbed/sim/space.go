@@ -150,7 +150,7 @@ func (l *linux) out(iface string, hop netip.Addr, b []byte) bool {
 		return false
 	}
 	if i.Tunnel != nil {
-		l.inject(fastpath.Inject{Kind: fastpath.InjectRoute, Tunnel: i.Tunnel.ID, Packet: b})
+		l.inject(fastpath.Inject{Kind: fastpath.InjectRoute, VRF: i.VRF, Tunnel: i.Tunnel.ID, Packet: b})
 		return true
 	}
 	p, vlan := l.r.place(iface)
@@ -163,7 +163,7 @@ func (l *linux) out(iface string, hop netip.Addr, b []byte) bool {
 	}
 	for _, f := range fragments(b, min(p.link.cfg.MTU, int(i.MTU))) {
 		if vlan != 0 {
-			l.inject(fastpath.Inject{Kind: fastpath.InjectFrame, Port: i.Port, Packet: Frame(mac, p.mac, f)})
+			l.inject(fastpath.Inject{Kind: fastpath.InjectFrame, VRF: i.VRF, Port: i.Port, Packet: Frame(mac, p.mac, f)})
 		} else {
 			l.r.net.transmit(l.r.pool, p.end, Frame(mac, p.mac, f))
 		}
