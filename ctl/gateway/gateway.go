@@ -81,15 +81,20 @@ type Gateway struct {
 // ErrPartly is in the error of a configuration that runs, but for parts that Linux refused.
 var ErrPartly = errors.New("the configuration runs, but for what the box refused")
 
-// Start makes a box of a configuration and runs it until ctx ends or Stop, which has to follow either way. On an error steering that it put on is taken off again;
+// Start makes a box of a configuration and runs it until Stop or Leave; ctx is for the start alone. On an error steering that it put on is taken off again;
 // addresses stay, and are known for nave's own; workers that were taken over go on, unless ctx has ended.
 func Start(ctx context.Context, tree *config.Config, opt Options) (*Gateway, error) {
 	g := &Gateway{
 		opt: opt, loop: loop.New(4096), started: time.Now(), ports: make(map[string]*port), twins: make(map[string]*twin),
 		leases: make(map[string]context.CancelFunc), spaces: make(map[string]*space), byVRF: make(map[fib.VRF]*space), failed: make(chan error, 1),
 	}
-	g.ctx, g.cancel = context.WithCancel(ctx)
-	if err := g.start(tree); err != nil {
+	g.ctx, g.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	started := context.AfterFunc(ctx, g.cancel)
+	err := g.start(tree)
+	if !started() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
 		for _, p := range g.ports {
 			if p.attached != nil && !p.attached.TookOver {
 				err = errors.Join(err, p.attached.Detach())
@@ -323,6 +328,9 @@ func (g *Gateway) closeSpaces() {
 // Stop ends the Gateway, worker processes included. The ports keep their steering, so the box forwards nothing, and at home their addresses, so that it answers; those of VRFs
 // come home, and their namespaces go. release takes the steering off too, and the kernel is then as it was before nave.
 func (g *Gateway) Stop(release bool) {
+	if g.isRunning {
+		g.border.close(false) // while packets still come back, or each session would wait for its last words to be heard
+	}
 	g.cancel()
 	g.running.Wait()
 	g.closeLDP(false)

@@ -185,8 +185,10 @@ func (l *linux) Routes(vrf fib.VRF, routes []rib.Route) {
 func (l *linux) followRoutes() {
 	for vrf, routes := range l.routes {
 		s := l.g.spaceOf(vrf)
-		if s == nil {
-			delete(l.routes, vrf)
+		if s == nil { // gone, and then none are wanted; or not made yet, and then these are put when it is
+			if len(routes) == 0 {
+				delete(l.routes, vrf)
+			}
 			continue
 		}
 		if want := l.kernelRoutes(s, routes); !slices.Equal(want, s.put) {

@@ -3,10 +3,16 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"nave/bpf"
 )
+
+// placeAgain is how long a port that could not be put where it belongs is left alone, unless the configuration is read: trying may take a while, and the netdev goes up and
+// down by it, which is a change of a link like any other.
+const placeAgain = 10 * time.Second
 
 // setPorts puts each port into the namespace of its VRF, and opens what could not be opened before.
 func (g *Gateway) setPorts() error {
@@ -21,10 +27,12 @@ func (g *Gateway) setPorts() error {
 		if to == nil {
 			to = g.home // the VRF is none, or could not be made: the port is in no table, without addresses
 		}
-		if to == p.space && p.isOpen {
+		if to == p.space && p.isOpen || time.Since(p.failed) < placeAgain {
 			continue
 		}
+		p.failed = time.Time{}
 		if err := g.place(p, to); err != nil {
+			p.failed = time.Now()
 			failed = errors.Join(failed, fmt.Errorf("gateway: port %s: %w", p.name, err), g.keepDown(p))
 		}
 	}
@@ -51,7 +59,7 @@ func (g *Gateway) place(p *port, to *space) error {
 			g.opt.Log.Warn("a port that moved", "port", p.name, "error", err) // it is there, but not all that came with it
 		}
 		p.space.put, to.put = nil, nil // the routes by it went with the move
-		p.space, p.shutdown = to, false
+		p.space = to
 	}
 	if err := g.bringUp(p, g.core.tree); err != nil {
 		return err
@@ -67,7 +75,7 @@ func (g *Gateway) place(p *port, to *space) error {
 	return g.core.SetLink(time.Now(), p.name, p.fact())
 }
 
-// keepDown has a port down that could not be put where it belongs. It is tried again whenever anything changes.
+// keepDown has a port down that could not be put where it belongs. It is tried again when the configuration is read, or a link changes later on.
 func (g *Gateway) keepDown(p *port) error {
 	p.isOpen = false
 	g.steerNowhere(p)
@@ -115,6 +123,11 @@ func (g *Gateway) endSpaces() {
 		p.space = g.home
 		if l, err := g.home.host.Link(p.netdev); err == nil {
 			p.link = l
+		}
+	}
+	for _, netdev := range g.fetched { // of a start that failed before they were ports
+		if !slices.ContainsFunc(slices.Collect(maps.Values(g.ports)), func(p *port) bool { return p.netdev == netdev }) {
+			warn("bringing a port home", g.fetch(netdev, g.home))
 		}
 	}
 	for name, s := range g.spaces {

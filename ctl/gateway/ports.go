@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"nave/bpf"
 	"nave/ctl/config"
@@ -35,8 +36,9 @@ type port struct {
 	space    *space     // that it is in
 	link     host.Link
 	attached *bpf.Attachment
-	isOpen   bool // its queues are open, or tried again by the crew
-	shutdown bool // `shutdown`: the netdev was taken down
+	isOpen   bool      // its queues are open, or tried again by the crew
+	shutdown bool      // `shutdown`: the netdev was taken down
+	failed   time.Time // when it last could not be put where it belongs
 
 	sharingMu sync.Mutex
 	sharing   sharing
@@ -127,6 +129,9 @@ func (g *Gateway) fetch(netdev string, to *space) error {
 		return nil // where it is not found, whoever wants it says so
 	}
 	moved, err := g.namespaces.Move(netdev, at, to.host)
+	if moved {
+		g.fetched = append(g.fetched, netdev)
+	}
 	if moved && err != nil {
 		g.opt.Log.Warn("a port that moved", "netdev", netdev, "error", err) // it is there, but not all that came with it
 		return nil
@@ -201,7 +206,7 @@ func (g *Gateway) bringUp(p *port, tree *config.Config) error {
 	if err != nil {
 		return err
 	}
-	p.link = l
+	p.link, p.shutdown = l, false // setLinks takes it down again if it is to be
 	p.space.links.set(l.Index, device{p.name, p.id})
 	return nil
 }

@@ -190,8 +190,15 @@ func (g *Gateway) openSpace(name string) (*space, error) {
 	}
 	g.opt.Log.Info("network namespace", "vrf", name, "netns", h.Name())
 	s := g.newSpace(name, h)
-	if g.isRunning {
-		return s, g.watch(s)
+	if !g.isRunning {
+		return s, nil
+	}
+	if err := g.watch(s); err != nil { // unwatched it would be of no use: it is opened again
+		s.cancel()
+		delete(g.spaces, name)
+		g.registry.remove(name)
+		h.Close()
+		return nil, err
 	}
 	return s, nil
 }
@@ -244,12 +251,14 @@ func (g *Gateway) openLast(s *space) error {
 	if err != nil {
 		return err
 	}
+	if s != g.home {
+		if err := s.host.SetLastResort(host.LastResort); err != nil {
+			return errors.Join(err, h.Close()) // and tried again
+		}
+	}
 	s.last = &twin{Twin: h, space: s, kind: twinLast, mtu: lastMTU}
 	g.readers.Go(func() { g.fromHost(s.last) })
-	if s == g.home {
-		return nil
-	}
-	return s.host.SetLastResort(host.LastResort)
+	return nil
 }
 
 // dropSpaces takes the spaces of VRFs away that are not configured any more. What they held has left them.

@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -74,7 +75,7 @@ func mark(vrf string, home uint64, run string) string {
 }
 
 // fileName is a VRF's name as that of a file.
-func fileName(vrf string) string { return strings.NewReplacer("/", "_", "\x00", "_").Replace(vrf) }
+func fileName(vrf string) string { return url.PathEscape(vrf) }
 
 // Open finds the namespace of a VRF, or makes it.
 func (n *Namespaces) Open(vrf string) (*Host, error) {

@@ -212,3 +212,31 @@ func TestLeaseInVRF(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 }
+
+// A start that fails leaves no port in a namespace: what it has moved it brings home.
+func TestFailedStartBringsPortsHome(t *testing.T) {
+	lab := vrfAware()
+	l := topo.ForTest(t, lab.Topology)
+	check(t, l, lab.Checks...)
+	must(t, l.StopRouter("hub", unix.SIGTERM))
+	l.Topology = changed(t, lab, "hub", "interface Ethernet3\n", "interface Ethernet3\n mtu 9000\n")
+	must(t, l.StartRouter("hub"))
+	const why = "naved: gateway: port Ethernet3: eth3 has MTU 9000"
+	for late := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		if log, err := os.ReadFile(l.LogFile("hub")); err == nil && strings.Contains(string(log), why) {
+			break
+		}
+		if time.Now().After(late) {
+			t.Fatalf("naved does not say %q", why)
+		}
+	}
+	for _, dev := range []string{"eth2", "eth3"} {
+		if out, err := l.Run("hub", "ip", "link", "show", "dev", dev); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+	}
+	l.Topology = changed(t, lab, "hub", " mtu 9000\n", "")
+	_ = l.StopRouter("hub", unix.SIGKILL) // it has ended
+	start(t, l, "hub")
+	check(t, l, lab.Checks...)
+}

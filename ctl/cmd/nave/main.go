@@ -49,7 +49,7 @@ func root(status *int) *cobra.Command {
 		short   string
 	}{
 		{"show", []string{"sh", "sho"}, "show what the daemon has: dmvpn, crypto, ip nhrp, ip route, interfaces, fastpath, running-config ..."},
-		{"clear", []string{"cl", "cle", "clea"}, "clear dmvpn session | dmvpn statistics | ip nhrp | crypto session | crypto sa | crypto isakmp | crypto ikev2 sa"},
+		{"clear", []string{"cl", "cle", "clea"}, "clear dmvpn session | dmvpn statistics | ip nhrp | crypto session | crypto sa | crypto isakmp | crypto ikev2 sa | ip bgp | mpls ldp neighbor"},
 		{"reload", nil, "have the daemon read its configuration again"},
 	} {
 		root.AddCommand(&cobra.Command{
