@@ -187,8 +187,7 @@ func (r *Router) originate(k fib.RouteKey) {
 	b := &r.border
 	l, ok := b.wanted(k)
 	if ok && k.VRF != fib.Global {
-		route := b.routes[k]
-		l.Label, ok = r.labelOf(k, route.Source == rib.Connected || route.Source == rib.Local)
+		l.Label, ok = r.labelOf(k)
 	}
 	before, had := b.said[k]
 	switch {
@@ -251,12 +250,12 @@ func (b *border) redistributed(k fib.RouteKey, source rib.Source) (Attributes, b
 	return Attributes{}, false
 }
 
-// labelOf finds the label of a route of a VRF and has it installed. Routes that are attached here, or all of them where the configuration says so, share the VRF's, whose
-// packets are looked up there; the others have one each, whose packets go the way of the route.
-func (r *Router) labelOf(k fib.RouteKey, attached bool) (uint32, bool) {
+// labelOf finds the label of a route of a VRF and has it installed: the VRF's, whose packets are looked up there, where the configuration says so; else one of its own, whose
+// packets go the way of the route.
+func (r *Router) labelOf(k fib.RouteKey) (uint32, bool) {
 	b := &r.border
 	v := b.vrfs[b.names[k.VRF]]
-	if attached || v.PerVRF {
+	if v.PerVRF {
 		l, err := b.labels.Of(v.Name, r.now)
 		if err != nil {
 			return 0, r.noLabel(v.Name, k.Prefix, err)
