@@ -240,7 +240,7 @@ func (r *RIB) buildTunnel(h *hop, i *iface, a *fib.Adjacency) (on spot) {
 	on = spot{out.Name, way.addr}
 	mac, ok := out.neighbours[way.addr]
 	stack, labelled := r.stack(way.iface, way.addr, way.lsp, way.labels)
-	if !ok || !labelled || !fits(a) {
+	if !ok || !labelled || !fits(a) || int(out.MTU) < minTunnelMTU+labelLen*stack.n {
 		return on
 	}
 	outer := appendStack(ethernet(mac, out, outerType(stack)), stack)

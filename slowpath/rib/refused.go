@@ -20,14 +20,16 @@ type refusedKey struct {
 }
 
 // account notes which entries of a batch were refused, and forgets earlier refusals of those that were not. A refused
-// entry counts as not installed, so that it is said again. Until then an older route or label of its name, or an older adjacency with other labels, must not
-// go on: they may use numbers that the batch took away, and mean something else when those are given again.
+// entry counts as not installed, so that it is said again. Until then an older entry of its name must not go on. Routes and labels may use numbers that the batch took
+// away, and mean something else when those are given again; an adjacency may have another network's labels, tag or underlay; a port or tunnel may be in another VRF,
+// or take in clear what is to be sealed.
 func (r *RIB) account(b *fib.Batch, refused []fib.Refusal) (err error) {
 	before := len(r.refused)
+	older := r.olderInterfaces(refused)
+	interfaces := len(older.DelPorts) + len(older.DelTunnels)
 	if before > 0 {
 		r.forgive(b)
 	}
-	var older fib.Batch
 	for _, f := range refused {
 		r.refused[refusedKey{f.Port, f.Tunnel, f.Adj, f.Group, f.Route, f.SA, f.Label}] = f
 		switch {
@@ -39,7 +41,7 @@ func (r *RIB) account(b *fib.Batch, refused []fib.Refusal) (err error) {
 				continue
 			}
 			h.installed = false
-			if len(h.last.Labels) > 0 {
+			if h.stood {
 				older.DelAdjacencies = append(older.DelAdjacencies, f.Adj)
 			}
 		case f.Label != 0:
@@ -57,10 +59,23 @@ func (r *RIB) account(b *fib.Batch, refused []fib.Refusal) (err error) {
 	if !older.Empty() {
 		_, err = r.apply(&older)
 	}
-	gone := len(b.DelSAs) + len(b.DelRoutes) + len(b.DelLabels) + len(b.DelGroups) + len(b.DelAdjacencies) + len(b.DelTunnels) + len(b.DelPorts)
+	gone := interfaces + len(b.DelSAs) + len(b.DelRoutes) + len(b.DelLabels) + len(b.DelGroups) + len(b.DelAdjacencies) + len(b.DelTunnels) + len(b.DelPorts)
 	r.room = gone
 	r.retry = len(r.refused) > 0 && (r.retry || gone > 0 || len(r.refused) < before)
 	return err
+}
+
+// olderInterfaces takes away the ports and tunnels that stand by refused numbers: those that were not refused before. That is room for the new ones.
+func (r *RIB) olderInterfaces(refused []fib.Refusal) (b fib.Batch) {
+	for _, f := range refused {
+		switch {
+		case f.Port != 0 && !r.wasRefused(refusedKey{port: f.Port}):
+			b.DelPorts = append(b.DelPorts, f.Port)
+		case f.Tunnel != 0 && !r.wasRefused(refusedKey{tunnel: f.Tunnel}):
+			b.DelTunnels = append(b.DelTunnels, f.Tunnel)
+		}
+	}
+	return b
 }
 
 // entry is what is known of a route; nil for the zero key and for what is not there.
