@@ -68,7 +68,7 @@ func full() show.Status {
 		Time: at, Started: at.Add(-time.Hour), Version: "nave 0.1", Hostname: "box", Running: "hostname box\nend\n", QueueLost: 9,
 		Problems:   []show.Problem{{What: "interface Tunnel0", Why: "because"}},
 		Interfaces: map[string]show.Configured{"Tunnel0": {Description: "d", Shutdown: true, Bandwidth: 1, Delay: 2, Source: "Ethernet0", Multipoint: true, Profile: "p", Shared: true, MPLS: true, BGPLabels: true, MPLSMTU: 1}},
-		VRFs:       []show.VRF{{Name: "red", ID: 1, Description: "d", RD: "1:1", Import: []string{"1:1"}, Export: []string{"1:1"}, ImportMap: "i", ExportMap: "e", PerVRF: true, Prefixes: 2}},
+		VRFs:       []show.VRF{{Name: "red", ID: 1, Description: "d", RD: "1:1", Import: []string{"1:1"}, Export: []string{"1:1"}, ImportMap: "i", ExportMap: "e", PerVRF: true, Prefixes: 2, Netns: "nave-red"}},
 		MPLS:       show.MPLS{Off: true, LDP: true, First: 1, Last: 2, LDPFirst: 3, LDPLast: 4, Pipe: true, HelloInterval: 5, HelloHold: 6, SessionHold: 7, BackoffFirst: 8, BackoffMax: 9, PasswordsForID: []netip.Addr{a}},
 		BGPAS:      4200000000,
 		Peers:      []rib.Use{{Adjacency: 17, Iface: "Tunnel0", NBMA: a, NextHop: a}},

@@ -201,7 +201,7 @@ func (s *Status) entryPath(b *strings.Builder, a *Answer, p *bgp.PathStatus) {
 	path := orText(asPath(p, ""), "Local")
 	for i := range a.BGP.Neighbours {
 		n := &a.BGP.Neighbours[i]
-		if n.Address == p.Neighbour && !p.Own {
+		if n.Address == p.Neighbour && n.VRF == "" && !p.Own { // paths of neighbours inside VRFs are shown as our own, which they become
 			if from, router = n.Address, n.RouterID; !router.IsValid() {
 				router = netip.IPv4Unspecified()
 			}

@@ -220,12 +220,8 @@ func neighborFamily(b *strings.Builder, a *Answer, n *bgp.NeighbourStatus, f *bg
 	case f.SendCommunity:
 		b.WriteString("  Community attribute sent to this neighbor\n")
 	}
-	if f.In != "" {
-		fmt.Fprintf(b, "  Route map for incoming advertisements is %s\n", f.In)
-	}
-	if f.Out != "" {
-		fmt.Fprintf(b, "  Route map for outgoing advertisements is %s\n", f.Out)
-	}
+	readFilter(f.In).write(b, "Incoming", "incoming")
+	readFilter(f.Out).write(b, "Outgoing", "outgoing")
 	if f.MaxPrefixes > 0 {
 		percent := f.WarnPercent
 		if percent == 0 {

@@ -70,9 +70,11 @@ func neighborJSON(n *bgp.NeighbourStatus) object {
 	}
 	families := objects(len(n.Families))
 	for _, f := range n.Families {
+		in, out := readFilter(f.In), readFilter(f.Out)
 		families = append(families, object{
 			"family": f.Family.String(), "received": f.Received, "accepted": f.Accepted, "advertised": f.Advertised, "next_hop_self": f.NextHopSelf,
-			"send_community": f.SendCommunity, "send_extended": f.SendExtended, "route_map_in": f.In, "route_map_out": f.Out, "maximum_prefixes": f.MaxPrefixes,
+			"send_community": f.SendCommunity, "send_extended": f.SendExtended, "route_map_in": in.routeMap, "route_map_out": out.routeMap, "maximum_prefixes": f.MaxPrefixes,
+			"prefix_list_in": in.prefixList, "prefix_list_out": out.prefixList, "distribute_list_in": in.accessList, "distribute_list_out": out.accessList,
 		})
 	}
 	caps := objects(len(n.Capabilities))
