@@ -256,31 +256,36 @@ func (in *instance) syncing(l *link) (yes bool) {
 	return yes
 }
 
-// renew takes a neighbour away from GoBGP with all that it said, and gives it back: GoBGP leaves one whose session ended idle for five seconds. The caller holds the speaker's lock.
+// renew takes a neighbour away from GoBGP with all that it said, and gives it back. The caller holds the speaker's lock.
 func (in *instance) renew(l *link) {
 	l.gate.Lock()
 	defer l.gate.Unlock()
 	ctx := context.Background()
 	l.stale = false
-	err := in.neighbours(l.alias.String(), false, func(n NeighbourStatus) { l.peer.sent, l.peer.received = n.Sent, n.Received })
+	err := in.srv.DeletePeer(ctx, &api.DeletePeerRequest{Address: l.alias.String()})
 	if err == nil {
-		if err = in.srv.DeletePeer(ctx, &api.DeletePeerRequest{Address: l.alias.String()}); err == nil {
-			l.peer.addedDown = l.config().Shutdown
-			err = in.srv.AddPeer(ctx, &api.AddPeerRequest{Peer: in.apiPeer(l, l.config())})
-		}
+		l.peer.addedDown = l.config().Shutdown
+		err = in.srv.AddPeer(ctx, &api.AddPeerRequest{Peer: in.apiPeer(l, l.config())})
 	}
 	if err != nil {
 		in.s.log.Warn("bgp: neighbour begins again", "vrf", in.vrf, "neighbour", l.addr, "error", err)
 	}
 }
 
-// forsake drops what is kept of a neighbour that turns out not to have forwarded on (RFC 4724 section 4.2).
-func (s *Speaker) forsake(l *link) {
+// rouse has GoBGP listen to a neighbour that is there: it leaves one whose session ended, or did not begin, idle for five seconds. While routes are kept of a neighbour that
+// restarts it has to be waited for, as they would be lost; but if the neighbour turns out not to have forwarded on, they are to go (RFC 4724 section 4.2).
+func (s *Speaker) rouse(l *link, lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l.stale && !s.closed && s.instances[l.in.vrf] == l.in && l.in.links[l.addr] == l {
-		l.in.renew(l)
+	if s.closed || s.instances[l.in.vrf] != l.in || l.in.links[l.addr] != l || l.peer.up || l.stale && !lost {
+		return
 	}
+	var n NeighbourStatus
+	if err := l.in.neighbours(l.alias.String(), false, func(st NeighbourStatus) { n = st }); err != nil || n.State != Idle || n.OverLimit || n.Shutdown {
+		return
+	}
+	l.peer.sent, l.peer.received = n.Sent, n.Received
+	l.in.renew(l)
 }
 
 // remove takes a neighbour away; its routes go with it.

@@ -292,12 +292,7 @@ func (in *instance) cameUp(l *link) {
 func (in *instance) wentDown(l *link, st *apiutil.PeerState) {
 	l.peer.flaps++
 	l.peer.reason = st.DisconnectMessage
-	switch {
-	case st.DisconnectReason == api.PeerState_DISCONNECT_REASON_GRACEFUL_RESTART:
-		l.stale = true
-	case st.AdminState == api.PeerState_ADMIN_STATE_UP && in.links[l.addr] == l && !l.config().Shutdown:
-		in.renew(l)
-	}
+	l.stale = st.DisconnectReason == api.PeerState_DISCONNECT_REASON_GRACEFUL_RESTART
 	if l.template != nil {
 		l.expect()
 	}

@@ -134,9 +134,8 @@ func (l *link) attach(ctx context.Context, said *opening) (*net.TCPConn, []byte,
 			return nil, nil, ctx.Err()
 		case !ok:
 			return nil, nil, io.EOF
-		case whole && !bgpmsg.Preserves(said.head):
-			l.s.forsake(l)
 		}
+		l.s.rouse(l, whole && !bgpmsg.Preserves(said.head))
 	}
 }
 

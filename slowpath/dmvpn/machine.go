@@ -16,7 +16,7 @@ const (
 	retryFirst   = 5 * time.Second // after a failure, doubled each time, less up to a quarter by chance
 	retryMax     = 60 * time.Second
 	retrySoon    = 500 * time.Millisecond // after an end: NHRP may release the peer when it hears of it
-	stableAfter  = 30 * time.Second       // a session that was up so long starts afresh with its first try
+	stableAfter  = 10 * time.Second       // a session that was up so long starts afresh with its first try
 	answerWithin = 2 * time.Minute        // IKE that says nothing for so long is asked again
 	releaseAfter = 5 * time.Second        // NHRP may want the peer again
 	quietAfter   = time.Minute            // an unwanted session that the peer still uses stays

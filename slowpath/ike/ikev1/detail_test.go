@@ -102,6 +102,37 @@ func TestUnknownSPI(t *testing.T) {
 	w.wantUp()
 }
 
+// A peer that goes on with SAs of before our restart is told so on an SA that is made for it, and begins afresh.
+func TestRecovery(t *testing.T) {
+	w := join(t, 4350, func(a, b *ike.Config) { b.InvalidSPIRecovery = true })
+	w.a.initiate()
+	w.run(time.Minute)
+	old := w.a.active
+	ev := ike.UnknownSPI{Protocol: 50, SPI: w.a.children[old].ESP.OutSPI, Path: ike.Path{Local: netip.AddrPortFrom(w.b.addr, 0), Remote: netip.AddrPortFrom(w.a.addr, 0)}}
+	w.b.e = New(ike.NewEnv(newChaos(4351), 4351))
+	w.b.children, w.b.active = map[ike.ChildID]*ike.Child{}, 0
+	w.b.do(w.b.e.Configure(w.now, &w.b.cfg))
+	w.b.event(ev)
+	w.b.event(ev) // on its way already
+	if n := len(w.b.e.sas); n != 1 {
+		t.Errorf("%d SAs begun", n)
+	}
+	w.run(2 * time.Second)
+	if w.a.removed[old] != ike.WhyInitialContact {
+		t.Errorf("removed %v", w.a.removed)
+	}
+	w.a.initiate() // as the session's, which is down
+	w.run(2 * time.Second)
+	w.wantUp()
+	for range 1000 { // strangers, who may not exist
+		ev.Path.Remote = netip.AddrPortFrom(ev.Path.Remote.Addr().Next(), 0)
+		w.b.event(ev)
+	}
+	if n := len(w.b.e.sas); n > 1+noticeBurst {
+		t.Errorf("%d SAs begun with strangers", n)
+	}
+}
+
 func TestDeleteOfAChild(t *testing.T) {
 	for _, by := range []string{"a", "b"} {
 		w := join(t, 4400, nil)

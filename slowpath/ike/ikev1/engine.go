@@ -43,20 +43,21 @@ type firstKey struct {
 
 // Engine is IKEv1 of one box. It belongs to one goroutine.
 type Engine struct {
-	env       *ike.Env
-	cfg       *ike.Config
-	sas       map[ike.SAID]*sa
-	byCookies map[cookies]*sa
-	ours      map[ikemsg.SPI]*sa // by the initiator cookies that we made up
-	firsts    map[firstKey]*sa   // by the first messages of peers
-	peers     map[peerKey]*peer
-	children  map[ike.ChildID]*child
-	timers    timers
-	stats     ike.Stats
-	notices   bucket // limits what is sent to whom nobody knows
-	logs      bucket
-	now       time.Time // of the step that is under way
-	out       []ike.Effect
+	env        *ike.Env
+	cfg        *ike.Config
+	sas        map[ike.SAID]*sa
+	byCookies  map[cookies]*sa
+	ours       map[ikemsg.SPI]*sa // by the initiator cookies that we made up
+	firsts     map[firstKey]*sa   // by the first messages of peers
+	peers      map[peerKey]*peer
+	children   map[ike.ChildID]*child
+	timers     timers
+	stats      ike.Stats
+	recoveries bucket // limits how many SAs are made with peers that only sent by one that is not ours
+	notices    bucket // limits what is sent to whom nobody knows
+	logs       bucket
+	now        time.Time // of the step that is under way
+	out        []ike.Effect
 }
 
 // New makes an engine without configuration.
@@ -65,7 +66,7 @@ func New(env *ike.Env) *Engine {
 		env: env, cfg: &ike.Config{},
 		sas: make(map[ike.SAID]*sa), byCookies: make(map[cookies]*sa), ours: make(map[ikemsg.SPI]*sa), firsts: make(map[firstKey]*sa),
 		peers: make(map[peerKey]*peer), children: make(map[ike.ChildID]*child),
-		notices: bucket{every: 50 * time.Millisecond, burst: noticeBurst}, logs: bucket{every: logEvery, burst: logBurst},
+		notices: bucket{every: 50 * time.Millisecond, burst: noticeBurst}, recoveries: bucket{every: 20 * time.Millisecond, burst: noticeBurst}, logs: bucket{every: logEvery, burst: logBurst},
 	}
 }
 

@@ -2,6 +2,7 @@ package ikev1
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -203,13 +204,15 @@ const tellEvery = 10 * time.Second
 // protoAH is AH's number in an IP header.
 const protoAH = 51
 
-// unknownSPI tells a peer that it sends by an SA that we do not have, on an IKE SA that we have with it.
+// unknownSPI tells a peer that it sends by an SA that we do not have, on an IKE SA that we have with it. Without one it is one of before our restart: an SA is made, whose beginning
+// tells the peer to forget all that it has.
 func (e *Engine) unknownSPI(ev ike.UnknownSPI) {
 	if !e.cfg.InvalidSPIRecovery {
 		return
 	}
 	p := e.peers[peerKey{ev.Path.VRF, ev.Path.Remote.Addr().Unmap()}]
 	if p == nil {
+		e.recover(ev.Path)
 		return
 	}
 	for _, s := range p.sas {
@@ -223,5 +226,23 @@ func (e *Engine) unknownSPI(ev ike.UnknownSPI) {
 		}
 		s.inform([]ikemsg.Payload{{Type: ikev1msg.PayloadNotify, Body: n.Append(nil)}})
 		return
+	}
+}
+
+// recover makes an SA with a peer that knows us, and that we do not know. Anybody can send such packets, from any address; so there are not many SAs of this kind.
+func (e *Engine) recover(from ike.Path) {
+	local, remote := from.Local.Addr().Unmap(), from.Remote.Addr().Unmap()
+	k := slices.IndexFunc(e.cfg.Protections, func(p ike.Protection) bool {
+		return p.VRF == from.VRF && p.Local == local && p.Version == 1 && !p.ResponderOnly && (!p.Remote.IsValid() || p.Remote == remote)
+	})
+	if k < 0 || e.cfg.V1.Disabled || !remote.Is4() || !e.recoveries.take(e.now) {
+		return
+	}
+	path := ike.Path{VRF: from.VRF, Local: netip.AddrPortFrom(local, port), Remote: netip.AddrPortFrom(remote, port)}
+	if from.Remote.Port() != 0 { // behind NAT
+		path.Local, path.Remote = netip.AddrPortFrom(local, natPort), netip.AddrPortFrom(remote, from.Remote.Port())
+	}
+	if _, f := e.start(path, e.cfg.Protections[k].ISAKMPProfile, 0); f != nil {
+		e.failed(ike.Log{Protection: e.cfg.Protections[k].ID, Path: path, Why: f.why, Text: f.text})
 	}
 }

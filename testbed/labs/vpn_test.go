@@ -1,0 +1,147 @@
+package labs
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nave/testbed/topo"
+)
+
+// recovery is how long a VPN may take to be whole again after something was started anew.
+const recovery = 60 * time.Second
+
+// fewLost is how many packets of a flow may be lost while workers forward on. They lose none; on a busy machine a queue of the testbed overflows now and then.
+const fewLost = 10
+
+// Whatever dies and comes back, no packet of a VPN gets into another.
+func TestVPNRestarts(t *testing.T) {
+	for _, lab := range []Lab{bgp2547(), enterprise2547()} {
+		t.Run(lab.Name, func(t *testing.T) {
+			l := topo.ForTest(t, lab.Topology)
+			check(t, l, lab.Checks[:2]...)
+			f := startFlood(t, l, cloudHosts(1, 2, 3))
+			f.flowing(t, recovery, "start")
+			killed := func(router string) func() {
+				return func() { must(t, l.StopRouter(router, unix.SIGKILL)); time.Sleep(time.Second); start(t, l, router) }
+			}
+			for _, s := range []struct {
+				what string
+				run  func()
+				few  int // so many packets of a flow may be lost; 0: any number
+			}{
+				{"kill -9 of the hub's naved", killed("hub"), fewLost},
+				{"kill -9 of a spoke's naved", killed("spoke2"), fewLost},
+				{"kill -9 of the hub's naved and workers", func() { must(t, l.KillRouter("hub")); start(t, l, "hub") }, 0},
+				{"kill -9 of a spoke's naved and workers", func() { must(t, l.KillRouter("spoke2")); start(t, l, "spoke2") }, 0},
+				{"clean restart of the hub", func() { must(t, l.StopRouter("hub", unix.SIGTERM)); start(t, l, "hub") }, 0},
+				{"kill -9 of the hub's worker", func() { must(t, unix.Kill(workers(t, l, "hub")[0], unix.SIGKILL)) }, 0},
+				{"BGP sessions cleared", func() { clearBGP(t, l) }, 0},
+			} {
+				before := f.mark()
+				s.run()
+				f.flowing(t, recovery, s.what)
+				check(t, l, lab.Checks[:2]...)
+				time.Sleep(2 * time.Second) // what is learned anew takes the place of what was kept
+				n, which := f.lost(before)
+				t.Logf("%s: %d packets lost of %s, 5 ms apart", s.what, n, which)
+				if s.few > 0 && n > s.few {
+					t.Errorf("%s: no more than %d may be lost", s.what, s.few)
+				}
+				f.tight(t)
+			}
+			f.close()
+			f.tight(t)
+			f.tell(t)
+		})
+	}
+}
+
+func clearBGP(t *testing.T, l *topo.Lab) {
+	t.Helper()
+	if out, err := l.Nave("hub", "clear", "ip", "bgp", "*"); err != nil {
+		t.Errorf("clear ip bgp *: %v: %s", err, out)
+	}
+}
+
+// An interface changes its VRF while the others run, and a stop brings the ports home.
+func TestVRFChange(t *testing.T) {
+	lab := vrfAware()
+	l := topo.ForTest(t, lab.Topology)
+	check(t, l, lab.Checks...)
+	hosts := []floodHost{{"blue1", "blue", "10.9.0.7"}, {"blue2", "blue", "192.168.1.7"}}
+	f := startFlood(t, l, hosts)
+	f.flowing(t, recovery, "start")
+	sent, got := f.flows[0].sent.Load(), f.flows[0].got.Load()
+	// the hosts of RED go to a VRF that has no routes
+	text, err := os.ReadFile(l.ConfigFile("hub"))
+	must(t, err)
+	moved := strings.Replace(string(text), "\ninterface Tunnel0\n", "\nip vrf GREEN\n rd 3:3\n!\ninterface Tunnel0\n", 1)
+	moved = strings.Replace(moved, " description the hosts of RED\n ip vrf forwarding RED\n", " description the hosts of RED\n ip vrf forwarding GREEN\n", 1)
+	reload(t, l, "hub", moved)
+	check(t, l, Unreachable("red1", "192.168.1.7"), Unreachable("red2", "10.9.0.7"), Ping("red1", "10.9.0.1", ""))
+	reload(t, l, "hub", string(text))
+	check(t, l, Ping("red1", "192.168.1.7", ""), Ping("red2", "10.9.0.7", ""), Unreachable("red1", fmt.Sprint("192.168.1.", blueOnly)))
+	time.Sleep(200 * time.Millisecond)
+	if s, g := f.flows[0].sent.Load()-sent, f.flows[0].got.Load()-got; s < 100 || s > g+3 { // some are on their way
+		t.Errorf("of %d packets of BLUE %d arrived while RED changed", s, g)
+	}
+	f.close()
+	must(t, l.StopRouter("hub", unix.SIGTERM))
+	for _, dev := range []string{"eth0", "eth1", "eth2", "eth3"} {
+		if out, err := l.Run("hub", "ip", "link", "show", dev); err != nil {
+			t.Errorf("%s has not come home: %v: %s", dev, err, out)
+		}
+	}
+	// killed whole, and started without VRFs: the ports come home, the namespaces go
+	start(t, l, "hub")
+	check(t, l, Ping("red1", "192.168.1.7", ""))
+	must(t, l.KillRouter("hub"))
+	configureWhole(l, "hub", "hostname hub\ninterface Ethernet0\n ip address 172.17.0.1 255.255.255.0\ninterface Ethernet2\n ip address 10.9.0.1 255.255.255.0\nend\n")
+	start(t, l, "hub")
+	check(t, l, Ping("blue1", "10.9.0.1", ""))
+	for _, dev := range []string{"eth0", "eth1", "eth2", "eth3"} {
+		if out, err := l.Run("hub", "ip", "link", "show", dev); err != nil {
+			t.Errorf("%s has not come home after a kill: %v: %s", dev, err, out)
+		}
+	}
+}
+
+// reload gives a router another configuration at run time.
+func reload(t *testing.T, l *topo.Lab, node, text string) {
+	t.Helper()
+	must(t, os.WriteFile(l.ConfigFile(node), []byte(text), 0o600))
+	if out, err := l.Nave(node, "reload"); err != nil {
+		t.Fatalf("reload of %s: %v: %s", node, err, out)
+	}
+}
+
+// configureWhole changes the whole configuration that a router starts with next.
+func configureWhole(l *topo.Lab, node, text string) {
+	for k := range l.Topology.Nodes {
+		if n := &l.Topology.Nodes[k]; n.Name == node {
+			n.Config = text
+		}
+	}
+}
+
+// TTLs through the VPN: the hub is no hop of the IP header where labels are swapped, but their TTL counts it.
+func TestVPNTTL(t *testing.T) {
+	lab := bgp2547()
+	l := topo.ForTest(t, lab.Topology)
+	check(t, l, lab.Checks[:2]...)
+	check(t, l, Ping("red2", "192.168.12.7", ""))
+	ttl, err := ReplyTTL(l, "red2", "192.168.12.7")
+	must(t, err)
+	if ttl != 61 { // spoke 3, the hub, spoke 2
+		t.Errorf("answers come with TTL %d", ttl)
+	}
+	out, _ := l.Run("red2", "ping", "-n", "-c", "1", "-W", "2", "-t", "2", "192.168.12.7") // the error is what is wanted
+	if !strings.Contains(out, "Time to live exceeded") {
+		t.Errorf("TTL 2 ends at the hub, and the sender is not told: %s", out)
+	}
+}
