@@ -90,11 +90,7 @@ func (s *Status) mplsInterface(b *strings.Builder, i *rib.Interface, c Configure
 	b.WriteString("        LSP Tunnel labeling not enabled\n")
 	fmt.Fprintf(b, "        BGP labeling%s enabled\n", notUnless(c.BGPLabels))
 	fmt.Fprintf(b, "        MPLS%s operational\n", notUnless(i.MPLS && i.Up))
-	mtu := int(i.MTU)
-	if c.MPLSMTU != 0 {
-		mtu = c.MPLSMTU
-	}
-	fmt.Fprintf(b, "        MTU = %d\n", mtu)
+	fmt.Fprintf(b, "        MTU = %d\n", i.MTU) // `mpls mtu` is not carried out
 }
 
 func notUnless(b bool) string {
