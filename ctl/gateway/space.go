@@ -288,7 +288,7 @@ func (g *Gateway) holds(s *space) bool {
 	return false
 }
 
-// dropSpace takes a space away. One that holds a netdev stays, and is found again by the next naved.
+// dropSpace takes a space away. One that holds a netdev of somebody else's stays, which is no failure of the configuration, and is found again by the next naved.
 func (g *Gateway) dropSpace(name string, s *space) error {
 	s.cancel()
 	if g.linux != nil {
@@ -300,7 +300,12 @@ func (g *Gateway) dropSpace(name string, s *space) error {
 	if s.last != nil {
 		err = errors.Join(err, s.last.Close())
 	}
-	return errors.Join(err, g.namespaces.Remove(name, s.host))
+	gone := g.namespaces.Remove(name, s.host)
+	if errors.Is(gone, host.ErrInUse) {
+		g.opt.Log.Warn("a VRF is not configured any more", "vrf", name, "error", gone)
+		return err
+	}
+	return errors.Join(err, gone)
 }
 
 func (s *space) closeSockets() (failed error) {

@@ -213,6 +213,34 @@ func TestLeaseInVRF(t *testing.T) {
 	}
 }
 
+// A namespace that somebody has put a netdev into stays when its VRF goes, and keeps no naved from starting.
+func TestNamespaceInUseStays(t *testing.T) {
+	lab := vrfAware()
+	l := topo.ForTest(t, changed(t, lab, "hub", "hostname hub\n", "hostname hub\nip vrf GREEN\n"))
+	green := vrfSpace(t, l, "hub", "GREEN")
+	if out, err := green.Run("ip", "tuntap", "add", "theirs", "mode", "tap"); err != nil {
+		t.Fatal(err, out)
+	}
+	must(t, l.StopRouter("hub", unix.SIGKILL))
+	l.Topology = changed(t, lab, "hub", "ip vrf GREEN\n", "")
+	start(t, l, "hub")
+	if out, err := green.Run("ip", "link", "show", "dev", "theirs"); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	if text, err := os.ReadFile(l.LogFile("hub")); err != nil || !strings.Contains(string(text), "of VRF GREEN stays") {
+		t.Errorf("%v: the log says nothing of it", err)
+	}
+	check(t, l, lab.Checks...)
+	if out, err := green.Run("ip", "link", "del", "theirs"); err != nil {
+		t.Fatal(err, out)
+	}
+	must(t, l.StopRouter("hub", unix.SIGTERM))
+	start(t, l, "hub")
+	if left, err := netns.Namespaces(green.Name); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v: with the netdev gone it stays", left, err)
+	}
+}
+
 // A start that fails leaves no port in a namespace: what it has moved it brings home.
 func TestFailedStartBringsPortsHome(t *testing.T) {
 	lab := vrfAware()
