@@ -25,9 +25,11 @@ type door struct {
 	keys map[netip.Prefix]Secret
 }
 
-// listen opens a door in the VRF's namespace.
-func (s *Speaker) listen(p place, port uint16) (*door, error) {
+// listen opens a door in the VRF's namespace. It has its passwords before the first connection: one without a signature must not come before them.
+func (s *Speaker) listen(p place, port uint16, keys map[netip.Prefix]Secret) (*door, error) {
+	d := &door{place: p, keys: make(map[netip.Prefix]Secret)}
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		_ = d.sign(c, keys) // what is refused is said when it is tried again
 		return setsockopt(c, func(fd int) error {
 			if !p.addr.Is4() {
 				if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
@@ -43,7 +45,6 @@ func (s *Speaker) listen(p place, port uint16) (*door, error) {
 	if p.addr.Is4() {
 		network = "tcp4"
 	}
-	d := &door{place: p, keys: make(map[netip.Prefix]Secret)}
 	err := s.within(p.vrf, func() error {
 		l, err := lc.Listen(context.Background(), network, netip.AddrPortFrom(p.addr, port).String())
 		if err == nil {
@@ -82,6 +83,11 @@ func (d *door) setKeys(want map[netip.Prefix]Secret) error {
 	if err != nil {
 		return err
 	}
+	return d.sign(raw, want)
+}
+
+// sign is setKeys of a socket that need not listen yet.
+func (d *door) sign(raw syscall.RawConn, want map[netip.Prefix]Secret) error {
 	var errs []error
 	for p := range d.keys {
 		if _, ok := want[p]; !ok {
@@ -102,6 +108,16 @@ func (d *door) setKeys(want map[netip.Prefix]Secret) error {
 	return errors.Join(errs...)
 }
 
+// signs tells whether connections from an address are taken with a password's signature alone.
+func (d *door) signs(from netip.Addr, password Secret) bool {
+	for p, key := range d.keys {
+		if p.Contains(from) && key == password {
+			return true
+		}
+	}
+	return false
+}
+
 // accept takes connections until the door is closed.
 func (s *Speaker) accept(d *door) {
 	for {
@@ -114,14 +130,15 @@ func (s *Speaker) accept(d *door) {
 			time.Sleep(100 * time.Millisecond)
 			continue
 		}
-		if !s.arrived(d.vrf, c) {
+		if !s.arrived(d, c) {
 			c.Close()
 		}
 	}
 }
 
 // arrived hands a connection to the link of the neighbour that made it.
-func (s *Speaker) arrived(vrf string, c *net.TCPConn) bool {
+func (s *Speaker) arrived(d *door, c *net.TCPConn) bool {
+	vrf := d.vrf
 	from := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().WithZone("")
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,6 +153,10 @@ func (s *Speaker) arrived(vrf string, c *net.TCPConn) bool {
 	if l == nil {
 		s.stranger++
 		s.log.Debug("bgp: connection of no neighbour", "vrf", vrf, "from", from)
+		return false
+	}
+	if key := l.config().Password; key != "" && !d.signs(from, key) {
+		s.log.Warn("bgp: a connection without the signature that the neighbour's password asks for: the kernel has not taken the password", "vrf", vrf, "neighbour", from)
 		return false
 	}
 	return l.offer(c)
@@ -184,7 +205,7 @@ func (s *Speaker) openDoors() error {
 		d := s.doors[p]
 		if d == nil {
 			var err error
-			if d, err = s.listen(p, s.cfg.port()); err != nil {
+			if d, err = s.listen(p, s.cfg.port(), keys); err != nil {
 				errs = append(errs, err)
 				continue
 			}
