@@ -121,11 +121,20 @@ func changes(before, after *config.Config) string {
 		return "none"
 	}
 	var words []string
+	for _, v := range d.VRFs {
+		words = append(words, "VRF "+v.Name)
+	}
 	for _, i := range d.Interfaces {
 		words = append(words, i.Name)
 	}
 	if n := len(d.RoutesAdded) + len(d.RoutesRemoved); n > 0 {
 		words = append(words, fmt.Sprintf("%d routes", n))
+	}
+	if d.MPLS {
+		words = append(words, "labels")
+	}
+	if d.BGP || len(d.BGPNeighbors)+len(d.BGPFamilies) > 0 {
+		words = append(words, "router bgp")
 	}
 	if d.Fastpath {
 		words = append(words, "fastpath, from the next start on")

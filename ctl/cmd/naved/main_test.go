@@ -119,6 +119,9 @@ func TestChanges(t *testing.T) {
 		{base, base + "ip route 10.0.0.0 255.0.0.0 192.0.2.2\n", "1 routes"},
 		{base, strings.Replace(base, "192.0.2.1", "192.0.2.3", 1), "Ethernet0"},
 		{base, "hostname other\n" + base, "other settings"},
+		{base, base + "ip vrf red\n rd 1:1\n", "VRF red"},
+		{base, base + "router bgp 1\n neighbor 192.0.2.7 remote-as 1\n", "router bgp"},
+		{base, base + "mpls label range 100 200\n", "labels"},
 		{base, "fastpath count 2\n" + base, "fastpath, from the next start on"},
 		{base, "fastpath poll strict\n" + base + "ip route 10.0.0.0 255.0.0.0 192.0.2.2\n", "1 routes, fastpath, from the next start on"},
 	} {
