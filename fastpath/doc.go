@@ -74,8 +74,8 @@
 //
 // # VRFs and subinterfaces
 //
-// A packet is routed in the VRF of its port, tunnel or label. A route of one VRF leads into another by an adjacency of kind Lookup: the packet is looked up again there, twice at
-// most, and is of that VRF from then on.
+// A packet is routed in the VRF of its port, tunnel or label. A route of one VRF leads into another by an adjacency of kind Lookup: the packet is looked up again there, and
+// is of that VRF from then on. What leads on from there into one more is no way: it is not that VRF's to give.
 //
 // A subinterface is a port without queues. Its frames come by its parent with a tag and leave by it; the kernel sees none of them, so all that is not forwarded or
 // ended here is punted as a whole frame, and what the host sends is injected as one (InjectFrame).

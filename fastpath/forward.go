@@ -62,37 +62,28 @@ func (w *Worker) forwardAside(p *pkt, a *table.Adj, id uint32) verdict {
 	return p.drop(AdjacencyDrops)
 }
 
-// maxLeaks is how many routes that lead into another VRF a packet follows: two that lead to each other are a loop.
-const maxLeaks = 2
-
 // leak looks a packet up again, among the routes of another VRF. Nothing else about it changes: its TTL is counted down once, where it leaves. From then on it is
-// of that VRF, and what is for an address there is received there.
+// of that VRF, and what is for an address there is received there. What leaks does not leak on: routes of a third VRF there are that one's business.
 func (w *Worker) leak(p *pkt, a *table.Adj) verdict {
-	dst := p.ip.Dst()
-	for p.leaks < maxLeaks {
-		if p.leaks == 0 {
-			p.from = p.vrf
-		}
-		p.leaks++
-		p.vrf, p.along = a.VRF, false
-		id := w.path(p, dst)
-		if id == uint32(fib.Receive) {
-			return w.ours(p)
-		}
-		if id < uint32(fib.FirstAdj) {
-			return w.nowhere(p, id)
-		}
-		switch a = w.t.Adj(id); {
-		case a == nil:
-			return p.drop(NoAdjacency)
-		case a.Kind == fib.AdjLookup:
-		case a.Kind == fib.AdjTunnel || a.Kind == fib.AdjLink:
-			return w.leave(p, a, id)
-		default:
-			return w.forwardAside(p, a, id)
-		}
+	if p.leaks {
+		return p.drop(LeakLoop)
 	}
-	return p.drop(LeakLoop)
+	p.leaks, p.from = true, p.vrf
+	p.vrf, p.along = a.VRF, false
+	id := w.path(p, p.ip.Dst())
+	if id == uint32(fib.Receive) {
+		return w.ours(p)
+	}
+	if id < uint32(fib.FirstAdj) {
+		return w.nowhere(p, id)
+	}
+	if a = w.t.Adj(id); a == nil {
+		return p.drop(NoAdjacency)
+	}
+	if a.Kind == fib.AdjTunnel || a.Kind == fib.AdjLink {
+		return w.leave(p, a, id)
+	}
+	return w.forwardAside(p, a, id)
 }
 
 // output makes a packet fit and leave: the last step for packets and for copies.
@@ -181,7 +172,7 @@ func (w *Worker) resolve(p *pkt, a *table.Adj, id uint32) {
 // to its sender is a loop, and no redirect would shorten it. What came with labels is of a VRF that the network knows nothing of.
 func (w *Worker) redirect(p *pkt, a *table.Adj, id uint32) {
 	flow := uint64(p.ip.Src())<<32 | uint64(p.ip.Dst())
-	if p.top != 0 || p.leaks != 0 || a.OuterDst() == p.outerSrc && a.OuterPort() == p.outerPort || !w.limit.Allow(limitRedirect|uint64(p.tunnel.ID), flow, w.now, w.redirectEvery) {
+	if p.top != 0 || p.leaks || a.VRF != p.vrf || a.OuterDst() == p.outerSrc && a.OuterPort() == p.outerPort || !w.limit.Allow(limitRedirect|uint64(p.tunnel.ID), flow, w.now, w.redirectEvery) {
 		return
 	}
 	w.puntAdj(p, Redirect, p.ip, id, target(p, a), 0)

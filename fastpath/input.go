@@ -58,7 +58,7 @@ func (w *Worker) inputIP(p *pkt, in *table.Port, start int) verdict {
 func (p *pkt) arrived(in *table.Port) {
 	p.vrf, p.port, p.mss = in.VRF, in.ID, in.MSS
 	p.tunnel, p.outerSrc, p.outerDst, p.gre, p.top = nil, 0, 0, 0, 0
-	p.own, p.copied, p.along, p.framed, p.nested, p.leaks = false, false, false, false, false, 0
+	p.own, p.copied, p.along, p.framed, p.nested, p.leaks = false, false, false, false, false, false
 	p.outerPort, p.sa, p.spi, p.ah = 0, 0, 0, 0
 }
 

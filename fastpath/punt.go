@@ -102,7 +102,10 @@ func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu
 	le.PutUint16(s[30:], p.outerPort)
 	le.PutUint32(s[32:], p.sa)
 	le.PutUint32(s[36:], p.spi)
-	s[40] = p.leaks
+	s[40] = 0
+	if p.leaks {
+		s[40] = 1
+	}
 	le.PutUint16(s[42:], p.from)
 	copy(s[puntHeader+copy(s[puntHeader:], stack):], data)
 	w.up.Commit()

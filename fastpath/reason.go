@@ -214,7 +214,7 @@ var reasons = [NumReasons]reasonInfo{
 	NullRoute:      {ClassDrop, "null-route", "the route leads to Null0"},
 	NoAdjacency:    {ClassDrop, "no-adjacency", "the route leads to an adjacency that is gone"},
 	AdjacencyDrops: {ClassDrop, "adjacency-drops", "the adjacency is set to drop"},
-	LeakLoop:       {ClassDrop, "leak-loop", "the route leads from VRF to VRF, and after two of them on to another"},
+	LeakLoop:       {ClassDrop, "leak-loop", "the route leads into another VRF, and there on to one more"},
 	PortDown:       {ClassDrop, "port-down", "the way out is a port that this worker does not have"},
 	NoSA:           {ClassDrop, "no-sa", "the tunnel is protected and has no security association to the peer (yet, or any more)"},
 	NoHeadroom:     {ClassDrop, "no-headroom", "the frame has no room in front for the headers"},

@@ -64,7 +64,7 @@ func (w *Worker) inputSub(p *pkt, start int) verdict {
 }
 
 // hosted tells whether the host takes the packet itself, as its interface would have: it came in by a subinterface, in clear, and is for an address there.
-func (p *pkt) hosted() bool { return p.framed && p.tunnel == nil && p.top == 0 && p.leaks == 0 }
+func (p *pkt) hosted() bool { return p.framed && p.tunnel == nil && p.top == 0 && !p.leaks }
 
 // puntFrame hands the slow path the whole frame, without its tag.
 func (w *Worker) puntFrame(p *pkt) verdict {

@@ -126,12 +126,12 @@ type pkt struct {
 	tos    uint8  // outside, where gre is set
 	reason Reason
 	// Reset all at once (arrived), so they stand together.
-	own    bool  // of this box: injected
-	copied bool  // a copy for a member of a group
-	along  bool  // it goes where its label says, and so does the answer to its source
-	framed bool  // it came in by a subinterface, and its frame is as it came, without its tag
-	nested bool  // it came out of a tunnel in which it had come by a label
-	leaks  uint8 // how often it was looked up again in another VRF
+	own    bool // of this box: injected
+	copied bool // a copy for a member of a group
+	along  bool // it goes where its label says, and so does the answer to its source
+	framed bool // it came in by a subinterface, and its frame is as it came, without its tag
+	nested bool // it came out of a tunnel in which it had come by a label
+	leaks  bool // it was looked up again in another VRF
 
 	from     uint16 // the VRF that it leaked from, where leaks is set
 	part     bool   // a fragment or a copy: its packet is counted by itself

@@ -90,7 +90,7 @@ const (
 	AdjLink           // Outer is an Ethernet header; leaves by Port
 	AdjTunnel         // Inner is GRE; Outer is Ethernet and IPv4; leaves by Port
 	AdjGlean          // next hop not resolved yet: punted with reason Glean
-	AdjLookup         // looked up again among the routes of the adjacency's VRF: a route that leaks from there
+	AdjLookup         // looked up again among the routes of the adjacency's VRF, once: a route that leaks from there
 )
 
 // Longest byte strings of an adjacency: Outer is Ethernet with a tag, MaxLabels label stack entries, IPv4 and UDP at most.

@@ -68,6 +68,7 @@ func (r *RIB) flush() error {
 // settleAll works out what something touched: routes, then labels, which may go by them, then the adjacencies of both.
 func (r *RIB) settleAll() {
 	var released []*hop
+	r.touchLeaks()
 	for e := range r.dirty {
 		released = append(released, r.settle(e)...)
 	}
@@ -108,6 +109,7 @@ func paths(hops []*hop, special fib.AdjID) []fib.AdjID {
 func (r *RIB) settle(e *entry) (released []*hop) {
 	key := fib.RouteKey{VRF: e.vrf, Prefix: e.prefix}
 	r.aimEntry(e)
+	r.aimLeaks(e)
 	var hops []*hop
 	special := fib.Drop
 	chosen, ways := r.best(e, &search{})

@@ -50,7 +50,8 @@ type NextHop struct {
 	Addr  netip.Addr
 	// Labels are pushed on packets that go this way, under what leads to Addr.
 	Labels Labels
-	// Elsewhere has Addr looked up in Table: of routes of a VRF, in the global one. Without Addr, packets are looked up there themselves: a route that leaks.
+	// Elsewhere has Addr looked up in Table: of routes of a VRF, in the global one. Without Addr it is a route that leaks: its packets go the way of the route that Table has for
+	// the same prefix, and where that is attached they are looked up there themselves.
 	Elsewhere bool
 	Table     fib.VRF
 }
@@ -90,10 +91,11 @@ type entry struct {
 	candidates []candidate
 	installed  []*hop // what the fast path's route uses; nil where none is installed
 	special    fib.AdjID
-	in         bool      // a route is installed
-	by         Source    // of what was chosen
-	chosen     bool      // something was
-	targets    []*target // what its next hops are looked up by
+	in         bool           // a route is installed
+	by         Source         // of what was chosen
+	chosen     bool           // something was
+	targets    []*target      // what its next hops are looked up by
+	leaks      []fib.RouteKey // routes of other tables that its own leak from
 }
 
 // table is one VRF.
@@ -125,6 +127,7 @@ type RIB struct {
 	bound       map[netip.Prefix]map[spot]uint32 // labels of neighbours for prefixes of the global table
 	labels      map[uint32]*label
 	byRoute     map[fib.RouteKey]map[*label]struct{} // labels by the route that they are for
+	leakers     map[fib.RouteKey]map[*entry]struct{} // entries by the routes that they leak from
 	dirty       map[*entry]struct{}
 	dirtyHops   map[*hop]struct{}
 	dirtyLabels map[*label]struct{}
@@ -162,7 +165,8 @@ func New(apply func(*fib.Batch) ([]fib.Refusal, error), n Neighbours) *RIB {
 		byNeigh: make(map[spot]map[*hop]struct{}), byPeer: make(map[spot]map[*hop]struct{}), byLSP: make(map[netip.Prefix]map[*hop]struct{}),
 		byIface: make(map[string]map[*entry]int), targets: make(map[targetKey]*target),
 		bound: make(map[netip.Prefix]map[spot]uint32), labels: make(map[uint32]*label), byRoute: make(map[fib.RouteKey]map[*label]struct{}),
-		dirty: make(map[*entry]struct{}), dirtyHops: make(map[*hop]struct{}), dirtyLabels: make(map[*label]struct{}),
+		leakers: make(map[fib.RouteKey]map[*entry]struct{}),
+		dirty:   make(map[*entry]struct{}), dirtyHops: make(map[*hop]struct{}), dirtyLabels: make(map[*label]struct{}),
 		newLabels: make(map[*label]struct{}), delLabels: make(map[uint32]struct{}), changed: make(map[fib.RouteKey]struct{}),
 		told: make(map[fib.RouteKey]*Route),
 		ids:  idPool[fib.AdjID]{next: fib.FirstAdj}, groups: idPool[fib.GroupID]{next: 1},

@@ -272,13 +272,19 @@ func TestUnderlayWithLabels(t *testing.T) {
 	if a := f.one(blue, "10.254.0.2/32"); a.Kind != fib.AdjDrop {
 		t.Errorf("the label switched path is gone: %+v", a)
 	}
-	// A route that leaks into the outer VRF serves too, and what it leads to there.
-	r.SetRoute(red, pfx("203.0.113.0/24"), Learned{Source: BGP, Hops: []NextHop{{Elsewhere: true, Table: fib.Global}}})
+	// A route that leaks into the outer VRF serves too, as it leads there: not what is more specific in the other table.
+	r.SetRoute(red, pfx("0.0.0.0/0"), Learned{Source: BGP, Hops: []NextHop{{Elsewhere: true, Table: fib.Global}}})
 	flush(t, r)
 	if a := f.one(blue, "10.254.0.2/32"); a.Kind != fib.AdjTunnel || a.Port != 1 {
 		t.Errorf("by a leak: %+v", a)
 	}
-	r.SetStatics(0, []StaticRoute{{Prefix: pfx("203.0.113.0/24"), Hops: []NextHop{{Addr: addr("172.16.0.2")}}}})
+	longer := StaticRoute{Prefix: pfx("203.0.113.0/24"), Hops: []NextHop{{Addr: addr("172.16.0.2")}}}
+	r.SetStatics(0, []StaticRoute{longer, {Prefix: pfx("0.0.0.0/0"), Hops: []NextHop{{Addr: addr("192.0.2.254")}}}})
+	flush(t, r)
+	if a := f.one(blue, "10.254.0.2/32"); a.Kind != fib.AdjTunnel || a.Port != 1 {
+		t.Errorf("by what does not leak: %+v", a)
+	}
+	r.SetStatics(0, []StaticRoute{longer, {Prefix: pfx("0.0.0.0/0"), Hops: []NextHop{{Addr: addr("172.16.0.2")}}}})
 	flush(t, r)
 	if a := f.one(blue, "10.254.0.2/32"); a.Kind != fib.AdjTunnel || a.Port != 3 {
 		t.Errorf("by a leak that leads elsewhere now: %+v", a)
@@ -291,6 +297,13 @@ func TestLeak(t *testing.T) {
 	r.SetRoute(blue, pfx("192.168.1.0/24"), from)
 	r.SetRoute(blue, pfx("192.168.2.0/24"), from)
 	r.SetRoute(red, pfx("192.168.9.0/24"), from) // from itself: a circle
+	second := ce
+	second.Addrs = append(slices.Clone(ce.Addrs), pfx("192.168.2.1/24"))
+	flush(t, r)
+	if got := f.paths(blue, "192.168.2.0/24"); got != nil {
+		t.Errorf("what the other table does not have: %+v", got)
+	}
+	r.SetInterface(second)
 	flush(t, r)
 	a, b := f.one(blue, "192.168.1.0/24"), f.one(blue, "192.168.2.0/24")
 	if a.Kind != fib.AdjLookup || a.VRF != red || a.ID != b.ID {
@@ -471,7 +484,7 @@ func TestRefusedLeavesNothingOld(t *testing.T) {
 	}
 	f.refuse = nil
 	for range 3 {
-		r.SetRoute(red, pfx("10.61.0.0/24"), Learned{Source: BGP, Hops: []NextHop{{Elsewhere: true}}})
+		r.SetRoute(red, pfx("10.61.0.0/24"), Learned{Source: BGP, Hops: []NextHop{{Addr: addr("192.168.1.9")}}})
 		flush(t, r)
 		r.DelRoute(red, pfx("10.61.0.0/24"), BGP)
 		flush(t, r)

@@ -195,7 +195,7 @@ func (r *RIB) follow(out []way, vrf fib.VRF, p netip.Prefix, n *NextHop, s *sear
 		return append(out, way{iface: n.Iface, addr: n.Addr, labels: n.Labels, switched: n.Labels.n > 0})
 	case !n.Addr.IsValid():
 		if n.Elsewhere && table != vrf && n.Labels.n == 0 {
-			out = append(out, way{leak: true, vrf: table})
+			out = r.leak(out, fib.RouteKey{VRF: table, Prefix: p}, s)
 		}
 		return out
 	}
