@@ -39,9 +39,7 @@ func (t *translation) mpls() {
 		}
 		out.LDP.Passwords = append(out.LDP.Passwords, ldp.Password{Neighbor: p.Neighbor, Key: ldp.Secret(p.Password.Reveal())})
 	}
-	if m.GracefulRestart {
-		t.problem("mpls ldp graceful-restart", "read, and not carried out by this version: labels end with their session, and those of before a restart are not given again for five minutes")
-	}
+	out.LDP.GracefulRestart = m.GracefulRestart
 }
 
 // isLabelled tells whether an interface as translated takes labelled packets.

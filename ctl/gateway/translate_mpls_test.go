@@ -117,18 +117,21 @@ func TestLDPRouterID(t *testing.T) {
 
 // What LDP does not do is said.
 func TestMPLSProblems(t *testing.T) {
-	_, problems := mplsOf(t, labelled+`mpls ldp graceful-restart
+	m, problems := mplsOf(t, labelled+`mpls ldp graceful-restart
 mpls ldp neighbor vrf red 10.9.9.2 password hidden
 interface Ethernet0
  mpls mtu 1508
 `, labelledFacts, newNumbers())
 	text := strings.Join(problems, "\n")
-	for _, want := range []string{"mpls ldp graceful-restart: read", "mpls ldp neighbor vrf red 10.9.9.2: LDP runs in the global table", "interface Ethernet0: `mpls mtu` is read"} {
+	for _, want := range []string{"mpls ldp neighbor vrf red 10.9.9.2: LDP runs in the global table", "interface Ethernet0: `mpls mtu` is read"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no problem %q in\n%s", want, text)
 		}
 	}
 	if strings.Contains(text, "hidden") {
 		t.Error("a secret in a problem")
+	}
+	if !m.LDP.GracefulRestart {
+		t.Error("no graceful restart")
 	}
 }

@@ -47,6 +47,9 @@ type Config struct {
 
 	Passwords []Password
 
+	// GracefulRestart is `mpls ldp graceful-restart` (RFC 3478).
+	GracefulRestart bool
+
 	// DefaultRoute gives 0.0.0.0/0 a label, too (`mpls ip default-route`).
 	DefaultRoute bool
 

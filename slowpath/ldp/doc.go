@@ -21,5 +21,6 @@
 // Where that is not known, allocation starts at a random label of the range, so that labels of before are not given first.
 //
 // Label Requests are answered, and none are made: peers tell their labels unasked. Messages are never passed on, as with independent control every
-// message is of the router's own making; so the F bit of unknown TLVs has nothing to say. Fault tolerance (RFC 3478) is read of peers, and not offered.
+// message is of the router's own making; so the F bit of unknown TLVs has nothing to say. Graceful restart (RFC 3478) is in
+// restart.go: what a neighbor told is kept while it restarts, and neighbors are asked for the same.
 package ldp

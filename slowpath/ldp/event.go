@@ -81,6 +81,7 @@ type Routes struct {
 
 // Inherited are labels of ours that the fast path has from the process before. Give them after the first Configure, which says the range,
 // and before the first Routes. Where the prefix of one is not known, the zero Prefix: nobody gets the label within the grace time.
+// It also says that all this serves for two minutes more, which neighbors are told if there is graceful restart.
 type Inherited struct{ Labels []LocalLabel }
 
 // Clear ends sessions and lets them start anew at once (`clear mpls ldp neighbor`).

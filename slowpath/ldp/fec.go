@@ -170,10 +170,10 @@ func (m *Machine) feed() {
 	}
 }
 
-// owner is the neighbor that a next hop is an address of, if it can be sent to with a label of its: there is a session, and it is heard on the link.
+// owner is the neighbor that a next hop is an address of, if it can be sent to with a label of its: there is a session, or it restarts, and it is heard on the link.
 func (m *Machine) owner(nh NextHop) *neighbor {
 	for _, nb := range m.owners[nh.Addr] {
-		if s := nb.session; s != nil && s.state == StateOperational && nb.adjs[nh.Iface] != nil {
+		if s := nb.session; (nb.stale != nil || s != nil && s.state == StateOperational) && nb.adjs[nh.Iface] != nil {
 			return nb
 		}
 	}

@@ -111,7 +111,11 @@ func (s *script) route() Route {
 func (s *script) established() []Event {
 	id := ID{LSR: s.other()}
 	hello, _ := ldpmsg.Append(nil, 1, &ldpmsg.Hello{HoldTime: 60, Transport: id.LSR})
-	init, _ := ldpmsg.Append(nil, 2, &ldpmsg.Initialization{Version: 1, KeepAlive: 30, Receiver: ID{LSR: ip("10.9.9.4")}})
+	open := &ldpmsg.Initialization{Version: 1, KeepAlive: 30, Receiver: ID{LSR: ip("10.9.9.4")}}
+	if b := s.byte(); b&1 != 0 {
+		open.FT = &ldpmsg.FTSession{Flags: uint16(b >> 1 & 1), Reconnect: time.Duration(b>>2&3) * time.Minute, Recovery: time.Duration(b>>4&3) * time.Minute}
+	}
+	init, _ := ldpmsg.Append(nil, 2, open)
 	init, _ = ldpmsg.Append(init, 3, &ldpmsg.KeepAlive{})
 	addr, _ := ldpmsg.Append(nil, 4, &ldpmsg.Address{Addrs: []netip.Addr{id.LSR}})
 	s.next++

@@ -21,7 +21,9 @@ func (m *Machine) addresses(s *session, msgID uint32, msg *ldpmsg.Address) {
 		switch has := nb.addrs[a]; {
 		case msg.Withdraw && has:
 			m.disown(nb, a)
-		case !msg.Withdraw && !has && unicast(a) && len(nb.addrs) < maxAddresses:
+		case !msg.Withdraw && has:
+			nb.stale.confirmedAddr(a)
+		case !msg.Withdraw && unicast(a) && len(nb.addrs) < maxAddresses:
 			nb.addrs[a] = true
 			m.owners[a] = append(m.owners[a], nb)
 		}
@@ -30,6 +32,7 @@ func (m *Machine) addresses(s *session, msgID uint32, msg *ldpmsg.Address) {
 }
 
 func (m *Machine) disown(nb *neighbor, a netip.Addr) {
+	nb.stale.confirmedAddr(a)
 	delete(nb.addrs, a)
 	m.owners[a] = slices.DeleteFunc(m.owners[a], func(o *neighbor) bool { return o == nb })
 	if len(m.owners[a]) == 0 {
@@ -45,6 +48,7 @@ func (m *Machine) mapping(s *session, msgID uint32, msg *ldpmsg.Label) {
 	}
 	for _, p := range msg.FEC.Prefixes {
 		old, has := s.nb.bindings[p]
+		confirmed := s.nb.stale.confirmed(p)
 		switch {
 		case !has && m.learned >= m.cfg.MaxBindings:
 			m.release(s, fecOf(p), msg.Label)
@@ -52,7 +56,7 @@ func (m *Machine) mapping(s *session, msgID uint32, msg *ldpmsg.Label) {
 			continue
 		case !has:
 			m.learned++
-		case old != msg.Label:
+		case old != msg.Label && !confirmed: // of a label of before a restart nobody knows
 			m.release(s, fecOf(p), old) // leaves after the Bind below
 		}
 		f := m.fec(p)
@@ -81,6 +85,7 @@ func (m *Machine) withdrawn(s *session, msg *ldpmsg.Label) {
 
 func (m *Machine) unlearn(nb *neighbor, p netip.Prefix) {
 	f := m.fecs[p]
+	nb.stale.confirmed(p)
 	delete(nb.bindings, p)
 	delete(f.remote, nb)
 	m.learned--
@@ -88,8 +93,9 @@ func (m *Machine) unlearn(nb *neighbor, p netip.Prefix) {
 	m.tidy(f)
 }
 
-// forget takes back all that came by a session that ended, and with it what the peer was told.
-func (m *Machine) forget(nb *neighbor, s *session) {
+// forget takes back all that came by a session that ended.
+func (m *Machine) forget(nb *neighbor) {
+	m.purge(nb)
 	for _, p := range sortedPrefixes(nb.bindings) {
 		m.unlearn(nb, p)
 	}
@@ -98,6 +104,10 @@ func (m *Machine) forget(nb *neighbor, s *session) {
 		m.disown(nb, a)
 	}
 	m.rebind(addrs) // another neighbor may have the address, too
+}
+
+// forgetTold takes back what a peer was told in a session that ended.
+func (m *Machine) forgetTold(s *session) {
 	for _, p := range sortedPrefixes(s.told) {
 		t := s.told[p]
 		if t.standing {

@@ -57,6 +57,8 @@ type Machine struct {
 	sequence uint32 // of the configuration
 	revision uint32 // of local bindings
 	drops    [NumDrops]uint64
+	// recovered is when what the process before forwarded by serves no more.
+	recovered time.Time
 
 	now   time.Time
 	out   []Effect
@@ -76,6 +78,7 @@ func NewSeeded(seed uint64) *Machine {
 		own: map[netip.Addr]map[*iface]bool{}, starved: map[netip.Prefix]*fec{},
 	}
 	m.starvedAt.fire = m.feed
+	m.sequence = m.rng.Uint32() // another than before a restart, so that neighbors know at once that something has changed
 	return m
 }
 
@@ -111,13 +114,14 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 		}
 	case Closed:
 		if s := m.sessions[ev.Conn]; s != nil {
-			m.finish(s, ended{})
+			m.finish(s, ended{lost: true})
 		}
 	case InterfaceState:
 		m.interfaceState(ev)
 	case Routes:
 		m.routes(ev)
 	case Inherited:
+		m.recovered = m.now.Add(keepTime)
 		for _, l := range ev.Labels {
 			m.pool.keep(l.Prefix.Masked(), l.In, m.now)
 		}

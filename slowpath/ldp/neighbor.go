@@ -18,6 +18,7 @@ type neighbor struct {
 	keyed     bool // the listener was told of it
 	sequence  uint32
 	sequenced bool
+	wasUp     bool // there has been a session
 
 	wait    timer // until the next attempt
 	refused int   // sessions in a row that came to nothing
@@ -25,6 +26,7 @@ type neighbor struct {
 
 	bindings map[netip.Prefix]uint32 // learned in the session
 	addrs    map[netip.Addr]bool     // the same
+	stale    *stale                  // what of it is kept from a session that was lost; nil: nothing
 }
 
 func (m *Machine) newNeighbor(id ID, local, transport netip.Addr) *neighbor {
@@ -42,6 +44,7 @@ func (m *Machine) newNeighbor(id ID, local, transport netip.Addr) *neighbor {
 
 func (m *Machine) removeNeighbor(nb *neighbor) {
 	m.timers.stop(&nb.wait)
+	m.purge(nb)
 	nb.key = nil
 	m.announceKey(nb, true)
 	delete(m.neighbors, nb.id)

@@ -101,7 +101,7 @@ func (m *Machine) unsigned(s *session, nb *neighbor) bool {
 }
 
 func (m *Machine) sendInitialization(s *session) {
-	m.send(s, &ldpmsg.Initialization{KeepAlive: uint16(m.cfg.SessionHold / time.Second), MaxPDU: ownMaxPDU, Receiver: s.nb.id})
+	m.send(s, &ldpmsg.Initialization{KeepAlive: uint16(m.cfg.SessionHold / time.Second), MaxPDU: ownMaxPDU, Receiver: s.nb.id, FT: m.restartParameters(s.nb)})
 }
 
 // accepted takes a connection; from an address of nobody that is known only as many as do no harm.
@@ -147,7 +147,7 @@ func (m *Machine) introduce(s *session, init *ldpmsg.Initialization) {
 		return
 	}
 	if nb.session != nil {
-		m.fail(nb.session, shutdown) // a peer that opens another one has lost the one before
+		m.finish(nb.session, ended{code: shutdown, notify: true, close: true, lost: true}) // a peer that opens another one has lost the one before
 	}
 	s.waiting = nil
 	m.strangers = slices.DeleteFunc(m.strangers, func(o *session) bool { return o == s })
@@ -206,6 +206,8 @@ func (m *Machine) operational(s *session) {
 	m.timers.set(&s.hold, m.now.Add(s.keepAlive))
 	m.timers.set(&s.alive, m.now.Add(s.keepAlive/3))
 	m.emit(Log{Kind: LogNeighborUp, Neighbor: s.nb.id})
+	m.resume(s)
+	s.nb.wasUp = true
 	m.sendAddresses(s, false, m.ownAddrs())
 	m.tellAll(s)
 }
@@ -228,7 +230,7 @@ func (m *Machine) checkHold(s *session) {
 		m.timers.set(&s.hold, at)
 		return
 	}
-	m.fail(s, ldpmsg.KeepAliveExpired)
+	m.finish(s, ended{code: ldpmsg.KeepAliveExpired, notify: true, close: true, lost: true})
 }
 
 // checkAlive sends something if nothing was sent for a third of the time.
@@ -269,12 +271,13 @@ func (m *Machine) flush(s *session) {
 	s.lastSent = m.now
 }
 
-// ended says how a session came to its end. The zero value: the connection went.
+// ended says how a session came to its end.
 type ended struct {
 	code     Code
 	received bool // the code is the peer's
 	notify   bool // tell the peer the code
 	close    bool // the connection is there to be closed
+	lost     bool // neither side wanted it
 	msgID    uint32
 	about    ldpmsg.Type
 }
@@ -318,7 +321,12 @@ func (m *Machine) finish(s *session, e ended) {
 		return
 	}
 	nb.session = nil
-	m.forget(nb, s)
+	if e.lost && m.restarts(s) {
+		m.retain(nb, s)
+	} else {
+		m.forget(nb)
+	}
+	m.forgetTold(s)
 	if len(nb.adjs) > 0 {
 		m.retry(nb, m.pause(nb, s))
 	}
