@@ -1,0 +1,294 @@
+package eigrp
+
+import (
+	"net/netip"
+	"slices"
+
+	"nave/slowpath/eigrp/eigrpmsg"
+)
+
+// advert is what there is to tell of a prefix, before what each interface makes of it.
+type advert struct {
+	vec      vector
+	kind     pathKind
+	ifc      *iface
+	hop      netip.Addr
+	ext      eigrpmsg.External
+	external bool
+}
+
+// change is a prefix that the neighbors of an interface are to hear of.
+type change struct {
+	prefix netip.Prefix
+	query  bool
+}
+
+func (m *Machine) current(e *entry) advert {
+	s := e.succ
+	if s == nil || !e.active && s.dist == infinity {
+		return advert{vec: m.unreachable()}
+	}
+	a := advert{vec: s.vec, kind: s.kind, ifc: s.ifc, hop: s.hop, ext: s.ext, external: s.external}
+	if e.active {
+		a.vec = e.frozen
+	}
+	if m.infinite(&a.vec) {
+		return advert{vec: a.vec}
+	}
+	return a
+}
+
+// note sees to it that neighbors hear of a prefix if there is something new to tell.
+func (m *Machine) note(e *entry) {
+	if a := m.current(e); a != e.told {
+		e.told = a
+		m.pendAll(e)
+	}
+}
+
+func (m *Machine) pendAll(e *entry) {
+	for _, ifc := range m.order {
+		m.pend(ifc, e.prefix, false)
+	}
+}
+
+func (m *Machine) pend(ifc *iface, prefix netip.Prefix, query bool) {
+	if !ifc.talking || len(ifc.nbrs) == 0 {
+		return
+	}
+	if i, ok := ifc.pending[prefix]; ok {
+		ifc.changes[i].query = ifc.changes[i].query || query
+		return
+	}
+	ifc.pending[prefix] = len(ifc.changes)
+	ifc.changes = append(ifc.changes, change{prefix, query})
+	m.wantFlush(ifc)
+}
+
+func (m *Machine) wantFlush(ifc *iface) {
+	if !ifc.wantsFlush {
+		ifc.wantsFlush = true
+		m.toFlush = append(m.toFlush, ifc)
+	}
+}
+
+func (e *entry) isOn(slot int) bool { return slot/64 < len(e.on) && e.on[slot/64]&(1<<(slot%64)) != 0 }
+
+func (e *entry) setOn(slot int, on bool) {
+	for slot/64 >= len(e.on) {
+		if !on {
+			return
+		}
+		e.on = append(e.on, 0)
+	}
+	if on {
+		e.on[slot/64] |= 1 << (slot % 64)
+	} else {
+		e.on[slot/64] &^= 1 << (slot % 64)
+	}
+}
+
+// routeFor is what an interface's neighbors are told of a prefix, and whether that is that we reach it.
+func (m *Machine) routeFor(ifc *iface, prefix netip.Prefix) (r eigrpmsg.Route, reachable bool) {
+	r = eigrpmsg.Route{Wide: ifc.wide(m), Router: m.cfg.RouterID, Prefixes: []netip.Prefix{prefix}}
+	e := m.entries[prefix]
+	v := m.unreachable()
+	if e != nil {
+		a := m.current(e)
+		if !m.infinite(&a.vec) {
+			if a.external {
+				r.External = &a.ext
+			}
+			if m.mayTell(e, &a, ifc) {
+				v, reachable = a.vec, true
+				if ifc.cfg.NoNextHopSelf && a.kind == fromNeighbor && a.ifc == ifc {
+					r.NextHop = a.hop
+				}
+			}
+		}
+	}
+	r.Metric = m.outward(v, r.Wide)
+	if e != nil && e.active {
+		r.Metric.Flags |= eigrpmsg.Active
+	}
+	return r, reachable
+}
+
+// mayTell says whether an interface's neighbors may hear that we reach a prefix.
+func (m *Machine) mayTell(e *entry, a *advert, ifc *iface) bool {
+	if !ifc.cfg.NoSplitHorizon && a.ifc == ifc {
+		return false
+	}
+	if m.cfg.Out != nil && !m.cfg.Out(ifc.name, e.prefix) {
+		return false
+	}
+	if s := m.cfg.Stub; s.Enabled {
+		ok := false
+		switch a.kind {
+		case fromConnected:
+			ok = s.Connected
+		case fromSummary:
+			ok = s.Summary
+		case fromRedistribution:
+			p := a.ext.Protocol
+			ok = s.Redistributed || s.Static && p == eigrpmsg.FromStatic || s.Connected && p == eigrpmsg.FromConnected
+		case fromNeighbor:
+			ok = s.Leak != nil && s.Leak(e.prefix, ifc.name)
+		}
+		if !ok || s.ReceiveOnly {
+			return false
+		}
+	}
+	if a.kind == fromSummary && !m.summaries[e.prefix].covers(ifc) {
+		return false
+	}
+	return !m.suppressed(e.prefix, ifc)
+}
+
+// room is how long the body of a packet may be.
+func (m *Machine) room(ifc *iface) int {
+	const headers = 20 + eigrpmsg.HeaderLen
+	n := min(orDefault(ifc.state.MTU, largestFrame), largestFrame) - headers
+	if ifc.cfg.Auth.Mode != AuthNone {
+		n -= 24 + ifc.cfg.Auth.Mode.wire().DigestLen()
+	}
+	return max(n, leastPacket)
+}
+
+// flush tells the neighbors of an interface what changed, if there is anybody who can take it now; if not, it comes back when one can.
+func (m *Machine) flush(ifc *iface) {
+	if !ifc.talking || len(ifc.changes) == 0 {
+		return
+	}
+	var all, full, stubs []*neighbor
+	ready := 0
+	for _, n := range ifc.nbrs {
+		if !n.up {
+			continue
+		}
+		all = append(all, n)
+		if n.stub {
+			stubs = append(stubs, n)
+		} else {
+			full = append(full, n)
+		}
+		if len(n.queue) == 0 && !n.inTable {
+			ready++
+		}
+	}
+	if len(all) > 0 && ready == 0 {
+		return
+	}
+	if at := ifc.lastFlush.Add(flushGap); at.After(m.now) && len(all) > 0 {
+		m.timers.set(&ifc.flushTimer, at)
+		return
+	}
+	m.timers.stop(&ifc.flushTimer)
+	ifc.lastFlush = m.now
+	changes := ifc.changes
+	ifc.changes = nil
+	clear(ifc.pending)
+	if len(all) == 0 {
+		return
+	}
+	var queries, updates []netip.Prefix
+	for _, c := range changes {
+		if e := m.entries[c.prefix]; c.query && e != nil && e.active {
+			queries = append(queries, c.prefix)
+		} else {
+			updates = append(updates, c.prefix)
+		}
+	}
+	if len(stubs) > 0 {
+		m.pack(ifc, queries, packing{}, func(b []byte) { m.deliver(ifc, stubs, eigrpmsg.Update, b) })
+	}
+	m.pack(ifc, queries, packing{always: true, last: true}, func(b []byte) { m.deliver(ifc, full, eigrpmsg.Query, b) })
+	m.pack(ifc, updates, packing{last: true}, func(b []byte) {
+		m.deliver(ifc, slices.DeleteFunc(all, func(n *neighbor) bool { return n.gone }), eigrpmsg.Update, b)
+	})
+}
+
+// packing says how prefixes are put in packets.
+type packing struct {
+	always bool // else what cannot be reached is left out where nobody was told otherwise
+	last   bool // after this, all neighbors of the interface know
+}
+
+// pack cuts prefixes into packets.
+func (m *Machine) pack(ifc *iface, prefixes []netip.Prefix, how packing, deliver func(body []byte)) {
+	var body []byte
+	room := m.room(ifc)
+	for _, p := range prefixes {
+		r, reachable := m.routeFor(ifc, p)
+		e := m.entries[p]
+		if !reachable && !how.always && e != nil && !e.isOn(ifc.slot) {
+			continue
+		}
+		if e != nil && (reachable || how.last) {
+			e.setOn(ifc.slot, reachable)
+		}
+		if len(body) > 0 && len(body)+r.Len() > room {
+			deliver(body)
+			body = nil
+		}
+		body = r.Append(body)
+	}
+	if len(body) > 0 {
+		deliver(body)
+	}
+}
+
+// feed sends the next packet of the table to a neighbor that has just come up.
+func (m *Machine) feed(n *neighbor) {
+	if !n.inTable || n.gone {
+		return
+	}
+	var body []byte
+	room := m.room(n.ifc)
+	for len(n.startup) > 0 {
+		e := n.startup[0]
+		if m.entries[e.prefix] == e {
+			r, reachable := m.routeFor(n.ifc, e.prefix)
+			if reachable {
+				if len(body)+r.Len() > room {
+					break
+				}
+				e.setOn(n.ifc.slot, true)
+				body = r.Append(body)
+			}
+		}
+		n.startup[0] = nil
+		n.startup = n.startup[1:]
+	}
+	msg := &message{op: eigrpmsg.Update, seq: m.nextSequence(), body: body}
+	if len(n.startup) == 0 {
+		n.startup, n.inTable = nil, false
+		msg.flags = eigrpmsg.FlagEOT
+	}
+	m.enqueue(n, msg)
+}
+
+// reply answers a neighbor's Query at the end of the step.
+func (m *Machine) reply(n *neighbor, prefix netip.Prefix) {
+	if n.gone {
+		return
+	}
+	if len(n.asks) == 0 {
+		m.toReply = append(m.toReply, n)
+	}
+	n.asks = append(n.asks, prefix)
+}
+
+func (m *Machine) sendReplies(n *neighbor) {
+	asks := n.asks
+	n.asks = nil
+	m.pack(n.ifc, asks, packing{always: true}, func(b []byte) {
+		m.enqueue(n, &message{op: eigrpmsg.Reply, seq: m.nextSequence(), body: b})
+	})
+}
+
+// single sends one prefix to one neighbor.
+func (m *Machine) single(n *neighbor, op eigrpmsg.Opcode, prefix netip.Prefix) {
+	r, _ := m.routeFor(n.ifc, prefix)
+	m.enqueue(n, &message{op: op, seq: m.nextSequence(), body: r.Append(nil)})
+}

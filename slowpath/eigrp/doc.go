@@ -1,0 +1,22 @@
+// Package eigrp is EIGRP (RFC 7868) of one routing table and one autonomous system, for IPv4: neighbors, the reliable transport, DUAL with feasible
+// successors, classic and wide metrics, summaries, stubs, MD5 and HMAC-SHA-256.
+//
+// A Machine is a step function: Configure and Handle take the time and what happened and return what to do; Deadline says when to come
+// back with a Tick. It has no socket, clock, goroutine or lock. Whoever drives it, one goroutine, carries out the effects in order.
+//
+// What plugs in where:
+//
+//   - Packets: each Send effect is a packet of IP protocol 88, TOS 0xC0, TTL 2 for the group and 255 otherwise, by an interface to a neighbor or to
+//     224.0.0.10; on a tunnel, the latter goes to those on its multicast list. What comes by protocol 88 is PacketReceived.
+//   - Interfaces: those that `network` covers are in Config; what they are like comes as InterfaceState. Their subnets are the internal routes. The caller
+//     matches networks with interfaces, and makes functions of distribute lists and leak maps.
+//   - Redistribution: routes of other protocols, with the metric that `redistribute` or its route map gives them, come as Redistributed.
+//   - Routes: Route and RouteGone are what the RIB is to have of EIGRP, summaries' discard routes among them. What is local (connected, redistributed) is
+//     somebody else's route, and so none of the machine's.
+//
+// The files: receive.go is a packet's way in, transport.go its way out; neighbor.go and iface.go who there is to talk to; dual.go and active.go the
+// computation; advertise.go who is told what; local.go and summary.go what the router has of its own; install.go what the RIB gets.
+//
+// Values are put in packets as late as possible: what changed is noted per interface, and read when a packet is made. So a busy interface sends the last
+// value of each route, and one that flaps costs little. Order is all that DUAL needs of that, and each neighbor has one queue.
+package eigrp

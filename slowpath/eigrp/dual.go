@@ -1,0 +1,234 @@
+package eigrp
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"nave/slowpath/eigrp/eigrpmsg"
+)
+
+// origin says who a diffusing computation is for, and what has happened since it began (RFC 7868 section 3.5). An odd one ends with a free choice
+// of the successor; in an even one the distance by the successor has grown since, or the successor has asked, and so the choice has to be feasible.
+type origin uint8
+
+const (
+	originGrown      origin = 0 // ours, and the distance grew since
+	originOwn        origin = 1 // ours
+	originAskedSince origin = 2 // the successor has asked since, or asked and grew
+	originAsked      origin = 3 // the successor's
+)
+
+// entry is what is known of a prefix.
+type entry struct {
+	prefix netip.Prefix
+	paths  []*path
+	fd     uint64 // feasible distance
+	succ   *path  // the successor; while active the one of before, which may have lost its way
+	since  time.Time
+
+	active    bool
+	origin    origin
+	frozen    vector // what is told while active
+	lastDist  uint64 // of the successor, when it was last looked at
+	replies   map[*neighbor]*owing
+	queryFrom *neighbor // the successor that waits for our reply
+	sia       timer
+
+	told      advert
+	on        []uint64 // by slot: interfaces that were told that we reach it
+	installed *Route
+}
+
+// owing is a reply that is to come.
+type owing struct {
+	asked    int  // SIA-Queries
+	answered bool // the last of them
+}
+
+// pathKind says where a path is from.
+type pathKind uint8
+
+const (
+	fromNeighbor pathKind = iota
+	fromConnected
+	fromRedistribution
+	fromSummary
+)
+
+// path is a way to a prefix.
+type path struct {
+	kind     pathKind
+	nbr      *neighbor
+	ifc      *iface     // of the neighbor, or connected to
+	hop      netip.Addr // zero: local
+	reported vector     // by the neighbor; of a local path, its own
+	vec      vector
+	rd, dist uint64
+	ext      eigrpmsg.External
+	external bool
+}
+
+// measure works out what a path is worth.
+func (m *Machine) measure(e *entry, p *path) {
+	switch p.kind {
+	case fromNeighbor:
+		p.rd, p.vec = m.composite(&p.reported), m.along(p.reported, &p.ifc.link)
+		if m.cfg.In != nil && !m.cfg.In(p.ifc.name, e.prefix) {
+			p.vec = m.unreachable()
+		}
+	case fromConnected:
+		p.rd, p.vec = 0, p.ifc.link
+	default:
+		p.rd, p.vec = 0, p.reported
+	}
+	p.dist = m.composite(&p.vec)
+	if p.dist == infinity {
+		p.vec = m.unreachable()
+	}
+}
+
+// fade makes a path worth nothing; it may still be the successor of a computation.
+func (m *Machine) fade(e *entry, p *path) {
+	p.reported, p.vec = m.unreachable(), m.unreachable()
+	p.rd, p.dist = infinity, infinity
+	e.paths = slices.DeleteFunc(e.paths, func(x *path) bool { return x == p })
+}
+
+// best is the shortest path; nil if there is none. Among equals the successor stays.
+func (e *entry) best() *path {
+	var b *path
+	for _, p := range e.paths {
+		if p.dist != infinity && (b == nil || p.dist < b.dist || p.dist == b.dist && p == e.succ) {
+			b = p
+		}
+	}
+	return b
+}
+
+// feasible says whether a path cannot lead back here: it is ours, or its neighbor is nearer than we ever were since the last free choice.
+func (e *entry) feasible(p *path) bool { return p != nil && (p.nbr == nil || p.rd < e.fd) }
+
+// learn takes what a neighbor says of a prefix; nil if nothing is known of the prefix after that.
+func (m *Machine) learn(n *neighbor, r *eigrpmsg.Route, prefix netip.Prefix) *entry {
+	v, hop := m.inward(r), n.addr
+	if r.NextHop.IsValid() && !r.NextHop.IsUnspecified() && n.ifc.onLink(r.NextHop) {
+		if hop = r.NextHop; n.ifc.isOwn(hop) {
+			v = m.unreachable()
+		}
+	}
+	if r.External != nil && r.External.Router == m.cfg.RouterID && !m.infinite(&v) {
+		m.log(Log{Kind: LogDuplicateRouter, Iface: n.ifc.name, Neighbor: n.addr, Prefix: prefix})
+		v = m.unreachable()
+	}
+	if a := prefix.Addr(); a.IsMulticast() || a.IsLoopback() {
+		return nil
+	}
+	e := m.entries[prefix]
+	var p *path
+	if e != nil {
+		p = n.routes[e]
+	}
+	if p == nil {
+		if m.infinite(&v) {
+			return e
+		}
+		if m.paths >= m.cfg.MaxPaths {
+			m.log(Log{Kind: LogTooManyPaths, Iface: n.ifc.name, Neighbor: n.addr, Prefix: prefix})
+			return e
+		}
+		e = m.entryOf(prefix)
+		p = &path{nbr: n, ifc: n.ifc}
+		n.routes[e] = p
+		e.paths = append(e.paths, p)
+		m.paths++
+	}
+	p.reported, p.hop, p.external, p.ext = v, hop, r.External != nil, eigrpmsg.External{}
+	if p.external {
+		p.ext = *r.External
+	}
+	m.measure(e, p)
+	return e
+}
+
+func (m *Machine) entryOf(prefix netip.Prefix) *entry {
+	e := m.entries[prefix]
+	if e == nil {
+		e = &entry{prefix: prefix, fd: infinity, since: m.now}
+		e.told.vec = m.unreachable()
+		e.sia.fire = func() { m.siaDue(e) }
+		m.entries[prefix] = e
+	}
+	return e
+}
+
+// evaluate is what DUAL does after something about a prefix changed. query is the neighbor whose Query it was, nil if it was none.
+func (m *Machine) evaluate(e *entry, query *neighbor) {
+	if e.active {
+		m.stillActive(e, query)
+		return
+	}
+	best := e.best()
+	switch {
+	case e.feasible(best):
+		e.fd = min(e.fd, best.dist)
+		m.settle(e, best)
+	case best == nil && e.fd == infinity:
+		m.settle(e, nil) // it was not reachable before either
+	default:
+		m.goActive(e, query)
+		return
+	}
+	if query != nil {
+		m.reply(query, e.prefix)
+	}
+}
+
+// settle makes a path the successor of a passive prefix; nil: it can't be reached.
+func (m *Machine) settle(e *entry, p *path) {
+	e.succ = p
+	for _, x := range slices.Clone(e.paths) {
+		if x.nbr != nil && m.infinite(&x.reported) {
+			m.forget(e, x)
+		}
+	}
+	m.note(e)
+	m.install(e)
+	m.touch(e)
+	if len(e.paths) == 0 && m.entries[e.prefix] == e {
+		delete(m.entries, e.prefix)
+	}
+}
+
+// forget drops the path of a neighbor.
+func (m *Machine) forget(e *entry, p *path) {
+	m.fade(e, p)
+	if p.nbr.routes[e] == p {
+		delete(p.nbr.routes, e)
+		m.paths--
+	}
+}
+
+// lost takes a neighbor's path, and waits no more for its replies.
+func (m *Machine) lost(e *entry, n *neighbor) {
+	if p := n.routes[e]; p != nil {
+		m.forget(e, p)
+	}
+	if e.queryFrom == n {
+		e.queryFrom = nil
+	}
+	m.evaluate(e, nil)
+	m.replied(e, n)
+}
+
+func sortedEntries[V any](of map[*entry]V) []*entry {
+	return slices.SortedFunc(maps.Keys(of), func(a, b *entry) int { return a.prefix.Compare(b.prefix) })
+}
+
+func sortedNeighbors[V any](of map[*neighbor]V) []*neighbor {
+	return slices.SortedFunc(maps.Keys(of), func(a, b *neighbor) int {
+		return cmp.Or(cmp.Compare(a.ifc.name, b.ifc.name), a.addr.Compare(b.addr))
+	})
+}

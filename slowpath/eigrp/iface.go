@@ -1,0 +1,211 @@
+package eigrp
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"nave/slowpath/eigrp/eigrpmsg"
+)
+
+// iface is an interface of the routing table.
+type iface struct {
+	name    string
+	slot    int
+	cfg     Interface
+	state   InterfaceState
+	link    vector // what a path by it adds
+	enabled bool   // in the configuration
+	running bool   // enabled, up and with an address
+	talking bool   // running and not passive: has neighbors
+
+	nbrs   []*neighbor // sorted
+	byAddr map[netip.Addr]*neighbor
+	have   map[netip.Prefix]*path // connected
+
+	helloTimer timer
+	lastHello  time.Time
+
+	// Prefixes that neighbors are to hear of, in the order in which they came up; pending is where in changes each is.
+	changes    []change
+	pending    map[netip.Prefix]int
+	flushTimer timer
+	lastFlush  time.Time
+	wantsFlush bool
+
+	// Packets that wait until they are within EIGRP's share of the bandwidth.
+	fifo      []*transmission
+	freeAt    time.Time
+	paceTimer timer
+
+	helloSent, helloReceived uint64
+	multicasts, unicasts     uint64
+}
+
+func (ifc *iface) primary() netip.Addr {
+	if len(ifc.state.Addrs) == 0 {
+		return netip.Addr{}
+	}
+	return ifc.state.Addrs[0].Addr()
+}
+
+// onLink says whether an address is of a subnet of the interface.
+func (ifc *iface) onLink(a netip.Addr) bool {
+	return slices.ContainsFunc(ifc.state.Addrs, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+func (ifc *iface) isOwn(a netip.Addr) bool {
+	return slices.ContainsFunc(ifc.state.Addrs, func(p netip.Prefix) bool { return p.Addr() == a })
+}
+
+// unicast says that all goes to each neighbor by itself.
+func (ifc *iface) unicast() bool { return len(ifc.cfg.Neighbors) > 0 }
+
+// wide says whether routes are written with wide metrics: if all neighbors read them.
+func (ifc *iface) wide(m *Machine) bool {
+	return m.cfg.Wide && !slices.ContainsFunc(ifc.nbrs, func(n *neighbor) bool { return !n.wide })
+}
+
+func (m *Machine) configureIface(ifc *iface, f Interface) {
+	old := ifc.cfg
+	ifc.cfg = f
+	if ifc.running && (f.Passive != old.Passive || !slices.Equal(f.Neighbors, old.Neighbors)) {
+		m.stopIface(ifc, InterfaceDown)
+	} else if ifc.running && !sameAuth(f.Auth, old.Auth) && f.Auth.Mode != old.Auth.Mode {
+		m.stopIface(ifc, AuthChanged)
+	}
+	ifc.enabled = true
+	m.refresh(ifc)
+}
+
+func (m *Machine) interfaceState(s InterfaceState) {
+	ifc := m.ifaceOf(s.Name)
+	s.Addrs = slices.DeleteFunc(slices.Clone(s.Addrs), func(p netip.Prefix) bool { return !p.Addr().Is4() || !p.IsValid() })
+	moved := ifc.primary() != netip.Addr{} && (len(s.Addrs) == 0 || s.Addrs[0].Addr() != ifc.primary())
+	if ifc.running && moved {
+		m.stopIface(ifc, InterfaceDown)
+	}
+	ifc.state = s
+	m.refresh(ifc)
+	m.configureSummaries() // automatic ones follow the networks
+}
+
+// refresh brings an interface in line with its configuration and state.
+func (m *Machine) refresh(ifc *iface) {
+	run := m.on && ifc.enabled && ifc.state.Up && len(ifc.state.Addrs) > 0
+	if ifc.running && !run {
+		m.stopIface(ifc, InterfaceDown)
+	}
+	link := m.link(&ifc.state)
+	remeasure := ifc.running && link != ifc.link
+	ifc.link = link
+	if run && !ifc.running {
+		ifc.running = true
+	}
+	ifc.talking = run && !ifc.cfg.Passive
+	m.connect(ifc)
+	if remeasure {
+		m.remeasure(ifc)
+	}
+	switch {
+	case ifc.talking && ifc.helloTimer.index == 0:
+		m.timers.set(&ifc.helloTimer, m.now)
+		m.helloDue(ifc)
+	case !ifc.talking:
+		m.timers.stop(&ifc.helloTimer)
+	}
+	for _, n := range slices.Clone(ifc.nbrs) {
+		if !ifc.onLink(n.addr) {
+			m.down(n, InterfaceDown)
+		}
+	}
+}
+
+// stopIface ends all neighbors, saying goodbye, and takes the subnets back.
+func (m *Machine) stopIface(ifc *iface, why Reason) {
+	if !ifc.running {
+		return
+	}
+	if ifc.talking && ifc.state.Up {
+		m.goodbye(ifc)
+	}
+	ifc.running, ifc.talking = false, false
+	for _, n := range slices.Clone(ifc.nbrs) {
+		m.down(n, why)
+	}
+	m.timers.stop(&ifc.helloTimer)
+	m.timers.stop(&ifc.flushTimer)
+	m.timers.stop(&ifc.paceTimer)
+	ifc.changes, ifc.fifo = nil, nil
+	clear(ifc.pending)
+	m.connect(ifc)
+}
+
+// remeasure works the paths by an interface out again.
+func (m *Machine) remeasure(ifc *iface) {
+	for _, p := range sortedPrefixes(m.entries) {
+		e := m.entries[p]
+		if e == nil {
+			continue
+		}
+		touched := false
+		for _, path := range e.paths {
+			if path.ifc == ifc {
+				m.measure(e, path)
+				touched = true
+			}
+		}
+		if touched {
+			m.evaluate(e, nil)
+		}
+	}
+}
+
+// hello is one with our parameters.
+func (m *Machine) hello(ifc *iface) *eigrpmsg.Packet {
+	p := &eigrpmsg.Packet{
+		Opcode: eigrpmsg.Hello, AS: m.cfg.AS,
+		Parameters: &eigrpmsg.Parameters{K: m.cfg.K, Hold: uint16(min(max(ifc.cfg.Hold/time.Second, 1), 0xffff))},
+		Software:   &eigrpmsg.Software{Major: 15, Minor: 0, TLVMajor: 1, TLVMinor: 2},
+	}
+	if m.cfg.Wide {
+		p.Software.TLVMajor, p.Software.TLVMinor = 2, 0
+	}
+	if m.cfg.Stub.Enabled {
+		s := m.cfg.Stub.flags()
+		p.Stub = &s
+	}
+	return p
+}
+
+func (m *Machine) helloDue(ifc *iface) {
+	m.sendHello(ifc)
+	// Up to a tenth earlier, so that routers that started together do not stay so.
+	d := ifc.cfg.Hello
+	m.timers.set(&ifc.helloTimer, m.now.Add(d-time.Duration(m.rng.Int64N(int64(d)/10+1))))
+}
+
+func (m *Machine) sendHello(ifc *iface) {
+	ifc.lastHello = m.now
+	m.toAll(ifc, m.hello(ifc))
+}
+
+// toAll sends a Hello to all who may hear it.
+func (m *Machine) toAll(ifc *iface, p *eigrpmsg.Packet) {
+	if !ifc.unicast() {
+		m.send(ifc, Group, p)
+		return
+	}
+	for _, a := range ifc.cfg.Neighbors {
+		if ifc.onLink(a) && !ifc.isOwn(a) {
+			m.send(ifc, a, p)
+		}
+	}
+}
+
+// goodbye says by K values of 255 that we leave the interface (RFC 7868 section 5.3.3).
+func (m *Machine) goodbye(ifc *iface) {
+	p := m.hello(ifc)
+	p.Parameters.K = [6]uint8{255, 255, 255, 255, 255, 0}
+	m.toAll(ifc, p)
+}

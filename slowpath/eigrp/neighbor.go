@@ -1,0 +1,158 @@
+package eigrp
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"nave/slowpath/eigrp/eigrpmsg"
+)
+
+// neighbor is a router that is heard on an interface.
+type neighbor struct {
+	ifc   *iface
+	addr  netip.Addr
+	since time.Time
+	gone  bool
+
+	gotInit bool // its INIT has come
+	acked   bool // ours is acknowledged
+	up      bool // both: routes go to and fro
+
+	hold      time.Duration
+	holdTimer timer
+	stub      bool
+	stubFlags eigrpmsg.Stub
+	software  eigrpmsg.Software
+	wide      bool // reads wide metrics
+
+	// Receiving.
+	lastSeq   uint32
+	initSeq   uint32
+	heard     bool // lastSeq says something
+	needAck   bool
+	ackListed bool
+	crSeq     uint32 // a multicast with conditional receive that is for us, too
+	crOn      bool
+
+	// Sending: the first of the queue is the one that is out.
+	queue      []*message
+	sending    bool // it was put on its way
+	retryTimer timer
+	retries    int
+	firstSent  time.Time
+	rto, srtt  time.Duration
+
+	startup []*entry // of the table that it has not been sent yet
+	inTable bool     // it is being sent the table
+
+	routes map[*entry]*path
+	owes   map[*entry]bool // replies
+	asks   []netip.Prefix  // it is to get replies about
+
+	retransmits uint64
+}
+
+// neighborOf is the neighbor that a Hello is from, a new one if need be; nil if it can't be one.
+func (m *Machine) neighborOf(ifc *iface, addr netip.Addr) *neighbor {
+	if n := ifc.byAddr[addr]; n != nil {
+		return n
+	}
+	if m.nbrs >= m.cfg.MaxNeighbors {
+		m.log(Log{Kind: LogTooManyNeighbors, Iface: ifc.name, Neighbor: addr})
+		return nil
+	}
+	n := &neighbor{ifc: ifc, addr: addr, since: m.now, rto: firstRTO, routes: map[*entry]*path{}, owes: map[*entry]bool{}}
+	n.holdTimer.fire = func() { m.down(n, HoldExpired) }
+	n.retryTimer.fire = func() { m.retry(n) }
+	ifc.byAddr[addr] = n
+	at, _ := slices.BinarySearchFunc(ifc.nbrs, addr, func(n *neighbor, a netip.Addr) int { return n.addr.Compare(a) })
+	ifc.nbrs = slices.Insert(ifc.nbrs, at, n)
+	m.nbrs++
+	return n
+}
+
+// meet starts with a new neighbor: it gets to know us, and then our INIT.
+func (m *Machine) meet(n *neighbor) {
+	ifc := n.ifc
+	if ifc.unicast() {
+		m.send(ifc, n.addr, m.hello(ifc))
+	} else if m.now.Sub(ifc.lastHello) >= helloGap {
+		m.sendHello(ifc)
+	} else {
+		m.send(ifc, n.addr, m.hello(ifc))
+	}
+	m.enqueue(n, &message{op: eigrpmsg.Update, flags: eigrpmsg.FlagInit, seq: m.nextSequence()})
+}
+
+// advance brings a neighbor up when both INITs have arrived.
+func (m *Machine) advance(n *neighbor) {
+	if n.up || !n.gotInit || !n.acked {
+		return
+	}
+	n.up, n.since = true, m.now
+	m.log(Log{Kind: LogNeighborUp, Iface: n.ifc.name, Neighbor: n.addr})
+	n.startup = make([]*entry, 0, len(m.entries))
+	for _, p := range sortedPrefixes(m.entries) {
+		n.startup = append(n.startup, m.entries[p])
+	}
+	n.inTable = true
+	m.feed(n)
+}
+
+// restarted handles an INIT of a neighbor that was up: it has forgotten us.
+func (m *Machine) restarted(n *neighbor) *neighbor {
+	ifc, addr, hold, stub, flags, software, wide := n.ifc, n.addr, n.hold, n.stub, n.stubFlags, n.software, n.wide
+	m.down(n, PeerRestarted)
+	fresh := m.neighborOf(ifc, addr)
+	if fresh == nil {
+		return nil
+	}
+	fresh.hold, fresh.stub, fresh.stubFlags, fresh.software, fresh.wide = hold, stub, flags, software, wide
+	m.heardFrom(fresh)
+	m.enqueue(fresh, &message{op: eigrpmsg.Update, flags: eigrpmsg.FlagInit, seq: m.nextSequence()})
+	return fresh
+}
+
+func (m *Machine) heardFrom(n *neighbor) { m.timers.set(&n.holdTimer, m.now.Add(n.hold)) }
+
+// terminate tells one neighbor that we end it.
+func (m *Machine) terminate(n *neighbor) {
+	p := m.hello(n.ifc)
+	p.Termination = []netip.Addr{n.addr}
+	m.send(n.ifc, n.addr, p)
+}
+
+// down ends a neighbor and all that it told.
+func (m *Machine) down(n *neighbor, why Reason) {
+	if n.gone {
+		return
+	}
+	n.gone = true
+	ifc := n.ifc
+	delete(ifc.byAddr, n.addr)
+	ifc.nbrs = slices.DeleteFunc(ifc.nbrs, func(x *neighbor) bool { return x == n })
+	m.nbrs--
+	m.timers.stop(&n.holdTimer)
+	m.timers.stop(&n.retryTimer)
+	if n.up {
+		m.log(Log{Kind: LogNeighborDown, Iface: ifc.name, Neighbor: n.addr, Reason: why})
+	}
+	n.up, n.queue, n.startup = false, nil, nil
+	touched := map[netip.Prefix]bool{}
+	for e := range n.routes {
+		touched[e.prefix] = true
+	}
+	for e := range n.owes {
+		touched[e.prefix] = true
+	}
+	for _, p := range sortedPrefixes(touched) {
+		if e := m.entries[p]; e != nil {
+			m.lost(e, n)
+		}
+	}
+	n.routes, n.owes = nil, nil
+	if ifc.talking {
+		m.wantFlush(ifc) // others may have waited for it
+	}
+}

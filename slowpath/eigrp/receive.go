@@ -1,0 +1,189 @@
+package eigrp
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"nave/slowpath/eigrp/eigrpmsg"
+)
+
+// receive is a packet's way in: authentication first, then the header, then what its opcode says.
+func (m *Machine) receive(ev PacketReceived) {
+	ifc := m.ifaces[ev.Iface]
+	if !m.on || ifc == nil || !ifc.talking || ifc.isOwn(ev.From) {
+		return
+	}
+	if ifc.unicast() && (ev.Multicast || !slices.Contains(ifc.cfg.Neighbors, ev.From)) {
+		return
+	}
+	if !ifc.cfg.Auth.genuine(m.now, ev.Payload, ev.From) {
+		m.traffic.AuthFailures++
+		m.log(Log{Kind: LogAuthFailure, Iface: ifc.name, Neighbor: ev.From})
+		return
+	}
+	p, err := eigrpmsg.Parse(ev.Payload)
+	if err != nil {
+		m.traffic.Malformed++
+		m.log(Log{Kind: LogMalformed, Iface: ifc.name, Neighbor: ev.From})
+		return
+	}
+	if p.AS != m.cfg.AS || p.VirtualRouter != 0 {
+		return
+	}
+	if !ifc.onLink(ev.From) {
+		m.log(Log{Kind: LogNotOnSubnet, Iface: ifc.name, Neighbor: ev.From})
+		return
+	}
+	m.traffic.Received.add(p)
+	n := ifc.byAddr[ev.From]
+	if p.Opcode == eigrpmsg.Hello && p.Ack == 0 {
+		ifc.helloReceived++
+		m.helloFrom(ifc, n, ev.From, p)
+		return
+	}
+	if n == nil {
+		return // nobody is a neighbor without a Hello
+	}
+	m.heardFrom(n)
+	if p.Ack != 0 && !ev.Multicast {
+		m.acknowledged(n, p.Ack)
+	}
+	if n.gone || p.Opcode == eigrpmsg.Hello || p.Sequence == 0 {
+		return
+	}
+	m.reliable(n, p)
+}
+
+// helloFrom takes a Hello, of a neighbor or one to be.
+func (m *Machine) helloFrom(ifc *iface, n *neighbor, from netip.Addr, p *eigrpmsg.Packet) {
+	if slices.ContainsFunc(p.Termination, ifc.isOwn) {
+		if n != nil {
+			m.down(n, PeerTerminated)
+		}
+		return
+	}
+	if pp := p.Parameters; pp != nil {
+		switch {
+		case pp.Goodbye():
+			if n != nil {
+				m.down(n, Goodbye)
+			}
+			return
+		case pp.K != m.cfg.K:
+			m.log(Log{Kind: LogKMismatch, Iface: ifc.name, Neighbor: from})
+			if n != nil {
+				m.down(n, KMismatch)
+			}
+			return
+		}
+		fresh := n == nil
+		if n = m.neighborOf(ifc, from); n == nil {
+			return
+		}
+		n.hold = max(time.Duration(pp.Hold)*time.Second, time.Second)
+		m.describe(n, p)
+		if fresh {
+			m.meet(n)
+		}
+	}
+	if n == nil {
+		return
+	}
+	m.heardFrom(n)
+	if p.HasNext {
+		n.crSeq, n.crOn = p.NextMulticast, !slices.ContainsFunc(p.Sequenced, ifc.isOwn)
+	}
+}
+
+// describe keeps what a Hello says of its sender. The lists that come with a conditional multicast need not have it all.
+func (m *Machine) describe(n *neighbor, p *eigrpmsg.Packet) {
+	if p.Software != nil {
+		n.software, n.wide = *p.Software, p.Software.TLVMajor >= 2
+	}
+	was := n.stub
+	if p.Stub != nil {
+		n.stub, n.stubFlags = true, *p.Stub
+	} else if !p.HasNext {
+		n.stub, n.stubFlags = false, 0
+	}
+	if n.stub && !was {
+		// Whoever waits for its replies waits no more.
+		for _, e := range sortedEntries(n.owes) {
+			m.replied(e, n)
+		}
+	}
+}
+
+// reliable takes a packet that is to be acknowledged: in order, and once.
+func (m *Machine) reliable(n *neighbor, p *eigrpmsg.Packet) {
+	if p.Flags&eigrpmsg.FlagCR != 0 {
+		if !n.crOn || n.crSeq != p.Sequence {
+			return // not for us; it comes by unicast
+		}
+		n.crOn = false
+	}
+	if p.Opcode == eigrpmsg.Update && p.Flags&eigrpmsg.FlagInit != 0 {
+		if n.gotInit && n.initSeq == p.Sequence {
+			m.ackLater(n)
+			return
+		}
+		if n.gotInit {
+			if n = m.restarted(n); n == nil {
+				return
+			}
+		}
+		n.gotInit, n.initSeq, n.lastSeq, n.heard = true, p.Sequence, p.Sequence, true
+		m.ackLater(n)
+		m.advance(n)
+	} else {
+		if !n.up {
+			return // it will be sent again
+		}
+		if int32(p.Sequence-n.lastSeq) <= 0 {
+			m.traffic.Duplicates++
+			if p.Sequence == n.lastSeq {
+				m.ackLater(n)
+			} else {
+				m.send(n.ifc, n.addr, &eigrpmsg.Packet{Opcode: eigrpmsg.Hello, AS: m.cfg.AS, Ack: p.Sequence})
+			}
+			return
+		}
+		n.lastSeq, n.heard = p.Sequence, true
+		m.ackLater(n)
+	}
+	for i := range p.Routes {
+		for _, prefix := range p.Routes[i].Prefixes {
+			if n.gone {
+				return
+			}
+			m.told(n, p.Opcode, &p.Routes[i], prefix)
+		}
+	}
+}
+
+// told is one prefix of a packet.
+func (m *Machine) told(n *neighbor, op eigrpmsg.Opcode, r *eigrpmsg.Route, prefix netip.Prefix) {
+	switch op {
+	case eigrpmsg.Update:
+		if e := m.learn(n, r, prefix); e != nil {
+			m.evaluate(e, nil)
+		}
+	case eigrpmsg.Query:
+		e := m.learn(n, r, prefix)
+		if e == nil {
+			m.reply(n, prefix)
+			return
+		}
+		m.evaluate(e, n)
+	case eigrpmsg.Reply:
+		if e := m.learn(n, r, prefix); e != nil {
+			m.evaluate(e, nil)
+			m.replied(e, n)
+		}
+	case eigrpmsg.SIAQuery:
+		m.siaQueried(n, r, prefix)
+	case eigrpmsg.SIAReply:
+		m.siaReplied(n, r, prefix)
+	}
+}

@@ -1,0 +1,263 @@
+package eigrp
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"nave/slowpath/eigrp/eigrpmsg"
+)
+
+// message is what a packet that has to be acknowledged says; it is in the queue of each neighbor that it is for.
+type message struct {
+	op    eigrpmsg.Opcode
+	flags uint32
+	seq   uint32
+	body  []byte // route TLVs
+}
+
+// transmission is a message on its way to one neighbor, or by multicast to several.
+type transmission struct {
+	to     *neighbor // nil: multicast
+	msg    *message
+	cr     bool        // the multicast is conditional
+	group  []*neighbor // who it is for
+	others []netip.Addr
+}
+
+func (m *Machine) nextSequence() uint32 {
+	if m.sequence++; m.sequence == 0 {
+		m.sequence = 1
+	}
+	return m.sequence
+}
+
+// send writes a packet and sends it at once.
+func (m *Machine) send(ifc *iface, to netip.Addr, p *eigrpmsg.Packet) {
+	var key *Key
+	if ifc.cfg.Auth.Mode != AuthNone {
+		if key = ifc.cfg.Auth.sending(m.now); key == nil {
+			m.log(Log{Kind: LogNoKey, Iface: ifc.name})
+			return
+		}
+		p.Auth = eigrpmsg.NewAuth(ifc.cfg.Auth.Mode.wire(), key.ID)
+	}
+	b, err := p.Append(make([]byte, 0, 128+len(p.Encoded)))
+	if err != nil {
+		return // no packet of ours is that long
+	}
+	from := ifc.primary()
+	if key != nil {
+		eigrpmsg.Sign(b, key.Secret, from)
+	}
+	m.count(ifc, p, to)
+	m.do(Send{Iface: ifc.name, From: from, To: to, Payload: b})
+}
+
+func (m *Machine) count(ifc *iface, p *eigrpmsg.Packet, to netip.Addr) {
+	m.traffic.Sent.add(p)
+	switch {
+	case p.Opcode == eigrpmsg.Hello && p.Ack == 0:
+		ifc.helloSent++
+	case to == Group:
+		ifc.multicasts++
+	default:
+		ifc.unicasts++
+	}
+}
+
+func (m *Machine) sendAck(n *neighbor) {
+	n.needAck = false
+	m.send(n.ifc, n.addr, &eigrpmsg.Packet{Opcode: eigrpmsg.Hello, AS: m.cfg.AS, Ack: n.lastSeq})
+}
+
+// ackLater sees to it that what came last from a neighbor is acknowledged in this step.
+func (m *Machine) ackLater(n *neighbor) {
+	n.needAck = true
+	if !n.ackListed {
+		n.ackListed = true
+		m.toAck = append(m.toAck, n)
+	}
+}
+
+// enqueue sends a message to one neighbor after all that it is still to acknowledge.
+func (m *Machine) enqueue(n *neighbor, msg *message) {
+	if n.gone {
+		return
+	}
+	if len(n.queue) >= maxQueue {
+		m.terminate(n)
+		m.down(n, QueueOverflow)
+		return
+	}
+	n.queue = append(n.queue, msg)
+	if len(n.queue) == 1 {
+		m.start(n)
+	}
+}
+
+// start puts the first message of a neighbor's queue on its way.
+func (m *Machine) start(n *neighbor) {
+	n.sending, n.retries, n.firstSent = true, 0, time.Time{}
+	m.transmit(n.ifc, &transmission{to: n, msg: n.queue[0]})
+}
+
+// deliver sends a message to neighbors of an interface: by multicast to those that wait for nothing, if that is worth it, and to the others in turn.
+func (m *Machine) deliver(ifc *iface, targets []*neighbor, op eigrpmsg.Opcode, body []byte) {
+	msg := &message{op: op, seq: m.nextSequence(), body: body}
+	var ready []*neighbor
+	for _, n := range targets {
+		if len(n.queue) == 0 && !n.inTable {
+			ready = append(ready, n)
+		}
+	}
+	excluded := len(ifc.nbrs) - len(ready)
+	if ifc.unicast() || excluded > maxExcluded || len(ready) < leastReady && excluded > 0 || len(ready) == 0 {
+		for _, n := range targets {
+			m.enqueue(n, msg)
+		}
+		return
+	}
+	t := &transmission{msg: msg, group: ready, cr: excluded > 0}
+	if t.cr {
+		in := make(map[*neighbor]bool, len(ready))
+		for _, n := range ready {
+			in[n] = true
+		}
+		for _, n := range ifc.nbrs {
+			if !in[n] {
+				t.others = append(t.others, n.addr)
+			}
+		}
+	}
+	for _, n := range targets {
+		if !slices.Contains(t.others, n.addr) {
+			n.queue = append(n.queue, msg)
+			n.sending, n.retries, n.firstSent = true, 0, time.Time{}
+		} else {
+			m.enqueue(n, msg)
+		}
+	}
+	m.transmit(ifc, t)
+}
+
+// transmit sends at once, or when the interface's share of the bandwidth allows it.
+func (m *Machine) transmit(ifc *iface, t *transmission) {
+	if len(ifc.fifo) == 0 && !ifc.freeAt.After(m.now) {
+		m.emit(ifc, t)
+		return
+	}
+	ifc.fifo = append(ifc.fifo, t)
+	if ifc.paceTimer.index == 0 {
+		m.timers.set(&ifc.paceTimer, ifc.freeAt)
+	}
+}
+
+// drain sends what waited.
+func (m *Machine) drain(ifc *iface) {
+	for len(ifc.fifo) > 0 && !ifc.freeAt.After(m.now) {
+		t := ifc.fifo[0]
+		ifc.fifo[0] = nil
+		ifc.fifo = ifc.fifo[1:]
+		m.emit(ifc, t)
+	}
+	if len(ifc.fifo) > 0 {
+		m.timers.set(&ifc.paceTimer, ifc.freeAt)
+	}
+}
+
+// emit sends a transmission now.
+func (m *Machine) emit(ifc *iface, t *transmission) {
+	size := 60 + len(t.msg.body) // with headers
+	if bps := ifc.state.Bandwidth * 1000 * uint64(ifc.cfg.BandwidthPercent) / 100; bps > 0 {
+		ifc.freeAt = m.now.Add(time.Duration(uint64(size) * 8 * uint64(time.Second) / bps))
+	}
+	p := &eigrpmsg.Packet{Opcode: t.msg.op, Flags: t.msg.flags, AS: m.cfg.AS, Sequence: t.msg.seq, Encoded: t.msg.body}
+	if t.to != nil {
+		n := t.to
+		if n.gone || len(n.queue) == 0 || n.queue[0] != t.msg {
+			return // it has come by multicast since, or nobody wants it
+		}
+		m.outstanding(n)
+		if n.heard {
+			p.Ack, n.needAck = n.lastSeq, false
+		}
+		m.send(ifc, n.addr, p)
+		return
+	}
+	if t.cr {
+		h := m.hello(ifc)
+		h.Sequenced, h.NextMulticast, h.HasNext = t.others, t.msg.seq, true
+		m.send(ifc, Group, h)
+		p.Flags |= eigrpmsg.FlagCR
+	}
+	for _, n := range t.group {
+		if !n.gone && len(n.queue) > 0 && n.queue[0] == t.msg {
+			m.outstanding(n)
+		}
+	}
+	m.send(ifc, Group, p)
+}
+
+// outstanding starts the wait for an acknowledgement.
+func (m *Machine) outstanding(n *neighbor) {
+	if n.firstSent.IsZero() {
+		n.firstSent = m.now
+	}
+	wait := n.rto
+	for i := 0; i < n.retries && wait < mostRTO; i++ {
+		wait += wait / 2
+	}
+	m.timers.set(&n.retryTimer, m.now.Add(min(wait, mostRTO)))
+}
+
+// retry sends the message that is out again, by unicast; a neighbor that does not answer for long goes down.
+func (m *Machine) retry(n *neighbor) {
+	if len(n.queue) == 0 {
+		return
+	}
+	if n.retries >= maxRetries && m.now.Sub(n.firstSent) >= n.hold {
+		m.terminate(n)
+		m.down(n, RetryLimit)
+		return
+	}
+	n.retries++
+	n.retransmits++
+	m.traffic.Retransmitted++
+	m.transmit(n.ifc, &transmission{to: n, msg: n.queue[0]})
+}
+
+// acknowledged takes an acknowledgement; one of anything but what is out says nothing.
+func (m *Machine) acknowledged(n *neighbor, seq uint32) {
+	if len(n.queue) == 0 || n.queue[0].seq != seq || n.firstSent.IsZero() {
+		return
+	}
+	if n.retries == 0 { // else nobody knows which of them it is for
+		rtt := max(m.now.Sub(n.firstSent), time.Millisecond)
+		if n.srtt == 0 {
+			n.srtt = rtt
+		} else {
+			n.srtt = (7*n.srtt + rtt) / 8
+		}
+		n.rto = min(max(6*n.srtt, leastRTO), mostRTO)
+	}
+	first := n.queue[0]
+	n.queue[0] = nil
+	n.queue = n.queue[1:]
+	n.sending = false
+	m.timers.stop(&n.retryTimer)
+	if len(n.queue) > 0 {
+		m.start(n)
+	}
+	if first.flags&eigrpmsg.FlagInit != 0 {
+		n.acked = true
+		m.advance(n)
+		return
+	}
+	if len(n.queue) == 0 {
+		m.feed(n)
+	}
+	if len(n.queue) == 0 && len(n.ifc.changes) > 0 {
+		m.wantFlush(n.ifc)
+	}
+}
