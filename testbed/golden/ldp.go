@@ -54,8 +54,14 @@ func LDP(t testing.TB, file string) []LDPPacket {
 	}
 }
 
-// ldpOf takes Ethernet, a VLAN tag, or PPP, IPv4, GRE and what is in it, and UDP or TCP off a frame.
+// ldpOf is what a frame carries of LDP.
 func ldpOf(b []byte) (p LDPPacket, ok bool) {
+	p, ok = transportOf(b)
+	return p, ok && (p.From.Port() == 646 || p.To.Port() == 646)
+}
+
+// transportOf takes Ethernet, a VLAN tag, or PPP, IPv4, GRE and what is in it, and UDP or TCP off a frame.
+func transportOf(b []byte) (p LDPPacket, ok bool) {
 	if len(b) >= 18 && binary.BigEndian.Uint16(b[12:]) == 0x8100 { // VLAN tag
 		b = b[4:]
 	}
@@ -76,9 +82,6 @@ func ldpOf(b []byte) (p LDPPacket, ok bool) {
 	}
 	p.From = netip.AddrPortFrom(from, binary.BigEndian.Uint16(b))
 	p.To = netip.AddrPortFrom(to, binary.BigEndian.Uint16(b[2:]))
-	if p.From.Port() != 646 && p.To.Port() != 646 {
-		return p, false
-	}
 	switch n := int(b[12%len(b)]>>4) * 4; {
 	case proto == 17:
 		p.Payload = b[8:]
