@@ -1,11 +1,12 @@
 package bgp
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
 
-// twin is a box at another's address: the router, restarted.
+// reborn is a box at the same address: the router, restarted.
 func (b *box) reborn(t *testing.T) *box {
 	n := newBox(t, int(b.n))
 	n.labels.next += 500
@@ -56,5 +57,85 @@ func TestColdRestart(t *testing.T) {
 	wait(t, "what is no more to go", func() bool { return !has(b, "", "10.2.0.0/16")() && has(b, "", "10.1.0.0/16")() })
 	if d := time.Since(began); d > 3*time.Second {
 		t.Errorf("it took %v", d)
+	}
+}
+
+// A hub that swaps labels is restarted and forwards on: its clients keep every route, and take the new labels in the place of the old ones.
+func TestWarmRestart(t *testing.T) {
+	t.Parallel()
+	port := testPort(t)
+	h, a, b := newBox(t, 1), newBox(t, 2), newBox(t, 3)
+	gr := GracefulRestart{Enabled: true, RestartTime: 60 * time.Second}
+	ch := h.vpn(port, a, b)
+	ch.VRFs, ch.GracefulRestart = twoVRFs(), gr
+	for i := range ch.Neighbours {
+		ch.Neighbours[i].Client, ch.Neighbours[i].Families[0].NextHopSelf = true, true
+	}
+	locals := func(x *box, n byte) {
+		for i, vrf := range []string{"red", "blue"} {
+			x.announce(Local{VRF: vrf, Prefix: pfx(fmt.Sprintf("192.168.%d.0/24", n)), Label: uint32(n)*10 + uint32(i)})
+		}
+	}
+	locals(h, 10)
+	h.configure(ch)
+	for n, x := range []*box{a, b} {
+		c := x.vpn(port, h)
+		c.VRFs, c.GracefulRestart = twoVRFs(), gr
+		locals(x, byte(11+n))
+		x.configure(c)
+	}
+	established(t, h, a, b)
+	for _, vrf := range []string{"red", "blue"} {
+		wait(t, "routes", func() bool {
+			return has(a, vrf, "192.168.10.0/24")() && has(a, vrf, "192.168.12.0/24")() && has(b, vrf, "192.168.10.0/24")() && has(b, vrf, "192.168.11.0/24")()
+		})
+	}
+	time.Sleep(1500 * time.Millisecond)
+	old := make(map[string]uint32)
+	for _, x := range []*box{a, b} {
+		x.mu.Lock()
+		for k, r := range x.routes {
+			old[fmt.Sprint(x.n, k)] = r.Labels[0]
+		}
+		x.lowest = len(x.routes)
+		x.mu.Unlock()
+	}
+	h.breakOff()
+	for _, x := range []*box{a, b} {
+		wait(t, "the session to end", func() bool { _, down := x.ups(h.addr); return down == 1 })
+	}
+	h2 := h.reborn(t)
+	locals(h2, 10)
+	ch.GracefulRestart.Restarting = true
+	began := time.Now()
+	h2.configure(ch)
+	established(t, h2, a, b)
+	for _, x := range []*box{a, b} {
+		wait(t, "the new labels", func() bool {
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			for k, r := range x.routes {
+				if k.Prefix != pfx("192.168.10.0/24") && r.Labels[0] == old[fmt.Sprint(x.n, k)] {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	if d := time.Since(began); d > 9*time.Second {
+		t.Errorf("it took %v", d)
+	}
+	time.Sleep(3 * time.Second)
+	for _, x := range []*box{a, b} {
+		x.mu.Lock()
+		if x.lowest != 4 || len(x.routes) != 4 {
+			t.Errorf("%s had %d routes at a time, and has %d", x.addr, x.lowest, len(x.routes))
+		}
+		for k, r := range x.routes {
+			if w, ok := h2.swapOf(r.Labels[0]); k.Prefix != pfx("192.168.10.0/24") && (!ok || w.Prefix != k.Prefix) {
+				t.Errorf("%s has label %d for %v, which the hub swaps for %+v", x.addr, r.Labels[0], k, w)
+			}
+		}
+		x.mu.Unlock()
 	}
 }

@@ -27,6 +27,7 @@ type box struct {
 	swaps    map[uint32]Swap
 	sessions []Session
 	moves    int // changes of routes
+	lowest   int // least number of routes there were
 }
 
 // labelPool gives labels in order.
@@ -91,6 +92,7 @@ func (b *box) deliver(e Effects) {
 		b.moves++
 		if r.Withdrawn {
 			delete(b.routes, r.Key)
+			b.lowest = min(b.lowest, len(b.routes))
 		} else {
 			b.routes[r.Key] = r
 		}
