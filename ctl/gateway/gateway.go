@@ -81,7 +81,8 @@ type Gateway struct {
 // ErrPartly is in the error of a configuration that runs, but for parts that Linux refused.
 var ErrPartly = errors.New("the configuration runs, but for what the box refused")
 
-// Start makes a box of a configuration and runs it until Stop or Leave; ctx is for the start alone. On an error steering that it put on is taken off again;
+// Start makes a box of a configuration and runs it until Stop or Leave; ctx is for the start alone. What the box refuses of the configuration is logged, and tried
+// again by Configure. On an error steering that it put on is taken off again;
 // addresses stay, and are known for nave's own; workers that were taken over go on, unless ctx has ended.
 func Start(ctx context.Context, tree *config.Config, opt Options) (*Gateway, error) {
 	g := &Gateway{
@@ -158,7 +159,10 @@ func (g *Gateway) start(tree *config.Config) (err error) {
 		return err
 	}
 	g.cards.follow(&inherited)
-	if err := g.configure(time.Now(), tree); err != nil {
+	switch err := g.configure(time.Now(), tree); {
+	case errors.Is(err, ErrPartly): // as on a reload: what the box refuses, a UDP port that another program has perhaps, keeps the rest from nothing
+		g.opt.Log.Error("the configuration runs, with faults", "error", err)
+	case err != nil:
 		return err
 	}
 	if err := g.attachPorts(); err != nil {

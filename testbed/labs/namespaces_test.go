@@ -2,6 +2,7 @@ package labs
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -239,6 +240,30 @@ func TestNamespaceInUseStays(t *testing.T) {
 	if left, err := netns.Namespaces(green.Name); err != nil || len(left) > 0 {
 		t.Errorf("%v, %v: with the netdev gone it stays", left, err)
 	}
+}
+
+// A UDP port of IKE that another program has keeps naved from nothing else, and a reload takes it when it is free.
+func TestStartWithoutIKEPort(t *testing.T) {
+	lab := vrfAware()
+	l := topo.ForTest(t, lab.Topology)
+	must(t, l.StopRouter("red", unix.SIGTERM))
+	var other net.PacketConn
+	must(t, l.NS("red").Do(func() (err error) { other, err = net.ListenPacket("udp4", ":500"); return err }))
+	defer other.Close()
+	start(t, l, "red")
+	text, err := os.ReadFile(l.LogFile("red"))
+	must(t, err)
+	if !strings.Contains(string(text), "the configuration runs, with faults") || !strings.Contains(string(text), "UDP port 500") {
+		t.Error("the log says nothing of the port")
+	}
+	if out, err := l.Nave("red", "reload"); err == nil || !strings.Contains(out, "UDP port 500") {
+		t.Errorf("a reload with the port taken: %v: %s", err, out)
+	}
+	must(t, other.Close())
+	if out, err := l.Nave("red", "reload"); err != nil {
+		t.Error(err, out)
+	}
+	check(t, l, lab.Checks...)
 }
 
 // A start that fails leaves no port in a namespace: what it has moved it brings home.
