@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"nave/testbed/golden"
 )
 
 type labelMap map[Key]uint32
@@ -164,6 +166,11 @@ func FuzzRewrite(f *testing.F) {
 	f.Add(message("10 0a01", "40 01 01 00 40 03 04 f0000001", "10 0a02"))
 	f.Add(message("", "80 0e 2f 0001 80 0c 0000000000000000 c0000202 00 70 0004d1"+rd11+"c0a80b 70 0004d1"+rd11+"c0a80c", ""))
 	f.Add(message("", "80 0e 2d 0002 80 18 0000000000000000 00000000000000000000ffffc0000202 00 78 0004d1"+rd11+"20010db8", ""))
+	for _, file := range golden.BGPFiles {
+		for _, m := range golden.BGP(f, file) {
+			f.Add(m)
+		}
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		out, err := rules.Rewrite(nil, b)
 		if err != nil {
