@@ -10,6 +10,7 @@ import (
 	"nave/ctl/show"
 	"nave/fastpath/fib"
 	"nave/slowpath"
+	"nave/slowpath/ldp"
 	"nave/slowpath/rib"
 )
 
@@ -46,6 +47,20 @@ func (c *Core) Query(now time.Time, q show.Query) (a show.Answer, err error) {
 		return a, fmt.Errorf("there is no table %q", q.Table)
 	}
 	return a, nil
+}
+
+// ClearLDP ends the session with a neighbour, by its router ID, or all. It begins anew.
+func (c *Core) ClearLDP(now time.Time, id netip.Addr) error {
+	r := c.router.At(now)
+	st := r.LDPStatus()
+	switch {
+	case !st.On:
+		return show.ErrNoLDP
+	case id.IsValid() && !slices.ContainsFunc(st.Neighbors, func(n ldp.NeighborStatus) bool { return n.Peer.LSR == id }):
+		return show.ErrNoLDPNeighbor(id)
+	}
+	r.ClearLDP(id)
+	return nil
 }
 
 // vrfNamed is the number of a VRF that is carried out.

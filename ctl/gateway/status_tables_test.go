@@ -116,6 +116,9 @@ ip route vrf red 10.1.0.0 255.255.0.0 10.9.9.9
 			t.Errorf("%+v: %v, want %q", q, err, want)
 		}
 	}
+	if err := c.ClearLDP(start, netip.Addr{}); err != show.ErrNoLDP {
+		t.Errorf("clearing LDP that does not run: %v", err)
+	}
 	s := c.Status(start)
 	if len(s.VRFs) != 1 || s.VRFs[0].Name != "red" || s.VRFs[0].ID == 0 || s.VRFs[0].RD != "1:1" || strings.Join(s.VRFs[0].Import, " ") != "1:1" || s.VRFs[0].Prefixes < 4 {
 		t.Errorf("VRFs: %+v", s.VRFs)

@@ -113,9 +113,14 @@ var (
 
 // ErrNoNeighbour says that there is no such neighbour of BGP.
 func ErrNoNeighbour(vrf string, a netip.Addr) error {
-	where := ""
+	where, list := "", "show ip bgp summary"
 	if vrf != "" {
-		where = " in VRF " + vrf
+		where, list = " in VRF "+vrf, "show ip bgp vpnv4 vrf "+vrf+" summary"
 	}
-	return fmt.Errorf("%% No such neighbor or address family: %s%s; `show ip bgp summary` lists them", a, where)
+	return fmt.Errorf("%% No such neighbor or address family: %s%s; `%s` lists them", a, where, list)
+}
+
+// ErrNoLDPNeighbor says that there is no LDP neighbor with a router ID.
+func ErrNoLDPNeighbor(id netip.Addr) error {
+	return fmt.Errorf("%% No LDP neighbor %s; `show mpls ldp neighbor` lists them", id)
 }

@@ -56,7 +56,11 @@ func (d *naved) Clear(c api.Clear) error {
 	case api.ClearBGP:
 		return d.gw.ClearBGP(gateway.ClearBGP{VRF: c.VRF, Neighbour: c.Neighbour, AS: c.AS, Soft: c.Soft, In: c.In, Out: c.Out})
 	case api.ClearLDP:
-		step = func(now time.Time, core *gateway.Core) { core.Router().At(now).ClearLDP(c.Neighbour) }
+		var err error
+		if !d.gw.Do(func(now time.Time, core *gateway.Core) { err = core.ClearLDP(now, c.Neighbour) }) {
+			return errStopping
+		}
+		return err
 	default:
 		return fmt.Errorf("nothing is called %q that could be cleared", c.What)
 	}
