@@ -68,7 +68,7 @@ func (r *Router) hold(n nextHop, p *fastpath.Punt) {
 	}
 	i, _ := r.rib.Interface(n.iface)
 	labels, _ := r.rib.HopLabels(p.Adj)
-	w := waiting{punt: *p, expires: r.now.Add(holdTimeout), of: i.VRF, direct: i.VRF != p.VRF || len(labels.Values())+len(p.Stack) > 0 || p.Switched}
+	w := waiting{punt: *p, expires: r.now.Add(holdTimeout), of: i.VRF, direct: i.VRF != p.VRF || len(labels.Values()) > 0 || p.Switched}
 	w.punt.Packet, w.punt.Stack = slices.Clone(p.Packet), slices.Clone(p.Stack)
 	if again {
 		r.stats.HeldLost++

@@ -139,6 +139,25 @@ func TestHeldPacketsStayInTheirVRF(t *testing.T) {
 	}
 }
 
+// A packet that a label led into a VRF waits for a host of a subnet there: it goes by the host's own route.
+func TestHeldUnderALabelForAHost(t *testing.T) {
+	r := newRig(t, vpn)
+	var subnet fib.AdjID
+	for id, a := range r.engine.adjacencies {
+		if a.Kind == fib.AdjGlean && a.Port == lanPort && !a.NextHop.IsValid() {
+			subnet = id
+		}
+	}
+	r.punt(fastpath.Punt{
+		Reason: fastpath.Glean, Port: wanPort, Tunnel: tunnelID, VRF: 2, Adj: subnet, Packet: udp("10.9.0.7", "10.1.0.77", 9, 3), Stack: stackOfOne,
+	})
+	r.engine.take()
+	r.At(r.now).Neighbour("Ethernet1", ip("10.1.0.77"), [6]byte{2, 1, 1, 1, 1, 7}, true)
+	if in := r.engine.take(); subnet == 0 || len(in) != 1 || in[0].Kind != fastpath.InjectRoute || in[0].VRF != 2 || packet.IPv4(in[0].Packet).TTL() != 8 {
+		t.Errorf("adjacency %d, injected %+v", subnet, in)
+	}
+}
+
 // A packet that waits for a host of a VRF does not go to who is there when the interface has moved to another.
 func TestHeldPacketsOfAnInterfaceThatMoves(t *testing.T) {
 	r := newRig(t, vpn)

@@ -34,11 +34,22 @@ func (r *RIB) leak(out []way, k fib.RouteKey, s *search) []way {
 		if slices.ContainsFunc(hops, func(n NextHop) bool { return n.leaks() }) {
 			hops = slices.DeleteFunc(slices.Clone(hops), func(n NextHop) bool { return n.leaks() })
 		}
-		if ways := r.ways(e, c, hops, s); len(ways) > 0 {
+		ways := r.ways(e, c, hops, s)
+		switch {
+		case len(ways) == 0:
+		case slices.ContainsFunc(ways, r.isSubnet):
+			return append(out, way{leak: true, vrf: k.VRF})
+		default:
 			return append(out, ways...)
 		}
 	}
 	return out
+}
+
+// isSubnet tells whether a way leads to whoever is on its interface, so that the table of that knows the hosts.
+func (r *RIB) isSubnet(w way) bool {
+	i := r.ifaces[w.iface]
+	return !w.leak && !w.addr.IsValid() && i != nil && (i.Tunnel == nil || !i.Tunnel.Remote.IsValid())
 }
 
 // aimLeaks puts an entry on the lists of the routes that it leaks from.

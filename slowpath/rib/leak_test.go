@@ -97,6 +97,11 @@ func TestLeakFollows(t *testing.T) {
 	if got := f.paths(red, "0.0.0.0/0"); got != nil {
 		t.Errorf("Null0 there: %+v", got)
 	}
+	r.SetStatics(shared, []StaticRoute{{Prefix: pfx("0.0.0.0/0"), Hops: []NextHop{{Iface: "Ethernet4"}}}})
+	flush(t, r)
+	if a := f.one(red, "0.0.0.0/0"); a.Kind != fib.AdjLookup || a.VRF != shared {
+		t.Errorf("to whoever is on a link: %+v", a)
+	}
 	r.RemoveVRF(shared)
 	flush(t, r)
 	if got := f.paths(red, "0.0.0.0/0"); got != nil || len(r.leakers) != 0 {
