@@ -62,7 +62,7 @@ func sortedPrefixes[V any](of map[netip.Prefix]V) []netip.Prefix {
 // tellAll tells a peer all labels of ours: a session begins so (downstream unsolicited).
 func (m *Machine) tellAll(s *session) {
 	for _, p := range sortedPrefixes(m.fecs) {
-		if f := m.fecs[p]; f.local != noLabel {
+		if f := m.fecs[p]; f.local != noLabel && !m.holds(f) {
 			m.tell(s, f, nil)
 		}
 	}

@@ -183,6 +183,7 @@ func (m *Machine) hello(ifc *iface, id ID, from netip.Addr, h *ldpmsg.Hello) {
 			nb.refused, nb.flaps = 0, 0
 			m.retry(nb, 0)
 		}
+		nb.changed = nb.sequenced && nb.session != nil
 		nb.sequence, nb.sequenced = h.Sequence, true
 	}
 	m.connect(nb)

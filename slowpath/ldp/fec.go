@@ -139,7 +139,9 @@ func (m *Machine) relabel(f *fec) {
 		m.emit(LocalLabel{Prefix: f.prefix, In: want})
 	}
 	for s := range m.operationalSessions {
-		m.tell(s, f, nil)
+		if !m.holds(f) {
+			m.tell(s, f, nil)
+		}
 	}
 }
 
@@ -205,7 +207,11 @@ func (m *Machine) bind(f *fec) {
 			m.emit(Bind{Prefix: f.prefix, NextHop: w.hop, Out: w.out})
 		}
 	}
+	first := len(f.bound) == 0 && len(want) > 0
 	f.bound = want
+	if first && m.now.Before(m.settled) {
+		m.tellHeld(f)
+	}
 }
 
 // rebindNeighbor looks at all prefixes whose routes go to a neighbor.

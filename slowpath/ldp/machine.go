@@ -11,16 +11,17 @@ import (
 
 // Fixed times and bounds of the protocol's running.
 const (
-	connectWait  = 20 * time.Second // for TCP
-	initWait     = 15 * time.Second // for the messages that a session begins with
-	helloWait    = 5 * time.Second  // an Initialization waits so long for its sender's first Hello
-	helloGap     = time.Second      // between Hellos that new neighbors call for
-	reconnect    = 5 * time.Second  // after TCP failed
-	steady       = time.Minute      // a session that lasted so long is followed by another at once
-	flapMax      = time.Minute      // longest wait after one that did not
-	maxStrangers = 64               // connections whose neighbor is not known yet
-	maxAddresses = 4096             // of a neighbor
-	defaultHold  = 15 * time.Second // of a Hello that leaves it open
+	connectWait  = 20 * time.Second      // for TCP
+	initWait     = 15 * time.Second      // for the messages that a session begins with
+	helloWait    = 5 * time.Second       // an Initialization waits so long for its sender's first Hello
+	helloGap     = time.Second           // between Hellos that new neighbors call for
+	reconnect    = 5 * time.Second       // after TCP failed
+	again        = 50 * time.Millisecond // after the session with a neighbor that has restarted
+	steady       = time.Minute           // a session that lasted so long is followed by another at once
+	flapMax      = time.Minute           // longest wait after one that did not
+	maxStrangers = 64                    // connections whose neighbor is not known yet
+	maxAddresses = 4096                  // of a neighbor
+	defaultHold  = 15 * time.Second      // of a Hello that leaves it open
 	ownMaxPDU    = ldpmsg.DefaultMaxPDU
 	leastPeerPDU = 256     // a limit of less means the default
 	noLabel      = 1 << 31 // of a prefix that has none
@@ -59,6 +60,9 @@ type Machine struct {
 	drops    [NumDrops]uint64
 	// recovered is when what the process before forwarded by serves no more.
 	recovered time.Time
+	// settled is when labels are told that lead nowhere.
+	settled   time.Time
+	settledAt timer
 
 	now   time.Time
 	out   []Effect
@@ -78,6 +82,7 @@ func NewSeeded(seed uint64) *Machine {
 		own: map[netip.Addr]map[*iface]bool{}, starved: map[netip.Prefix]*fec{},
 	}
 	m.starvedAt.fire = m.feed
+	m.settledAt.fire = m.settle
 	m.sequence = m.rng.Uint32() // another than before a restart, so that neighbors know at once that something has changed
 	return m
 }
@@ -122,6 +127,10 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 		m.routes(ev)
 	case Inherited:
 		m.recovered = m.now.Add(keepTime)
+		if m.cfg.GracefulRestart {
+			m.settled = m.now.Add(settleTime)
+			m.timers.set(&m.settledAt, m.settled)
+		}
 		for _, l := range ev.Labels {
 			m.pool.keep(l.Prefix.Masked(), l.In, m.now)
 		}

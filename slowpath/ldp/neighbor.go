@@ -18,6 +18,7 @@ type neighbor struct {
 	keyed     bool // the listener was told of it
 	sequence  uint32
 	sequenced bool
+	changed   bool // it is configured anew, or has restarted, since the session began
 	wasUp     bool // there has been a session
 
 	wait    timer // until the next attempt
@@ -66,7 +67,14 @@ func (m *Machine) retry(nb *neighbor, after time.Duration) {
 
 // pause is the wait after a session that ended as s did.
 func (m *Machine) pause(nb *neighbor, s *session) time.Duration {
+	changed := nb.changed
+	nb.changed = false
 	switch {
+	case changed && s.state == StateOperational: // it is there, and waits for us
+		nb.refused, nb.flaps = 0, 0
+		return again
+	case nb.stale != nil: // it restarts
+		return time.Second
 	case s.state == StateConnecting:
 		return reconnect
 	case s.state != StateOperational: // refused, by whom ever (section 2.5.3)

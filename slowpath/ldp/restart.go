@@ -13,6 +13,8 @@ import (
 const (
 	// keepTime is how long we ask neighbors to wait for us, how long after our start what we forwarded by before serves, and the most that we wait for a neighbor.
 	keepTime = 2 * time.Minute
+	// settleTime is for how long after our start labels are held that lead nowhere yet.
+	settleTime = 30 * time.Second
 	// learnFlag says that FT parameters are those of RFC 3478.
 	learnFlag = 1
 )
@@ -43,7 +45,7 @@ func (m *Machine) restarts(s *session) bool {
 
 // retain keeps what a neighbor told in a session that was lost. What it did not confirm since it was lost before goes.
 func (m *Machine) retain(nb *neighbor, s *session) {
-	m.purge(nb)
+	m.shed(nb)
 	k := &stale{bindings: map[netip.Prefix]bool{}, addrs: maps.Clone(nb.addrs)}
 	for p := range nb.bindings {
 		k.bindings[p] = true
@@ -65,11 +67,17 @@ func (m *Machine) resume(s *session) {
 	}
 }
 
-// purge drops what a neighbor has not confirmed.
+// purge drops what a neighbor has not confirmed. Without a session nothing of it counts any more.
 func (m *Machine) purge(nb *neighbor) {
+	if m.shed(nb) && (nb.session == nil || nb.session.state != StateOperational) {
+		m.rebindNeighbor(nb)
+	}
+}
+
+func (m *Machine) shed(nb *neighbor) bool {
 	k := nb.stale
 	if k == nil {
-		return
+		return false
 	}
 	nb.stale = nil
 	m.timers.stop(&k.end)
@@ -81,8 +89,29 @@ func (m *Machine) purge(nb *neighbor) {
 		m.disown(nb, a)
 	}
 	m.rebind(addrs)
-	if nb.session == nil || nb.session.state != StateOperational {
-		m.rebindNeighbor(nb)
+	return true
+}
+
+// holds tells labels that are not told yet: of a prefix whose next hops have told none since our restart. Packets with it would go nowhere, and neighbors have one of before, which goes
+// on meanwhile.
+func (m *Machine) holds(f *fec) bool {
+	return m.now.Before(m.settled) && f.local != ImplicitNull && f.route != nil && len(f.route.NextHops) > 0 && len(f.bound) == 0
+}
+
+// tellHeld tells a label that was held, where nobody was told of it.
+func (m *Machine) tellHeld(f *fec) {
+	for s := range m.operationalSessions {
+		if s.told[f.prefix] == nil && f.local != noLabel {
+			m.tell(s, f, nil)
+		}
+	}
+}
+
+// settle ends the time in which labels are held.
+func (m *Machine) settle() {
+	m.settled = m.now
+	for _, p := range sortedPrefixes(m.fecs) {
+		m.tellHeld(m.fecs[p])
 	}
 }
 

@@ -65,7 +65,7 @@ func TestRestart(t *testing.T) {
 		t.Fatalf("%d ms without a label, session %v", unbound, a.state("10.9.9.2"))
 	}
 	b.route(FromIGP, kept, "Ethernet0/0", "172.16.0.9")
-	n.run(time.Second)
+	n.run(settleTime)
 	a.expect(t, kept, "Tunnel0", "10.0.0.2", int(b.labels[pfx(kept)]))
 	if int(b.labels[pfx(kept)]) == old[kept] {
 		t.Error("the label of before is given again")
@@ -73,6 +73,8 @@ func TestRestart(t *testing.T) {
 	a.expect(t, dropped, "Tunnel0", "10.0.0.2", old[dropped])
 	n.run(keepTime)
 	a.expect(t, dropped, "Tunnel0", "10.0.0.2", -1)
+	a.expect(t, kept, "Tunnel0", "10.0.0.2", int(b.labels[pfx(kept)]))
+	n.reset(a, b) // what was confirmed is kept again
 	a.expect(t, kept, "Tunnel0", "10.0.0.2", int(b.labels[pfx(kept)]))
 	if st, _ := a.neighbor("10.9.9.2"); st.Bindings != 2 || len(st.Addresses) == 0 { // and the loopback
 		t.Errorf("%+v", st)
@@ -147,4 +149,53 @@ func TestRestartTwice(t *testing.T) {
 	b.kill()
 	n.lose(b, a)
 	a.expect(t, p, "Tunnel0", "10.0.0.2", -1)
+}
+
+// A router that has restarted tells a label when it has one to swap it for: the one of before goes on meanwhile. What never gets one is told a little later.
+func TestRestartInTheMiddle(t *testing.T) {
+	const far, untagged = "192.168.1.0/24", "192.168.2.0/24"
+	n, a, b := pair(t)
+	c := n.add("c", "10.9.9.3", [3]string{"Tunnel1", "other", "10.1.0.3"})
+	b.ports["Tunnel1"] = port{"other", ip("10.1.0.2")}
+	b.cfg.Interfaces = append(b.cfg.Interfaces, Interface{Name: "Tunnel1"})
+	for _, x := range n.boxes {
+		x.cfg.GracefulRestart = true
+	}
+	startAll(n)
+	routes := func() {
+		b.route(FromIGP, far, "Tunnel1", "10.1.0.3")
+		b.route(FromIGP, untagged, "Ethernet0/0", "172.16.0.9")
+	}
+	routes()
+	c.route(FromIGP, far, "Ethernet0/0", "172.16.0.9")
+	for _, p := range []string{far, untagged} {
+		a.route(FromIGP, p, "Tunnel0", "10.0.0.2")
+	}
+	n.run(5 * time.Second)
+	old := map[string]int{far: int(b.labels[pfx(far)]), untagged: int(b.labels[pfx(untagged)])}
+	b.expect(t, far, "Tunnel1", "10.1.0.3", int(c.labels[pfx(far)]))
+	b.kill()
+	n.lose(b, a)
+	n.lose(b, c)
+	c.dead = true // says nothing for a while
+	b.start()
+	b.handle(Inherited{[]LocalLabel{{In: uint32(old[far])}, {In: uint32(old[untagged])}}})
+	routes()
+	n.run(4 * time.Second)
+	if a.state("10.9.9.2") != StateOperational {
+		t.Fatal(a.state("10.9.9.2"))
+	}
+	for p, l := range old {
+		a.expect(t, p, "Tunnel0", "10.0.0.2", l)
+	}
+	c.dead = false
+	for range 10000 {
+		n.run(time.Millisecond)
+		if l := a.out(far, "Tunnel0", "10.0.0.2"); l != old[far] && (l != int(b.labels[pfx(far)]) || b.out(far, "Tunnel1", "10.1.0.3") < 0) {
+			t.Fatalf("label %d, of before %d; b has %v and binds %v", l, old[far], b.labels, b.binds)
+		}
+	}
+	a.expect(t, far, "Tunnel0", "10.0.0.2", int(b.labels[pfx(far)]))
+	n.run(settleTime)
+	a.expect(t, untagged, "Tunnel0", "10.0.0.2", int(b.labels[pfx(untagged)]))
 }

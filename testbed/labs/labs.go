@@ -38,7 +38,11 @@ type Table struct {
 }
 
 // All lists the labs.
-func All() []Lab { return []Lab{protected(), guide(), phase3(), phase2(), dualHub(), dhcp()} }
+func All() []Lab {
+	return []Lab{
+		protected(), guide(), phase3(), phase2(), dualHub(), dhcp(), vrfAware(), vrfTunnel(), trunk(), bgp2547(), enterprise2547(),
+	}
+}
 
 // Find finds a lab by name.
 func Find(name string) (Lab, error) {

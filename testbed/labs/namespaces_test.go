@@ -66,7 +66,7 @@ func (p *pings) lost(t *testing.T) int {
 func TestNamespaces(t *testing.T) {
 	lab := vrfAware()
 	l := topo.ForTest(t, lab.Topology)
-	check(t, l, lab.Checks...)
+	holds(t, l, lab)
 	red, blue := vrfSpace(t, l, "hub", "RED"), vrfSpace(t, l, "hub", "BLUE")
 	for _, ns := range []*netns.NS{red, blue} { // the box itself, in each VRF
 		if out, err := ns.Run("ping", "-n", "-c", "1", "-W", "2", "192.168.1.7"); err != nil {
@@ -119,7 +119,7 @@ func TestNamespaces(t *testing.T) {
 func TestTrunkKilled(t *testing.T) {
 	lab := trunk()
 	l := topo.ForTest(t, lab.Topology)
-	check(t, l, lab.Checks...)
+	holds(t, l, lab)
 	const count = 500
 	rows := []*pings{startPings(t, l, "red1", "192.168.2.7", count), startPings(t, l, "blue2", "192.168.1.7", count)}
 	time.Sleep(500 * time.Millisecond)

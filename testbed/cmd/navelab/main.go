@@ -29,8 +29,14 @@ func main() {
 	}
 	var keep bool
 	demo := &cobra.Command{
-		Use: "demo", Short: "a protected DMVPN of a hub and two spokes, explained step by step", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return demo(ctx, keep) },
+		Use: "demo [NAME]", Short: "a protected DMVPN of a hub and two spokes, explained step by step; or any lab, with what holds in it and who reaches whom",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return tour(ctx, args[0], keep)
+			}
+			return demo(ctx, keep)
+		},
 	}
 	demo.Flags().BoolVar(&keep, "keep", false, "leave the lab up at the end, and say what to try")
 	root.AddCommand(demo,
@@ -137,20 +143,7 @@ func list() error {
 		if _, err := topo.Load(filepath.Join(labDir, l.Name)); err == nil {
 			state = " (up)"
 		}
-		fmt.Printf("%-10s %s%s\n", l.Name, l.Summary, state)
+		fmt.Printf("%-16s %s%s\n", l.Name, l.Summary, state)
 	}
 	return nil
-}
-
-// hints prints what can be tried in a lab that stays up.
-func hints(t *topo.Lab, lab labs.Lab) {
-	router := t.Topology.Routers()[0]
-	fmt.Printf("\nThe lab %s is up. In it:\n", lab.Name)
-	fmt.Printf("  %s --socket %s show dmvpn\n", filepath.Join(t.Bin, "nave"), t.Socket(router))
-	fmt.Printf("  ip netns exec %s ping 10.2.0.7\n", t.NS("host1").Name)
-	fmt.Printf("  ip netns exec %s tcpdump -ni any esp or udp port 500 or udp port 4500 or proto gre\n", t.NS("internet").Name)
-	for _, s := range lab.Try {
-		fmt.Println("  on", s)
-	}
-	fmt.Printf("  %s down %s\n", filepath.Join(t.Bin, "navelab"), filepath.Base(t.Dir))
 }
