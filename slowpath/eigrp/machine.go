@@ -2,6 +2,7 @@ package eigrp
 
 import (
 	"cmp"
+	"hash/maphash"
 	"maps"
 	"math/rand/v2"
 	"net/netip"
@@ -28,9 +29,10 @@ const (
 
 // Machine is the EIGRP of one routing table and AS.
 type Machine struct {
-	cfg Config
-	rng *rand.Rand
-	on  bool
+	cfg  Config
+	rng  *rand.Rand
+	hash maphash.Seed
+	on   bool
 
 	ifaces  map[string]*iface
 	order   []*iface // sorted
@@ -64,7 +66,7 @@ func New() *Machine { return NewSeeded(rand.Uint64()) }
 func NewSeeded(seed uint64) *Machine {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	return &Machine{
-		rng: rng, sequence: rng.Uint32()>>8 + 1, ifaces: map[string]*iface{}, entries: map[netip.Prefix]*entry{},
+		rng: rng, hash: maphash.MakeSeed(), sequence: rng.Uint32()>>8 + 1, ifaces: map[string]*iface{}, entries: map[netip.Prefix]*entry{},
 		summaries: map[netip.Prefix]*summary{}, externals: map[netip.Prefix]ExternalRoute{}, dirty: map[*summary]bool{}, logged: map[Log]time.Time{},
 	}
 }

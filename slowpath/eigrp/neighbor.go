@@ -15,9 +15,10 @@ type neighbor struct {
 	since time.Time
 	gone  bool
 
-	gotInit bool // its INIT has come
-	acked   bool // ours is acknowledged
-	up      bool // both: routes go to and fro
+	gotInit bool   // its INIT has come
+	ourInit uint32 // sequence number of ours
+	acked   bool   // ours is acknowledged
+	up      bool   // both: routes go to and fro
 
 	hold      time.Duration
 	holdTimer timer
@@ -27,13 +28,14 @@ type neighbor struct {
 	wide      bool // reads wide metrics
 
 	// Receiving.
-	lastSeq   uint32
-	initSeq   uint32
-	heard     bool // lastSeq says something
-	needAck   bool
-	ackListed bool
-	crSeq     uint32 // a multicast with conditional receive that is for us, too
-	crOn      bool
+	lastSeq      uint32
+	lastContents uint64 // of the packet with it, hashed
+	initSeq      uint32
+	heard        bool // lastSeq says something
+	needAck      bool
+	ackListed    bool
+	crSeq        uint32 // a multicast with conditional receive that is for us, too
+	crOn         bool
 
 	// Sending: the first of the queue is the one that is out.
 	queue      []*message
@@ -82,7 +84,24 @@ func (m *Machine) meet(n *neighbor) {
 	} else {
 		m.send(ifc, n.addr, m.hello(ifc))
 	}
-	m.enqueue(n, &message{op: eigrpmsg.Update, flags: eigrpmsg.FlagInit, seq: m.nextSequence()})
+	m.sendInit(n)
+}
+
+func (m *Machine) sendInit(n *neighbor) {
+	n.ourInit = m.nextSequence()
+	m.enqueue(n, &message{op: eigrpmsg.Update, flags: eigrpmsg.FlagInit, seq: n.ourInit})
+}
+
+// answerInit acknowledges an INIT by ours, as long as that is not acknowledged: there are routers that take no other answer.
+func (m *Machine) answerInit(n *neighbor) {
+	switch {
+	case n.acked:
+	case len(n.queue) == 0:
+		m.sendInit(n)
+	case !n.firstSent.IsZero():
+		n.retries++
+		m.transmit(n.ifc, &transmission{to: n, msg: n.queue[0]})
+	}
 }
 
 // advance brings a neighbor up when both INITs have arrived.
@@ -100,17 +119,17 @@ func (m *Machine) advance(n *neighbor) {
 	m.feed(n)
 }
 
-// restarted handles an INIT of a neighbor that was up: it has forgotten us.
-func (m *Machine) restarted(n *neighbor) *neighbor {
-	ifc, addr, hold, stub, flags, software, wide := n.ifc, n.addr, n.hold, n.stub, n.stubFlags, n.software, n.wide
+// restarted handles an INIT of a neighbor whose INIT has come before: it has forgotten us. If it acknowledges our INIT with that, it has begun anew because
+// of it, and must not be sent another one: each would be the cause of the next.
+func (m *Machine) restarted(n *neighbor, ack uint32) *neighbor {
 	m.down(n, PeerRestarted)
-	fresh := m.neighborOf(ifc, addr)
+	fresh := m.neighborOf(n.ifc, n.addr)
 	if fresh == nil {
 		return nil
 	}
-	fresh.hold, fresh.stub, fresh.stubFlags, fresh.software, fresh.wide = hold, stub, flags, software, wide
+	fresh.hold, fresh.stub, fresh.stubFlags, fresh.software, fresh.wide = n.hold, n.stub, n.stubFlags, n.software, n.wide
+	fresh.ourInit, fresh.acked = n.ourInit, ack != 0 && ack == n.ourInit
 	m.heardFrom(fresh)
-	m.enqueue(fresh, &message{op: eigrpmsg.Update, flags: eigrpmsg.FlagInit, seq: m.nextSequence()})
 	return fresh
 }
 

@@ -1,6 +1,7 @@
 package eigrp
 
 import (
+	"hash/maphash"
 	"net/netip"
 	"slices"
 	"time"
@@ -52,7 +53,7 @@ func (m *Machine) receive(ev PacketReceived) {
 	if n.gone || p.Opcode == eigrpmsg.Hello || p.Sequence == 0 {
 		return
 	}
-	m.reliable(n, p)
+	m.reliable(n, p, maphash.Bytes(m.hash, ev.Payload[eigrpmsg.HeaderLen:]))
 }
 
 // helloFrom takes a Hello, of a neighbor or one to be.
@@ -115,8 +116,9 @@ func (m *Machine) describe(n *neighbor, p *eigrpmsg.Packet) {
 	}
 }
 
-// reliable takes a packet that is to be acknowledged: in order, and once.
-func (m *Machine) reliable(n *neighbor, p *eigrpmsg.Packet) {
+// reliable takes a packet that is to be acknowledged: in order, and once. There are routers that number a packet like the one before; so one is that one come
+// again only if it says the same.
+func (m *Machine) reliable(n *neighbor, p *eigrpmsg.Packet, contents uint64) {
 	if p.Flags&eigrpmsg.FlagCR != 0 {
 		if !n.crOn || n.crSeq != p.Sequence {
 			return // not for us; it comes by unicast
@@ -129,18 +131,19 @@ func (m *Machine) reliable(n *neighbor, p *eigrpmsg.Packet) {
 			return
 		}
 		if n.gotInit {
-			if n = m.restarted(n); n == nil {
+			if n = m.restarted(n, p.Ack); n == nil {
 				return
 			}
 		}
 		n.gotInit, n.initSeq, n.lastSeq, n.heard = true, p.Sequence, p.Sequence, true
 		m.ackLater(n)
+		m.answerInit(n)
 		m.advance(n)
 	} else {
 		if !n.up {
 			return // it will be sent again
 		}
-		if int32(p.Sequence-n.lastSeq) <= 0 {
+		if d := int32(p.Sequence - n.lastSeq); d < 0 || d == 0 && contents^uint64(p.Opcode) == n.lastContents {
 			m.traffic.Duplicates++
 			if p.Sequence == n.lastSeq {
 				m.ackLater(n)
@@ -152,6 +155,7 @@ func (m *Machine) reliable(n *neighbor, p *eigrpmsg.Packet) {
 		n.lastSeq, n.heard = p.Sequence, true
 		m.ackLater(n)
 	}
+	n.lastContents = contents ^ uint64(p.Opcode)
 	for i := range p.Routes {
 		for _, prefix := range p.Routes[i].Prefixes {
 			if n.gone {
