@@ -317,3 +317,24 @@ func TestClearAndLoad(t *testing.T) {
 		t.Errorf("load %d", got)
 	}
 }
+
+// The last word tells peers that their associations are gone, and begins nothing anew.
+func TestGoodbye(t *testing.T) {
+	r, f := protectedRig(t, func(ev ike.Event) []ike.Effect {
+		if _, ok := ev.(ike.Clear); ok {
+			return []ike.Effect{
+				ike.Send{Path: ikePath, Packet: []byte("delete")}, ike.Remove{Child: 5, Why: ike.WhyCleared}, ike.Failed{Protection: 3, Why: ike.WhyCleared},
+			}
+		}
+		return nil
+	})
+	before := len(r.host.sent)
+	f.got = nil
+	r.At(r.now).Goodbye()
+	if len(r.host.sent) != before+1 || string(r.host.sent[before].packet) != "delete" {
+		t.Errorf("sent %+v", r.host.sent[before:])
+	}
+	if len(f.got) != 1 {
+		t.Errorf("IKE was told %+v", f.got)
+	}
+}
