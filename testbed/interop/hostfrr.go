@@ -21,38 +21,42 @@ const frrDaemons = "/usr/lib/frr/"
 // HostFRR are daemons of FRR's that run on this machine's kernel in a router's namespace, beside its naved: its tunnels are
 // interfaces of the kernel to them. The kernel need not know MPLS: they are control plane only.
 type HostFRR struct {
-	Node string
-	dir  string // configurations, sockets, logs
+	Node    string
+	dir     string // configurations, sockets, logs
+	daemons map[string]*exec.Cmd
 }
 
 // StartFRR starts zebra and the daemons that a scenario has configurations for (NODE.bgpd and so on), for the length of the test.
 func (s *Scenario) StartFRR(t *testing.T, node string) *HostFRR {
 	t.Helper()
-	f := &HostFRR{Node: node, dir: t.TempDir()}
+	f := &HostFRR{Node: node, dir: t.TempDir(), daemons: make(map[string]*exec.Cmd)}
 	for dir := f.dir; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) { // the daemons give up root
 		if err := os.Chmod(dir, 0o777); err != nil {
 			t.Fatal(err)
 		}
 	}
-	f.start(t, s, "zebra", "hostname "+node+"\n")
-	for _, daemon := range []string{"staticd", "bgpd", "ldpd"} {
-		text, err := scenarios.ReadFile("scenarios/" + s.Topology.Name + "/" + node + "." + daemon)
-		if err != nil {
-			continue
+	configs := map[string]string{"zebra": "hostname " + node + "\n"}
+	for _, daemon := range []string{"zebra", "staticd", "bgpd", "ldpd"} {
+		if text, err := scenarios.ReadFile("scenarios/" + s.Topology.Name + "/" + node + "." + daemon); err == nil {
+			configs[daemon] = string(text)
 		}
-		f.start(t, s, daemon, string(text))
+		if text, ok := configs[daemon]; ok {
+			if err := os.WriteFile(f.file(daemon, ".conf"), []byte("log file "+f.file(daemon, ".log")+"\n"+text), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			f.Run(t, s, daemon)
+		}
 	}
 	return f
 }
 
-// start starts a daemon and waits until it takes commands.
-func (f *HostFRR) start(t *testing.T, s *Scenario, daemon, config string) {
+func (f *HostFRR) file(daemon, suffix string) string { return filepath.Join(f.dir, daemon+suffix) }
+
+// Run starts a daemon with the configuration that it had at first, and waits until it takes commands.
+func (f *HostFRR) Run(t *testing.T, s *Scenario, daemon string) {
 	t.Helper()
 	need.File(t, frrDaemons+daemon)
-	file := func(suffix string) string { return filepath.Join(f.dir, daemon+suffix) }
-	if err := os.WriteFile(file(".conf"), []byte("log file "+file(".log")+"\n"+config), 0o666); err != nil {
-		t.Fatal(err)
-	}
+	file := func(suffix string) string { return f.file(daemon, suffix) }
 	args := []string{"-f", file(".conf"), "-i", file(".pid"), "-z", filepath.Join(f.dir, "zserv.api"), "--vty_socket", f.dir, "-P", "0"}
 	if daemon == "ldpd" {
 		args = append(args, "--ctl_socket", f.dir)
@@ -67,7 +71,12 @@ func (f *HostFRR) start(t *testing.T, s *Scenario, daemon, config string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	f.daemons[daemon] = cmd
 	t.Cleanup(func() {
+		if t.Failed() && daemon == "bgpd" {
+			said, err := f.VTY(daemon, "show bgp ipv4 vpn", "show bgp ipv4 vpn 172.16.3.0/24", "show bgp neighbors", "show bgp neighbors graceful-restart")
+			t.Logf("%s of %s (%v)\n%s", daemon, f.Node, err, said)
+		}
 		f.end(cmd, daemon)
 		log, err := os.ReadFile(file(".log"))
 		if err != nil || strings.Contains(string(log), "on config line") {
@@ -94,6 +103,19 @@ func (f *HostFRR) end(cmd *exec.Cmd, daemon string) {
 	_ = cmd.Wait() // its status says how it was ended
 	kill.Stop()
 	_ = os.RemoveAll(fmt.Sprintf("/var/tmp/frr/%s.%d", daemon, cmd.Process.Pid)) // what FRR would say of a crash
+}
+
+// Kill kills a daemon: it says nothing to anybody.
+func (f *HostFRR) Kill(t *testing.T, daemon string) {
+	t.Helper()
+	cmd := f.daemons[daemon]
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // its status says how it was ended
+	if err := os.Remove(f.file(daemon, ".vty")); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // VTY gives commands to a daemon, one after the other in one session, and returns what it printed.

@@ -37,6 +37,7 @@ func TestTwinReflector(t *testing.T) {
 	}
 	reflectorWithdrawals(t, s, f)
 	reflectorClientRestart(t, s, f, labels)
+	reflectorRestart(t, s, f)
 	if bare := s.Wire.bare(start, vpnNet); len(bare) > 0 {
 		t.Errorf("%d packets of a VPN without a label: %v", len(bare), bare[:min(3, len(bare))])
 	}
@@ -131,4 +132,56 @@ func reflectorClientRestart(t *testing.T, s *Scenario, f *HostFRR, labels given)
 	s.reachesVPN(t, "spoke4-host2", "", "172.16.3.102")
 	s.reachesVPN(t, "spoke3-host", "", "172.16.4.101")
 	s.strangers(t, "spoke4-host2", "", "172.16.3.101")
+}
+
+// stalePaths is how many of a router's VPN paths are stale.
+func (s *Scenario) stalePaths(router string) (stale int, err error) {
+	var all struct{ Paths []struct{ Stale bool } }
+	err = s.show(router, "ip bgp vpnv4 all", &all)
+	for _, p := range all.Paths {
+		if p.Stale {
+			stale++
+		}
+	}
+	return stale, err
+}
+
+// reflectorRestart: bgpd is killed and started again; the spokes go on by what they have.
+func reflectorRestart(t *testing.T, s *Scenario, f *HostFRR) {
+	t.Helper()
+	far := map[string]string{"spoke3": "172.16.4.0/24", "spoke4": "172.16.3.0/24"}
+	holds := func() {
+		t.Helper()
+		for spoke, prefix := range far {
+			for _, vrf := range []string{"red", "blue"} {
+				if r, err := s.VRFRoute(spoke, vrf, prefix); err != nil || r == nil {
+					t.Fatalf("%s has given up %s in %s (%v)", spoke, prefix, vrf, err)
+				}
+			}
+		}
+		if err := s.vrfPing("spoke3-host", "", "172.16.4.101"); err != nil {
+			t.Fatalf("while there is no reflector: %v", err)
+		}
+	}
+	f.Kill(t, "bgpd")
+	for spoke := range far {
+		stands(t, spoke+" has stale paths", func() (bool, error) {
+			holds()
+			n, err := s.stalePaths(spoke)
+			return n >= 2, err
+		})
+	}
+	f.Run(t, s, "bgpd")
+	for spoke := range far {
+		stands(t, spoke+" has no stale paths", func() (bool, error) {
+			holds()
+			n, err := s.stalePaths(spoke)
+			return n == 0, err
+		})
+	}
+	for spoke, prefix := range map[string]string{twinFRR: "172.16.3.0/24", twinSpoke4: "172.16.4.0/24"} {
+		stands(t, spoke+" is back", func() (bool, error) { return f.Established(spoke) })
+		f.learned(t, nil, rdBlue, prefix, spoke)
+	}
+	holds()
 }
