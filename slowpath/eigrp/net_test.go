@@ -30,7 +30,6 @@ type world struct {
 	packets, bytes int
 	noLoopCheck    bool
 	see            func(from, to *node, s Send)
-	cpu            time.Duration
 }
 
 type happening struct {
@@ -82,6 +81,8 @@ type node struct {
 	armed   time.Time
 	seed    uint64
 	changes int
+	cpu     time.Duration
+	mute    func(PacketReceived) // takes packets in the machine's place
 }
 
 func newWorld(t testing.TB, seed uint64) *world {
@@ -147,7 +148,7 @@ func (n *node) effects(step func() []Effect) {
 	w := n.w
 	start := time.Now()
 	out := step()
-	w.cpu += time.Since(start)
+	n.cpu += time.Since(start)
 	var touched []netip.Prefix
 	for _, e := range out {
 		switch e := e.(type) {
@@ -234,6 +235,10 @@ func (w *world) step() {
 		}
 		n.armed = time.Time{}
 		n.handle(Tick{})
+		return
+	}
+	if p, ok := h.ev.(PacketReceived); ok && n.mute != nil {
+		n.mute(p)
 		return
 	}
 	n.handle(h.ev)
