@@ -2,6 +2,8 @@ package show
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"nave/fastpath/fib"
@@ -18,7 +20,7 @@ const routeCodes = `Codes: C - connected, S - static, R - RIP, M - mobile, B - B
 
 `
 
-var routeLetter = map[rib.Source]string{rib.Connected: "C", rib.Static: "S", rib.DHCP: "S", rib.BGP: "B", rib.Shortcut: "H"}
+var routeLetter = map[rib.Source]string{rib.Connected: "C", rib.Local: "C", rib.Static: "S", rib.DHCP: "S", rib.BGP: "B", rib.Shortcut: "H"}
 
 // globalTable is what IOS calls the table of what is in no VRF.
 const globalTable = "Default-IP-Routing-Table"
@@ -43,11 +45,24 @@ func Routes(s *Status, vrf string, routes []rib.Route) string {
 	}
 	b.WriteString(last)
 	for i := range routes {
-		if routes[i].Source != rib.Local {
-			s.routeLine(&b, vrf, &routes[i])
+		if r := &routes[i]; r.Source != rib.Local || s.isHostRoute(r) {
+			s.routeLine(&b, vrf, r)
 		}
 	}
 	return b.String()
+}
+
+// isHostRoute tells whether an address of this box is a route of its own, as a loopback's is: its mask has 32 bits. One that another interface borrows is in the subnet
+// of the lender.
+func (s *Status) isHostRoute(r *rib.Route) bool {
+	all := s.Router.Interfaces
+	k := slices.IndexFunc(all, func(i rib.Interface) bool { return len(r.Hops) > 0 && i.Name == r.Hops[0].Iface })
+	if k < 0 || !slices.Contains(all[k].Addrs, r.Prefix) {
+		return false
+	}
+	return !slices.ContainsFunc(all, func(i rib.Interface) bool {
+		return i.VRF == all[k].VRF && slices.ContainsFunc(i.Addrs, func(a netip.Prefix) bool { return a.Addr() == r.Prefix.Addr() && !a.IsSingleIP() })
+	})
 }
 
 // named are the next hops to show: of a route of BGP those that BGP named, else those that packets take.
@@ -77,7 +92,7 @@ func (s *Status) routeLine(b *strings.Builder, vrf string, r *rib.Route) {
 	case len(hops) == 0:
 		fmt.Fprintf(b, "%s is directly connected, Null0\n", head)
 		return
-	case r.Source == rib.Connected:
+	case r.Source == rib.Connected || r.Source == rib.Local:
 		fmt.Fprintf(b, "%s is directly connected, %s\n", head, hops[0].Iface)
 		return
 	}
