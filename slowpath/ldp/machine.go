@@ -126,11 +126,8 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 	case Routes:
 		m.routes(ev)
 	case Inherited:
-		m.recovered = m.now.Add(keepTime)
-		if m.cfg.GracefulRestart {
-			m.settled = m.now.Add(settleTime)
-			m.timers.set(&m.settledAt, m.settled)
-		}
+		m.recovered, m.settled = m.now.Add(keepTime), m.now.Add(settleTime) // interfaces, and what goes with them, may be configured later
+		m.timers.set(&m.settledAt, m.settled)
 		for _, l := range ev.Labels {
 			m.pool.keep(l.Prefix.Masked(), l.In, m.now)
 		}

@@ -95,7 +95,7 @@ func (m *Machine) shed(nb *neighbor) bool {
 // holds tells labels that are not told yet: of a prefix whose next hops have told none since our restart. Packets with it would go nowhere, and neighbors have one of before, which goes
 // on meanwhile.
 func (m *Machine) holds(f *fec) bool {
-	return m.now.Before(m.settled) && f.local != ImplicitNull && f.route != nil && len(f.route.NextHops) > 0 && len(f.bound) == 0
+	return m.cfg.GracefulRestart && m.now.Before(m.settled) && f.local != ImplicitNull && f.route != nil && len(f.route.NextHops) > 0 && len(f.bound) == 0
 }
 
 // tellHeld tells a label that was held, where nobody was told of it.
