@@ -3,6 +3,7 @@ package eigrp
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"nave/slowpath/eigrp/eigrpmsg"
@@ -108,7 +109,7 @@ type Auth struct {
 	Keys []Key
 }
 
-// Key is one key of a chain. The zero Time means no limit.
+// Key is one key of a chain; the password of `authentication mode hmac-sha-256` is key 0. The zero Time means no limit.
 type Key struct {
 	ID                      uint32
 	Secret                  Secret
@@ -170,6 +171,18 @@ func (m AuthMode) wire() eigrpmsg.AuthType {
 		return eigrpmsg.AuthMD5
 	}
 	return eigrpmsg.AuthSHA256
+}
+
+// sameTelling says whether neighbors are told the same by both. Functions may say something else each time.
+func sameTelling(a, b *Config) bool {
+	if a.Out != nil || b.Out != nil || a.Stub.Leak != nil || b.Stub.Leak != nil {
+		return false
+	}
+	return slices.EqualFunc(a.Interfaces, b.Interfaces, func(x, y Interface) bool {
+		leaks := func(s Summary) bool { return s.Leak != nil }
+		return x.Name == y.Name && x.NoSplitHorizon == y.NoSplitHorizon && x.NoNextHopSelf == y.NoNextHopSelf &&
+			!slices.ContainsFunc(x.Summaries, leaks) && !slices.ContainsFunc(y.Summaries, leaks)
+	})
 }
 
 // orDefault is a value, or d in place of zero.

@@ -99,7 +99,7 @@ func (m *Machine) Configure(now time.Time, c Config) []Effect {
 		}
 	}
 	m.configureSummaries()
-	m.reevaluate()
+	m.reevaluate(!sameTelling(&old, &c))
 	return m.end()
 }
 
@@ -239,8 +239,8 @@ func sortedPrefixes[V any](of map[netip.Prefix]V) []netip.Prefix {
 	return slices.SortedFunc(maps.Keys(of), netip.Prefix.Compare)
 }
 
-// reevaluate looks at all routes again, as what they are judged by may have changed.
-func (m *Machine) reevaluate() {
+// reevaluate looks at all routes again, as what they are judged by may have changed; and tells of all again, if what is told may have.
+func (m *Machine) reevaluate(tell bool) {
 	if !m.on {
 		return
 	}
@@ -250,7 +250,9 @@ func (m *Machine) reevaluate() {
 				m.measure(e, path)
 			}
 			m.evaluate(e, nil)
-			m.pendAll(e)
+			if tell {
+				m.pendAll(e)
+			}
 		}
 	}
 }

@@ -10,7 +10,9 @@ type summary struct {
 	prefix   netip.Prefix
 	on       map[*iface]Summary
 	distance uint8
-	live     bool // something within it is reached
+	live     bool         // something within it is reached
+	from     netip.Prefix // what its metric is of, and how far that is
+	dist     uint64
 }
 
 func (s *summary) covers(ifc *iface) bool {
@@ -155,10 +157,10 @@ func (m *Machine) pendWithin(s *summary, ifaces map[*iface]bool) {
 	}
 }
 
-// touch looks at the summaries of a prefix again, at the end of the step.
+// touch looks at the summaries of a prefix again, at the end of the step, if it may make a difference to them.
 func (m *Machine) touch(e *entry) {
 	for _, s := range m.summaries {
-		if s.contains(e.prefix) {
+		if s.contains(e.prefix) && (!s.live || s.from == e.prefix || e.succ != nil && e.succ.dist < s.dist) {
 			m.soil(s)
 		}
 	}
@@ -187,18 +189,19 @@ func (m *Machine) settleSummaries() {
 
 func (m *Machine) settleSummary(s *summary) {
 	var best *path
+	var from netip.Prefix
 	for p, e := range m.entries {
 		if !s.contains(p) || e.succ == nil || e.succ.dist == infinity {
 			continue
 		}
 		if best == nil || e.succ.dist < best.dist || e.succ.dist == best.dist && less(&e.succ.vec, &best.vec) {
-			best = e.succ
+			best, from = e.succ, p
 		}
 	}
 	was := s.live
 	switch {
 	case best != nil:
-		s.live = true
+		s.live, s.from, s.dist = true, from, best.dist
 		v := best.vec
 		v.Hops, v.Tag = 0, 0
 		m.setLocal(s.prefix, fromSummary, v, nil)

@@ -110,8 +110,8 @@ func Verify(b []byte, secret []byte, from netip.Addr) bool {
 	return subtle.ConstantTimeCompare(b[at:at+t.DigestLen()], digest(t, b, secret, from)) == 1
 }
 
-// digest works over the packet with a checksum of zero. MD5: the key, padded to 16 bytes, stands in place of the digest; of Hellos, and of the
-// empty Update that a neighbor starts with, nothing after the authentication TLV counts. HMAC-SHA-256: the digest is zero, and the sender's address
+// digest works over the packet with a checksum of zero. MD5: the key, padded to 16 bytes, stands in place of the digest; of Hellos nothing after
+// the authentication TLV counts. HMAC-SHA-256: the digest is zero, and the sender's address
 // in text is part of the key, after a line feed and the password.
 func digest(t AuthType, b []byte, secret []byte, from netip.Addr) []byte {
 	at := HeaderLen + 4 + authFixed
