@@ -116,6 +116,16 @@ func TestWideMetric(t *testing.T) {
 	}
 }
 
+// A link on which nothing is reliable, and K5, are no division by zero.
+func TestUnreliable(t *testing.T) {
+	m := NewSeeded(1)
+	m.cfg = Config{K: [6]uint8{1, 0, 1, 0, 1}}.withDefaults()
+	v := vector{Delay: 256, Bandwidth: 256}
+	if got := m.composite(&v); got != 512 {
+		t.Error(got)
+	}
+}
+
 // A stub tells of its own only, and is not asked.
 func TestStub(t *testing.T) {
 	w := chain(t, 4)

@@ -12,6 +12,7 @@ import (
 // script turns bytes into events, few addresses among them so that they meet.
 type script struct {
 	b    []byte
+	k    [6]uint8
 	seen map[netip.Addr]uint32 // the sequence number of what was sent last to each
 }
 
@@ -68,7 +69,7 @@ func (s *script) packet() Event {
 	switch c >> 4 {
 	case 0, 1, 2:
 		p.Opcode, p.Sequence, p.Ack = eigrpmsg.Hello, 0, 0
-		p.Parameters = &eigrpmsg.Parameters{K: [6]uint8{1, 0, 1}, Hold: uint16(s.byte())}
+		p.Parameters = &eigrpmsg.Parameters{K: s.k, Hold: uint16(s.byte())}
 		if c>>4 == 1 {
 			st := eigrpmsg.Stub(s.byte())
 			p.Stub, p.Software = &st, &eigrpmsg.Software{TLVMajor: s.byte() & 3}
@@ -215,8 +216,13 @@ func runScript(t testing.TB, b []byte) {
 	s := &script{b: b, seen: map[netip.Addr]uint32{}}
 	w := &fuzzed{t: t, m: NewSeeded(1), now: epoch, routes: map[netip.Prefix]bool{}, s: s}
 	c := s.byte()
+	k := [6]uint8{1, 0, 1}
+	if c&8 != 0 {
+		k[4] = 1
+	}
+	s.k = k
 	cfg := Config{
-		AS: 100, RouterID: adr("1.1.1.1"), Wide: c&1 != 0, Variance: int(c >> 4), AutoSummary: c&2 != 0, Stub: Stub{Enabled: c&4 != 0, Connected: true}, MaxPaths: 12, MaxNeighbors: 5,
+		AS: 100, K: k, RouterID: adr("1.1.1.1"), Wide: c&1 != 0, Variance: int(c >> 4), AutoSummary: c&2 != 0, Stub: Stub{Enabled: c&4 != 0, Connected: true}, MaxPaths: 12, MaxNeighbors: 5,
 		Interfaces: []Interface{{Name: "Tunnel0", NoSplitHorizon: true, Summaries: []Summary{{Prefix: pfx("172.16.0.0/22")}}}, {Name: "lan"}},
 	}
 	w.take(w.m.Configure(w.now, cfg))

@@ -48,7 +48,7 @@ func (m *Machine) composite(v *vector) uint64 {
 	}
 	d := uint64(k[0])*throughput + uint64(k[1])*throughput/(256-uint64(v.Load)) + uint64(k[2])*latency
 	if k[4] != 0 {
-		d = d * uint64(k[4]) / (uint64(v.Reliability) + uint64(k[3]))
+		d = d * uint64(k[4]) / max(uint64(v.Reliability)+uint64(k[3]), 1)
 	}
 	if !m.cfg.Wide {
 		d = min(d, eigrpmsg.ClassicInfinity-1)

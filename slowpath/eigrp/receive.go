@@ -156,6 +156,9 @@ func (m *Machine) reliable(n *neighbor, p *eigrpmsg.Packet, contents uint64) {
 		m.ackLater(n)
 	}
 	n.lastContents = contents ^ uint64(p.Opcode)
+	if !n.up {
+		return // an INIT has no routes
+	}
 	for i := range p.Routes {
 		for _, prefix := range p.Routes[i].Prefixes {
 			if n.gone {
