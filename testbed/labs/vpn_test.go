@@ -12,8 +12,8 @@ import (
 	"nave/testbed/topo"
 )
 
-// recovery is how long a VPN may take to be whole again after something was started anew.
-const recovery = 60 * time.Second
+// recovery is how long a VPN may take to be whole again after something was started anew: some seconds, and room for machines that are busy.
+const recovery = 30 * time.Second
 
 const (
 	// fewLost is how many packets of a flow may be lost, or be under way, when naved alone is killed: the workers forward on by what they have, and what is learned anew takes its
