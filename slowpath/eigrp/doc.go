@@ -6,7 +6,7 @@
 //
 // What plugs in where:
 //
-//   - Packets: each Send effect is a packet of IP protocol 88, TOS 0xC0, TTL 2 for the group and 255 otherwise, by an interface to a neighbor or to
+//   - Packets: each Send effect is a packet of IP protocol 88, TOS 0xC0, TTL 2, by an interface to a neighbor or to
 //     224.0.0.10; on a tunnel, the latter goes to those on its multicast list. What comes by protocol 88 is PacketReceived.
 //   - Interfaces: those that `network` covers are in Config; what they are like comes as InterfaceState. Their subnets are the internal routes. The caller
 //     matches networks with interfaces, and makes functions of distribute lists and leak maps.
@@ -16,6 +16,9 @@
 //
 // The files: receive.go is a packet's way in, transport.go its way out; neighbor.go and iface.go who there is to talk to; dual.go and active.go the
 // computation; advertise.go who is told what; local.go and summary.go what the router has of its own; install.go what the RIB gets.
+//
+// A prefix that comes as Redistributed is one whose route in the RIB is the other protocol's; so it is preferred to what neighbors say, and a Route of the
+// same prefix is taken back.
 //
 // Values are put in packets as late as possible: what changed is noted per interface, and read when a packet is made. So a busy interface sends the last
 // value of each route, and one that flaps costs little. Order is all that DUAL needs of that, and each neighbor has one queue.

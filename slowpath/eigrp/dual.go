@@ -97,11 +97,16 @@ func (m *Machine) fade(e *entry, p *path) {
 	e.paths = slices.DeleteFunc(e.paths, func(x *path) bool { return x == p })
 }
 
-// best is the shortest path; nil if there is none. Among equals the successor stays.
+// best is the path to use; nil if there is none: one of our own, as the RIB has it for better than ours, or else the shortest. Among equals the
+// successor stays.
 func (e *entry) best() *path {
 	var b *path
 	for _, p := range e.paths {
-		if p.dist != infinity && (b == nil || p.dist < b.dist || p.dist == b.dist && p == e.succ) {
+		if p.dist == infinity {
+			continue
+		}
+		own := p.nbr == nil
+		if b == nil || own != (b.nbr == nil) && own || own == (b.nbr == nil) && (p.dist < b.dist || p.dist == b.dist && p == e.succ) {
 			b = p
 		}
 	}

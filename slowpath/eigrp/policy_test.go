@@ -200,6 +200,24 @@ func TestRedistribution(t *testing.T) {
 	}
 }
 
+// A prefix that the RIB has by another protocol is no route of EIGRP's, however near a neighbor has it; and is again when that protocol loses it.
+func TestRedistributedIsOurs(t *testing.T) {
+	w := chain(t, 3).start()
+	w.run(4 * time.Second)
+	p := pfx("10.2.0.0/24")
+	near := w.nodes[0].routes[p]
+	w.nodes[1].handle(Redistributed{Changed: []ExternalRoute{{Prefix: p, Bandwidth: 100, Delay: 5000, Reliability: 255, Load: 1, MTU: 1500, Protocol: eigrpmsg.FromStatic}}})
+	w.run(2 * time.Second)
+	if w.nodes[1].has("10.2.0.0/24") || w.nodes[0].routes[p].Kind != External {
+		t.Errorf("%+v, %+v", w.nodes[1].routes[p], w.nodes[0].routes[p])
+	}
+	w.nodes[1].handle(Redistributed{Gone: []netip.Prefix{p}})
+	w.run(2 * time.Second)
+	if got := w.nodes[0].routes[p]; !w.nodes[1].has("10.2.0.0/24") || got.Metric != near.Metric || got.Kind != Internal {
+		t.Errorf("%+v, was %+v", got, near)
+	}
+}
+
 // What was on the wire once comes again, in any order, from a minute ago: nothing that is so now changes but that a neighbor may start anew.
 func TestReplay(t *testing.T) {
 	w := chain(t, 3)
