@@ -160,6 +160,11 @@ func (m *Machine) flush(ifc *iface) {
 	if !ifc.talking || len(ifc.changes) == 0 {
 		return
 	}
+	if at := ifc.lastFlush.Add(flushGap); at.After(m.now) {
+		m.timers.set(&ifc.flushTimer, at)
+		return
+	}
+	m.timers.stop(&ifc.flushTimer)
 	var all, full, stubs []*neighbor
 	ready := 0
 	for _, n := range ifc.nbrs {
@@ -179,11 +184,6 @@ func (m *Machine) flush(ifc *iface) {
 	if len(all) > 0 && ready == 0 {
 		return
 	}
-	if at := ifc.lastFlush.Add(flushGap); at.After(m.now) && len(all) > 0 {
-		m.timers.set(&ifc.flushTimer, at)
-		return
-	}
-	m.timers.stop(&ifc.flushTimer)
 	ifc.lastFlush = m.now
 	changes := ifc.changes
 	ifc.changes = nil

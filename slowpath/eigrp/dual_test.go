@@ -59,6 +59,11 @@ func TestRandom(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			w := random(t, seed, 9, 5)
+			if seed%3 > 0 { // named mode, on all or on some
+				for i, n := range w.nodes {
+					n.cfg.Wide = seed%3 == 1 || i%2 == 0
+				}
+			}
 			for _, n := range w.nodes {
 				n.start()
 			}

@@ -352,7 +352,11 @@ func (w *world) check(bw uint64) error {
 				if ok != reach {
 					return fmt.Errorf("%s: route to %s: %v, want %v", n.name, prefix, ok, reach)
 				}
-				if exp := uint32(256 * (10_000_000/bw + d)); ok && r.Metric != exp {
+				exp := uint32(256 * (10_000_000/bw + d))
+				if n.cfg.Wide {
+					exp = uint32(65536 * (10_000_000/bw + 10*d) / 128)
+				}
+				if ok && r.Metric != exp {
 					return fmt.Errorf("%s: %s at %d, want %d", n.name, prefix, r.Metric, exp)
 				}
 			}

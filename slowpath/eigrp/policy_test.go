@@ -377,3 +377,25 @@ func TestPacing(t *testing.T) {
 		t.Errorf("%d bits in %s", bits, took)
 	}
 }
+
+// Sequence numbers go round.
+func TestSequenceWraps(t *testing.T) {
+	w := chain(t, 3)
+	for _, n := range w.nodes {
+		n.m.sequence = 1<<32 - 4
+	}
+	w.start()
+	w.run(4 * time.Second)
+	for i := range 20 {
+		w.nodes[0].setPort("lo", func(s *InterfaceState) { s.Delay = uint64(10 + i) })
+		w.run(time.Second)
+	}
+	if err := w.check(10000); err != nil {
+		t.Error(err)
+	}
+	for _, n := range w.nodes[:2] {
+		if n.m.sequence > 1<<31 || n.logged(LogNeighborDown, PeerRestarted) {
+			t.Errorf("%s is at %d, %+v", n.name, n.m.sequence, n.logs)
+		}
+	}
+}
