@@ -15,7 +15,7 @@ func init() {
 		return
 	}
 	file := filepath.Join(os.TempDir(), "nave-race-suppressions")
-	if os.WriteFile(file, []byte("race:StartBgp\n"), 0o644) != nil {
+	if os.WriteFile(file, []byte("race:StartBgp\nrace:StaleAll\n"), 0o644) != nil {
 		return
 	}
 	exe, err := os.Executable()

@@ -201,7 +201,9 @@ func (l *Lab) Nave(node string, words ...string) (string, error) {
 
 // environment is that of nave's programs: built under the race detector they end at the first race, and need no second
 // of waiting at their end for others.
-func environment() []string { return append(os.Environ(), "GORACE=halt_on_error=1 atexit_sleep_ms=0") }
+func environment() []string {
+	return append(os.Environ(), "GORACE=halt_on_error=1 atexit_sleep_ms=0"+raceOptions())
+}
 
 // Signal sends a signal to a router's naved.
 func (l *Lab) Signal(node string, s unix.Signal) error {

@@ -3,3 +3,5 @@
 package topo
 
 const raceEnabled = false
+
+func raceOptions() string { return "" }
