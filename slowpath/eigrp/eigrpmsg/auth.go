@@ -77,7 +77,7 @@ func Sign(b []byte, secret []byte, from netip.Addr) {
 	}
 	t := AuthType(binary.BigEndian.Uint16(b[HeaderLen+4:]))
 	at := HeaderLen + 4 + authFixed
-	if len(b) < at+t.DigestLen() {
+	if t.DigestLen() == 0 || len(b) < at+t.DigestLen() {
 		return
 	}
 	copy(b[at:], digest(t, b, secret, from))
@@ -107,37 +107,57 @@ func Verify(b []byte, secret []byte, from netip.Addr) bool {
 		return false
 	}
 	at := HeaderLen + 4 + authFixed
-	return subtle.ConstantTimeCompare(b[at:at+t.DigestLen()], digest(t, b, secret, from)) == 1
+	got, rest := b[at:at+t.DigestLen()], b[at+t.DigestLen():]
+	if t == AuthSHA256 {
+		return subtle.ConstantTimeCompare(got, digest(t, b, secret, from)) == 1
+	}
+	if Opcode(b[1]) != Hello {
+		return subtle.ConstantTimeCompare(got, digestMD5(b, secret, rest)) == 1
+	}
+	// Routers differ in what of a Hello they sign: nothing of the rest, all of it, or all but as many bytes as the key is short of 16.
+	cut := max(len(rest)-max(md5.Size-len(secret), 0), 0)
+	same := 0
+	for _, covered := range [][]byte{nil, rest, rest[:cut]} {
+		same |= subtle.ConstantTimeCompare(got, digestMD5(b, secret, covered))
+	}
+	return same == 1
 }
 
-// digest works over the packet with a checksum of zero. MD5: the key, padded to 16 bytes, stands in place of the digest; of Hellos nothing after
-// the authentication TLV counts. HMAC-SHA-256: the digest is zero, and the sender's address
-// in text is part of the key, after a line feed and the password.
+// digest works over the packet with a checksum of zero. HMAC-SHA-256: the digest is zero, and the sender's address in text is part of the key, after a
+// line feed and the password. MD5: of Hellos nothing after the authentication TLV counts, as all routers take that.
 func digest(t AuthType, b []byte, secret []byte, from netip.Addr) []byte {
 	at := HeaderLen + 4 + authFixed
-	head := append([]byte(nil), b[:at]...)
-	head[2], head[3] = 0, 0
 	rest := b[at+t.DigestLen():]
-	switch t {
-	case AuthMD5:
-		h := md5.New()
-		h.Write(head)
-		h.Write(secret)
-		if len(secret) < md5.Size {
-			h.Write(make([]byte, md5.Size-len(secret)))
+	if t == AuthMD5 {
+		if Opcode(b[1]) == Hello {
+			rest = nil
 		}
-		if Opcode(b[1]) != Hello {
-			h.Write(rest)
-		}
-		return h.Sum(nil)
-	case AuthSHA256:
-		key := append([]byte{'\n'}, secret...)
-		key = append(key, from.String()...)
-		h := hmac.New(sha256.New, key)
-		h.Write(head)
-		h.Write(make([]byte, sha256.Size))
-		h.Write(rest)
-		return h.Sum(nil)
+		return digestMD5(b, secret, rest)
 	}
-	return nil
+	key := append([]byte{'\n'}, secret...)
+	key = append(key, from.String()...)
+	h := hmac.New(sha256.New, key)
+	h.Write(unsummed(b[:at]))
+	h.Write(make([]byte, sha256.Size))
+	h.Write(rest)
+	return h.Sum(nil)
+}
+
+// digestMD5 has the key, padded to 16 bytes, in place of the digest.
+func digestMD5(b []byte, secret, rest []byte) []byte {
+	h := md5.New()
+	h.Write(unsummed(b[:HeaderLen+4+authFixed]))
+	h.Write(secret)
+	if len(secret) < md5.Size {
+		h.Write(make([]byte, md5.Size-len(secret)))
+	}
+	h.Write(rest)
+	return h.Sum(nil)
+}
+
+// unsummed is the start of a packet with a checksum of zero.
+func unsummed(head []byte) []byte {
+	head = append([]byte(nil), head...)
+	head[2], head[3] = 0, 0
+	return head
 }

@@ -2,6 +2,7 @@ package eigrpmsg
 
 import (
 	"bytes"
+	"encoding/hex"
 	"net/netip"
 	"reflect"
 	"testing"
@@ -147,6 +148,33 @@ func TestAuthentication(t *testing.T) {
 			if Verify(b[:n], secret, from) {
 				t.Errorf("type %d: genuine when cut at %d", typ, n)
 			}
+		}
+	}
+}
+
+// Digests that IOS made, as published with a program that guesses passwords.
+func TestPublishedDigests(t *testing.T) {
+	const (
+		md5Head = "020500000000000000000000000000000000002a000200280002001000000001000000000000000000000000"
+		shaHead = "020500000000000000000000000000000000000a000200380003002000000000000000000000000000000000"
+		hello   = "0001000c010001000000000f"
+	)
+	for _, c := range []struct{ head, digest, rest, password, from string }{
+		{md5Head, "1a42aaf8ebe2f766100ea1fa05a5fa55", "", "password12345", "10.0.0.2"},
+		{md5Head, "f29e7d44351d37e6fc71e2aacca63d28", hello, "1234567812345", "10.0.0.2"},
+		{md5Head, "61f237e29d28538a372f01121f2cd12f", hello, "123456789012345678901234567890", "10.0.0.2"},
+		{md5Head, "560c87396267310978883da92c0cff90", hello + "000400080500030000f5000c0000000400000000", "password12345", "10.0.0.2"},
+		{shaHead, "cff66484cea20c6f58f175f8c004fc6d73be72090e53429c2616309aca38d5f3", hello + "000400080f00020000f5000a000000020000", "password12345", "10.0.0.2"},
+	} {
+		b, err := hex.DecodeString(c.head + c.digest + c.rest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !Verify(b, []byte(c.password), ip(c.from)) {
+			t.Errorf("%s of %q is not taken", c.digest, c.password)
+		}
+		if Verify(b, []byte(c.password[1:]), ip(c.from)) {
+			t.Errorf("%s is taken for another password", c.digest)
 		}
 	}
 }
