@@ -75,8 +75,10 @@ func startFlood(t *testing.T, l *topo.Lab, hosts []floodHost) *flood {
 			k := &flow{from: a.name, to: b.name, color: a.color, dst: netip.AddrPortFrom(netip.MustParseAddr(b.addr), floodPort)}
 			must(t, l.NS(a.name).Do(func() (err error) { k.conn, err = net.Dial("udp4", k.dst.String()); return err }))
 			f.flows = append(f.flows, k)
-			f.running.Go(func() { f.send(k, len(f.flows)) })
 		}
+	}
+	for _, k := range f.flows {
+		f.running.Go(func() { f.send(k) })
 	}
 	for name, c := range sinks {
 		f.running.Go(func() { f.sink(name, c) })
@@ -86,7 +88,7 @@ func startFlood(t *testing.T, l *topo.Lab, hosts []floodHost) *flood {
 }
 
 // send floods one flow. The packet: the color, a space, the sender's and the receiver's name, a space after each, a number.
-func (f *flood) send(k *flow, serial int) {
+func (f *flood) send(k *flow) {
 	defer k.conn.Close()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
