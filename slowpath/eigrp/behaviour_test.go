@@ -386,3 +386,25 @@ func TestNeighborsGo(t *testing.T) {
 		}
 	}
 }
+
+// What is configured again after a shutdown is as it was.
+func TestOffAndOn(t *testing.T) {
+	w := chain(t, 3)
+	w.nodes[1].handle(Redistributed{Changed: []ExternalRoute{{Prefix: pfx("192.168.7.0/24"), Bandwidth: 1000, Delay: 1, Reliability: 255, Load: 1, MTU: 1500}}})
+	w.start()
+	for range 3 {
+		w.run(12 * time.Second)
+		if err := w.check(10000); err != nil || !w.nodes[0].has("192.168.7.0/24") {
+			t.Fatalf("%v, %v", err, w.nodes[0].routes)
+		}
+		w.nodes[1].handle(Shutdown{})
+		if n := w.nodes[1]; len(n.routes) != 0 || len(n.m.Topology()) != 0 || len(n.m.Neighbors()) != 0 || !n.m.Deadline().IsZero() {
+			t.Fatalf("something is left: %v, %v, %v, %s", n.routes, n.m.Topology(), n.m.Neighbors(), n.m.Deadline())
+		}
+		w.run(time.Second)
+		if w.nodes[0].has("10.1.0.0/24") || w.nodes[2].has("10.0.0.0/24") {
+			t.Fatal("routes outlive the goodbye")
+		}
+		w.nodes[1].configure()
+	}
+}

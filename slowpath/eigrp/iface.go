@@ -71,7 +71,7 @@ func (m *Machine) configureIface(ifc *iface, f Interface) {
 	ifc.cfg = f
 	if ifc.running && (f.Passive != old.Passive || !slices.Equal(f.Neighbors, old.Neighbors)) {
 		m.stopIface(ifc, InterfaceDown)
-	} else if ifc.running && !sameAuth(f.Auth, old.Auth) && f.Auth.Mode != old.Auth.Mode {
+	} else if ifc.running && f.Auth.Mode != old.Auth.Mode {
 		m.stopIface(ifc, AuthChanged)
 	}
 	ifc.enabled = true

@@ -2,7 +2,6 @@ package eigrp
 
 import (
 	"cmp"
-	"reflect"
 	"slices"
 )
 
@@ -15,12 +14,16 @@ func (m *Machine) install(e *entry) {
 	switch {
 	case want == nil && e.installed != nil:
 		m.do(RouteGone{e.prefix})
-	case want != nil && !reflect.DeepEqual(want, e.installed):
+	case want != nil && !want.same(e.installed):
 		r := *want
 		r.Hops = slices.Clone(r.Hops)
 		m.do(r)
 	}
 	e.installed = want
+}
+
+func (r *Route) same(o *Route) bool {
+	return o != nil && r.Prefix == o.Prefix && r.Kind == o.Kind && r.Distance == o.Distance && r.Metric == o.Metric && r.Tag == o.Tag && slices.Equal(r.Hops, o.Hops)
 }
 
 // routeOf is what the RIB is to have; nil: nothing. While a prefix is active it is the successor of before alone.

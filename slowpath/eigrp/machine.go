@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/netip"
-	"reflect"
 	"slices"
 	"time"
 )
@@ -256,6 +255,3 @@ func (m *Machine) reevaluate(tell bool) {
 		}
 	}
 }
-
-// sameAuth says whether neighbors can stay when the one replaces the other.
-func sameAuth(a, b Auth) bool { return reflect.DeepEqual(a, b) }

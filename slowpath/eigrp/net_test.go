@@ -261,7 +261,7 @@ func (w *world) runUntil(limit time.Duration, what string, ok func() bool) time.
 	return w.now.Sub(start)
 }
 
-// noLoop follows the routes of a prefix, where both ends know of each other. Where only one does, as the other has restarted or lost it and the news has not
+// noLoop follows the routes of a prefix, where both ends know of each other, or where the next hop is one that a neighbor told of. Where only one does, as the other has restarted or lost it and the news has not
 // come, no protocol could know better.
 func (w *world) noLoop(p netip.Prefix) {
 	const visiting, done = 1, 2
@@ -281,7 +281,7 @@ func (w *world) noLoop(p netip.Prefix) {
 		state[n] = visiting
 		if r, ok := n.routes[p]; ok {
 			for _, h := range r.Hops {
-				if next := w.owner[h.Addr]; next != nil && next.knows(h.Addr, n.ports[h.Iface]) {
+				if next := w.owner[h.Addr]; next != nil && (next.knows(h.Addr, n.ports[h.Iface]) || n.m.ifaces[h.Iface].byAddr[h.Addr] == nil) {
 					visit(next, way)
 				}
 			}

@@ -399,3 +399,76 @@ func TestSequenceWraps(t *testing.T) {
 		}
 	}
 }
+
+// Spokes of a hub that lets them be each other's next hop come and go, the hub restarts: in the end all have all, and on the way there is no loop.
+func TestStarChurn(t *testing.T) {
+	for seed := range uint64(5) {
+		w := hubAnd(t, 12, func(w *world) { w.nodes[0].iface("Tunnel0").NoNextHopSelf = true })
+		w.rng = rand.New(rand.NewPCG(seed, 7))
+		for range 30 {
+			n := w.nodes[w.rng.IntN(len(w.nodes))]
+			switch w.rng.IntN(4) {
+			case 0:
+				n.setPort("lan", func(s *InterfaceState) { s.Up = !s.Up })
+			case 1:
+				n.setPort("Tunnel0", func(s *InterfaceState) { s.Delay = 500 + uint64(w.rng.IntN(1000)) })
+			case 2:
+				n.restart()
+			default:
+				n.setPort("Tunnel0", func(s *InterfaceState) { s.Up = !s.Up })
+			}
+			w.run(time.Duration(w.rng.IntN(2000)) * time.Millisecond)
+		}
+		for _, n := range w.nodes {
+			for _, name := range n.order {
+				n.setPort(name, func(s *InterfaceState) { s.Up = true })
+			}
+		}
+		w.run(time.Minute)
+		if !w.complete(false, 0) {
+			t.Errorf("seed %d: not all have all", seed)
+		}
+		for i, n := range w.nodes[1:] {
+			for p, r := range n.routes {
+				if p.Addr().As4()[0] == 172 && (len(r.Hops) != 1 || r.Hops[0].Addr != adr(fmt.Sprintf("10.0.0.%d", p.Addr().As4()[2]+2))) {
+					t.Errorf("spoke %d: %+v", i, r)
+				}
+			}
+		}
+	}
+}
+
+// A stub with a leak map tells of what it leaks; what a stub may tell depends on where it is from.
+func TestStubKinds(t *testing.T) {
+	x := func(p string, from eigrpmsg.Protocol) ExternalRoute {
+		return ExternalRoute{Prefix: pfx(p), Bandwidth: 1000, Delay: 10, Reliability: 255, Load: 1, MTU: 1500, Protocol: from}
+	}
+	for _, c := range []struct {
+		stub Stub
+		want []string
+	}{
+		{Stub{Enabled: true}, nil},
+		{Stub{Enabled: true, Connected: true}, []string{"10.1.0.0/24", "172.16.2.0/24"}},
+		{Stub{Enabled: true, Static: true}, []string{"192.168.1.0/24"}},
+		{Stub{Enabled: true, Redistributed: true}, []string{"192.168.1.0/24", "192.168.2.0/24"}},
+		{Stub{Enabled: true, Summary: true}, []string{"192.0.0.0/8"}},
+		{Stub{Enabled: true, Leak: func(p netip.Prefix, iface string) bool { return p == pfx("10.2.0.0/24") && iface == "left" }}, []string{"10.2.0.0/24"}},
+		{Stub{Enabled: true, Connected: true, ReceiveOnly: true}, nil},
+	} {
+		w := chain(t, 3)
+		n := w.nodes[1]
+		if n.cfg.Stub = c.stub; c.stub.Summary {
+			n.iface("left").Summaries = []Summary{{Prefix: pfx("192.0.0.0/8")}}
+		}
+		w.start()
+		n.handle(Redistributed{Changed: []ExternalRoute{x("192.168.1.0/24", eigrpmsg.FromStatic), x("192.168.2.0/24", eigrpmsg.FromBGP)}})
+		w.run(5 * time.Second)
+		var got []string
+		for _, p := range sortedPrefixes(w.nodes[0].routes) {
+			got = append(got, p.String())
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %v, want %v", c.stub.flags(), got, c.want)
+		}
+	}
+}
