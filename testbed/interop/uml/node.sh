@@ -27,6 +27,8 @@ for f in /run/frr/*.pid; do
 	kill -9 "$p" 2>/dev/null
 	rm -f "$f"
 done
+[ -f /run/neigh.pid ] && kill "$(cat /run/neigh.pid)" 2>/dev/null
+rm -f /run/neigh.pid
 swan_down
 vpn_down
 iptables-legacy -F
@@ -95,3 +97,14 @@ for d in zebra staticd nhrpd $(vpn_daemons); do
 	/usr/lib/frr/$d -d $x -A 127.0.0.1 || echo "$d does not start: $?"
 done
 vtysh -b
+
+# FRR 8.4 answers the kernel's question for an NHS's link-layer address with 0.0.0.0, now and then, and keeps to it: nothing leaves for the hub any more. What
+# its own cache says is put in place again.
+if [ "$ROLE" = spoke ]; then
+	while sleep 0.5; do
+		for a in $(ip neigh show dev gre1 | sed -n 's/^\([0-9.]*\) .*lladdr 0\.0\.0\.0 .*/\1/p'); do
+			vtysh -c 'show ip nhrp' | grep -q "nhs *$a *$HUB " && ip neigh replace "$a" lladdr "$HUB" dev gre1 nud reachable
+		done
+	done >/dev/null 2>&1 &
+	echo $! >/run/neigh.pid
+fi
