@@ -1,6 +1,7 @@
 package eigrp
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -33,6 +34,7 @@ func startFRR(t *testing.T, ns *netns.NS, config string) *frr {
 	for d := f.dir; d != os.TempDir() && len(d) > 1; d = filepath.Dir(d) { // the daemons run as their own user
 		os.Chmod(d, 0o777)
 	}
+	t.Cleanup(f.end)
 	conf := filepath.Join(f.dir, "eigrpd.conf")
 	text := "hostname frr\nlog file " + filepath.Join(f.dir, "log") + "\n" + config
 	if err := os.WriteFile(conf, []byte(text), 0o666); err != nil {
@@ -50,17 +52,22 @@ func startFRR(t *testing.T, ns *netns.NS, config string) *frr {
 		f.procs = append(f.procs, cmd)
 		f.wait(d+" to listen", 15*time.Second, func() bool { _, err := os.Stat(filepath.Join(f.dir, d+".vty")); return err == nil })
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			log, _ := os.ReadFile(filepath.Join(f.dir, "log"))
-			t.Logf("%s\n%s\n%s", f.vty("show ip eigrp neighbors"), f.vty("show ip eigrp topology"), log)
-		}
-		for _, p := range f.procs {
-			p.Process.Kill()
-			p.Wait()
-		}
-	})
 	return f
+}
+
+// end ends the daemons, and takes away what they keep outside of their folder.
+func (f *frr) end() {
+	if f.t.Failed() {
+		log, _ := os.ReadFile(filepath.Join(f.dir, "log"))
+		f.t.Logf("%s\n%s\n%s", f.vty("show ip eigrp neighbors"), f.vty("show ip eigrp topology"), log)
+	}
+	for _, p := range f.procs {
+		p.Process.Signal(unix.SIGTERM)
+		kill := time.AfterFunc(3*time.Second, func() { p.Process.Kill() })
+		p.Wait()
+		kill.Stop()
+		os.RemoveAll(fmt.Sprintf("/var/tmp/frr/%s.%d", filepath.Base(p.Args[3]), p.Process.Pid))
+	}
 }
 
 func (f *frr) wait(what string, limit time.Duration, ok func() bool) {

@@ -39,7 +39,6 @@ type neighbor struct {
 
 	// Sending: the first of the queue is the one that is out.
 	queue      []*message
-	sending    bool // it was put on its way
 	retryTimer timer
 	retries    int
 	firstSent  time.Time

@@ -98,7 +98,7 @@ func (m *Machine) enqueue(n *neighbor, msg *message) {
 
 // start puts the first message of a neighbor's queue on its way.
 func (m *Machine) start(n *neighbor) {
-	n.sending, n.retries, n.firstSent = true, 0, time.Time{}
+	n.retries, n.firstSent = 0, time.Time{}
 	m.transmit(n.ifc, &transmission{to: n, msg: n.queue[0]})
 }
 
@@ -133,7 +133,7 @@ func (m *Machine) deliver(ifc *iface, targets []*neighbor, op eigrpmsg.Opcode, b
 	for _, n := range targets {
 		if !slices.Contains(t.others, n.addr) {
 			n.queue = append(n.queue, msg)
-			n.sending, n.retries, n.firstSent = true, 0, time.Time{}
+			n.retries, n.firstSent = 0, time.Time{}
 		} else {
 			m.enqueue(n, msg)
 		}
@@ -244,7 +244,6 @@ func (m *Machine) acknowledged(n *neighbor, seq uint32) {
 	first := n.queue[0]
 	n.queue[0] = nil
 	n.queue = n.queue[1:]
-	n.sending = false
 	m.timers.stop(&n.retryTimer)
 	if len(n.queue) > 0 {
 		m.start(n)
