@@ -49,7 +49,7 @@ func (m *Machine) round(e *entry) {
 		return
 	}
 	if !m.cfg.ActiveDisabled {
-		m.timers.set(&e.sia, m.now.Add(m.cfg.ActiveTime/2))
+		m.timers.Set(&e.sia, m.now.Add(m.cfg.ActiveTime/2))
 	}
 }
 
@@ -88,7 +88,7 @@ func (m *Machine) replied(e *entry, n *neighbor) {
 
 // allReplied ends a computation, or goes on to the next if what happened meanwhile asks for one.
 func (m *Machine) allReplied(e *entry) {
-	m.timers.stop(&e.sia)
+	m.timers.Stop(&e.sia)
 	best := e.best()
 	switch {
 	case e.origin == originOwn || e.origin == originAsked:
@@ -118,7 +118,7 @@ func (m *Machine) siaDue(e *entry) {
 	if !e.active || m.entries[e.prefix] != e {
 		return
 	}
-	m.timers.set(&e.sia, m.now.Add(m.cfg.ActiveTime/2))
+	m.timers.Set(&e.sia, m.now.Add(m.cfg.ActiveTime/2))
 	for _, n := range sortedNeighbors(e.replies) {
 		o := e.replies[n]
 		if o == nil || n.gone {
@@ -135,7 +135,7 @@ func (m *Machine) siaDue(e *entry) {
 		m.single(n, eigrpmsg.SIAQuery, e.prefix)
 	}
 	if !e.active {
-		m.timers.stop(&e.sia)
+		m.timers.Stop(&e.sia)
 	}
 }
 

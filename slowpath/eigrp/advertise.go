@@ -161,10 +161,10 @@ func (m *Machine) flush(ifc *iface) {
 		return
 	}
 	if at := ifc.lastFlush.Add(flushGap); at.After(m.now) {
-		m.timers.set(&ifc.flushTimer, at)
+		m.timers.Set(&ifc.flushTimer, at)
 		return
 	}
-	m.timers.stop(&ifc.flushTimer)
+	m.timers.Stop(&ifc.flushTimer)
 	var all, full, stubs []*neighbor
 	ready := 0
 	for _, n := range ifc.nbrs {

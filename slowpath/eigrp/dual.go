@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"nave/slowpath/eigrp/eigrpmsg"
+	"nave/slowpath/timers"
 )
 
 // origin says who a diffusing computation is for, and what has happened since it began (RFC 7868 section 3.5). An odd one ends with a free choice
@@ -35,7 +36,7 @@ type entry struct {
 	lastDist  uint64 // of the successor, when it was last looked at
 	replies   map[*neighbor]*owing
 	queryFrom *neighbor // the successor that waits for our reply
-	sia       timer
+	sia       timers.Timer
 
 	told      advert
 	on        []uint64 // by slot: interfaces that were told that we reach it
@@ -163,7 +164,7 @@ func (m *Machine) entryOf(prefix netip.Prefix) *entry {
 	if e == nil {
 		e = &entry{prefix: prefix, fd: infinity, since: m.now}
 		e.told.vec = m.unreachable()
-		e.sia.fire = func() { m.siaDue(e) }
+		e.sia.Fire = func() { m.siaDue(e) }
 		m.entries[prefix] = e
 	}
 	return e

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nave/slowpath/eigrp/eigrpmsg"
+	"nave/slowpath/timers"
 )
 
 // iface is an interface of the routing table.
@@ -23,20 +24,20 @@ type iface struct {
 	byAddr map[netip.Addr]*neighbor
 	have   map[netip.Prefix]*path // connected
 
-	helloTimer timer
+	helloTimer timers.Timer
 	lastHello  time.Time
 
 	// Prefixes that neighbors are to hear of, in the order in which they came up; pending is where in changes each is.
 	changes    []change
 	pending    map[netip.Prefix]int
-	flushTimer timer
+	flushTimer timers.Timer
 	lastFlush  time.Time
 	wantsFlush bool
 
 	// Packets that wait until they are within EIGRP's share of the bandwidth.
 	fifo      []*transmission
 	freeAt    time.Time
-	paceTimer timer
+	paceTimer timers.Timer
 
 	helloSent, helloReceived uint64
 	multicasts, unicasts     uint64
@@ -108,11 +109,11 @@ func (m *Machine) refresh(ifc *iface) {
 		m.remeasure(ifc)
 	}
 	switch {
-	case ifc.talking && ifc.helloTimer.index == 0:
-		m.timers.set(&ifc.helloTimer, m.now)
+	case ifc.talking && !ifc.helloTimer.On():
+		m.timers.Set(&ifc.helloTimer, m.now)
 		m.helloDue(ifc)
 	case !ifc.talking:
-		m.timers.stop(&ifc.helloTimer)
+		m.timers.Stop(&ifc.helloTimer)
 	}
 	for _, n := range slices.Clone(ifc.nbrs) {
 		if !ifc.onLink(n.addr) {
@@ -133,9 +134,9 @@ func (m *Machine) stopIface(ifc *iface, why Reason) {
 	for _, n := range slices.Clone(ifc.nbrs) {
 		m.down(n, why)
 	}
-	m.timers.stop(&ifc.helloTimer)
-	m.timers.stop(&ifc.flushTimer)
-	m.timers.stop(&ifc.paceTimer)
+	m.timers.Stop(&ifc.helloTimer)
+	m.timers.Stop(&ifc.flushTimer)
+	m.timers.Stop(&ifc.paceTimer)
 	ifc.changes, ifc.fifo = nil, nil
 	clear(ifc.pending)
 	m.connect(ifc)
@@ -182,7 +183,7 @@ func (m *Machine) helloDue(ifc *iface) {
 	m.sendHello(ifc)
 	// Up to a tenth earlier, so that routers that started together do not stay so.
 	d := ifc.cfg.Hello
-	m.timers.set(&ifc.helloTimer, m.now.Add(d-time.Duration(m.rng.Int64N(int64(d)/10+1))))
+	m.timers.Set(&ifc.helloTimer, m.now.Add(d-time.Duration(m.rng.Int64N(int64(d)/10+1))))
 }
 
 func (m *Machine) sendHello(ifc *iface) {

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"nave/slowpath/timers"
 )
 
 // Fixed times and bounds of the protocol's running.
@@ -43,7 +45,7 @@ type Machine struct {
 	summaries map[netip.Prefix]*summary
 	externals map[netip.Prefix]ExternalRoute
 
-	timers   timers
+	timers   timers.Heap
 	sequence uint32
 	slots    int // of interfaces, given so far
 	traffic  Traffic
@@ -141,20 +143,17 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 // tick does what is due; as many timers at most as there are, so that no step goes on for ever.
 func (m *Machine) tick() {
 	for n := len(m.timers); n > 0; n-- {
-		t := m.timers.due(m.now)
+		t := m.timers.Due(m.now)
 		if t == nil {
 			return
 		}
-		t.fire()
+		t.Fire()
 	}
 }
 
 // Deadline is when to give the next Tick; the zero Time means that nothing is due.
 func (m *Machine) Deadline() time.Time {
-	if len(m.timers) == 0 {
-		return time.Time{}
-	}
-	return m.timers[0].at
+	return m.timers.Next()
 }
 
 func (m *Machine) begin(now time.Time) { m.now, m.out = now, nil }
@@ -207,7 +206,7 @@ func (m *Machine) turnOff() {
 	}
 	for _, p := range sortedPrefixes(m.entries) {
 		e := m.entries[p]
-		m.timers.stop(&e.sia)
+		m.timers.Stop(&e.sia)
 		if e.installed != nil {
 			m.do(RouteGone{p})
 		}
@@ -223,9 +222,9 @@ func (m *Machine) ifaceOf(name string) *iface {
 	ifc := m.ifaces[name]
 	if ifc == nil {
 		ifc = &iface{name: name, slot: m.slots, byAddr: map[netip.Addr]*neighbor{}, have: map[netip.Prefix]*path{}, pending: map[netip.Prefix]int{}}
-		ifc.helloTimer.fire = func() { m.helloDue(ifc) }
-		ifc.flushTimer.fire = func() { m.wantFlush(ifc) }
-		ifc.paceTimer.fire = func() { m.drain(ifc) }
+		ifc.helloTimer.Fire = func() { m.helloDue(ifc) }
+		ifc.flushTimer.Fire = func() { m.wantFlush(ifc) }
+		ifc.paceTimer.Fire = func() { m.drain(ifc) }
 		m.slots++
 		m.ifaces[name] = ifc
 		at, _ := slices.BinarySearchFunc(m.order, name, func(i *iface, name string) int { return cmp.Compare(i.name, name) })

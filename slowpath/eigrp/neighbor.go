@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nave/slowpath/eigrp/eigrpmsg"
+	"nave/slowpath/timers"
 )
 
 // neighbor is a router that is heard on an interface.
@@ -21,7 +22,7 @@ type neighbor struct {
 	up      bool   // both: routes go to and fro
 
 	hold      time.Duration
-	holdTimer timer
+	holdTimer timers.Timer
 	stub      bool
 	stubFlags eigrpmsg.Stub
 	software  eigrpmsg.Software
@@ -39,7 +40,7 @@ type neighbor struct {
 
 	// Sending: the first of the queue is the one that is out.
 	queue      []*message
-	retryTimer timer
+	retryTimer timers.Timer
 	retries    int
 	firstSent  time.Time
 	rto, srtt  time.Duration
@@ -64,8 +65,8 @@ func (m *Machine) neighborOf(ifc *iface, addr netip.Addr) *neighbor {
 		return nil
 	}
 	n := &neighbor{ifc: ifc, addr: addr, since: m.now, rto: firstRTO, routes: map[*entry]*path{}, owes: map[*entry]bool{}}
-	n.holdTimer.fire = func() { m.down(n, HoldExpired) }
-	n.retryTimer.fire = func() { m.retry(n) }
+	n.holdTimer.Fire = func() { m.down(n, HoldExpired) }
+	n.retryTimer.Fire = func() { m.retry(n) }
 	ifc.byAddr[addr] = n
 	at, _ := slices.BinarySearchFunc(ifc.nbrs, addr, func(n *neighbor, a netip.Addr) int { return n.addr.Compare(a) })
 	ifc.nbrs = slices.Insert(ifc.nbrs, at, n)
@@ -132,7 +133,7 @@ func (m *Machine) restarted(n *neighbor, ack uint32) *neighbor {
 	return fresh
 }
 
-func (m *Machine) heardFrom(n *neighbor) { m.timers.set(&n.holdTimer, m.now.Add(n.hold)) }
+func (m *Machine) heardFrom(n *neighbor) { m.timers.Set(&n.holdTimer, m.now.Add(n.hold)) }
 
 // terminate tells one neighbor that we end it.
 func (m *Machine) terminate(n *neighbor) {
@@ -151,8 +152,8 @@ func (m *Machine) down(n *neighbor, why Reason) {
 	delete(ifc.byAddr, n.addr)
 	ifc.nbrs = slices.DeleteFunc(ifc.nbrs, func(x *neighbor) bool { return x == n })
 	m.nbrs--
-	m.timers.stop(&n.holdTimer)
-	m.timers.stop(&n.retryTimer)
+	m.timers.Stop(&n.holdTimer)
+	m.timers.Stop(&n.retryTimer)
 	if n.up {
 		m.log(Log{Kind: LogNeighborDown, Iface: ifc.name, Neighbor: n.addr, Reason: why})
 	}

@@ -114,7 +114,7 @@ func (m *Machine) Neighbors() []NeighborStatus {
 	for _, ifc := range m.order {
 		for _, n := range ifc.nbrs {
 			out = append(out, NeighborStatus{
-				Iface: ifc.name, Addr: n.addr, Up: n.up, Since: n.since, Hold: n.hold, Expires: n.holdTimer.at, SRTT: n.srtt, RTO: n.rto,
+				Iface: ifc.name, Addr: n.addr, Up: n.up, Since: n.since, Hold: n.hold, Expires: n.holdTimer.At(), SRTT: n.srtt, RTO: n.rto,
 				Queue: len(n.queue), Sequence: n.lastSeq, Retransmits: n.retransmits, Retries: n.retries, Prefixes: len(n.routes),
 				Software: n.software, Stub: n.stub, StubFlags: n.stubFlags,
 			})

@@ -148,8 +148,8 @@ func (m *Machine) transmit(ifc *iface, t *transmission) {
 		return
 	}
 	ifc.fifo = append(ifc.fifo, t)
-	if ifc.paceTimer.index == 0 {
-		m.timers.set(&ifc.paceTimer, ifc.freeAt)
+	if !ifc.paceTimer.On() {
+		m.timers.Set(&ifc.paceTimer, ifc.freeAt)
 	}
 }
 
@@ -162,7 +162,7 @@ func (m *Machine) drain(ifc *iface) {
 		m.emit(ifc, t)
 	}
 	if len(ifc.fifo) > 0 {
-		m.timers.set(&ifc.paceTimer, ifc.freeAt)
+		m.timers.Set(&ifc.paceTimer, ifc.freeAt)
 	}
 }
 
@@ -208,7 +208,7 @@ func (m *Machine) outstanding(n *neighbor) {
 	for i := 0; i < n.retries && wait < mostRTO; i++ {
 		wait += wait / 2
 	}
-	m.timers.set(&n.retryTimer, m.now.Add(min(wait, mostRTO)))
+	m.timers.Set(&n.retryTimer, m.now.Add(min(wait, mostRTO)))
 }
 
 // retry sends the message that is out again, by unicast; a neighbor that does not answer for long goes down.
@@ -244,7 +244,7 @@ func (m *Machine) acknowledged(n *neighbor, seq uint32) {
 	first := n.queue[0]
 	n.queue[0] = nil
 	n.queue = n.queue[1:]
-	m.timers.stop(&n.retryTimer)
+	m.timers.Stop(&n.retryTimer)
 	if len(n.queue) > 0 {
 		m.start(n)
 	}

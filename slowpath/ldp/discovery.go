@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"nave/slowpath/ldp/ldpmsg"
+	"nave/slowpath/timers"
 )
 
 // iface is an interface of the routing table.
@@ -17,7 +18,7 @@ type iface struct {
 	addrs     []netip.Addr
 	running   bool // sends and takes Hellos
 	adjs      map[ID]*adjacency
-	hello     timer
+	hello     timers.Timer
 	lastHello time.Time
 	sent      uint64 // Hellos
 	received  uint64
@@ -30,7 +31,7 @@ type adjacency struct {
 	from     netip.Addr
 	proposed uint16        // the peer's hold time as it came, seconds
 	hold     time.Duration // agreed; 0: for ever
-	expires  timer
+	expires  timers.Timer
 	since    time.Time
 }
 
@@ -38,7 +39,7 @@ func (m *Machine) iface(name string) *iface {
 	ifc := m.ifaces[name]
 	if ifc == nil {
 		ifc = &iface{name: name, adjs: map[ID]*adjacency{}}
-		ifc.hello.fire = func() { m.sendHello(ifc) }
+		ifc.hello.Fire = func() { m.sendHello(ifc) }
 		m.ifaces[name] = ifc
 	}
 	return ifc
@@ -53,7 +54,7 @@ func (m *Machine) refresh(ifc *iface) {
 		m.sendHello(ifc)
 	case !running && ifc.running:
 		ifc.running = false
-		m.timers.stop(&ifc.hello)
+		m.timers.Stop(&ifc.hello)
 		m.loseAll(ifc)
 	}
 }
@@ -81,7 +82,7 @@ func (m *Machine) sendHello(ifc *iface) {
 			every = min(every, adj.hold/3)
 		}
 	}
-	m.timers.set(&ifc.hello, m.now.Add(every))
+	m.timers.Set(&ifc.hello, m.now.Add(every))
 }
 
 // answerHello lets a new neighbor know of us without delay, so that it takes a session of ours. Many new ones get one Hello.
@@ -89,8 +90,8 @@ func (m *Machine) answerHello(ifc *iface) {
 	at := ifc.lastHello.Add(helloGap)
 	if !at.After(m.now) {
 		m.sendHello(ifc)
-	} else if at.Before(ifc.hello.at) {
-		m.timers.set(&ifc.hello, at)
+	} else if at.Before(ifc.hello.At()) {
+		m.timers.Set(&ifc.hello, at)
 	}
 }
 
@@ -172,9 +173,9 @@ func (m *Machine) hello(ifc *iface, id ID, from netip.Addr, h *ldpmsg.Hello) {
 	adj.proposed = h.HoldTime
 	adj.hold = m.agree(h.HoldTime)
 	if adj.hold == 0 {
-		m.timers.stop(&adj.expires)
+		m.timers.Stop(&adj.expires)
 	} else {
-		m.timers.set(&adj.expires, m.now.Add(adj.hold))
+		m.timers.Set(&adj.expires, m.now.Add(adj.hold))
 	}
 	nb := adj.nb
 	if h.Sequenced && h.Sequence != nb.sequence {
@@ -218,7 +219,7 @@ func (m *Machine) meet(ifc *iface, id ID, from, transport netip.Addr) *adjacency
 		nb = m.newNeighbor(id, m.transport(ifc), transport)
 	}
 	adj := &adjacency{ifc: ifc, nb: nb, from: from, since: m.now}
-	adj.expires.fire = func() { m.lose(adj, ldpmsg.HoldTimerExpired) }
+	adj.expires.Fire = func() { m.lose(adj, ldpmsg.HoldTimerExpired) }
 	ifc.adjs[id], nb.adjs[ifc.name] = adj, adj
 	m.answerHello(ifc)
 	m.rebindNeighbor(nb)
@@ -241,7 +242,7 @@ func (m *Machine) move(adj *adjacency, from, transport netip.Addr) *adjacency {
 // lose ends an adjacency. With the last one the neighbor goes, and its session.
 func (m *Machine) lose(adj *adjacency, why Code) {
 	nb := adj.nb
-	m.timers.stop(&adj.expires)
+	m.timers.Stop(&adj.expires)
 	delete(adj.ifc.adjs, nb.id)
 	delete(nb.adjs, adj.ifc.name)
 	if len(nb.adjs) > 0 {

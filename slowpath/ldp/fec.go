@@ -148,10 +148,10 @@ func (m *Machine) relabel(f *fec) {
 // hunger says when prefixes without a label are looked at again.
 func (m *Machine) hunger() {
 	if at := m.pool.free(); len(m.starved) > 0 && !at.IsZero() {
-		m.timers.set(&m.starvedAt, at)
+		m.timers.Set(&m.starvedAt, at)
 		return
 	}
-	m.timers.stop(&m.starvedAt)
+	m.timers.Stop(&m.starvedAt)
 }
 
 // feed gives labels that have become free to prefixes that wait for one. Peers that asked in vain are told that they may ask again.

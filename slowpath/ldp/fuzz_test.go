@@ -194,7 +194,7 @@ func checkMachine(t *testing.T, b *box) {
 		if nb.session == nil && len(nb.bindings)+len(nb.addrs) > 0 {
 			t.Fatalf("bindings of %s without a session", id)
 		}
-		if nb.active && nb.session == nil && nb.wait.index == 0 {
+		if nb.active && nb.session == nil && !nb.wait.On() {
 			t.Fatalf("nobody tries to reach %s", id)
 		}
 	}
@@ -206,7 +206,7 @@ func checkMachine(t *testing.T, b *box) {
 		if s.closed || s.nb == nil && !slices.Contains(m.strangers, s) || len(s.in) > 2*ownMaxPDU || len(s.out) != 0 {
 			t.Fatalf("session %x", s.conn)
 		}
-		if s.state != StateOperational && s.wait.index == 0 || s.state == StateOperational && (s.hold.index == 0 || s.alive.index == 0) {
+		if s.state != StateOperational && !s.wait.On() || s.state == StateOperational && (!s.hold.On() || !s.alive.On()) {
 			t.Fatalf("session %x without a timer", s.conn)
 		}
 		for _, told := range s.told {

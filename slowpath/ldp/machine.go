@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"nave/slowpath/ldp/ldpmsg"
+	"nave/slowpath/timers"
 )
 
 // Fixed times and bounds of the protocol's running.
@@ -49,10 +50,10 @@ type Machine struct {
 
 	pool      pool
 	starved   map[netip.Prefix]*fec // that there was no label for
-	starvedAt timer
+	starvedAt timers.Timer
 	learned   int // bindings of peers
 
-	timers   timers
+	timers   timers.Heap
 	nextConn Conn
 	nextMsg  uint32
 	sequence uint32 // of the configuration
@@ -62,7 +63,7 @@ type Machine struct {
 	recovered time.Time
 	// settled is when labels are told that lead nowhere.
 	settled   time.Time
-	settledAt timer
+	settledAt timers.Timer
 
 	now   time.Time
 	out   []Effect
@@ -81,8 +82,8 @@ func NewSeeded(seed uint64) *Machine {
 		fecs: map[netip.Prefix]*fec{}, hops: map[netip.Addr]map[*fec]bool{}, owners: map[netip.Addr][]*neighbor{},
 		own: map[netip.Addr]map[*iface]bool{}, starved: map[netip.Prefix]*fec{},
 	}
-	m.starvedAt.fire = m.feed
-	m.settledAt.fire = m.settle
+	m.starvedAt.Fire = m.feed
+	m.settledAt.Fire = m.settle
 	m.sequence = m.rng.Uint32() // another than before a restart, so that neighbors know at once that something has changed
 	return m
 }
@@ -127,7 +128,7 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 		m.routes(ev)
 	case Inherited:
 		m.recovered, m.settled = m.now.Add(keepTime), m.now.Add(settleTime) // interfaces, and what goes with them, may be configured later
-		m.timers.set(&m.settledAt, m.settled)
+		m.timers.Set(&m.settledAt, m.settled)
 		for _, l := range ev.Labels {
 			m.pool.keep(l.Prefix.Masked(), l.In, m.now)
 		}
@@ -144,20 +145,17 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 // tick does what is due; as many timers at most as there are, so that no step goes on for ever.
 func (m *Machine) tick() {
 	for n := len(m.timers); n > 0; n-- {
-		t := m.timers.due(m.now)
+		t := m.timers.Due(m.now)
 		if t == nil {
 			return
 		}
-		t.fire()
+		t.Fire()
 	}
 }
 
 // Deadline is when to give the next Tick; the zero Time means that nothing is due.
 func (m *Machine) Deadline() time.Time {
-	if len(m.timers) == 0 {
-		return time.Time{}
-	}
-	return m.timers[0].at
+	return m.timers.Next()
 }
 
 func (m *Machine) clear(router netip.Addr) {

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"nave/slowpath/timers"
 )
 
 // neighbor is an LDP identifier that is heard of. It has one session, however many links it is heard on.
@@ -21,9 +23,9 @@ type neighbor struct {
 	changed   bool // it is configured anew, or has restarted, since the session began
 	wasUp     bool // there has been a session
 
-	wait    timer // until the next attempt
-	refused int   // sessions in a row that came to nothing
-	flaps   int   // sessions in a row that did not last
+	wait    timers.Timer // until the next attempt
+	refused int          // sessions in a row that came to nothing
+	flaps   int          // sessions in a row that did not last
 
 	bindings map[netip.Prefix]uint32 // learned in the session
 	addrs    map[netip.Addr]bool     // the same
@@ -35,7 +37,7 @@ func (m *Machine) newNeighbor(id ID, local, transport netip.Addr) *neighbor {
 		id: id, local: local, transport: transport, active: local.Compare(transport) > 0, key: m.cfg.key(id.LSR),
 		adjs: map[string]*adjacency{}, bindings: map[netip.Prefix]uint32{}, addrs: map[netip.Addr]bool{},
 	}
-	nb.wait.fire = func() { m.connect(nb) }
+	nb.wait.Fire = func() { m.connect(nb) }
 	m.neighbors[id] = nb
 	at, _ := slices.BinarySearchFunc(m.order, id, func(n *neighbor, id ID) int { return n.id.Compare(id) })
 	m.order = slices.Insert(m.order, at, nb)
@@ -44,7 +46,7 @@ func (m *Machine) newNeighbor(id ID, local, transport netip.Addr) *neighbor {
 }
 
 func (m *Machine) removeNeighbor(nb *neighbor) {
-	m.timers.stop(&nb.wait)
+	m.timers.Stop(&nb.wait)
 	m.purge(nb)
 	nb.key = nil
 	m.announceKey(nb, true)
@@ -58,11 +60,11 @@ func (m *Machine) retry(nb *neighbor, after time.Duration) {
 		return
 	}
 	if after == 0 {
-		m.timers.stop(&nb.wait)
+		m.timers.Stop(&nb.wait)
 		m.connect(nb)
 		return
 	}
-	m.timers.set(&nb.wait, m.now.Add(after))
+	m.timers.Set(&nb.wait, m.now.Add(after))
 }
 
 // pause is the wait after a session that ended as s did.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nave/slowpath/ldp/ldpmsg"
+	"nave/slowpath/timers"
 )
 
 // Graceful restart (RFC 3478). What a neighbor told stays when the connection to it is lost, if it has said that it forwards on meanwhile: for as long as it asked for, until it is there
@@ -23,7 +24,7 @@ const (
 type stale struct {
 	bindings map[netip.Prefix]bool
 	addrs    map[netip.Addr]bool
-	end      timer
+	end      timers.Timer
 }
 
 // restartParameters are what we say of ourselves in a session that begins; nil: nothing. Who has been told labels in this life can go on by them.
@@ -50,9 +51,9 @@ func (m *Machine) retain(nb *neighbor, s *session) {
 	for p := range nb.bindings {
 		k.bindings[p] = true
 	}
-	k.end.fire = func() { m.purge(nb) }
+	k.end.Fire = func() { m.purge(nb) }
 	nb.stale = k
-	m.timers.set(&k.end, m.now.Add(min(s.ft.Reconnect, keepTime)))
+	m.timers.Set(&k.end, m.now.Add(min(s.ft.Reconnect, keepTime)))
 }
 
 // resume takes over how a neighbor has come back.
@@ -63,7 +64,7 @@ func (m *Machine) resume(s *session) {
 	case s.ft == nil || s.ft.Flags&learnFlag == 0 || s.ft.Recovery <= 0:
 		m.purge(s.nb)
 	default:
-		m.timers.set(&k.end, m.now.Add(min(s.ft.Recovery, keepTime)))
+		m.timers.Set(&k.end, m.now.Add(min(s.ft.Recovery, keepTime)))
 	}
 }
 
@@ -80,7 +81,7 @@ func (m *Machine) shed(nb *neighbor) bool {
 		return false
 	}
 	nb.stale = nil
-	m.timers.stop(&k.end)
+	m.timers.Stop(&k.end)
 	for _, p := range sortedPrefixes(k.bindings) {
 		m.unlearn(nb, p)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nave/slowpath/ldp/ldpmsg"
+	"nave/slowpath/timers"
 )
 
 const shutdown = ldpmsg.Shutdown
@@ -46,8 +47,8 @@ type session struct {
 	unknown bool                   // accepted from an address that is no neighbor's
 	signed  bool
 
-	wait               timer // until the session stands
-	hold, alive        timer // when it does
+	wait               timers.Timer // until the session stands
+	hold, alive        timers.Timer // when it does
 	keepAlive          time.Duration
 	lastSent, lastRecv time.Time
 	sent, received     uint64 // messages
@@ -58,17 +59,17 @@ type session struct {
 
 func (m *Machine) newSession(conn Conn, nb *neighbor, state State, wait time.Duration) *session {
 	s := &session{conn: conn, nb: nb, state: state, maxPDU: ownMaxPDU, told: map[netip.Prefix]*told{}}
-	s.wait.fire = func() { m.overdue(s) }
-	s.hold.fire = func() { m.checkHold(s) }
-	s.alive.fire = func() { m.checkAlive(s) }
+	s.wait.Fire = func() { m.overdue(s) }
+	s.hold.Fire = func() { m.checkHold(s) }
+	s.alive.Fire = func() { m.checkAlive(s) }
 	m.sessions[conn] = s
-	m.timers.set(&s.wait, m.now.Add(wait))
+	m.timers.Set(&s.wait, m.now.Add(wait))
 	return s
 }
 
 // connect opens the session with a neighbor, if that is ours to do and it is time.
 func (m *Machine) connect(nb *neighbor) {
-	if !nb.active || nb.session != nil || nb.wait.index != 0 {
+	if !nb.active || nb.session != nil || nb.wait.On() {
 		return
 	}
 	m.nextConn++
@@ -86,7 +87,7 @@ func (m *Machine) connected(ev Connected) {
 		return
 	}
 	s.state = StateOpenSent
-	m.timers.set(&s.wait, m.now.Add(initWait))
+	m.timers.Set(&s.wait, m.now.Add(initWait))
 	m.sendInitialization(s)
 }
 
@@ -136,7 +137,7 @@ func (m *Machine) introduce(s *session, init *ldpmsg.Initialization) {
 	nb := m.neighbors[s.from]
 	if nb == nil {
 		s.waiting = init
-		m.timers.set(&s.wait, m.now.Add(helloWait))
+		m.timers.Set(&s.wait, m.now.Add(helloWait))
 		return
 	}
 	if nb.active || nb.transport != s.remote.Addr() {
@@ -194,7 +195,7 @@ func (m *Machine) negotiate(s *session, init *ldpmsg.Initialization) bool {
 	}
 	s.ft = init.FT
 	s.state = StateOpenRec
-	m.timers.set(&s.wait, m.now.Add(initWait))
+	m.timers.Set(&s.wait, m.now.Add(initWait))
 	return true
 }
 
@@ -202,9 +203,9 @@ func (m *Machine) negotiate(s *session, init *ldpmsg.Initialization) bool {
 func (m *Machine) operational(s *session) {
 	s.state, s.since = StateOperational, m.now
 	s.nb.refused = 0
-	m.timers.stop(&s.wait)
-	m.timers.set(&s.hold, m.now.Add(s.keepAlive))
-	m.timers.set(&s.alive, m.now.Add(s.keepAlive/3))
+	m.timers.Stop(&s.wait)
+	m.timers.Set(&s.hold, m.now.Add(s.keepAlive))
+	m.timers.Set(&s.alive, m.now.Add(s.keepAlive/3))
 	m.emit(Log{Kind: LogNeighborUp, Neighbor: s.nb.id})
 	m.resume(s)
 	s.nb.wasUp = true
@@ -227,7 +228,7 @@ func (m *Machine) overdue(s *session) {
 // checkHold ends a session that nothing came by for the agreed time.
 func (m *Machine) checkHold(s *session) {
 	if at := s.lastRecv.Add(s.keepAlive); at.After(m.now) {
-		m.timers.set(&s.hold, at)
+		m.timers.Set(&s.hold, at)
 		return
 	}
 	m.finish(s, ended{code: ldpmsg.KeepAliveExpired, notify: true, close: true, lost: true})
@@ -240,7 +241,7 @@ func (m *Machine) checkAlive(s *session) {
 		m.send(s, &ldpmsg.KeepAlive{})
 		at = m.now.Add(s.keepAlive / 3)
 	}
-	m.timers.set(&s.alive, at)
+	m.timers.Set(&s.alive, at)
 }
 
 // send writes a message; it leaves at the end of the step.
@@ -300,8 +301,8 @@ func (m *Machine) finish(s *session, e ended) {
 	if e.close {
 		m.emit(Close{s.conn})
 	}
-	for _, t := range []*timer{&s.wait, &s.hold, &s.alive} {
-		m.timers.stop(t)
+	for _, t := range []*timers.Timer{&s.wait, &s.hold, &s.alive} {
+		m.timers.Stop(t)
 	}
 	delete(m.sessions, s.conn)
 	m.strangers = slices.DeleteFunc(m.strangers, func(o *session) bool { return o == s })

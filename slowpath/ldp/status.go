@@ -113,8 +113,8 @@ func (m *Machine) Neighbors() []NeighborStatus {
 			LocalAddr: netip.AddrPortFrom(nb.local, 0), PeerAddr: netip.AddrPortFrom(nb.transport, 0),
 			Addresses: sortedAddrs(maps.Keys(nb.addrs)), Bindings: len(nb.bindings), MaxPDU: ownMaxPDU,
 		}
-		if nb.wait.index != 0 {
-			st.Retry = nb.wait.at
+		if nb.wait.On() {
+			st.Retry = nb.wait.At()
 		}
 		if s := nb.session; s != nil {
 			st.State, st.Sent, st.Received, st.Since = s.state, s.sent, s.received, s.since
@@ -137,8 +137,8 @@ func (adj *adjacency) status() AdjacencyStatus {
 		Iface: adj.ifc.name, Peer: adj.nb.id, Address: adj.from, Transport: adj.nb.transport, Hold: adj.hold,
 		Proposed: time.Duration(adj.proposed) * time.Second, Since: adj.since,
 	}
-	if adj.expires.index != 0 {
-		st.Expires = adj.expires.at
+	if adj.expires.On() {
+		st.Expires = adj.expires.At()
 	}
 	return st
 }

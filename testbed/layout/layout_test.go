@@ -83,9 +83,9 @@ var rules = []struct {
 	{"slowpath/nhrp/nhrpmsg", nil, "a codec stands alone"},
 	{"slowpath/nhrp", []string{"slowpath/nhrp/nhrpmsg"}, "a protocol knows its own codec, and no other protocol"},
 	{"slowpath/ldp/ldpmsg", nil, "a codec stands alone"},
-	{"slowpath/ldp", []string{"slowpath/ldp/ldpmsg"}, "a protocol knows its own codec, and no other protocol"},
+	{"slowpath/ldp", []string{"slowpath/ldp/ldpmsg", "slowpath/timers"}, "a protocol knows its own codec, and no other protocol"},
 	{"slowpath/eigrp/eigrpmsg", nil, "a codec stands alone"},
-	{"slowpath/eigrp", []string{"slowpath/eigrp/eigrpmsg"}, "a protocol knows its own codec, and no other protocol"},
+	{"slowpath/eigrp", []string{"slowpath/eigrp/eigrpmsg", "slowpath/timers"}, "a protocol knows its own codec, and no other protocol"},
 	{"slowpath/ike/ikemsg", nil, "a codec stands alone"},
 	{"slowpath/ike/suite", nil, "algorithms stand alone"},
 	{"slowpath/ike/ikev1/ikev1msg", []string{"slowpath/ike/ikemsg"}, "a codec knows bytes only"},
@@ -97,6 +97,7 @@ var rules = []struct {
 	{"slowpath/bgp", []string{"slowpath/bgp/bgpmsg"}, "a protocol knows its own codec, and no other protocol"},
 	{"slowpath/dmvpn", []string{"slowpath/ike", "slowpath/ike/suite", "slowpath/nhrp", "fastpath/fib"}, "a session joins NHRP, IKE and the fast path's associations"},
 	{"slowpath/loop", nil, "the loop turns any machine"},
+	{"slowpath/timers", nil, "a heap and no clock"},
 	{"slowpath/label", nil, "labels are numbers"},
 	{"slowpath/reassembly", []string{"fastpath/packet"}, "bytes only"},
 	{"slowpath/icmp", []string{"fastpath/packet"}, "bytes only"},
@@ -173,7 +174,7 @@ func TestUnsafe(t *testing.T) {
 
 // The protocols have no clock, no socket and no goroutine: time is an argument.
 func TestStepFunctions(t *testing.T) {
-	for _, path := range []string{"slowpath", "slowpath/dmvpn", "slowpath/eigrp", "slowpath/eigrp/eigrpmsg", "slowpath/ike", "slowpath/ike/ikev1", "slowpath/ike/ikev2", "slowpath/ldp", "slowpath/ldp/ldpmsg", "slowpath/nhrp", "slowpath/nhrp/nhrpmsg", "slowpath/rib", "slowpath/reassembly", "slowpath/icmp", "slowpath/punt"} {
+	for _, path := range []string{"slowpath", "slowpath/dmvpn", "slowpath/eigrp", "slowpath/eigrp/eigrpmsg", "slowpath/ike", "slowpath/ike/ikev1", "slowpath/ike/ikev2", "slowpath/ldp", "slowpath/ldp/ldpmsg", "slowpath/nhrp", "slowpath/nhrp/nhrpmsg", "slowpath/rib", "slowpath/reassembly", "slowpath/icmp", "slowpath/punt", "slowpath/timers"} {
 		p := list(t)[path]
 		for _, bad := range []string{"net", "os", "sync", "context"} {
 			if slices.Contains(p.Imports, bad) {
