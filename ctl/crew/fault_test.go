@@ -1,10 +1,13 @@
 package crew
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -166,6 +169,26 @@ func TestDiesYoung(t *testing.T) {
 // deaf listens at a worker's socket, and says nothing.
 const deaf = "import socket, time\ns = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=3)\ns.listen()\ntime.sleep(60)"
 
+// stopped says whether all threads of a process are stopped by a signal.
+func stopped(t *testing.T, pid int) bool {
+	t.Helper()
+	stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(stats) == 0 {
+		t.Fatalf("process %d has no threads: %v", pid, err)
+	}
+	for _, name := range stats {
+		stat, err := os.ReadFile(name)
+		if err != nil {
+			return false // a thread has just ended
+		}
+		// the state comes after the command, which may have brackets
+		if _, state, ok := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')'):]), " "); !ok || state[0] != 'T' {
+			return false
+		}
+	}
+	return true
+}
+
 // TestStopMeanwhile: what a worker that is being started does not say holds up no stop, nor does one that is asked to open a port.
 func TestStopMeanwhile(t *testing.T) {
 	cfg, _ := testConfig(t)
@@ -182,6 +205,8 @@ func TestStopMeanwhile(t *testing.T) {
 	if err := unix.Kill(was[1], unix.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	// A signal to stop is there at once, and the process stops when the scheduler comes to it.
+	eventually(t, "all threads of the worker have stopped", func() bool { return stopped(t, was[1]) })
 	asked := make(chan error, 1)
 	go func() { asked <- c.Attach(1, Attach{Port: 1, Ifindex: 1}) }()
 	time.Sleep(500 * time.Millisecond) // so that it listens
