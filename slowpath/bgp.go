@@ -72,7 +72,7 @@ func (r *Router) learnRoute(e *bgp.Route) {
 	}
 	hop, ok := r.routeHop(e)
 	if e.Withdrawn || !ok {
-		r.rib.DelRoute(table, e.Prefix, rib.BGP)
+		r.rib.DelRoute(table, e.Prefix, rib.BGP, 0)
 		return
 	}
 	r.rib.SetRoute(table, e.Prefix, rib.Learned{Source: rib.BGP, Distance: int(e.Distance), Metric: e.Metric, Hops: []rib.NextHop{hop}, Since: r.now})

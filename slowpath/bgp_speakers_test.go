@@ -12,6 +12,7 @@ import (
 
 	"nave/fastpath/fib"
 	"nave/slowpath/bgp"
+	"nave/slowpath/eigrp"
 	"nave/slowpath/rib"
 )
 
@@ -35,7 +36,8 @@ type peHost struct {
 }
 
 func (h *peHost) Log(Event)                      {}
-func (h *peHost) Routes(fib.VRF, []rib.Route)    {}
+func (h *peHost) EIGRP(fib.VRF, eigrp.Send)      {}
+func (h *peHost) Routes([]rib.Change)            {}
 func (h *peHost) Want(string, netip.Addr)        {}
 func (h *peHost) Resolve(_ string, a netip.Addr) {}
 

@@ -22,6 +22,8 @@ type Config struct {
 	Statics    map[fib.VRF][]rib.StaticRoute
 	MPLS       MPLS
 	BGP        BGP
+	EIGRP      []EIGRP
+	Kernel     map[fib.VRF]KernelImport // tables that have the kernel's routes
 	NHRP       nhrp.Config
 	Sessions   dmvpn.Config // tunnel protection
 	// Incomplete says that links or leased addresses that the configuration speaks of are not known yet: what was inherited and has no place in it
@@ -63,8 +65,9 @@ type Network struct {
 
 // Redistribute is `redistribute` of BGP.
 type Redistribute struct {
-	VRF    fib.VRF
-	Source rib.Source
+	VRF     fib.VRF
+	Source  rib.Source
+	Process uint32 // of Source EIGRP: its AS; else 0
 	// Permit tells which prefixes, and with what, for `route-map`; nil: all.
 	Permit func(netip.Prefix) (Attributes, bool)
 	Set    Attributes
@@ -81,7 +84,9 @@ type Attributes struct {
 // Interface is a port, loopback or tunnel.
 type Interface struct {
 	rib.Interface
-	NoUnreachables bool // `no ip unreachables`: no ICMP errors but for TTL and size towards this side
+	NoUnreachables bool   // `no ip unreachables`: no ICMP errors but for TTL and size towards this side
+	Bandwidth      uint64 // kbit/s: `bandwidth`, or what IOS takes for the kind of interface
+	Delay          uint64 // tens of microseconds: `delay`, or the same
 }
 
 // Configure makes the Router run with c.

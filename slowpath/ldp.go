@@ -15,7 +15,6 @@ type labelling struct {
 	interfaces map[string]ldp.InterfaceState // as LDP was told
 	hosts      map[netip.Prefix]bool         // addresses with a mask of 32 bits: loopbacks
 	outbox     []ldp.Effect                  // for LDP's sockets, once the labels are installed
-	follows    bool                          // the RIB's changes are wanted
 	inherited  bool                          // what the fast path had was told
 }
 
@@ -27,14 +26,11 @@ func (r *Router) LDP(ev ldp.Event) {
 // configureLDP has LDP run by c.
 func (r *Router) configureLDP(c *Config) {
 	l := &r.labels
-	l.follows = l.follows || c.MPLS.LDP.RouterID.IsValid() || c.BGP.On
 	run := c.MPLS.LDP
 	run.FirstLabel, run.LastLabel, _, _ = c.MPLS.ranges()
 	r.carryOutLDP(l.ldp.Configure(r.now, run))
 	r.inheritLabels()
-	if l.follows {
-		r.tellInterfaces(c.Interfaces)
-	}
+	r.tellInterfaces(c.Interfaces)
 }
 
 // inheritLabels keeps the labels that the fast path had from being given to anybody. LDP can't know what they were for.

@@ -61,9 +61,6 @@ const maxFollow = 4
 // followRoutes tells the protocols which routes are not as they were, and installs what they say to it.
 func (r *Router) followRoutes() (err error) {
 	for range maxFollow {
-		if !r.labels.follows {
-			return err
-		}
 		changes := r.rib.Changes()
 		if len(changes) == 0 && !r.border.anew {
 			return err
@@ -78,6 +75,9 @@ func (r *Router) followRoutes() (err error) {
 
 // changed tells routing protocols which routes are not as they were.
 func (r *Router) changed(changes []rib.Change) {
+	if len(changes) > 0 {
+		r.linux.Routes(changes)
+	}
 	r.ldpRoutes(changes)
 	r.originateRoutes(changes)
 }

@@ -12,6 +12,7 @@ import (
 	"nave/fastpath/fib"
 	"nave/fastpath/packet"
 	"nave/slowpath/bgp"
+	"nave/slowpath/eigrp"
 	"nave/slowpath/ike"
 	"nave/slowpath/ldp"
 	"nave/slowpath/nhrp"
@@ -130,6 +131,8 @@ type host struct {
 	frames           []delivery // by the subinterface
 	logs             []Event
 	routes           []rib.Route
+	told             int // how often Routes was called
+	eigrp            []eigrp.Send
 	sent             []sentIKE
 }
 
@@ -154,10 +157,21 @@ func (h *host) Originate([]bgp.Local, []bgp.Key) {}
 func (h *host) Deliver(vrf fib.VRF, tunnel string, packet []byte) {
 	h.delivered = append(h.delivered, delivery{tunnel, slices.Clone(packet), vrf})
 }
-func (h *host) Routes(_ fib.VRF, routes []rib.Route) { h.routes = routes }
-func (h *host) Log(e Event)                          { h.logs = append(h.logs, e) }
-func (h *host) SendIKE(p ike.Path, b []byte)         { h.sent = append(h.sent, sentIKE{p, b}) }
-func (h *host) SendNATKeepalive(ike.Path)            {}
+func (h *host) EIGRP(_ fib.VRF, s eigrp.Send) { h.eigrp = append(h.eigrp, s) }
+
+func (h *host) Routes(changes []rib.Change) {
+	for _, c := range changes {
+		h.routes = slices.DeleteFunc(h.routes, func(o rib.Route) bool { return o.Prefix == c.Prefix })
+		if !c.Gone {
+			h.routes = append(h.routes, c.Route)
+		}
+	}
+	h.told++
+}
+
+func (h *host) Log(e Event)                  { h.logs = append(h.logs, e) }
+func (h *host) SendIKE(p ike.Path, b []byte) { h.sent = append(h.sent, sentIKE{p, b}) }
+func (h *host) SendNATKeepalive(ike.Path)    {}
 
 // Numbers of the rig's interfaces.
 const (

@@ -12,6 +12,7 @@ import (
 	"nave/fastpath/fib"
 	"nave/slowpath/bgp"
 	"nave/slowpath/dmvpn"
+	"nave/slowpath/eigrp"
 	"nave/slowpath/ike"
 	"nave/slowpath/label"
 	"nave/slowpath/ldp"
@@ -42,8 +43,10 @@ type Linux interface {
 	LDP(ldp.Effect)
 	// Originate tells BGP what this router announces, and no more. What BGP says comes by Router.BGP.
 	Originate(announce []bgp.Local, retract []bgp.Key)
-	// Routes makes these, static ones and those of DHCP, the routes by which the box's own programs reach what nave reaches.
-	Routes(vrf fib.VRF, routes []rib.Route)
+	// EIGRP sends a packet of EIGRP (IP protocol 88) from an interface of the VRF.
+	EIGRP(vrf fib.VRF, s eigrp.Send)
+	// Routes tells which routes are not as they were. Those that nave has learned or is configured with, the box's own programs get as well. The callee keeps no slice in it.
+	Routes(changes []rib.Change)
 	// SendIKE sends an IKE message from p.Local to p.Remote by UDP; from port 4500 with four zero bytes in front. The callee owns b.
 	SendIKE(p ike.Path, b []byte)
 	// SendNATKeepalive sends the one byte 0xFF (RFC 3948 section 2.3).
@@ -74,7 +77,6 @@ type Router struct {
 	ports      map[fib.PortID]string
 	tunnels    map[fib.TunnelID]string
 	vrfs       map[fib.VRF]string // all but the global table
-	routed     map[fib.VRF]bool   // tables whose routes Linux has been told
 	quiet      map[string]bool    // interfaces with `no ip unreachables`
 	now        time.Time
 	moves      uint64 // of the RIB, when NHRP and Linux were last told
@@ -166,7 +168,6 @@ func (r *Router) step(f func()) error {
 		if e := r.rib.Flush(); err == nil {
 			err = e
 		}
-		r.giveRoutes()
 	}
 	for again := 0; again < maxRefusals && r.refuse(); again++ {
 		if e := r.rib.Flush(); err == nil {
@@ -181,21 +182,6 @@ func (r *Router) step(f func()) error {
 		r.stepFailed = err
 	}
 	return err
-}
-
-// giveRoutes tells Linux the static routes of all tables, of those too that have none any more. The rest it leaves to nave, or has itself.
-func (r *Router) giveRoutes() {
-	was := r.routed
-	r.routed = make(map[fib.VRF]bool)
-	for _, vrf := range r.rib.VRFs() {
-		r.routed[vrf] = true
-		r.linux.Routes(vrf, r.rib.StaticRoutes(vrf))
-	}
-	for vrf := range was {
-		if _, is := r.vrfs[vrf]; is && !r.routed[vrf] {
-			r.linux.Routes(vrf, nil)
-		}
-	}
 }
 
 // Tick does what is due.

@@ -11,6 +11,7 @@ import (
 	"nave/fastpath"
 	"nave/fastpath/fib"
 	"nave/slowpath/bgp"
+	"nave/slowpath/eigrp"
 	"nave/slowpath/ike"
 	"nave/slowpath/ldp"
 	"nave/slowpath/rib"
@@ -38,7 +39,8 @@ func (b *box) Deliver(fib.VRF, string, []byte)  {}
 func (b *box) DeliverFrame(string, []byte)      {}
 func (b *box) LDP(ldp.Effect)                   {}
 func (b *box) Originate([]bgp.Local, []bgp.Key) {}
-func (b *box) Routes(fib.VRF, []rib.Route)      {}
+func (b *box) EIGRP(fib.VRF, eigrp.Send)        {}
+func (b *box) Routes([]rib.Change)              {}
 func (b *box) Log(e Event)                      { b.logs = append(b.logs, e) }
 func (b *box) SendIKE(ike.Path, []byte)         {}
 func (b *box) SendNATKeepalive(ike.Path)        {}

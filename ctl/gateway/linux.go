@@ -11,6 +11,7 @@ import (
 	"nave/fastpath/fib"
 	"nave/slowpath"
 	"nave/slowpath/bgp"
+	"nave/slowpath/eigrp"
 	"nave/slowpath/host"
 	"nave/slowpath/rib"
 )
@@ -174,12 +175,24 @@ func (l *linux) Originate(announce []bgp.Local, retract []bgp.Key) {
 }
 
 // Routes puts static routes and those of DHCP into the kernel's table of a VRF. What else is there, its namespace reaches by the way of last resort.
-func (l *linux) Routes(vrf fib.VRF, routes []rib.Route) {
-	l.routes[vrf] = slices.Clone(routes)
-	if s := l.g.spaceOf(vrf); s != nil {
-		l.putRoutes(s, l.kernelRoutes(s, routes))
+func (l *linux) Routes(changes []rib.Change) {
+	touched := make(map[fib.VRF]bool)
+	for _, c := range changes {
+		touched[c.VRF] = true
+		l.routes[c.VRF] = slices.DeleteFunc(l.routes[c.VRF], func(r rib.Route) bool { return r.Prefix == c.Prefix })
+		if !c.Gone && (c.Source == rib.Static || c.Source == rib.DHCP) {
+			l.routes[c.VRF] = append(l.routes[c.VRF], c.Route)
+		}
+	}
+	for vrf := range touched {
+		if s := l.g.spaceOf(vrf); s != nil {
+			l.putRoutes(s, l.kernelRoutes(s, l.routes[vrf]))
+		}
 	}
 }
+
+// EIGRP implements slowpath.Linux.
+func (l *linux) EIGRP(fib.VRF, eigrp.Send) {}
 
 // followRoutes puts the routes again that lead elsewhere than they were put: by netdevs or in namespaces that were not there when the control plane spoke of them.
 func (l *linux) followRoutes() {

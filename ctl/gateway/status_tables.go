@@ -43,6 +43,8 @@ func (c *Core) Query(now time.Time, q show.Query) (a show.Answer, err error) {
 			st.Bindings = nil
 		}
 		a.LDP = &st
+	case show.TableEIGRP, show.TableTopology:
+		a.EIGRP = r.EIGRPStatus(q.Table == show.TableTopology)
 	default:
 		return a, fmt.Errorf("there is no table %q", q.Table)
 	}

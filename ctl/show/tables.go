@@ -24,6 +24,8 @@ const (
 	TableBGP        Table = "bgp"          // BGP itself and its neighbours
 	TableNeighbours Table = "bgp neighbors"
 	TablePaths      Table = "bgp paths"
+	TableEIGRP      Table = "eigrp"          // processes of EIGRP with neighbors, interfaces and traffic; of all tables
+	TableTopology   Table = "eigrp topology" // with topology
 )
 
 // Query asks for a table. What is left out selects everything.
@@ -53,14 +55,15 @@ const (
 
 // Answer is what a Query finds.
 type Answer struct {
-	Routes     []rib.Route           `json:",omitempty"`
-	CEF        *CEF                  `json:",omitempty"` // nil: no route
-	Labels     []Label               `json:",omitempty"`
-	LDP        *slowpath.LDPStatus   `json:",omitempty"` // Bindings only of TableBindings
-	BGP        *bgp.Status           `json:",omitempty"`
-	Neighbours []bgp.NeighbourStatus `json:",omitempty"` // with all counts
-	Paths      []bgp.PathStatus      `json:",omitempty"`
-	Hops       []Hop                 `json:",omitempty"` // next hops of VPN paths that can't be used
+	Routes     []rib.Route            `json:",omitempty"`
+	CEF        *CEF                   `json:",omitempty"` // nil: no route
+	Labels     []Label                `json:",omitempty"`
+	LDP        *slowpath.LDPStatus    `json:",omitempty"` // Bindings only of TableBindings
+	BGP        *bgp.Status            `json:",omitempty"`
+	Neighbours []bgp.NeighbourStatus  `json:",omitempty"` // with all counts
+	Paths      []bgp.PathStatus       `json:",omitempty"`
+	Hops       []Hop                  `json:",omitempty"` // next hops of VPN paths that can't be used
+	EIGRP      []slowpath.EIGRPStatus `json:",omitempty"`
 }
 
 // Label is a label of ours.

@@ -13,6 +13,7 @@ import (
 	"nave/fastpath/fib"
 	"nave/slowpath"
 	"nave/slowpath/bgp"
+	"nave/slowpath/eigrp"
 	"nave/slowpath/ike"
 	"nave/slowpath/ldp"
 	"nave/slowpath/rib"
@@ -60,7 +61,8 @@ func (silent) Deliver(fib.VRF, string, []byte)  {}
 func (silent) DeliverFrame(string, []byte)      {}
 func (silent) LDP(ldp.Effect)                   {}
 func (silent) Originate([]bgp.Local, []bgp.Key) {}
-func (silent) Routes(fib.VRF, []rib.Route)      {}
+func (silent) EIGRP(fib.VRF, eigrp.Send)        {}
+func (silent) Routes([]rib.Change)              {}
 func (silent) SendIKE(ike.Path, []byte)         {}
 func (silent) SendNATKeepalive(ike.Path)        {}
 func (silent) Log(slowpath.Event)               {}

@@ -149,6 +149,8 @@ type Local struct {
 	ASPath      []uint32 // of what is redistributed from elsewhere; mostly none
 	// NextHop is advertised instead of this router's own address, in the global table only; the zero Addr: ourselves.
 	NextHop netip.Addr
+	// Extended are extended communities beside the route targets of the VRF: those of EIGRP (type 0x88), by which the far end makes an EIGRP route of it again.
+	Extended []uint64
 }
 
 // Key names a route of a table.
@@ -176,6 +178,7 @@ type Route struct {
 	Neighbour   netip.Addr // who said so
 	External    bool       // eBGP
 	Communities []uint32
+	Extended    []uint64 // extended communities of EIGRP (type 0x88)
 }
 
 // Swap is a label of ours for a prefix learned from others: packets that carry Label get Labels instead and go to NextHop.

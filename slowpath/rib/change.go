@@ -64,6 +64,7 @@ func (r *RIB) change(k fib.RouteKey) (c Change, news bool) {
 
 func (a *Route) equal(b *Route) bool {
 	return a.Prefix == b.Prefix && a.Source == b.Source && a.Distance == b.Distance && a.Metric == b.Metric && a.Tag == b.Tag &&
+		a.Process == b.Process && a.External == b.External &&
 		slices.EqualFunc(a.Hops, b.Hops, sameNextHop) && slices.Equal(a.Via, b.Via)
 }
 

@@ -80,7 +80,7 @@ func TestOldLabelKeepsItsWay(t *testing.T) {
 	if a := f.one(red, "10.61.0.0/24"); a.ID != id {
 		t.Errorf("the other route: %+v", a)
 	}
-	r.DelRoute(red, pfx("10.61.0.0/24"), BGP)
+	r.DelRoute(red, pfx("10.61.0.0/24"), BGP, 0)
 	r.DelLabel(101)
 	r.Disinherit()
 	flush(t, r)

@@ -37,11 +37,14 @@ func (s Labels) Values() []uint32 { return append([]uint32(nil), s.l[:s.n]...) }
 
 // Learned is what a routing protocol says of a prefix.
 type Learned struct {
-	Source   Source // BGP
+	Source   Source // BGP, EIGRP or Kernel
+	Process  uint32 // tells apart what several processes of the source say of a prefix: the AS of EIGRP; else 0
 	Distance int    // 0: the source's
 	Metric   uint32
 	Tag      uint32
-	Hops     []NextHop // several share the load; none takes the route back
+	Hops     []NextHop // several share the load; none takes the route back, unless it is to Discard
+	Discard  bool      // packets are dropped (Null0): there are no Hops
+	External bool      // EIGRP: the route came from another protocol
 	Since    time.Time // when it was learned, for show output; the zero Time: not known
 }
 
@@ -51,15 +54,17 @@ func (r *RIB) SetRoute(vrf fib.VRF, p netip.Prefix, l Learned) {
 		return
 	}
 	p = p.Masked()
-	if len(l.Hops) == 0 {
-		r.DelRoute(vrf, p, l.Source)
+	if l.Discard {
+		l.Hops = nil
+	} else if len(l.Hops) == 0 {
+		r.DelRoute(vrf, p, l.Source, l.Process)
 		return
 	}
-	c := candidate{source: l.Source, distance: cmp.Or(l.Distance, l.Source.Distance()), metric: l.Metric, tag: l.Tag, since: l.Since}
+	c := candidate{source: l.Source, distance: cmp.Or(l.Distance, l.Source.Distance()), metric: l.Metric, tag: l.Tag, since: l.Since, process: l.Process, external: l.External}
 	if e := r.entry(fib.RouteKey{VRF: vrf, Prefix: p}); e != nil {
 		for i := range e.candidates {
-			if o := &e.candidates[i]; o.source == c.source && o.iface == "" && o.distance == c.distance && o.metric == c.metric &&
-				o.tag == c.tag && slices.Equal(o.hops, l.Hops) {
+			if o := &e.candidates[i]; o.source == c.source && o.process == c.process && o.iface == "" && o.distance == c.distance && o.metric == c.metric &&
+				o.tag == c.tag && o.external == c.external && slices.Equal(o.hops, l.Hops) {
 				o.since = l.Since
 				return
 			}
@@ -69,10 +74,10 @@ func (r *RIB) SetRoute(vrf fib.VRF, p netip.Prefix, l Learned) {
 	r.add(vrf, p, c)
 }
 
-// DelRoute takes back what a source says of a prefix.
-func (r *RIB) DelRoute(vrf fib.VRF, p netip.Prefix, s Source) {
+// DelRoute takes back what a source says of a prefix, or one of its processes.
+func (r *RIB) DelRoute(vrf fib.VRF, p netip.Prefix, s Source, process uint32) {
 	if p.IsValid() {
-		r.remove(vrf, p.Masked(), s, "", 0)
+		r.removeOf(vrf, p.Masked(), s, "", 0, process)
 	}
 }
 

@@ -19,6 +19,8 @@ type Route struct {
 	Hops     []NextHop // resolved: each with an interface; none for Null0 and for our own addresses
 	Via      []NextHop // as the source named them, before they were resolved; not to be changed
 	Since    time.Time // when the source learned it, where it says so (Learned.Since)
+	Process  uint32    // Learned.Process
+	External bool      // Learned.External
 }
 
 // Lookup finds the route to dst in a VRF among what routing says: neither adjacencies nor shortcuts count.
@@ -32,7 +34,7 @@ func (r *RIB) Lookup(vrf fib.VRF, dst netip.Addr) (Route, bool) {
 
 // route describes a candidate and its ways.
 func (r *RIB) route(e *entry, c *candidate, ways []way) Route {
-	out := Route{Prefix: e.prefix, Source: c.source, Distance: c.distance, Metric: c.metric, Tag: c.tag, Since: c.since}
+	out := Route{Prefix: e.prefix, Source: c.source, Distance: c.distance, Metric: c.metric, Tag: c.tag, Since: c.since, Process: c.process, External: c.external}
 	if c.source != Local {
 		out.Hops, out.Via = r.nextHops(ways), c.hops
 	} else {
@@ -51,26 +53,6 @@ func (r *RIB) Routes(vrf fib.VRF) []Route {
 	for _, e := range t.entries {
 		out = r.said(out, e)
 	}
-	sortRoutes(out)
-	return out
-}
-
-// StaticRoutes lists the routes of a VRF that SetStatics gave and that are the best of their prefix, in order of prefix. Their number is the work it takes: a table may
-// have a hundred thousand others.
-func (r *RIB) StaticRoutes(vrf fib.VRF) []Route {
-	t := r.tables[vrf]
-	if t == nil {
-		return nil
-	}
-	var out []Route
-	seen := make(map[netip.Prefix]bool, len(r.statics[vrf]))
-	for _, s := range r.statics[vrf] {
-		if e := t.entries[s.Prefix]; e != nil && !seen[s.Prefix] {
-			seen[s.Prefix] = true
-			out = r.said(out, e)
-		}
-	}
-	out = slices.DeleteFunc(out, func(r Route) bool { return r.Source != Static && r.Source != DHCP })
 	sortRoutes(out)
 	return out
 }

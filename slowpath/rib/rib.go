@@ -25,9 +25,11 @@ const (
 	DHCP      // the default route that a DHCP server gave
 	Adjacency // a host known on the link or through NHRP: the fast path's business, no route that others see
 	BGP       // its distance comes with the route
+	EIGRP     // the same; several processes may say something of a prefix
+	Kernel    // what others put into the kernel's table; its distance comes with the route
 )
 
-var sourceNames = [...]string{"local", "connected", "nhrp", "static", "dhcp", "adjacency", "bgp"}
+var sourceNames = [...]string{"local", "connected", "nhrp", "static", "dhcp", "adjacency", "bgp", "eigrp", "kernel"}
 
 // String names the source.
 func (s Source) String() string {
@@ -40,7 +42,7 @@ func (s Source) String() string {
 // Distance is the administrative distance of a source where none is configured, as in IOS. An adjacency loses
 // against every route to the same host; a shortcut wins over routing, whatever its distance says in show output.
 func (s Source) Distance() int {
-	return [...]int{Local: 0, Connected: 0, Shortcut: 250, Static: 1, DHCP: 254, Adjacency: 1000, BGP: 200}[s]
+	return [...]int{Local: 0, Connected: 0, Shortcut: 250, Static: 1, DHCP: 254, Adjacency: 1000, BGP: 200, EIGRP: 90, Kernel: 1}[s]
 }
 
 // NextHop is one way on: out of an interface, to an address on it (the zero Addr: the destination itself is there).
@@ -54,6 +56,8 @@ type NextHop struct {
 	// the same prefix, and where that is attached they are looked up there themselves.
 	Elsewhere bool
 	Table     fib.VRF
+	// Share is how much of the traffic goes this way, in proportion to the shares of the others; 0 counts as 1.
+	Share uint8
 }
 
 // spot is an address on an interface: a neighbour, a next hop, or (of a tunnel) a peer's NBMA address.
@@ -71,6 +75,8 @@ type candidate struct {
 	iface    string    // which interface's candidate it is, for sources that have one each
 	tag      uint32
 	since    time.Time // what Learned says
+	process  uint32    // the same
+	external bool      // the same
 }
 
 // rank orders candidates: the least wins.
@@ -185,9 +191,9 @@ func (r *RIB) table(vrf fib.VRF) *table {
 }
 
 // same tells whether two candidates are the same thing said twice. Static routes of different distances are not: the
-// greater stands by.
-func (c *candidate) same(s Source, iface string, distance int) bool {
-	return c.source == s && c.iface == iface && (s != Static || c.distance == distance)
+// greater stands by. Nor are routes of different processes of a protocol.
+func (c *candidate) same(s Source, iface string, distance int, process uint32) bool {
+	return c.source == s && c.iface == iface && (s != Static || c.distance == distance) && c.process == process
 }
 
 // add puts a candidate into a table, in the place of the same one said before.
@@ -203,7 +209,7 @@ func (r *RIB) add(vrf fib.VRF, p netip.Prefix, c candidate) {
 		t.lpm.Insert(p, e)
 	}
 	for i := range e.candidates {
-		if o := &e.candidates[i]; o.same(c.source, c.iface, c.distance) {
+		if o := &e.candidates[i]; o.same(c.source, c.iface, c.distance, c.process) {
 			r.name(e, o.hops, -1)
 			e.candidates = slices.Delete(e.candidates, i, i+1)
 			break
@@ -220,12 +226,17 @@ func (r *RIB) add(vrf fib.VRF, p netip.Prefix, c candidate) {
 
 // remove takes a candidate out. The distance is that of a static route.
 func (r *RIB) remove(vrf fib.VRF, p netip.Prefix, s Source, iface string, distance int) {
+	r.removeOf(vrf, p, s, iface, distance, 0)
+}
+
+// removeOf is remove of what one process of a protocol says.
+func (r *RIB) removeOf(vrf fib.VRF, p netip.Prefix, s Source, iface string, distance int, process uint32) {
 	e := r.entry(fib.RouteKey{VRF: vrf, Prefix: p})
 	if e == nil {
 		return
 	}
 	for i := range e.candidates {
-		if o := &e.candidates[i]; o.same(s, iface, distance) {
+		if o := &e.candidates[i]; o.same(s, iface, distance, process) {
 			r.name(e, o.hops, -1)
 			e.candidates = slices.Delete(e.candidates, i, i+1)
 			r.moved(e, s)

@@ -486,7 +486,7 @@ func TestRefusedLeavesNothingOld(t *testing.T) {
 	for range 3 {
 		r.SetRoute(red, pfx("10.61.0.0/24"), Learned{Source: BGP, Hops: []NextHop{{Addr: addr("192.168.1.9")}}})
 		flush(t, r)
-		r.DelRoute(red, pfx("10.61.0.0/24"), BGP)
+		r.DelRoute(red, pfx("10.61.0.0/24"), BGP, 0)
 		flush(t, r)
 	}
 	if a := f.one(red, "10.60.0.0/24"); !slices.Equal(a.Labels, []uint32{17, 28}) || len(f.labels) != 1 || len(r.Refused()) != 0 {

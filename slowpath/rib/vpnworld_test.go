@@ -195,7 +195,7 @@ func (w *vpnWorld) tell(t *testing.T, r *RIB, rng *rand.Rand, n int) {
 		if tab := r.tables[vrf]; tab != nil {
 			for p := range tab.entries {
 				if _, ok := w.learned[fib.RouteKey{VRF: vrf, Prefix: p}]; !ok {
-					say = append(say, func() { r.DelRoute(vrf, p, BGP) })
+					say = append(say, func() { r.DelRoute(vrf, p, BGP, 0) })
 				}
 			}
 		}

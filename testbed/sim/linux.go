@@ -11,6 +11,7 @@ import (
 	"nave/fastpath/packet"
 	"nave/slowpath"
 	"nave/slowpath/bgp"
+	"nave/slowpath/eigrp"
 	"nave/slowpath/rib"
 )
 
@@ -113,13 +114,21 @@ func (l *linux) DeliverFrame(subinterface string, frame []byte) {
 func (l *linux) Originate([]bgp.Local, []bgp.Key) {}
 
 // Routes implements slowpath.Linux.
-func (l *linux) Routes(vrf fib.VRF, routes []rib.Route) {
-	if s := l.of(vrf); s != nil {
-		s.routes = slices.DeleteFunc(slices.Clone(routes), func(r rib.Route) bool {
-			return r.Source != rib.Static && r.Source != rib.DHCP || len(r.Hops) == 0
-		})
+func (l *linux) Routes(changes []rib.Change) {
+	for _, c := range changes {
+		s := l.of(c.VRF)
+		if s == nil {
+			continue
+		}
+		s.routes = slices.DeleteFunc(s.routes, func(r rib.Route) bool { return r.Prefix == c.Prefix })
+		if !c.Gone && (c.Source == rib.Static || c.Source == rib.DHCP) && len(c.Hops) > 0 {
+			s.routes = append(s.routes, c.Route)
+		}
 	}
 }
+
+// EIGRP implements slowpath.Linux.
+func (l *linux) EIGRP(fib.VRF, eigrp.Send) {}
 
 // Log implements slowpath.Linux.
 func (l *linux) Log(e slowpath.Event) { l.logs = append(l.logs, e) }
