@@ -17,6 +17,7 @@ import (
 	"nave/fastpath"
 	"nave/fastpath/fib"
 	"nave/slowpath"
+	"nave/slowpath/eigrp"
 	"nave/slowpath/host"
 	"nave/slowpath/loop"
 	"nave/slowpath/punt"
@@ -53,14 +54,16 @@ type Gateway struct {
 	started    time.Time
 	linux      *linux
 	ldp        *ldpSockets
-	border     *border
-	ports      map[string]*port // by interface name; fixed once started
-	twins      map[string]*twin
-	leases     map[string]context.CancelFunc
-	slots      slots
-	sockets    crew.Sockets // how the workers' are to be
-	fetched    []string     // netdevs that the start has moved
-	swept      bool         // twins that a naved before had left are gone
+	// lateEIGRP are packets of EIGRP for interfaces whose netdev is not there yet. The control plane's goroutine has it.
+	lateEIGRP map[lateEIGRP]eigrp.Send
+	border    *border
+	ports     map[string]*port // by interface name; fixed once started
+	twins     map[string]*twin
+	leases    map[string]context.CancelFunc
+	slots     slots
+	sockets   crew.Sockets // how the workers' are to be
+	fetched   []string     // netdevs that the start has moved
+	swept     bool         // twins that a naved before had left are gone
 	// isRunning: the goroutines are there.
 	isRunning bool
 	workers   workers
@@ -88,6 +91,7 @@ func Start(ctx context.Context, tree *config.Config, opt Options) (*Gateway, err
 	g := &Gateway{
 		opt: opt, loop: loop.New(4096), started: time.Now(), ports: make(map[string]*port), twins: make(map[string]*twin),
 		leases: make(map[string]context.CancelFunc), spaces: make(map[string]*space), byVRF: make(map[fib.VRF]*space), failed: make(chan error, 1),
+		lateEIGRP: make(map[lateEIGRP]eigrp.Send),
 	}
 	g.ctx, g.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	started := context.AfterFunc(ctx, g.cancel)
@@ -275,7 +279,7 @@ func (g *Gateway) configure(now time.Time, tree *config.Config) error {
 
 // follow makes Linux agree with the configuration: namespaces, the ports in them, addresses, twins, DHCP clients, what is steered.
 func (g *Gateway) follow() error {
-	err := errors.Join(g.setSpaces(), g.setPorts(), g.setLinks(), g.setTwins(), g.setVLANs(), g.setLeases(), g.setLocals(), g.setIKE(), g.setLDP(), g.dropSpaces())
+	err := errors.Join(g.setSpaces(), g.setPorts(), g.setLinks(), g.setTwins(), g.setVLANs(), g.setLeases(), g.setLocals(), g.setIKE(), g.setLDP(), g.setEIGRP(), g.dropSpaces())
 	g.linux.followRoutes()
 	g.setBGP()
 	return err
@@ -298,6 +302,7 @@ func (g *Gateway) Leave() {
 	g.border.close(true)
 	for _, s := range g.spaces {
 		s.closeSockets()
+		s.closeEIGRP()
 	}
 	if g.cards != nil {
 		g.cards.close(false)
@@ -333,6 +338,7 @@ func (g *Gateway) closeSpaces() {
 // come home, and their namespaces go. release takes the steering off too, and the kernel is then as it was before nave.
 func (g *Gateway) Stop(release bool) {
 	if g.isRunning {
+		g.leaveEIGRP()
 		g.border.close(false) // while packets still come back, or each session would wait for its last words to be heard
 	}
 	g.cancel()
@@ -345,6 +351,7 @@ func (g *Gateway) Stop(release bool) {
 	}
 	for _, s := range g.spaces {
 		s.closeSockets()
+		s.closeEIGRP()
 		if s.last != nil {
 			s.last.Close()
 		}

@@ -73,7 +73,7 @@ func (g *Gateway) openIKE(s *space) (failed error) {
 // fromIKE takes what comes by a socket of IKE to the control plane, until it is closed.
 func (g *Gateway) fromIKE(s *space, u *host.UDP) {
 	buf := make([]byte, longestIKE)
-	var limit flood
+	limit := flood{rate: ikePerSecond, burst: ikeBurst}
 	for {
 		d, err := u.Read(buf)
 		if err != nil {
@@ -104,17 +104,19 @@ func (g *Gateway) fromIKE(s *space, u *host.UDP) {
 	}
 }
 
-// flood is a token bucket.
+// flood is a token bucket: so many a second, and so many at once.
 type flood struct {
+	rate, burst float64
+
 	tokens float64
 	last   time.Time
 }
 
 func (f *flood) allow(now time.Time) bool {
 	if f.last.IsZero() {
-		f.tokens = ikeBurst
+		f.tokens = f.burst
 	} else {
-		f.tokens = min(ikeBurst, f.tokens+now.Sub(f.last).Seconds()*ikePerSecond)
+		f.tokens = min(f.burst, f.tokens+now.Sub(f.last).Seconds()*f.rate)
 	}
 	f.last = now
 	if f.tokens < 1 {

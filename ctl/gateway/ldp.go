@@ -171,7 +171,7 @@ const largestHello = 4096
 // fromHellos takes Hellos to the control plane, until the socket is closed.
 func (g *Gateway) fromHellos(h *host.Hellos) {
 	buf := make([]byte, largestHello)
-	var limit flood
+	limit := flood{rate: ikePerSecond, burst: ikeBurst}
 	for {
 		d, err := h.Read(buf)
 		if err != nil {

@@ -11,7 +11,6 @@ import (
 	"nave/fastpath/fib"
 	"nave/slowpath"
 	"nave/slowpath/bgp"
-	"nave/slowpath/eigrp"
 	"nave/slowpath/host"
 	"nave/slowpath/rib"
 )
@@ -191,8 +190,6 @@ func (l *linux) Routes(changes []rib.Change) {
 	}
 }
 
-// EIGRP implements slowpath.Linux.
-func (l *linux) EIGRP(fib.VRF, eigrp.Send) {}
 
 // followRoutes puts the routes again that lead elsewhere than they were put: by netdevs or in namespaces that were not there when the control plane spoke of them.
 func (l *linux) followRoutes() {

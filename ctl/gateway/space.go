@@ -24,6 +24,7 @@ type space struct {
 	vrf    atomic.Uint32        // its number; noVRF while it has none
 	last   *twin                // by which the host reaches what it knows no way to, and gets what came by a label
 	ike    map[uint16]*host.UDP // sockets of IKE, by port
+	eigrp  *eigrpSocket         // nil while EIGRP has no interface here
 	links  indices              // of ports and subinterfaces' twins
 	put    []host.Route         // the routes that its kernel was given last
 	routes atomic.Uint64        // counts what linux.Routes was told, so that an older wish is not tried again
@@ -296,7 +297,7 @@ func (g *Gateway) dropSpace(name string, s *space) error {
 	}
 	delete(g.spaces, name)
 	g.registry.remove(name)
-	err := s.closeSockets()
+	err := errors.Join(s.closeSockets(), s.closeEIGRP())
 	if s.last != nil {
 		err = errors.Join(err, s.last.Close())
 	}
@@ -308,6 +309,7 @@ func (g *Gateway) dropSpace(name string, s *space) error {
 	return errors.Join(err, gone)
 }
 
+// closeSockets closes those of IKE.
 func (s *space) closeSockets() (failed error) {
 	for _, u := range s.ike {
 		failed = errors.Join(failed, u.Close())

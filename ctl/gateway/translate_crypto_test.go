@@ -402,7 +402,7 @@ func TestChecksCRL(t *testing.T) {
 }
 
 func TestFlood(t *testing.T) {
-	var f flood
+	f := flood{rate: ikePerSecond, burst: ikeBurst}
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	n := 0
 	for range 10 * ikeBurst {

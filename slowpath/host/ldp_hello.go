@@ -5,11 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/netip"
-	"slices"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -26,11 +23,8 @@ const precedence = 0xc0
 
 // Hellos is the socket of LDP's discovery: datagrams to all routers on a link.
 type Hellos struct {
-	conn *net.UDPConn
-	raw  syscall.RawConn
-
-	mu     sync.Mutex
-	joined map[int]bool // by the index of the netdev
+	conn  *net.UDPConn
+	group membership
 }
 
 // OpenHellos opens UDP port 646. It is never shared: another LDP daemon on the box would answer the same peers.
@@ -57,45 +51,17 @@ func (h *Host) OpenHellos() (*Hellos, error) {
 	case err != nil:
 		return nil, fmt.Errorf("host: UDP port %d: %w", PortLDP, err)
 	}
-	s := &Hellos{conn: p.(*net.UDPConn), joined: make(map[int]bool)}
+	s := &Hellos{conn: p.(*net.UDPConn), group: membership{group: allRouters}}
 	_ = s.conn.SetReadBuffer(1 << 20) // as much as the system permits: a hub's peers may all come at once
-	if s.raw, err = s.conn.SyscallConn(); err != nil {
+	if s.group.raw, err = s.conn.SyscallConn(); err != nil {
 		s.conn.Close()
 		return nil, fmt.Errorf("host: UDP port %d: %w", PortLDP, err)
 	}
 	return s, nil
 }
 
-// Join makes these netdevs, by index, the ones whose Hellos are heard. One that went away has left by itself.
-func (s *Hellos) Join(links []int) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var failed error
-	for _, link := range slices.Sorted(maps.Keys(s.joined)) {
-		if !slices.Contains(links, link) {
-			delete(s.joined, link)
-			if err := s.membership(unix.IP_DROP_MEMBERSHIP, link); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) && !errors.Is(err, unix.ENODEV) {
-				failed = errors.Join(failed, fmt.Errorf("host: leave %s on netdev %d: %w", allRouters, link, err))
-			}
-		}
-	}
-	for _, link := range links {
-		// Each time: a netdev that was made anew may have the number of one that is gone.
-		if err := s.membership(unix.IP_ADD_MEMBERSHIP, link); err != nil && !errors.Is(err, unix.EADDRINUSE) {
-			delete(s.joined, link)
-			failed = errors.Join(failed, fmt.Errorf("host: join %s on netdev %d: %w", allRouters, link, err))
-			continue
-		}
-		s.joined[link] = true
-	}
-	return failed
-}
-
-func (s *Hellos) membership(what, link int) error {
-	return control(s.raw, func(fd int) error {
-		return unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, what, &unix.IPMreqn{Multiaddr: allRouters.As4(), Ifindex: int32(link)})
-	})
-}
+// Join makes these netdevs, by index, the ones whose Hellos are heard.
+func (s *Hellos) Join(links []int) error { return s.group.join(links) }
 
 // Send sends a Hello by a netdev, from an address of ours.
 func (s *Hellos) Send(link int, from netip.Addr, payload []byte) error {
