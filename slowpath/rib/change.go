@@ -2,6 +2,7 @@ package rib
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 
 	"nave/fastpath/fib"
@@ -71,4 +72,23 @@ func (a *Route) equal(b *Route) bool {
 func sameNextHop(a, b NextHop) bool {
 	a.Labels, b.Labels = Labels{}, Labels{}
 	return a == b
+}
+
+// Told is what Changes last said of a route; ok is false where it has said nothing, or that the route is gone.
+func (r *RIB) Told(k fib.RouteKey) (c Route, ok bool) {
+	if t := r.told[k]; t != nil {
+		return *t, true
+	}
+	return c, false
+}
+
+// AllTold are the prefixes of a VRF that Changes has spoken of and that are not gone, in order.
+func (r *RIB) AllTold(vrf fib.VRF) (out []netip.Prefix) {
+	for k := range r.told {
+		if k.VRF == vrf {
+			out = append(out, k.Prefix)
+		}
+	}
+	slices.SortFunc(out, netip.Prefix.Compare)
+	return out
 }
