@@ -19,6 +19,9 @@ func (s *Speaker) announce(l Local) error {
 		prefix: l.Prefix, nextHop: orDefault(l.NextHop, ownHop), asPath: l.ASPath, origin: l.Origin, med: l.Metric,
 		localPref: orDefault(l.LocalPref, defaultLocalPref), communities: l.Communities,
 	}
+	for _, c := range l.Extended {
+		p.targets = append(p.targets, RouteTarget(c))
+	}
 	if l.VRF == "" {
 		return s.originate(s.instances[""], p, netip.Addr{})
 	}
@@ -36,7 +39,7 @@ func (s *Speaker) announce(l Local) error {
 		s.say(Effects{Swaps: []Swap{w}})
 	}
 	q := *p
-	q.rd, q.labels, q.targets = v.RD, []uint32{l.Label}, slices.Clone(v.Export)
+	q.rd, q.labels, q.targets = v.RD, []uint32{l.Label}, append(slices.Clone(v.Export), p.targets...)
 	return s.originateOwn(&q, v.Name)
 }
 

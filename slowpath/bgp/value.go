@@ -76,6 +76,19 @@ func (t RouteTarget) String() string { return adminString(uint64(t)>>56, uint64(
 // isTarget tells route targets from other extended communities.
 func (t RouteTarget) isTarget() bool { return uint64(t)>>56 <= 2 && uint64(t)>>48&0xff == 2 }
 
+// eigrpCommunity is the type of the extended communities that carry what EIGRP knows of a route.
+const eigrpCommunity = 0x88
+
+// eigrpCommunities are those among extended communities.
+func eigrpCommunities(all []RouteTarget) (out []uint64) {
+	for _, c := range all {
+		if uint64(c)>>56 == eigrpCommunity {
+			out = append(out, uint64(c))
+		}
+	}
+	return out
+}
+
 // parseAdmin reads administrator and number; types are those of a two-byte AS, an address, a four-byte AS.
 func parseAdmin(s string, types [3]uint64) (uint64, error) {
 	admin, number, ok := strings.Cut(s, ":")

@@ -129,7 +129,8 @@ func (s *Speaker) route(v *vrf, prefix netip.Prefix) {
 func sameRoute(a, b Route) bool {
 	return a.Key == b.Key && a.NextHop == b.NextHop && a.From == b.From && a.Distance == b.Distance && a.Metric == b.Metric &&
 		a.LocalPref == b.LocalPref && a.Origin == b.Origin && a.RD == b.RD && a.Neighbour == b.Neighbour && a.External == b.External &&
-		slices.Equal(a.Labels, b.Labels) && slices.Equal(a.ASPath, b.ASPath) && slices.Equal(a.Targets, b.Targets) && slices.Equal(a.Communities, b.Communities)
+		slices.Equal(a.Labels, b.Labels) && slices.Equal(a.ASPath, b.ASPath) && slices.Equal(a.Targets, b.Targets) && slices.Equal(a.Communities, b.Communities) &&
+		slices.Equal(a.Extended, b.Extended)
 }
 
 // routeOf is a path as the caller sees it in a table.
@@ -138,7 +139,7 @@ func (s *Speaker) routeOf(table string, p *path) Route {
 	r := Route{
 		Key: Key{table, p.prefix}, NextHop: p.nextHop, Labels: p.labels, Metric: p.med, LocalPref: p.localPref, ASPath: p.asPath, Origin: p.origin,
 		RD: p.rd, Targets: routeTargets(p.targets), Neighbour: p.neighbour, External: p.external, Communities: p.communities,
-		Distance: orDefault(d.Internal, defaultInternal),
+		Extended: eigrpCommunities(p.targets), Distance: orDefault(d.Internal, defaultInternal),
 	}
 	switch {
 	case p.own():

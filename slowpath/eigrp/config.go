@@ -76,7 +76,8 @@ func (s Stub) flags() (f eigrpmsg.Stub) {
 // Interface is one that EIGRP runs on. Its state, addresses and metric come as InterfaceState.
 type Interface struct {
 	Name             string
-	Passive          bool // its subnet is told, and it has no neighbors
+	Subnets          []netip.Prefix // those of its subnets that are told of; nil: all. `network` may cover some of its addresses only
+	Passive          bool           // its subnet is told, and it has no neighbors
 	NoSplitHorizon   bool
 	NoNextHopSelf    bool
 	Hello, Hold      time.Duration

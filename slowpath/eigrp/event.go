@@ -41,6 +41,12 @@ type ExternalRoute struct {
 	AS          uint32 // of the protocol
 	Metric      uint32 // of the protocol
 	Tag         uint32
+
+	// Internal: it is told as an internal route, and what is said of the other protocol is of no meaning. FromCommunities makes such ones.
+	Internal  bool
+	Router    netip.Addr      // who brought it into EIGRP; the zero Addr: this router
+	Vector    eigrpmsg.Metric // with HasVector: the metric, in the classic form, in place of Bandwidth to MTU
+	HasVector bool
 }
 
 // Redistributed are routes that are new or not as they were, and prefixes that have none any more.

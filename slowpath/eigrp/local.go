@@ -2,6 +2,7 @@ package eigrp
 
 import (
 	"net/netip"
+	"slices"
 
 	"nave/slowpath/eigrp/eigrpmsg"
 )
@@ -11,7 +12,9 @@ func (m *Machine) connect(ifc *iface) {
 	want := map[netip.Prefix]bool{}
 	if ifc.running {
 		for _, p := range ifc.state.Addrs {
-			want[p.Masked()] = true
+			if p = p.Masked(); ifc.cfg.Subnets == nil || slices.Contains(ifc.cfg.Subnets, p) {
+				want[p] = true
+			}
 		}
 	}
 	for _, p := range sortedPrefixes(ifc.have) {
@@ -65,7 +68,7 @@ func (m *Machine) setLocal(prefix netip.Prefix, kind pathKind, v vector, ext *ei
 	if add {
 		p = &path{kind: kind}
 	}
-	if p.reported, p.external = v, ext != nil; ext != nil {
+	if p.reported, p.external, p.ext = v, ext != nil, (eigrpmsg.External{}); ext != nil {
 		p.ext = *ext
 	}
 	if add {
@@ -100,7 +103,14 @@ func (m *Machine) redistribute(ev Redistributed) {
 func (m *Machine) takeExternal(r ExternalRoute) {
 	v := m.scaled(r.Bandwidth, r.Delay)
 	v.Reliability, v.Load, v.MTU = r.Reliability, r.Load, min(r.MTU, 1<<24-1)
+	if r.HasVector {
+		v = m.inward(&eigrpmsg.Route{Metric: r.Vector})
+	}
+	if r.Internal {
+		m.setLocal(r.Prefix, fromRedistribution, v, nil)
+		return
+	}
 	m.setLocal(r.Prefix, fromRedistribution, v, &eigrpmsg.External{
-		Router: m.cfg.RouterID, AS: r.AS, Tag: r.Tag, Metric: r.Metric, Protocol: r.Protocol,
+		Router: orDefault(r.Router, m.cfg.RouterID), AS: r.AS, Tag: r.Tag, Metric: r.Metric, Protocol: r.Protocol,
 	})
 }
