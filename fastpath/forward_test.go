@@ -3,6 +3,7 @@ package fastpath
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"testing"
 	"time"
 
@@ -29,6 +30,43 @@ func TestECMP(t *testing.T) {
 	}
 	if len(byAdj) != 2 || byAdj[0xc000020b] < 120 || byAdj[0xc000020c] < 120 {
 		t.Errorf("400 packets of 200 flows go %v", byAdj)
+	}
+}
+
+// TestPathShares: an adjacency has as many of the flows as it has paths of the route.
+func TestPathShares(t *testing.T) {
+	const flows = 10_000
+	a, b, c, d := fib.AdjID(30), fib.AdjID(31), fib.AdjID(32), fib.AdjID(33)
+	ids := []fib.AdjID{a, b, c, d}
+	for _, paths := range [][]fib.AdjID{
+		{a, b}, {a, b, c}, {a, b, c, d}, {a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b},
+		{a, a, b}, {a, a, a, b, b}, {a, b, a, c, a, b, a, c, a, b, d, a},
+		{a, a, a, a, a, a, a, a, a, a, a, a, b, b, c, d},
+	} {
+		r := newRig(t, func(_ *Config, batch *fib.Batch) {
+			for _, id := range ids {
+				batch.Adjacencies = append(batch.Adjacencies, tunnelAdj(id, [4]byte{192, 0, 2, byte(id)}))
+			}
+			batch.Routes = append(batch.Routes, route("10.9.0.0/16", paths...))
+		})
+		for i := range flows {
+			body := binary.BigEndian.AppendUint16(nil, uint16(20000+i))
+			r.fromLAN(toLAN(ipv4(hostIP, [4]byte{10, 9, byte(i % 7), byte(i % 50)}, append(body, 0, 80, 0, 0, 0, 0))))
+			r.wan.out = r.wan.out[:0]
+		}
+		for _, id := range ids {
+			n := 0
+			for _, p := range paths {
+				if p == id {
+					n++
+				}
+			}
+			want := float64(flows) * float64(n) / float64(len(paths))
+			slack := max(want/20, 3*math.Sqrt(want)) // chance alone makes that much of small shares
+			if got := float64(r.e.AdjacencyCount(id).Packets); got < want-slack || got > want+slack {
+				t.Errorf("paths %v: adjacency %d has %.0f of %d flows, want %.0f", paths, id, got, flows, want)
+			}
+		}
 	}
 }
 

@@ -220,7 +220,7 @@ func TestLabelCheck(t *testing.T) {
 		"label 3000: VRF 300":                label(func(l *fib.Label) { l.VRF = 300 }),
 		"label 3000: VRF 3":                  label(func(l *fib.Label) { l.VRF = 3 }),
 		"label 3000: 0 paths":                label(func(l *fib.Label) { l.Paths = nil }),
-		"label 3000: 9 paths":                label(func(l *fib.Label) { l.Paths = make([]fib.AdjID, 9) }),
+		"label 3000: 17 paths":               label(func(l *fib.Label) { l.Paths = make([]fib.AdjID, fib.MaxPaths+1) }),
 		"label 3000: 1 paths":                label(func(l *fib.Label) { l.Action = fib.LabelLookup }),
 		"label 3000: path to adjacency 1":    label(func(l *fib.Label) { l.Paths = []fib.AdjID{fib.Receive} }),
 		"label 3000: twice":                  {Labels: append(label(func(*fib.Label) {}).Labels, label(func(*fib.Label) {}).Labels...)},

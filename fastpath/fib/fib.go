@@ -141,15 +141,16 @@ type Adjacency struct {
 	Unique  bool
 }
 
-// Route sends a prefix of a VRF to one of up to MaxPaths adjacencies, chosen by a hash of the flow.
+// Route sends a prefix of a VRF to one of up to MaxPaths adjacencies, chosen by a hash of the flow. Each path gets as many flows as any other; an adjacency that is
+// to have more of them is there more than once.
 type Route struct {
 	VRF    VRF
 	Prefix netip.Prefix // IPv4, masked
 	Paths  []AdjID
 }
 
-// MaxPaths is how many equal-cost paths a route can have.
-const MaxPaths = 8
+// MaxPaths is how many paths a route can have.
+const MaxPaths = 16
 
 // RouteKey names a route to remove.
 type RouteKey struct {

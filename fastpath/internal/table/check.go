@@ -101,7 +101,7 @@ func (c *check) hop(v uint32) {
 		return
 	}
 	if r := v & idMask; c.named(r, pathSetSize) {
-		n := (*pathSet)(c.t.at(r)).n
+		n := (*pathSet)(c.t.at(r)).len()
 		c.need(n > 0 && n <= MaxPaths)
 	}
 }

@@ -166,8 +166,7 @@ func (t *Tables) hopPaths(v uint32) []uint32 {
 	if v&multiBit == 0 {
 		return []uint32{v & idMask}
 	}
-	s := (*pathSet)(t.at(v & idMask))
-	return s.path[:min(s.n, MaxPaths)]
+	return (*pathSet)(t.at(v & idMask)).paths()
 }
 
 // LabelEntries are the labels.

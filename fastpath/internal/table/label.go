@@ -188,11 +188,12 @@ func (t *Tables) makeHop(paths []fib.AdjID) (Hop, error) {
 	if err != nil {
 		return 0, err
 	}
-	s := (*pathSet)(t.a.Ptr(r))
-	s.n = uint32(len(paths))
-	for i, p := range paths {
-		s.path[i] = uint32(p)
+	var words [MaxPaths]uint32
+	n := min(len(paths), MaxPaths)
+	for i, p := range paths[:n] {
+		words[i] = uint32(p)
 	}
+	(*pathSet)(t.a.Ptr(r)).fill(words[:n])
 	return Hop(r) | multiBit, nil
 }
 
@@ -230,8 +231,7 @@ func (t *Tables) labelEntry(in uint32, l Label) fib.Label {
 	switch h := l.Hop(); {
 	case l.Action() == fib.LabelLookup:
 	case h.Multi():
-		s := (*pathSet)(t.at(h.ID()))
-		for _, id := range s.path[:min(s.n, MaxPaths)] {
+		for _, id := range (*pathSet)(t.at(h.ID())).paths() {
 			f.Paths = append(f.Paths, fib.AdjID(id))
 		}
 	default:

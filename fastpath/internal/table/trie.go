@@ -48,15 +48,32 @@ const (
 )
 
 // MaxPaths is how many paths a set can have.
-const MaxPaths = 8
+const MaxPaths = 16
 
-// pathSet is the paths of a route that has several.
+// pathSet is the paths of a route that has several: one line of memory. The first word carries their number above lenShift.
 type pathSet struct {
-	n    uint32
-	path [MaxPaths]uint32
+	word [MaxPaths]uint32
 }
 
 const pathSetSize = int(unsafe.Sizeof(pathSet{}))
+
+// len is how many paths there are; of a set that nobody has filled in it may be 0, or more than MaxPaths.
+func (s *pathSet) len() uint32 { return s.word[0] >> lenShift }
+
+// fill makes these the paths, MaxPaths at most.
+func (s *pathSet) fill(paths []uint32) {
+	n := copy(s.word[:], paths)
+	s.word[0] |= uint32(n) << lenShift
+}
+
+// paths are the adjacencies, one a path.
+func (s *pathSet) paths() []uint32 {
+	out := slices.Clone(s.word[:min(s.len(), MaxPaths)])
+	for i := range out {
+		out[i] &= idMask
+	}
+	return out
+}
 
 // Lookup finds the longest prefix of the VRF that covers dst.
 func (t *Tables) Lookup(vrf uint16, dst uint32) Hop {
@@ -147,7 +164,7 @@ func (t *Tables) Path(h Hop, hash uint32) uint32 {
 		return uint32(h) & idMask
 	}
 	s := (*pathSet)(t.at(uint32(h) & idMask))
-	return s.path[uint64(hash)*uint64(s.n)>>32&(MaxPaths-1)]
+	return s.word[uint64(hash)*uint64(s.len())>>32&(MaxPaths-1)] & idMask
 }
 
 func (t *Tables) rootOf(ref uint32) node {
@@ -273,8 +290,7 @@ func (t *Tables) Route(vrf uint16, addr uint32, plen int) ([]uint32, bool) {
 	if v&multiBit == 0 {
 		return []uint32{v & idMask}, true
 	}
-	s := (*pathSet)(t.at(v & idMask))
-	return s.path[:s.n], true
+	return (*pathSet)(t.at(v & idMask)).paths(), true
 }
 
 // Insert installs a route or replaces its paths. vrf is below the size of the table, plen at most 32, paths 1 to MaxPaths.
@@ -292,8 +308,7 @@ func (t *Tables) Insert(vrf uint16, addr uint32, plen int, paths []uint32) error
 		if err != nil {
 			return err
 		}
-		s := (*pathSet)(t.a.Ptr(r))
-		s.n = uint32(copy(s.path[:], paths))
+		(*pathSet)(t.a.Ptr(r)).fill(paths)
 		v = uint32(r) | multiBit
 	}
 	if err := t.insert(vrf, addr, plen, v, have); err != nil {
