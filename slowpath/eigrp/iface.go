@@ -41,6 +41,7 @@ type iface struct {
 
 	helloSent, helloReceived uint64
 	multicasts, unicasts     uint64
+	acks                     uint64 // of unicasts
 }
 
 func (ifc *iface) primary() netip.Addr {

@@ -71,13 +71,16 @@ type InterfaceStatus struct {
 	NextHopSelf          bool
 	Auth                 AuthMode
 	HelloSent, HelloRecv uint64
-	Multicasts, Unicasts uint64
+	Multicasts, Unicasts uint64        // sent, other than Hellos
+	Acks                 uint64        // of Unicasts
+	Pacing               time.Duration // between packets of 1500 bytes
 }
 
 // TopologyStatus is a prefix, for `show ip eigrp topology`.
 type TopologyStatus struct {
 	Prefix     netip.Prefix
 	Active     bool
+	Pending    bool  // neighbors are still to be told of it
 	Origin     uint8 // of the query, while active
 	Since      time.Time
 	FD         uint64 // feasible distance; all bits set: none
@@ -133,7 +136,10 @@ func (m *Machine) Interfaces() []InterfaceStatus {
 		s := InterfaceStatus{
 			Name: ifc.name, Running: ifc.running, Passive: ifc.cfg.Passive, Neighbors: len(ifc.nbrs), Queue: len(ifc.fifo), Pending: len(ifc.changes),
 			Hello: ifc.cfg.Hello, Hold: ifc.cfg.Hold, SplitHorizon: !ifc.cfg.NoSplitHorizon, NextHopSelf: !ifc.cfg.NoNextHopSelf, Auth: ifc.cfg.Auth.Mode,
-			HelloSent: ifc.helloSent, HelloRecv: ifc.helloReceived, Multicasts: ifc.multicasts, Unicasts: ifc.unicasts,
+			HelloSent: ifc.helloSent, HelloRecv: ifc.helloReceived, Multicasts: ifc.multicasts, Unicasts: ifc.unicasts, Acks: ifc.acks,
+		}
+		if bps := ifc.share(); bps > 0 {
+			s.Pacing = time.Duration(1500 * 8 * uint64(time.Second) / bps)
 		}
 		for _, n := range ifc.nbrs {
 			s.SRTT += n.srtt / time.Duration(len(ifc.nbrs))
@@ -149,6 +155,11 @@ func (m *Machine) Topology() []TopologyStatus {
 	for _, p := range sortedPrefixes(m.entries) {
 		e := m.entries[p]
 		t := TopologyStatus{Prefix: p, Active: e.active, Origin: uint8(e.origin), Since: e.since, FD: e.fd}
+		for _, ifc := range m.order {
+			if _, on := ifc.pending[p]; on {
+				t.Pending = true
+			}
+		}
 		for _, n := range sortedNeighbors(e.replies) {
 			t.Waiting = append(t.Waiting, n.addr)
 		}

@@ -63,6 +63,9 @@ func (m *Machine) count(ifc *iface, p *eigrpmsg.Packet, to netip.Addr) {
 		ifc.multicasts++
 	default:
 		ifc.unicasts++
+		if p.Opcode == eigrpmsg.Hello {
+			ifc.acks++
+		}
 	}
 }
 
@@ -166,10 +169,15 @@ func (m *Machine) drain(ifc *iface) {
 	}
 }
 
+// share is what EIGRP may take of the bandwidth, in bit/s.
+func (ifc *iface) share() uint64 {
+	return ifc.state.Bandwidth * 1000 * uint64(ifc.cfg.BandwidthPercent) / 100
+}
+
 // emit sends a transmission now.
 func (m *Machine) emit(ifc *iface, t *transmission) {
 	size := 60 + len(t.msg.body) // with headers
-	if bps := ifc.state.Bandwidth * 1000 * uint64(ifc.cfg.BandwidthPercent) / 100; bps > 0 {
+	if bps := ifc.share(); bps > 0 {
 		ifc.freeAt = m.now.Add(time.Duration(uint64(size) * 8 * uint64(time.Second) / bps))
 	}
 	p := &eigrpmsg.Packet{Opcode: t.msg.op, Flags: t.msg.flags, AS: m.cfg.AS, Sequence: t.msg.seq, Encoded: t.msg.body}
