@@ -23,6 +23,8 @@ type EIGRP struct {
 	NoWarnings   bool   // `no eigrp log-neighbor-warnings`
 	Run          eigrp.Config
 	Redistribute []EIGRPSource
+	// Policy stands for what the functions in Run and Redistribute say: they say the same as long as it is the same. "": there are none.
+	Policy string
 }
 
 // EIGRPSource is `redistribute` of EIGRP: routes of the same table that another protocol has there.
