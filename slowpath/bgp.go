@@ -71,6 +71,11 @@ func (r *Router) learnRoute(e *bgp.Route) {
 		table = v.ID
 	}
 	hop, ok := r.routeHop(e)
+	communities := e.Extended
+	if !ok {
+		communities = nil
+	}
+	r.igrp.noteCommunities(fib.RouteKey{VRF: table, Prefix: e.Prefix}, communities)
 	if e.Withdrawn || !ok {
 		r.rib.DelRoute(table, e.Prefix, rib.BGP, 0)
 		return

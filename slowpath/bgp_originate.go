@@ -174,10 +174,7 @@ func (r *Router) originateRoutes(changes []rib.Change) {
 			changed[k] = struct{}{}
 		}
 	}
-	keys := slices.SortedFunc(maps.Keys(changed), func(x, y fib.RouteKey) int {
-		return cmp.Or(cmp.Compare(x.VRF, y.VRF), x.Prefix.Compare(y.Prefix))
-	})
-	for _, k := range keys {
+	for _, k := range sortedKeys(changed) {
 		r.originate(k)
 	}
 }
@@ -185,7 +182,7 @@ func (r *Router) originateRoutes(changes []rib.Change) {
 // originate announces a route, or takes it back.
 func (r *Router) originate(k fib.RouteKey) {
 	b := &r.border
-	l, ok := b.wanted(k)
+	l, ok := r.wanted(k)
 	if ok && k.VRF != fib.Global {
 		l.Label, ok = r.labelOf(k)
 	}
@@ -203,11 +200,12 @@ func (r *Router) originate(k fib.RouteKey) {
 
 func sameLocal(a, b *bgp.Local) bool {
 	return a.VRF == b.VRF && a.Prefix == b.Prefix && a.Label == b.Label && a.Origin == b.Origin && a.Metric == b.Metric && a.LocalPref == b.LocalPref &&
-		slices.Equal(a.Communities, b.Communities)
+		slices.Equal(a.Communities, b.Communities) && slices.Equal(a.Extended, b.Extended)
 }
 
 // wanted is how a route is announced; ok is false if it isn't. `network` goes before `redistribute`.
-func (b *border) wanted(k fib.RouteKey) (l bgp.Local, ok bool) {
+func (r *Router) wanted(k fib.RouteKey) (l bgp.Local, ok bool) {
+	b := &r.border
 	route, ok := b.routes[k]
 	name, known := b.names[k.VRF]
 	if !ok || !b.on || !known || !k.Prefix.Addr().Is4() {
@@ -226,7 +224,7 @@ func (b *border) wanted(k fib.RouteKey) (l bgp.Local, ok bool) {
 		l.Origin = bgp.OriginIGP
 	} else {
 		l.Origin = bgp.OriginIncomplete
-		set, ok = b.redistributed(k, source)
+		set, ok = r.redistributed(k, source, &route, &l)
 	}
 	if set.HasMetric {
 		l.Metric = set.Metric
@@ -235,17 +233,29 @@ func (b *border) wanted(k fib.RouteKey) (l bgp.Local, ok bool) {
 	return l, ok
 }
 
-func (b *border) redistributed(k fib.RouteKey, source rib.Source) (Attributes, bool) {
-	for _, s := range b.sources[k.VRF] {
-		if s.Source != source {
+// redistributed finds what a route is redistributed with. One of EIGRP's in a VRF gets EIGRP's communities, so that a process of the same AS at another site has it as it was.
+func (r *Router) redistributed(k fib.RouteKey, source rib.Source, route *rib.Route, l *bgp.Local) (Attributes, bool) {
+	for _, s := range r.border.sources[k.VRF] {
+		var from *process
+		if s.Source == rib.EIGRP {
+			var ok bool
+			if from, ok = r.igrp.originates(k, route, s.Process); !ok {
+				continue
+			}
+		} else if s.Source != source {
 			continue
 		}
-		if s.Permit == nil {
-			return s.Set, true
+		set := s.Set
+		if s.Permit != nil {
+			var ok bool
+			if set, ok = s.Permit(k.Prefix); !ok {
+				continue
+			}
 		}
-		if set, ok := s.Permit(k.Prefix); ok {
-			return set, true
+		if from != nil && k.VRF != fib.Global {
+			l.Extended, _ = from.machine.Communities(k.Prefix)
 		}
+		return set, true
 	}
 	return Attributes{}, false
 }

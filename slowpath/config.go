@@ -129,6 +129,8 @@ func (r *Router) Configure(c Config) error {
 		r.carryOut(r.nhrp.Configure(r.now, c.NHRP))
 		r.takeMappings(c)
 		r.configureMPLS(&c)
+		r.configureEIGRP(&c)
+		r.configureKernel(&c)
 		r.rib.Complete(!c.Incomplete)
 		if !c.Incomplete && r.takeover != nil {
 			r.carryOutSessions(r.sessions.Disinherit(r.now))
@@ -146,6 +148,8 @@ func (r *Router) dropVRFs(c *Config) {
 	for id := range was {
 		if _, is := r.vrfs[id]; !is {
 			r.rib.RemoveVRF(id)
+			r.igrp.forget(id)
+			r.kernel.forget(id)
 		}
 	}
 	if r.takeover == nil || c.Incomplete {

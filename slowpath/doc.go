@@ -8,6 +8,8 @@
 //	crypto.go   carries out what IKE and the sessions of protected tunnels want
 //	mpls.go     labels: who has which, and who hears of routes
 //	ldp.go      feeds LDP, and carries out what it wants
+//	eigrp.go    runs EIGRP's processes; eigrp_redistribute.go works out what of other protocols goes into each
+//	kernel.go   routes that others put into the kernel's tables
 //	bgp.go      carries out what BGP's speaker says; bgp_originate.go works out what this router announces, bgp_labels.go has its labels
 //	hold.go     packets that wait for a next hop
 //	sweep.go    what is looked at now and then: peers in use, learned path MTUs

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"nave/fastpath/fib"
 	"nave/slowpath/label"
 	"nave/slowpath/ldp"
 	"nave/slowpath/rib"
@@ -55,14 +56,19 @@ func (r *Router) configureMPLS(c *Config) {
 	r.configureBGP(c)
 }
 
-// maxFollow is how often a step lets the protocols follow what they have changed themselves.
-const maxFollow = 4
+// maxFollow is how often a step lets the protocols follow what they have changed themselves: as often as a route goes from one to the next. What is left after that
+// waits for followAgain, so that others have their turn.
+const (
+	maxFollow   = 8
+	followAgain = 10 * time.Millisecond
+)
 
 // followRoutes tells the protocols which routes are not as they were, and installs what they say to it.
 func (r *Router) followRoutes() (err error) {
+	r.behind = false
 	for range maxFollow {
 		changes := r.rib.Changes()
-		if len(changes) == 0 && !r.border.anew {
+		if len(changes) == 0 && !r.border.anew && !r.igrp.anew && len(r.igrp.stale) == 0 {
 			return err
 		}
 		r.changed(changes)
@@ -70,6 +76,7 @@ func (r *Router) followRoutes() (err error) {
 			err = e
 		}
 	}
+	r.behind = true
 	return err
 }
 
@@ -79,6 +86,7 @@ func (r *Router) changed(changes []rib.Change) {
 		r.linux.Routes(changes)
 	}
 	r.ldpRoutes(changes)
+	r.redistribute(changes)
 	r.originateRoutes(changes)
 }
 
@@ -88,6 +96,12 @@ func (r *Router) tickMPLS(now time.Time) {
 		r.carryOutLDP(r.labels.ldp.Handle(now, ldp.Tick{}))
 	}
 	r.tickBGP()
+}
+
+func sortedKeys[V any](m map[fib.RouteKey]V) []fib.RouteKey {
+	return slices.SortedFunc(maps.Keys(m), func(x, y fib.RouteKey) int {
+		return cmp.Or(cmp.Compare(x.VRF, y.VRF), x.Prefix.Compare(y.Prefix))
+	})
 }
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

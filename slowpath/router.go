@@ -55,7 +55,7 @@ type Linux interface {
 	Log(Event)
 }
 
-// Event is what an operator may want to know: an nhrp.Log, ike.Log or dmvpn.Log. It never holds a secret.
+// Event is what an operator may want to know: an nhrp.Log, ike.Log, dmvpn.Log, ldp.Log, bgp.Session, NoLabel or EIGRPLog. It never holds a secret.
 type Event interface {
 	// About names the kind of event.
 	About() string
@@ -95,6 +95,9 @@ type Router struct {
 	labels     labelling
 	pool       *label.Pool // BGP's labels
 	border     border
+	igrp       igrp
+	kernel     shared
+	behind     bool // the protocols have not followed all that they changed themselves
 }
 
 // Stats counts what the Router did with packets.
@@ -107,6 +110,9 @@ type Stats struct {
 	NHRPSent     uint64
 	NHRPLost     uint64 // could not be handed to the fast path
 	InjectFailed uint64
+
+	EIGRPMalformed uint64 // packets of EIGRP without a whole header
+	EIGRPForNobody uint64 // packets of EIGRP for an AS that no process here has, or by an interface of another table
 }
 
 // groupsEvery is the least time between two writings of replication lists: a list is written as a whole, and thousands
@@ -140,6 +146,7 @@ func newRouter(e Engine, l Linux, random io.Reader, seed uint64) *Router {
 	r.nhrp = nhrp.NewSeeded(routes{r}, seed)
 	r.labels, r.pool = newLabelling(seed), label.NewSeeded(seed)
 	r.border = newBorder(r.pool)
+	r.igrp, r.kernel = newIGRP(seed), newShared()
 	return r
 }
 
@@ -176,6 +183,7 @@ func (r *Router) step(f func()) error {
 	}
 	r.sendOutbox()
 	r.sendLDP()
+	r.sendEIGRP()
 	r.sendBGP()
 	r.releaseHeld()
 	if err != nil {
@@ -198,6 +206,7 @@ func (r *Router) Tick(now time.Time) {
 			r.tell(ike.Tick{})
 		}
 		r.tickMPLS(now)
+		r.tickEIGRP()
 		r.fragments.Tick(now)
 		r.expireHeld()
 		r.endTakeover()
@@ -214,7 +223,13 @@ func (r *Router) Deadline() time.Time {
 	if g := r.lastGroups.Add(groupsEvery); r.rib.GroupsWait() && (d.IsZero() || g.Before(d)) {
 		d = g
 	}
-	for _, t := range []time.Time{r.takeover.deadline(), r.nhrp.Deadline(), r.ike.Deadline(), r.sessions.Deadline(), r.fragments.Deadline(), r.held.deadline(), r.labels.ldp.Deadline(), r.border.deadline()} {
+	if g := r.now.Add(followAgain); r.behind && (d.IsZero() || g.Before(d)) {
+		d = g
+	}
+	for _, t := range []time.Time{
+		r.takeover.deadline(), r.nhrp.Deadline(), r.ike.Deadline(), r.sessions.Deadline(), r.fragments.Deadline(), r.held.deadline(), r.labels.ldp.Deadline(),
+		r.border.deadline(), r.igrp.deadline(),
+	} {
 		if !t.IsZero() && (d.IsZero() || t.Before(d)) {
 			d = t
 		}
