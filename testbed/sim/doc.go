@@ -13,6 +13,7 @@
 //	steer.go     what goes to nave and what to the kernel
 //	ike.go       its UDP sockets for IKE
 //	ldp.go       its sockets for LDP: Hellos, and as much of TCP as that takes
+//	eigrp.go     its raw sockets for EIGRP
 //	node.go      hosts and the internet: IPv4 with forwarding, fragments and ICMP errors
 //	nat.go       a NAT box
 //	stack.go     a host stack: echo replies, reassembly, a record of what came

@@ -14,6 +14,7 @@ const (
 	protoGRE   = 47
 	protoESP   = 50
 	protoAH    = 51
+	protoEIGRP = 88
 	defaultTTL = 64
 )
 

@@ -32,16 +32,7 @@ func (l *linux) LDP(e ldp.Effect) {
 		s := l.space("")
 		s.stack.id++
 		b := IP(e.From, allRouters, protoUDP, 1, false, s.stack.id, UDP(portLDP, portLDP, e.Payload))
-		switch p, vlan := l.r.place(e.Iface); {
-		case p == nil:
-			l.out(e.Iface, allRouters, b)
-		case vlan == 0:
-			l.r.net.transmit(l.r.pool, p.end, Frame(allRoutersMAC, p.mac, b))
-		default:
-			if i, ok := l.r.iface(e.Iface); ok {
-				l.inject(fastpath.Inject{Kind: fastpath.InjectFrame, VRF: i.VRF, Port: i.Port, Packet: Frame(allRoutersMAC, p.mac, b)})
-			}
-		}
+		l.toGroup(e.Iface, allRouters, allRoutersMAC, b)
 	case ldp.Listen:
 		t.listening[e.Local] = e.On
 	case ldp.Key:
@@ -63,6 +54,20 @@ func (l *linux) LDP(e ldp.Effect) {
 			} else {
 				c.end()
 			}
+		}
+	}
+}
+
+// toGroup sends a packet to a group of the link from an interface: by a tunnel's twin to the fast path, by a port on the wire.
+func (l *linux) toGroup(iface string, group netip.Addr, mac [6]byte, b []byte) {
+	switch p, vlan := l.r.place(iface); {
+	case p == nil:
+		l.out(iface, group, b)
+	case vlan == 0:
+		l.r.net.transmit(l.r.pool, p.end, Frame(mac, p.mac, b))
+	default:
+		if i, ok := l.r.iface(iface); ok {
+			l.inject(fastpath.Inject{Kind: fastpath.InjectFrame, VRF: i.VRF, Port: i.Port, Packet: Frame(mac, p.mac, b)})
 		}
 	}
 }

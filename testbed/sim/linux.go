@@ -11,7 +11,6 @@ import (
 	"nave/fastpath/packet"
 	"nave/slowpath"
 	"nave/slowpath/bgp"
-	"nave/slowpath/eigrp"
 	"nave/slowpath/rib"
 )
 
@@ -113,22 +112,22 @@ func (l *linux) DeliverFrame(subinterface string, frame []byte) {
 // Originate implements slowpath.Linux.
 func (l *linux) Originate([]bgp.Local, []bgp.Key) {}
 
-// Routes implements slowpath.Linux.
+// Routes implements slowpath.Linux: the kernel has what nave has learned or is configured with.
 func (l *linux) Routes(changes []rib.Change) {
 	for _, c := range changes {
 		s := l.of(c.VRF)
 		if s == nil {
 			continue
 		}
-		s.routes = slices.DeleteFunc(s.routes, func(r rib.Route) bool { return r.Prefix == c.Prefix })
-		if !c.Gone && (c.Source == rib.Static || c.Source == rib.DHCP) && len(c.Hops) > 0 {
-			s.routes = append(s.routes, c.Route)
+		delete(s.routes, c.Prefix)
+		switch c.Source {
+		case rib.Static, rib.DHCP, rib.BGP, rib.EIGRP:
+			if !c.Gone {
+				s.routes[c.Prefix] = c.Route
+			}
 		}
 	}
 }
-
-// EIGRP implements slowpath.Linux.
-func (l *linux) EIGRP(fib.VRF, eigrp.Send) {}
 
 // Log implements slowpath.Linux.
 func (l *linux) Log(e slowpath.Event) { l.logs = append(l.logs, e) }

@@ -175,6 +175,16 @@ func (r *Router) TakeOver(text string) {
 	}
 }
 
+// ShutDown ends the gateway as its operator does: neighbours hear of it.
+func (r *Router) ShutDown() {
+	if !r.running {
+		return
+	}
+	r.core.Router().At(r.net.Now()).ShutDownEIGRP()
+	r.step(timer)
+	r.Stop()
+}
+
 // Stop ends the gateway as a crash would: its ports keep their addresses and answer pings, and nothing is forwarded.
 func (r *Router) Stop() {
 	if !r.running {

@@ -17,8 +17,8 @@ const lastResort = "nave0"
 // space is the host stack of a VRF: on Linux, a network namespace.
 type space struct {
 	l      *linux
-	vrf    string      // name; "": the global table
-	routes []rib.Route // static ones, as the kernel has them
+	vrf    string                     // name; "": the global table
+	routes map[netip.Prefix]rib.Route // of nave's in the kernel
 	stack  stack
 }
 
@@ -26,8 +26,8 @@ type space struct {
 func (l *linux) space(vrf string) *space {
 	s := l.spaces[vrf]
 	if s == nil {
-		s = &space{l: l, vrf: vrf}
-		s.stack = stack{net: l.r.net, owns: s.owns, send: s.send, tooBig: s.tooBig, udp: s.udp}
+		s = &space{l: l, vrf: vrf, routes: make(map[netip.Prefix]rib.Route)}
+		s.stack = stack{net: l.r.net, owns: s.owns, send: s.send, tooBig: s.tooBig, udp: s.udp, eigrp: s.eigrp}
 		if vrf == "" {
 			s.stack.tcp = l.tcp.receive
 		}
@@ -122,7 +122,7 @@ func (s *space) send(b []byte) {
 	}
 }
 
-// route is the kernel's choice among connected and static routes.
+// route is the kernel's choice among connected routes and those that nave gave it. A route by another VRF's interface it has not, and one to nowhere has no interface.
 func (s *space) route(dst netip.Addr) (iface string, hop netip.Addr, ok bool) {
 	best := -1
 	for _, i := range s.interfaces() {
@@ -132,15 +132,30 @@ func (s *space) route(dst netip.Addr) (iface string, hop netip.Addr, ok bool) {
 			}
 		}
 	}
-	for _, r := range s.routes {
-		if r.Prefix.Contains(dst) && r.Prefix.Bits() > best {
-			best, iface, hop, ok = r.Prefix.Bits(), r.Hops[0].Iface, r.Hops[0].Addr, true
-			if !hop.IsValid() {
-				hop = dst
-			}
+	for bits := 32; bits > best; bits-- {
+		p, err := dst.Prefix(bits)
+		if err != nil {
+			return "", hop, false
 		}
+		r, there := s.routes[p]
+		switch {
+		case !there:
+			continue
+		case len(r.Hops) == 0:
+			return "", hop, true
+		case !s.hasInterface(r.Hops[0].Iface):
+			continue
+		case r.Hops[0].Addr.IsValid():
+			return r.Hops[0].Iface, r.Hops[0].Addr, true
+		}
+		return r.Hops[0].Iface, dst, true
 	}
 	return iface, hop, ok
+}
+
+func (s *space) hasInterface(name string) bool {
+	i, ok := s.l.r.iface(name)
+	return ok && s.has(i.VRF)
 }
 
 // out sends a packet of the box out of an interface: by a tunnel's or a subinterface's twin to the fast path, by a port on the wire.

@@ -26,6 +26,7 @@ type stack struct {
 	tooBig   func(slowpath.TooBig) // of packets of tunnels; nil for none
 	udp      func(via string, ip packet.IPv4)
 	tcp      func(ip packet.IPv4)
+	eigrp    func(via string, ip packet.IPv4)
 	received []Received
 	pieces   map[pieceKey][]Received
 	id       uint16
@@ -51,6 +52,10 @@ func (s *stack) receive(via string, b []byte) {
 			return
 		}
 		ip = got.Packet
+	}
+	if ip.Proto() == protoEIGRP && s.eigrp != nil {
+		s.eigrp(via, ip)
+		return // there are too many to remember
 	}
 	if len(s.received) < keepReceived {
 		s.received = append(s.received, got)
