@@ -122,7 +122,7 @@ func (r *RIB) settle(e *entry) (released []*hop) {
 		case len(chosen.hops) == 0:
 			special = fib.Null
 		default:
-			hops = r.resolve(ways, false)
+			hops = r.resolve(ways, false, r.laid(key, e))
 		}
 	}
 	installed := special != fib.Drop || len(hops) > 0
@@ -145,7 +145,7 @@ func (r *RIB) settle(e *entry) (released []*hop) {
 		r.dirtyLabels[l] = struct{}{}
 	}
 	if r.watched {
-		r.changed[key] = struct{}{}
+		r.note(key, e)
 	}
 	if len(e.candidates) == 0 {
 		t := r.tables[e.vrf]
@@ -155,23 +155,42 @@ func (r *RIB) settle(e *entry) (released []*hop) {
 	return released
 }
 
-// resolve makes next hops of ways, MaxPaths at most, which packets take themselves or, if direct, not otherwise than to the next hop.
-func (r *RIB) resolve(ways []way, direct bool) []*hop {
-	hops := make([]*hop, 0, min(len(ways), fib.MaxPaths))
-	for i := range ways {
-		if len(hops) == fib.MaxPaths {
-			break
+// laid is what the fast path has for a route by slots; nothing where that does not matter.
+func (r *RIB) laid(key fib.RouteKey, e *entry) []fib.AdjID {
+	if r.inherited != nil {
+		if old := r.inherited.routes[key]; len(old) > 1 {
+			return old
 		}
+	}
+	if len(e.installed) < 2 {
+		return nil
+	}
+	return paths(e.installed, fib.Drop)
+}
+
+// resolve makes next hops of ways, as many as they are to have slots, which packets take themselves or, if direct, not otherwise than to the next hop. was is what the slots led to before.
+func (r *RIB) resolve(ways []way, direct bool, was []fib.AdjID) []*hop {
+	if len(ways) > 1 {
+		ways = mergeWays(ways)
+	}
+	hops := make([]*hop, len(ways))
+	for i := range ways {
 		k := ways[i].key()
 		k.direct = k.direct || direct
-		h := r.hop(k)
-		if slices.Contains(hops, h) {
-			h.refs-- // the same way twice counts once
-			continue
-		}
-		hops = append(hops, h)
+		hops[i] = r.hop(k)
 	}
-	return hops
+	if len(hops) < 2 {
+		return hops
+	}
+	shares := make([]float64, len(ways))
+	for i := range ways {
+		shares[i] = ways[i].share
+	}
+	counts := slots(shares)
+	for i, h := range hops {
+		h.refs += counts[i] - 1
+	}
+	return arrange(hops, counts, was)
 }
 
 // settleHops rebuilds the adjacencies that something touched, and takes away those that nothing uses.

@@ -264,7 +264,7 @@ func (r *RIB) takeRoute(k fib.RouteKey, e *entry, chosen *candidate, hops []*hop
 		return false, true
 	}
 	delete(r.inherited.routes, k)
-	return slices.Equal(old, paths(hops, special)), false
+	return samePaths(old, paths(hops, special)), false
 }
 
 func ready(h *hop) bool { return h.installed && leadsOn(&h.last) }

@@ -123,7 +123,7 @@ func (r *RIB) settleLabel(l *label) (released []*hop) {
 	case u.Forward:
 		f.Action, f.VRF, hops = r.forwards(u)
 	case u.Swap:
-		f.Action, hops = fib.LabelSwap, r.resolve(r.switched(l), true)
+		f.Action, hops = fib.LabelSwap, r.resolve(r.switched(l), true, r.labelLaid(l))
 		if len(hops) == 0 && !u.swapsTo() {
 			f.Action, hops = r.leaves(u)
 		}
@@ -136,6 +136,19 @@ func (r *RIB) settleLabel(l *label) (released []*hop) {
 	l.wait = r.inherited != nil && r.labelWaits(l)
 	r.newLabels[l] = struct{}{}
 	return released
+}
+
+// labelLaid is what the fast path has for a label by slots; nothing where that does not matter.
+func (r *RIB) labelLaid(l *label) []fib.AdjID {
+	if r.inherited != nil {
+		if old := r.inherited.labels[l.in].Paths; len(old) > 1 {
+			return old
+		}
+	}
+	if len(l.hops) < 2 {
+		return nil
+	}
+	return paths(l.hops, fib.Drop)
 }
 
 // forwards is what a label does whose packets go by one route of a VRF: that of a prefix that is attached here, is ours, or leaks from elsewhere has its packets looked up.
@@ -244,7 +257,7 @@ func (r *RIB) LabelTable() []LabelEntry {
 		if l.leads && l.want.Action == fib.LabelLookup { // whatever it is for: a prefix that is attached here is looked up for its hosts
 			e.Lookup, e.Forward = true, false
 		}
-		for _, h := range l.hops {
+		for _, h := range each(l.hops) {
 			e.Paths = append(e.Paths, r.labelPath(h))
 		}
 		out = append(out, e)

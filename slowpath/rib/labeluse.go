@@ -42,4 +42,5 @@ type Path struct {
 	LabelPath
 	Adjacency fib.AdjID
 	NextHop   netip.Addr // before it was resolved
+	Slots     int        // of several paths: how many of the route's slots are this one's; each is for as many flows as any other
 }

@@ -26,7 +26,7 @@ func (r *RIB) leak(out []way, k fib.RouteKey, s *search) []way {
 		case c.source == Adjacency || c.source == Shortcut:
 			continue
 		case c.source == Connected || c.source == Local:
-			return append(out, way{leak: true, vrf: k.VRF})
+			return append(out, way{leak: true, vrf: k.VRF, share: 1})
 		case c.ends():
 			return out
 		}
@@ -38,7 +38,7 @@ func (r *RIB) leak(out []way, k fib.RouteKey, s *search) []way {
 		switch {
 		case len(ways) == 0:
 		case slices.ContainsFunc(ways, r.isSubnet):
-			return append(out, way{leak: true, vrf: k.VRF})
+			return append(out, way{leak: true, vrf: k.VRF, share: 1})
 		default:
 			return append(out, ways...)
 		}

@@ -70,7 +70,12 @@ func (r *RIB) SetRoute(vrf fib.VRF, p netip.Prefix, l Learned) {
 			}
 		}
 	}
-	c.hops = slices.Clone(l.Hops)
+	if !slices.Equal(l.Hops, r.lastVia) { // thousands of routes in a row have the same
+		r.lastVia = slices.Clone(l.Hops)
+	}
+	if len(l.Hops) > 0 {
+		c.hops = r.lastVia
+	}
 	r.add(vrf, p, c)
 }
 

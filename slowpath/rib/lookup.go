@@ -105,9 +105,13 @@ func (r *RIB) Resolved(vrf fib.VRF, dst netip.Addr) (netip.Prefix, []Path, bool)
 		for i := range ways {
 			from[ways[i].key()] = ways[i].from
 		}
-		out := make([]Path, len(e.installed))
-		for i, h := range e.installed {
+		hops := each(e.installed)
+		out := make([]Path, len(hops))
+		for i, h := range hops {
 			out[i] = Path{LabelPath: r.labelPath(h), Adjacency: h.id, NextHop: from[h.key]}
+			if len(hops) > 1 {
+				out[i].Slots = slotsOf(e.installed, h)
+			}
 		}
 		return p, out, true
 	}

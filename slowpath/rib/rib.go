@@ -79,6 +79,12 @@ type candidate struct {
 	external bool      // the same
 }
 
+// before tells whether a candidate wins over another: by rank; between sources of one distance by what that is by itself, so that the older of them does not matter; between
+// processes of a protocol by metric, if they count by the same one, which nobody can tell.
+func (c *candidate) before(o *candidate) bool {
+	return cmp.Or(cmp.Compare(c.rank(), o.rank()), cmp.Compare(c.source.Distance(), o.source.Distance()), cmp.Compare(c.source, o.source), cmp.Compare(c.metric, o.metric)) < 0
+}
+
 // rank orders candidates: the least wins.
 func (c *candidate) rank() int {
 	switch c.source {
@@ -102,6 +108,7 @@ type entry struct {
 	chosen     bool           // something was
 	targets    []*target      // what its next hops are looked up by
 	leaks      []fib.RouteKey // routes of other tables that its own leak from
+	told       *Route         // what Changes last said
 }
 
 // table is one VRF.
@@ -143,10 +150,11 @@ type RIB struct {
 	stale       bool // what targets lead to has to be worked out again
 	loops       bool // next hops lead through one another
 	pipe        bool
-	nullLabel   bool // explicit null is to be installed, or taken away
-	watched     bool // somebody asks for Changes
-	changed     map[fib.RouteKey]struct{}
-	told        map[fib.RouteKey]*Route // what Changes last said
+	nullLabel   bool                    // explicit null is to be installed, or taken away
+	watched     bool                    // somebody asks for Changes
+	changed     map[fib.RouteKey]*entry // since Changes; what is gone, too
+	lastHops    []NextHop               // of what Changes last told: the next route shares them if it has the same
+	lastVia     []NextHop               // likewise, of what SetRoute last was told; what routes have is never changed in place
 	moves       uint64
 	ids         idPool[fib.AdjID]
 	groups      idPool[fib.GroupID]
@@ -173,9 +181,8 @@ func New(apply func(*fib.Batch) ([]fib.Refusal, error), n Neighbours) *RIB {
 		bound: make(map[netip.Prefix]map[spot]uint32), labels: make(map[uint32]*label), byRoute: make(map[fib.RouteKey]map[*label]struct{}),
 		leakers: make(map[fib.RouteKey]map[*entry]struct{}),
 		dirty:   make(map[*entry]struct{}), dirtyHops: make(map[*hop]struct{}), dirtyLabels: make(map[*label]struct{}),
-		newLabels: make(map[*label]struct{}), delLabels: make(map[uint32]struct{}), changed: make(map[fib.RouteKey]struct{}),
-		told: make(map[fib.RouteKey]*Route),
-		ids:  idPool[fib.AdjID]{next: fib.FirstAdj}, groups: idPool[fib.GroupID]{next: 1},
+		newLabels: make(map[*label]struct{}), delLabels: make(map[uint32]struct{}), changed: make(map[fib.RouteKey]*entry),
+		ids: idPool[fib.AdjID]{next: fib.FirstAdj}, groups: idPool[fib.GroupID]{next: 1},
 		dirtyGroup: make(map[string]struct{}), dropped: make(map[fib.RouteKey]struct{}),
 		statics: make(map[fib.VRF][]StaticRoute), refused: make(map[refusedKey]fib.Refusal),
 	}
@@ -208,16 +215,21 @@ func (r *RIB) add(vrf fib.VRF, p netip.Prefix, c candidate) {
 		t.entries[p] = e
 		t.lpm.Insert(p, e)
 	}
+	r.name(e, c.hops, 1)
 	for i := range e.candidates {
 		if o := &e.candidates[i]; o.same(c.source, c.iface, c.distance, c.process) {
 			r.name(e, o.hops, -1)
+			if !c.before(o) && !o.before(&c) { // of two that are as good the older stays the better
+				*o = c
+				r.moved(e, c.source)
+				return
+			}
 			e.candidates = slices.Delete(e.candidates, i, i+1)
 			break
 		}
 	}
-	r.name(e, c.hops, 1)
 	at := len(e.candidates)
-	for at > 0 && e.candidates[at-1].rank() > c.rank() {
+	for at > 0 && c.before(&e.candidates[at-1]) {
 		at--
 	}
 	e.candidates = slices.Insert(e.candidates, at, c)

@@ -23,6 +23,7 @@ type way struct {
 	leak     bool
 	vrf      fib.VRF    // of a leak
 	from     netip.Addr // the next hop as the source named it, where it was looked up
+	share    float64    // of the traffic, in proportion to those of the other ways
 }
 
 // key is the next hop that packets of a way leave by.
@@ -67,7 +68,7 @@ func (r *RIB) seek(k targetKey, s *search) found {
 				}
 				there := targetKey{w.vrf, k.addr}
 				s.leaks = append(s.leaks, there)
-				f.ways = append(f.ways, r.seek(there, s).ways...)
+				f.ways = divide(f.ways, r.seek(there, s).ways, w.share)
 			}
 		}
 	}
@@ -122,7 +123,7 @@ func (r *RIB) best(e *entry, s *search) (*candidate, []way) {
 		}
 		for k := range e.candidates[i+1:] {
 			o := &e.candidates[i+1+k]
-			if o.rank() == c.rank() && o.source == c.source && o.source != Connected && o.source != Adjacency {
+			if o.rank() == c.rank() && o.source == c.source && o.process == c.process && o.source != Connected && o.source != Adjacency {
 				ways = append(ways, r.ways(e, o, o.hops, s)...)
 			}
 		}
@@ -192,10 +193,10 @@ func (r *RIB) follow(out []way, vrf fib.VRF, p netip.Prefix, n *NextHop, s *sear
 		if i == nil || !i.Up || i.VRF != table || n.Labels.n > 0 && !i.switches() {
 			return out
 		}
-		return append(out, way{iface: n.Iface, addr: n.Addr, labels: n.Labels, switched: n.Labels.n > 0})
+		return append(out, way{iface: n.Iface, addr: n.Addr, labels: n.Labels, switched: n.Labels.n > 0, share: n.share()})
 	case !n.Addr.IsValid():
 		if n.Elsewhere && table != vrf && n.Labels.n == 0 {
-			out = r.leak(out, fib.RouteKey{VRF: table, Prefix: p}, s)
+			out = divide(out, r.leak(nil, fib.RouteKey{VRF: table, Prefix: p}, s), n.share())
 		}
 		return out
 	}
@@ -203,6 +204,7 @@ func (r *RIB) follow(out []way, vrf fib.VRF, p netip.Prefix, n *NextHop, s *sear
 	if table == vrf && p.IsValid() && p.Contains(n.Addr) && f.bits <= p.Bits() {
 		return out // by itself, or by what is there in its stead while it leads nowhere
 	}
+	first := len(out)
 	for _, w := range f.ways {
 		if !w.addr.IsValid() {
 			w.addr = n.Addr // on the link itself
@@ -218,7 +220,34 @@ func (r *RIB) follow(out []way, vrf fib.VRF, p netip.Prefix, n *NextHop, s *sear
 			out = append(out, w)
 		}
 	}
+	scale(out[first:], n.share())
 	return out
+}
+
+// share is what a next hop has of the traffic.
+func (n *NextHop) share() float64 { return float64(max(n.Share, 1)) }
+
+// divide adds ways that have the share of one together.
+func divide(out, ways []way, share float64) []way {
+	first := len(out)
+	out = append(out, ways...)
+	scale(out[first:], share)
+	return out
+}
+
+// scale makes the shares of ways a share together.
+func scale(ways []way, share float64) {
+	if len(ways) == 1 {
+		ways[0].share = share
+		return
+	}
+	sum := 0.0
+	for i := range ways {
+		sum += ways[i].share
+	}
+	for i := range ways {
+		ways[i].share *= share / sum
+	}
 }
 
 // top is how many labels come over those of the way itself.
@@ -254,6 +283,7 @@ func (r *RIB) nextHops(ways []way) []NextHop {
 		out[k] = NextHop{Iface: w.iface, Addr: w.addr}
 		out[k].Labels, _ = r.stack(w.iface, w.addr, w.lsp, w.labels)
 	}
+	wholeShares(out, ways)
 	return out
 }
 
