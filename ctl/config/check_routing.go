@@ -139,14 +139,14 @@ func (k *checker) eigrpFamily(e *EIGRP, f *EIGRPFamily) {
 		}
 	}
 	for _, i := range k.c.tunnels() {
-		if i.VRF == f.VRF && covers(f, i.Address.Addr()) && !f.passive(i.Name) {
+		if i.VRF == f.VRF && f.Covers(i.Address.Addr()) && !f.passive(i.Name) {
 			k.eigrpTunnel(e, f, i)
 		}
 	}
 }
 
-// covers tells whether a `network` command takes the address in.
-func covers(f *EIGRPFamily, a netip.Addr) bool {
+// Covers tells whether a `network` command takes the address of an interface in.
+func (f *EIGRPFamily) Covers(a netip.Addr) bool {
 	for _, n := range f.Networks {
 		if a.IsValid() && n.Prefix.Contains(a) {
 			return true
@@ -184,7 +184,7 @@ func (k *checker) eigrpTunnel(e *EIGRP, f *EIGRPFamily, i *Interface) {
 	split := true
 	for _, s := range i.EIGRP {
 		if s.AS == f.AS {
-			split = !s.NoSplitHorizon && len(s.Summaries) == 0
+			split = s.SplitHorizon.Or(true) && len(s.Summaries) == 0
 		}
 	}
 	if split {

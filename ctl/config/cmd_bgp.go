@@ -26,40 +26,6 @@ func routerCommands() []*spec {
 	}
 }
 
-func keyChainCommands() []*spec {
-	return []*spec{cmd("key <id:0-2147483647>", "A key", func(x *ctx) {
-		k, id := x.top().obj.(*KeyChain), uint32(x.Uint("id"))
-		if !x.on() {
-			remove(&k.Keys, func(e *Key) bool { return e.ID == id })
-			return
-		}
-		for _, e := range k.Keys {
-			if e.ID == id {
-				x.push(mKey, e, nil)
-				return
-			}
-		}
-		e := &Key{ID: id}
-		k.Keys = append(k.Keys, e)
-		x.push(mKey, e, nil)
-	})}
-}
-
-func keyCommands() []*spec {
-	on := func(syntax, help string, do func(x *ctx, k *Key)) *spec {
-		return cmd(syntax, help, func(x *ctx) { do(x, x.top().obj.(*Key)) })
-	}
-	return []*spec{
-		on("key-string ~ [{0|7}] <key:line>", "The key", func(x *ctx, k *Key) {
-			if !x.encrypted() {
-				k.String = x.secret("key")
-			}
-		}),
-		on("accept-lifetime ~ <lifetime:line>", "When the key is accepted", func(x *ctx, k *Key) { k.Accept = x.str("lifetime") }),
-		on("send-lifetime ~ <lifetime:line>", "When the key is used", func(x *ctx, k *Key) { k.Send = x.str("lifetime") }),
-	}
-}
-
 func enterBGP(x *ctx) {
 	as, _ := grammar.ASN(x.Text("as"))
 	b := x.cfg.BGP

@@ -158,6 +158,7 @@ func eigrpTopologyCommands() []*spec {
 	const five = "<kbps:1-4294967295> <delay:0-4294967295> <reliability:0-255> <load:1-255> <bytes:1-65535>"
 	return []*spec{
 		cmd("auto-summary", "Summarise at class boundaries", func(x *ctx) { x.efam().AutoSummary = x.toggle() }).def("off"),
+		cmd("metric maximum-hops ~ <hops:1-255>", "Routes that are farther away are unreachable", func(x *ctx) { x.efam().MaximumHops = x.num("hops") }).def("100"),
 		cmd("variance ~ <factor:1-128>", "How much worse a route may be and still carry traffic", func(x *ctx) { x.efam().Variance = x.num("factor") }).def("1"),
 		cmd("maximum-paths ~ <paths:1-32>", "Paths in use at a time", func(x *ctx) { x.efam().MaximumPaths = x.num("paths") }).def("4"),
 		cmd("redistribute {connected|static|kernel|rip} ~ [{route-map <routemap>|metric "+five+"}...]", "Take in routes of another source",
@@ -174,11 +175,9 @@ func eigrpTopologyCommands() []*spec {
 				}
 			}
 		}),
-		cmd("distribute-list {prefix <prefixlist>|route-map <routemap>|<acl>} {in|out} [<interface:interface>]", "Filter routes", func(x *ctx) {
-			d := DistributeList{AccessList: x.Text("acl"), PrefixList: x.Text("prefixlist"), RouteMap: x.Text("routemap"),
-				Out: x.Has("out"), Interface: x.Text("interface")}
-			update(x, &x.efam().Distribute, d, func(o DistributeList) bool { return o.Out == d.Out && o.Interface == d.Interface })
-		}),
+		cmd("distribute-list {prefix <prefixlist>|route-map <routemap>|<acl>} in [<interface:interface>]", "Filter routes that neighbours tell of", setDistribute),
+		cmd("distribute-list {prefix <prefixlist>|route-map <routemap>|<acl>} out [{connected|static|kernel|bgp <asn:asn>|eigrp <id:1-65535>|<interface:interface>}]",
+			"Filter routes that neighbours are told of, or that another protocol gives", setDistribute),
 		cmd("distance eigrp ~ <internal:1-255> <external:1-255>", "Administrative distances", func(x *ctx) {
 			x.efam().DistanceInternal, x.efam().DistanceExternal = uint8(x.num("internal")), uint8(x.num("external"))
 		}).def("90 170"),
@@ -194,10 +193,10 @@ func eigrpInterfaceCommands() []*spec {
 		return cmd(syntax, help, func(x *ctx) { do(x, &x.top().obj.(*EIGRPNamedInterface).EIGRPInterface) })
 	}
 	return []*spec{
-		on("split-horizon", "Do not advertise routes where they came from", func(x *ctx, i *EIGRPInterface) { i.NoSplitHorizon = x.off() }).def("on"),
-		on("next-hop-self", "Advertise routes with this router as next hop", func(x *ctx, i *EIGRPInterface) { i.NoNextHopSelf = x.off() }).def("on"),
-		on("hello-interval ~ <seconds:1-65535>", "Time between hellos", func(x *ctx, i *EIGRPInterface) { i.Hello = x.dur("seconds") }).def("5, or 60 where the bandwidth is T1 or less"),
-		on("hold-time ~ <seconds:1-65535>", "Time without hellos after which a neighbour is lost", func(x *ctx, i *EIGRPInterface) { i.Hold = x.dur("seconds") }).def("three hellos"),
+		on("split-horizon", "Do not advertise routes where they came from", func(x *ctx, i *EIGRPInterface) { i.SplitHorizon = x.toggle() }).def("on"),
+		on("next-hop-self", "Advertise routes with this router as next hop", func(x *ctx, i *EIGRPInterface) { i.NextHopSelf = x.toggle() }).def("on"),
+		on("hello-interval ~ <seconds:1-65535>", "Time between hellos", func(x *ctx, i *EIGRPInterface) { i.Hello = x.dur("seconds") }).def("5"),
+		on("hold-time ~ <seconds:1-65535>", "Time without hellos after which a neighbour is lost", func(x *ctx, i *EIGRPInterface) { i.Hold = x.dur("seconds") }).def("15"),
 		on("bandwidth-percent ~ <percent:1-999999>", "Share of the bandwidth that EIGRP may take", func(x *ctx, i *EIGRPInterface) { i.BandwidthPercent = x.num("percent") }).def("50"),
 		on("passive-interface", "No hellos", func(x *ctx, i *EIGRPInterface) { i.Passive = x.toggle() }).def("off"),
 		on("authentication mode ~ {md5|hmac-sha-256 [{0|7}] <key:secret>}", "Authentication of packets", func(x *ctx, i *EIGRPInterface) {
@@ -207,9 +206,20 @@ func eigrpInterfaceCommands() []*spec {
 		}).def("none"),
 		on("authentication key-chain ~ <keychain>", "Keys of the authentication", func(x *ctx, i *EIGRPInterface) { i.KeyChain = x.str("keychain") }),
 		on("summary-address <prefix:ip> <mask:mask> ~ [<distance:1-255>] [leak-map <routemap>]", "Advertise one route for all within it", setSummary),
-		on("shutdown", "Stop EIGRP on the interface", func(x *ctx, i *EIGRPInterface) { i.Shutdown = x.on() }).def("off"),
+		on("shutdown", "Stop EIGRP on the interface", func(x *ctx, i *EIGRPInterface) { i.Shutdown = x.toggle() }).def("off"),
 		cmd("exit-af-interface", "Leave the interface", func(x *ctx) { x.leave() }),
 	}
+}
+
+func setDistribute(x *ctx) {
+	d := DistributeList{AccessList: x.Text("acl"), PrefixList: x.Text("prefixlist"), RouteMap: x.Text("routemap"),
+		Out: x.Has("out"), Interface: x.Text("interface"), Protocol: x.OneOf("connected", "static", "kernel", "bgp", "eigrp"), ID: uint32(x.Uint("id"))}
+	if as, ok := grammar.ASN(x.Text("asn")); ok {
+		d.ID = as
+	}
+	update(x, &x.efam().Distribute, d, func(o DistributeList) bool {
+		return o.Out == d.Out && o.Interface == d.Interface && o.Protocol == d.Protocol && o.ID == d.ID
+	})
 }
 
 func setEIGRPNetwork(x *ctx) {

@@ -39,10 +39,10 @@ func interfaceCommands() []*spec {
 		}).def("off"),
 		cmd("bandwidth ~ <kbps:1-100000000>", "Bandwidth told to routing protocols, kbit/s; moves no packet faster", func(x *ctx) {
 			x.ifc().Bandwidth = x.num("kbps")
-		}).def("9 on a tunnel, else the port's speed"),
+		}).def("9 on a tunnel, 10000 on an Ethernet, and so on by the kind of interface"),
 		cmd("delay ~ <tens:1-16777215>", "Delay told to routing protocols, tens of microseconds", func(x *ctx) {
 			x.ifc().Delay = x.num("tens")
-		}).def("50000 on a tunnel"),
+		}).def("50000 on a tunnel, 100 on an Ethernet, and so on by the kind of interface"),
 		cmd("shutdown", "Take the interface down", func(x *ctx) { x.ifc().Shutdown = x.on() }).def("off"),
 		cmd("encapsulation dot1Q ~ <vlan:1-4094> [native]", "VLAN of a subinterface", func(x *ctx) {
 			if x.on() && !strings.Contains(x.ifc().Name, ".") {
@@ -219,16 +219,16 @@ func interfaceEIGRPCommands() []*spec {
 	}
 	return []*spec{
 		per("ip split-horizon eigrp <as:1-65535>", "Do not advertise routes where they came from", func(x *ctx, e *EIGRPInterface) {
-			e.NoSplitHorizon = x.off()
+			e.SplitHorizon = x.offOnly()
 		}).def("on"),
 		per("ip next-hop-self eigrp <as:1-65535>", "Advertise routes with this router as next hop", func(x *ctx, e *EIGRPInterface) {
-			e.NoNextHopSelf = x.off()
+			e.NextHopSelf = x.offOnly()
 		}).def("on"),
 		per("ip hello-interval eigrp <as:1-65535> ~ <seconds:1-65535>", "Time between hellos", func(x *ctx, e *EIGRPInterface) {
 			e.Hello = x.dur("seconds")
-		}).def("5, or 60 where the bandwidth is T1 or less"),
+		}).def("5"),
 		per("ip hold-time eigrp <as:1-65535> ~ <seconds:1-65535>", "Time without hellos after which a neighbour is lost",
-			func(x *ctx, e *EIGRPInterface) { e.Hold = x.dur("seconds") }).def("three hellos"),
+			func(x *ctx, e *EIGRPInterface) { e.Hold = x.dur("seconds") }).def("15"),
 		per("ip bandwidth-percent eigrp <as:1-65535> ~ <percent:1-999999>", "Share of the bandwidth that EIGRP may take",
 			func(x *ctx, e *EIGRPInterface) { e.BandwidthPercent = x.num("percent") }).def("50"),
 		per("ip authentication mode eigrp <as:1-65535> ~ md5", "Authentication of packets", func(x *ctx, e *EIGRPInterface) {

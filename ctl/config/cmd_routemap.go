@@ -73,7 +73,8 @@ func setCommands() []*spec {
 			c.SetNextHop, c.SetNextHopPeer, c.SetNextHopSelf = x.addr("address"), x.has("peer-address"), x.has("self")
 		}),
 		number("local-preference", "Local preference", func(c *RouteMapClause) **uint32 { return &c.SetLocalPref }),
-		number("metric", "Metric", func(c *RouteMapClause) **uint32 { return &c.SetMetric }),
+		clauseCommand("set metric ~ <value:0-4294967295> [<delay:0-4294967295> <reliability:0-255> <load:1-255> <bytes:1-65535>]",
+			"Metric; of EIGRP bandwidth in kbit/s, delay in tens of microseconds, reliability, load and MTU", setClauseMetric),
 		number("tag", "Tag", func(c *RouteMapClause) **uint32 { return &c.SetTag }),
 		clauseCommand("set weight ~ <value:0-65535>", "Weight", func(x *ctx, c *RouteMapClause) {
 			c.SetWeight = nil
@@ -106,6 +107,17 @@ func setCommands() []*spec {
 			}
 		}),
 		clauseCommand("set origin ~ {igp|incomplete}", "Origin", func(x *ctx, c *RouteMapClause) { c.SetOrigin = x.choice("igp", "incomplete") }),
+	}
+}
+
+func setClauseMetric(x *ctx, c *RouteMapClause) {
+	c.SetMetric, c.SetMetricEIGRP = nil, nil
+	switch v := uint32(x.Uint("value")); {
+	case !x.on():
+	case x.Given("delay"):
+		c.SetMetricEIGRP = []uint32{v, uint32(x.Uint("delay")), uint32(x.Uint("reliability")), uint32(x.Uint("load")), uint32(x.Uint("bytes"))}
+	default:
+		c.SetMetric = &v
 	}
 }
 

@@ -144,6 +144,8 @@ func exampleValue(name, typ string, full bool) string {
 		return "alpha"
 	case name == "cpulist":
 		return "1,3-5"
+	case name == "lifetime":
+		return map[bool]string{false: "0:00:00 1 jan 2026 inf", true: "local 08:30:00 February 28 2026 duration 86400"}[full]
 	case name == "number":
 		return "7"
 	case strings.HasSuffix(name, "map") || name == "acl":

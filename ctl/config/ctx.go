@@ -31,6 +31,14 @@ func (x *ctx) off() bool { return x.op == opNo }
 
 func (x *ctx) toggle() Toggle { return [...]Toggle{opSet: On, opNo: Off, opDefault: Unset}[x.op] }
 
+// offOnly is toggle for what is on by default and need not be written.
+func (x *ctx) offOnly() Toggle {
+	if x.off() {
+		return Off
+	}
+	return Unset
+}
+
 func (x *ctx) str(name string) string {
 	if !x.on() {
 		return ""

@@ -33,7 +33,7 @@ func TestTree(t *testing.T) {
 	if i.Address != netip.MustParsePrefix("172.30.3.1/24") || i.IPMTU != 1400 || i.AdjustMSS != 1360 || i.Bandwidth != 5000 || i.Delay != 800 || i.Description != "network of the wheel" {
 		t.Errorf("%+v", i)
 	}
-	if e := i.EIGRP; len(e) != 1 || e[0].AS != 40 || !e[0].NoSplitHorizon || !e[0].NoNextHopSelf {
+	if e := i.EIGRP; len(e) != 1 || e[0].AS != 40 || e[0].SplitHorizon != Off || e[0].NextHopSelf != Off {
 		t.Errorf("EIGRP %+v", e)
 	}
 	if e := c.Interface("Ethernet1/1"); len(e.Secondary) != 1 || e.Secondary[0] != netip.MustParsePrefix("172.31.2.1/24") {

@@ -439,6 +439,7 @@ func printClause(p *printer, c *RouteMapClause) {
 			p.line("set", v.word, *v.value)
 		}
 	}
+	p.when(len(c.SetMetricEIGRP) > 0, "set metric", joinInts(c.SetMetricEIGRP))
 	p.when(len(c.SetCommunity) > 0, "set community", strings.Join(c.SetCommunity, " "), word(c.SetCommunityAdd, "additive"))
 	if len(c.SetExtRT) > 0 {
 		var rts []string

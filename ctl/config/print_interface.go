@@ -126,8 +126,8 @@ func printInterfaceEIGRP(p *printer, i *InterfaceEIGRP) {
 	as, e := fmt.Sprint(i.AS), &i.EIGRPInterface
 	p.when(e.Hello != 0, "ip hello-interval eigrp", as, e.Hello)
 	p.when(e.Hold != 0, "ip hold-time eigrp", as, e.Hold)
-	p.when(e.NoNextHopSelf, "no ip next-hop-self eigrp", as)
-	p.when(e.NoSplitHorizon, "no ip split-horizon eigrp", as)
+	p.when(e.NextHopSelf == Off, "no ip next-hop-self eigrp", as)
+	p.when(e.SplitHorizon == Off, "no ip split-horizon eigrp", as)
 	p.when(e.BandwidthPercent != 0, "ip bandwidth-percent eigrp", as, e.BandwidthPercent)
 	p.when(e.AuthMode != "", "ip authentication mode eigrp", as, e.AuthMode)
 	p.when(e.KeyChain != "", "ip authentication key-chain eigrp", as, e.KeyChain)
@@ -195,8 +195,8 @@ func printNamedFamily(p *printer, f *EIGRPFamily) {
 func printNamedInterface(p *printer, e *EIGRPInterface) {
 	set(p, "hello-interval", e.Hello)
 	set(p, "hold-time", e.Hold)
-	p.when(e.NoNextHopSelf, "no next-hop-self")
-	p.when(e.NoSplitHorizon, "no split-horizon")
+	p.toggle("next-hop-self", e.NextHopSelf)
+	p.toggle("split-horizon", e.SplitHorizon)
 	set(p, "bandwidth-percent", e.BandwidthPercent)
 	p.toggle("passive-interface", e.Passive)
 	switch e.AuthMode {
@@ -209,7 +209,7 @@ func printNamedInterface(p *printer, e *EIGRPInterface) {
 	for _, s := range e.Summaries {
 		printSummary(p, "summary-address", s)
 	}
-	p.when(e.Shutdown, "shutdown")
+	p.toggle("shutdown", e.Shutdown)
 }
 
 func printPassive(p *printer, f *EIGRPFamily) {
@@ -247,6 +247,7 @@ func printEIGRPFamily(p *printer, f *EIGRPFamily) {
 
 func printEIGRPTopology(p *printer, f *EIGRPFamily) {
 	p.toggle("auto-summary", f.AutoSummary)
+	set(p, "metric maximum-hops", f.MaximumHops)
 	set(p, "variance", f.Variance)
 	set(p, "maximum-paths", f.MaximumPaths)
 	printRedistribute(p, f.Redistribute)
@@ -255,7 +256,7 @@ func printEIGRPTopology(p *printer, f *EIGRPFamily) {
 	}
 	for _, d := range f.Distribute {
 		p.line("distribute-list", opt(p, "prefix", d.PrefixList), opt(p, "route-map", d.RouteMap), d.AccessList,
-			word(d.Out, "out"), word(!d.Out, "in"), d.Interface)
+			word(d.Out, "out"), word(!d.Out, "in"), d.Interface, d.Protocol, opt(p, "", d.ID))
 	}
 	p.when(f.DistanceInternal != 0, "distance eigrp", f.DistanceInternal, f.DistanceExternal)
 	p.when(f.ActiveTime != 0, "timers active-time", int(f.ActiveTime/time.Minute))

@@ -133,7 +133,7 @@ type StaticRoute struct {
 // table enter nave's. It is nave's own command.
 type KernelImport struct {
 	VRF      string
-	Distance uint8 // 0: default, 110
+	Distance uint8 // 0: that of the protocol that put the route there
 }
 
 // Host is `ip host NAME ADDRESS`.

@@ -56,17 +56,17 @@ type InterfaceEIGRP struct {
 // EIGRPInterface holds the settings that classic configuration puts on the interface and named mode under
 // `af-interface`.
 type EIGRPInterface struct {
-	NoSplitHorizon   bool
-	NoNextHopSelf    bool
-	Hello            time.Duration // 0: default
-	Hold             time.Duration // 0: default
+	SplitHorizon     Toggle        // default on
+	NextHopSelf      Toggle        // default on
+	Hello            time.Duration // 0: default, 5 s
+	Hold             time.Duration // 0: default, 15 s, whatever Hello is
 	BandwidthPercent int           // 0: default, 50
 	AuthMode         string        // "md5" or "hmac-sha-256"; empty: none
 	AuthPassword     Secret        // of hmac-sha-256
 	KeyChain         string
 	Summaries        []EIGRPSummary
 	Passive          Toggle // named mode only
-	Shutdown         bool   // named mode only
+	Shutdown         Toggle // named mode only
 }
 
 // EIGRPSummary is `ip summary-address eigrp AS PREFIX MASK [DISTANCE]`.

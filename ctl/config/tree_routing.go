@@ -161,6 +161,7 @@ type EIGRPFamily struct {
 	ActiveTime                         time.Duration // `timers active-time`; 0: default, 180 s
 	ActiveDisabled                     bool          // `timers active-time disabled`
 	Weights                            []int         // `metric weights TOS K1 .. K5 [K6]`
+	MaximumHops                        int           // `metric maximum-hops`; 0: default, 100
 	Shutdown                           bool
 	Interfaces                         []*EIGRPNamedInterface // named mode
 	Pos                                Pos
@@ -186,11 +187,13 @@ type EIGRPStub struct {
 	LeakMap                                                string
 }
 
-// DistributeList is `distribute-list {ACL|prefix NAME|route-map NAME} {in|out} [INTERFACE]`.
+// DistributeList is `distribute-list {ACL|prefix NAME|route-map NAME} {in|out} [INTERFACE|PROTOCOL]`.
 type DistributeList struct {
 	AccessList, PrefixList, RouteMap string
 	Out                              bool
 	Interface                        string
+	Protocol                         string // of `out`: what is redistributed from there; as in Redistribute
+	ID                               uint32 // of it
 }
 
 // EIGRPNamedInterface is `af-interface {default|INTERFACE}`.
@@ -212,7 +215,7 @@ type KeyChain struct {
 type Key struct {
 	ID     uint32
 	String Secret
-	// Send and Accept are lifetimes as written; empty: always.
+	// Send and Accept are lifetimes as ParseKeyLifetime reads them; empty: always.
 	Send, Accept string
 }
 
@@ -295,6 +298,7 @@ type RouteMapClause struct {
 	SetNextHopPeer  bool // `set ip next-hop peer-address`
 	SetLocalPref    *uint32
 	SetMetric       *uint32
+	SetMetricEIGRP  []uint32 // bandwidth, delay, reliability, load, MTU
 	SetTag          *uint32
 	SetWeight       *uint32
 	SetCommunity    []string

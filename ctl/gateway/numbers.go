@@ -5,6 +5,7 @@ import (
 
 	"nave/ctl/config"
 	"nave/fastpath/fib"
+	"nave/slowpath"
 )
 
 // numbers gives interfaces the numbers by which the fast path knows them. A name keeps its number. What the fast path had before this process is
@@ -16,6 +17,8 @@ type numbers struct {
 	vrfNumbers
 	ldp netip.Addr // the router ID of LDP
 	bgp netip.Addr // that of BGP
+	// eigrp are those of EIGRP's processes that have none configured.
+	eigrp map[slowpath.EIGRPKey]netip.Addr
 
 	oldPorts       map[fib.PortID]fib.Port // those that no name has yet
 	oldTunnels     map[fib.TunnelID]fib.Tunnel

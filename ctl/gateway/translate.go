@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -73,10 +72,13 @@ func translate(tree *config.Config, facts Facts, n *numbers) (slowpath.Config, [
 	for k := range tree.StaticRoutes {
 		t.static(&tree.StaticRoutes[k])
 	}
+	t.speeds()
 	t.dhcpRoutes()
 	t.protected()
 	t.mpls()
 	t.bgp()
+	t.eigrp()
+	t.kernel()
 	t.ike()
 	t.later()
 	return t.out, t.problems
@@ -84,18 +86,11 @@ func translate(tree *config.Config, facts Facts, n *numbers) (slowpath.Config, [
 
 // later names what is configured and not carried out by this version, beside single interfaces.
 func (t *translation) later() {
-	const why = "read, and not carried out by this version"
-	for _, e := range t.tree.EIGRP {
-		t.problem(fmt.Sprintf("router eigrp %d%s", e.AS, e.Name), why)
-	}
 	if len(t.tree.Logging.Hosts) > 0 {
-		t.problem("logging host", why+": the log goes to the journal")
-	}
-	if len(t.tree.KernelImport) > 0 {
-		t.problem("ip route import kernel", why)
+		t.problem("logging host", notYet+": the log goes to the journal")
 	}
 	if t.tree.Platform.HardwareProfile != "" {
-		t.problem("platform hardware profile", why)
+		t.problem("platform hardware profile", notYet)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"nave/fastpath/fib"
 	"nave/slowpath"
 	"nave/slowpath/bgp"
-	"nave/slowpath/rib"
 )
 
 // bgpTranslation makes BGP's configuration of `router bgp`. What can't be carried out and would let routes go where they may not go is carried out in the way that lets none go.
@@ -33,7 +32,7 @@ func (t *translation) bgp() {
 	x := &bgpTranslation{translation: t, b: t.tree.BGP, out: &t.out.BGP.Speaker}
 	id := x.b.RouterID
 	if !id.IsValid() {
-		t.numbers.bgp = t.bgpRouter()
+		t.numbers.bgp = t.routerID(fib.Global, t.numbers.bgp)
 		id = t.numbers.bgp
 	}
 	if !id.Is4() || id.IsUnspecified() {
@@ -75,34 +74,6 @@ func (x *bgpTranslation) family(name string) *config.BGPFamily {
 		return f
 	}
 	return &config.BGPFamily{Family: name}
-}
-
-// bgpRouter is the router ID where none is configured: the highest loopback address, else the highest address. While it is configured anywhere it stays, whatever goes up or down, as
-// all sessions end when it changes.
-func (t *translation) bgpRouter() netip.Addr {
-	var loopback, any netip.Addr
-	for k := range t.out.Interfaces {
-		i := &t.out.Interfaces[k]
-		if i.VRF != fib.Global {
-			continue
-		}
-		for _, p := range i.Addrs {
-			a := p.Addr()
-			if a == t.numbers.bgp {
-				return a
-			}
-			if c := t.find(i.Name); c != nil && c.IsLoopback() && i.Up && a.Compare(loopback) > 0 {
-				loopback = a
-			}
-			if a.Compare(any) > 0 {
-				any = a
-			}
-		}
-	}
-	if loopback.IsValid() {
-		return loopback
-	}
-	return any
 }
 
 // process is what is said of BGP as a whole.
@@ -199,7 +170,7 @@ func (x *bgpTranslation) routes(f *config.BGPFamily) {
 		set := slowpath.Attributes{LocalPref: x.b.LocalPreference}
 		if n.RouteMap != "" {
 			var ok bool
-			if set, ok = x.announced(n.RouteMap, set)(n.Prefix); !ok {
+			if set, ok = x.announced(n.RouteMap, set, "`network` of BGP", false)(n.Prefix, nil); !ok {
 				continue
 			}
 		}
@@ -212,18 +183,14 @@ func (x *bgpTranslation) routes(f *config.BGPFamily) {
 
 // redistribute is one source of routes. A default route is announced only if the family says so.
 func (x *bgpTranslation) redistribute(where string, f *config.BGPFamily, vrf fib.VRF, r config.Redistribute) {
+	line := "redistribute " + r.Protocol
+	if r.ID != 0 {
+		line += fmt.Sprintf(" %d", r.ID)
+	}
 	to := slowpath.Redistribute{VRF: vrf, Set: slowpath.Attributes{LocalPref: x.b.LocalPreference}}
-	switch r.Protocol {
-	case "connected":
-		to.Source = rib.Connected
-	case "static":
-		to.Source = rib.Static
-	default:
-		line := "redistribute " + r.Protocol
-		if r.ID != 0 {
-			line += fmt.Sprintf(" %d", r.ID)
-		}
-		x.wrong(where+": "+line, "this version has no routes of that source: announce static ones")
+	var why string
+	if to.Source, to.Process, why = x.routesOf(f.VRF, &r); why != "" {
+		x.wrong(where+": "+line, why)
 		return
 	}
 	if r.HasMetric && len(r.Metric) > 0 {
@@ -231,7 +198,8 @@ func (x *bgpTranslation) redistribute(where string, f *config.BGPFamily, vrf fib
 	}
 	permit := func(netip.Prefix) (slowpath.Attributes, bool) { return to.Set, true }
 	if r.RouteMap != "" {
-		permit = x.announced(r.RouteMap, to.Set)
+		announced := x.announced(r.RouteMap, to.Set, fmt.Sprintf("router bgp %d: %s: %s", x.b.AS, where, line), false)
+		permit = func(p netip.Prefix) (slowpath.Attributes, bool) { return announced(p, nil) }
 	}
 	to.Permit = permit
 	if !f.DefaultOriginate {

@@ -10,6 +10,7 @@ import (
 	"nave/ctl/config"
 	"nave/slowpath"
 	"nave/slowpath/bgp"
+	"nave/slowpath/rib"
 )
 
 // filter is the route-map that a neighbour's route-map, prefix-list and distribute-list come to; "" where there is none of them. self says that the route-map's
@@ -69,23 +70,14 @@ func (x *bgpTranslation) complement(name string) string {
 	return not
 }
 
-func prefixList(l *config.PrefixList) bgp.PrefixList {
-	out := bgp.PrefixList{}
-	for _, e := range l.Entries {
-		out = append(out, bgp.PrefixRule{Deny: !e.Permit, Prefix: e.Prefix.Masked(), GE: e.GE, LE: e.LE})
-	}
-	return out
-}
-
 // accessList makes a prefix-list of a standard access list, which is about the address of a route, whatever its mask; "" where the list is not defined, which lets all pass. ok is
 // false for lists that can't be said so.
 func (x *bgpTranslation) accessList(name string) (list string, ok bool) {
-	k := slices.IndexFunc(x.tree.AccessLists, func(a *config.AccessList) bool { return a.Name == name })
-	if k < 0 {
+	a := x.accessListNamed(name)
+	switch {
+	case a == nil:
 		return "", true
-	}
-	a := x.tree.AccessLists[k]
-	if a.Extended {
+	case a.Extended:
 		return "", false
 	}
 	out := bgp.PrefixList{}
@@ -129,14 +121,6 @@ func region(m config.AddressMatch) (netip.Prefix, bool) {
 		}
 	}
 	return netip.PrefixFrom(m.Addr, bits).Masked(), true
-}
-
-func (x *bgpTranslation) mapNamed(name string) *config.RouteMap {
-	k := slices.IndexFunc(x.tree.RouteMaps, func(m *config.RouteMap) bool { return m.Name == name })
-	if k < 0 {
-		return nil
-	}
-	return x.tree.RouteMaps[k]
 }
 
 // nextHopSelf tells whether all that a route-map permits gets this router's own address as next hop.
@@ -201,10 +185,7 @@ func (x *bgpTranslation) clause(c *config.RouteMapClause, self bool) (to bgp.Cla
 	if slices.ContainsFunc(cant, func(s string) bool { return strings.HasPrefix(s, "match") }) {
 		to.PrefixLists, to.Match = nil, false // which routes it would be about is not known: all
 	}
-	for _, u := range []struct {
-		is   bool
-		line string
-	}{
+	cant = append(cant, commands([]command{
 		{c.Continue != 0, "continue"},
 		{len(c.MatchNextHop) > 0, "match ip next-hop"},
 		{len(c.MatchNextHopPL) > 0, "match ip next-hop prefix-list"},
@@ -215,11 +196,8 @@ func (x *bgpTranslation) clause(c *config.RouteMapClause, self bool) (to bgp.Cla
 		{c.Permit && c.SetNextHopSelf && !self, "set ip next-hop self"},
 		{c.Permit && c.SetNextHopPeer && !self, "set ip next-hop peer-address"},
 		{c.Permit && c.SetNextHop.IsValid() && !c.SetNextHop.Is4(), "set ip next-hop " + c.SetNextHop.String()},
-	} {
-		if u.is {
-			cant = append(cant, u.line)
-		}
-	}
+		{c.Permit && len(c.SetMetricEIGRP) > 0, "set metric BANDWIDTH DELAY RELIABILITY LOAD MTU"},
+	})...)
 	if !c.Permit {
 		return bgp.Clause{Deny: true, PrefixLists: to.PrefixLists, Match: to.Match}, cant
 	}
@@ -265,38 +243,37 @@ func community(s string) (uint32, bool) {
 	return as<<16 | n, true
 }
 
-// announced is a route-map of `network` and `redistribute`: whether a prefix is announced, and with what. base is what holds where the map sets nothing.
-func (x *bgpTranslation) announced(name string, base slowpath.Attributes) func(netip.Prefix) (slowpath.Attributes, bool) {
-	m := x.routeMap(name, false)
-	for i := range m {
-		c := &m[i]
-		if c.NextHop.IsValid() || len(c.Targets) > 0 || c.Prepend.Times > 0 || c.SetOrigin || c.Additive {
-			x.wrong("route-map "+name, "of routes that are announced here only metric, local preference and communities can be set: the clause refuses what it matches")
-			*c = bgp.Clause{Deny: true, PrefixLists: c.PrefixLists, Match: c.Match}
+// announced is a route-map of `network` and `redistribute`: whether a route is announced, and with what. base is what holds where the map sets nothing. Of what is announced by
+// `network` only the prefix is known.
+func (x *bgpTranslation) announced(name string, base slowpath.Attributes, what string, known bool) func(netip.Prefix, *rib.Route) (slowpath.Attributes, bool) {
+	m := x.policy(name, filterUse{what: what, route: known, sets: func(c *config.RouteMapClause) []string {
+		cant := append(bgpOnly(c), commands([]command{{len(c.SetMetricEIGRP) > 0, "set metric BANDWIDTH DELAY RELIABILITY LOAD MTU"}})...)
+		for _, s := range c.SetCommunity {
+			if _, ok := community(s); !ok {
+				cant = append(cant, "set community "+s)
+			}
 		}
-	}
-	lists := x.out.PrefixLists
-	return func(p netip.Prefix) (slowpath.Attributes, bool) {
-		for i := range m {
-			c := &m[i]
-			if !c.Matches(p, lists) {
-				continue
-			}
-			if c.Deny {
-				return slowpath.Attributes{}, false
-			}
-			set := base
-			if c.Metric != nil {
-				set.Metric, set.HasMetric = *c.Metric, true
-			}
-			if c.LocalPref != nil {
-				set.LocalPref = *c.LocalPref
-			}
-			if len(c.Communities) > 0 {
-				set.Communities = c.Communities
-			}
-			return set, true
+		return cant
+	}})
+	return func(p netip.Prefix, r *rib.Route) (slowpath.Attributes, bool) {
+		c := m.permit(&subject{prefix: p, route: r})
+		if c == nil {
+			return slowpath.Attributes{}, false
 		}
-		return slowpath.Attributes{}, false
+		set := base
+		if c.SetMetric != nil {
+			set.Metric, set.HasMetric = *c.SetMetric, true
+		}
+		if c.SetLocalPref != nil {
+			set.LocalPref = *c.SetLocalPref
+		}
+		if len(c.SetCommunity) > 0 {
+			set.Communities = nil
+		}
+		for _, s := range c.SetCommunity {
+			v, _ := community(s)
+			set.Communities = append(set.Communities, v)
+		}
+		return set, true
 	}
 }
