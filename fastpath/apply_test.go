@@ -3,6 +3,7 @@ package fastpath
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -73,7 +74,7 @@ func TestMalformed(t *testing.T) {
 		{"no prefix", rt(fib.Route{Paths: []fib.AdjID{1}}), "prefix"},
 		{"route not masked", rt(route("10.0.0.1/8", fib.Null)), "10.0.0.0/8"},
 		{"no paths", rt(route("10.0.0.0/8")), "0 paths"},
-		{"nine paths", rt(route("10.0.0.0/8", 17, 17, 17, 17, 17, 17, 17, 17, 17)), "9 paths"},
+		{"too many paths", rt(route("10.0.0.0/8", slices.Repeat([]fib.AdjID{17}, fib.MaxPaths+1)...)), "17 paths"},
 		{"path to a reserved number", rt(route("10.0.0.0/8", 5)), "adjacency 5"},
 		{"route twice", rt(route("10.0.0.0/8", 17), route("10.0.0.0/8", 18)), "twice"},
 		{"path to what the batch removes", &fib.Batch{Routes: []fib.Route{route("10.0.0.0/8", 17)}, DelAdjacencies: []fib.AdjID{17}}, "adjacency 17"},

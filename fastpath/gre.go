@@ -71,6 +71,9 @@ func (w *Worker) greOpen(p *pkt, h tunnelHeader, start, n int) verdict {
 	}
 	p.ip = ip
 	p.start = start + int(g.Len)
+	if t.Addr == 0 {
+		return w.unaddressed(p)
+	}
 	return w.route(p)
 }
 

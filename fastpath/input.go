@@ -27,6 +27,9 @@ func (w *Worker) input(p *pkt, in *table.Port) verdict {
 			return p.drop(EthernetGroup) // RFC 1812 section 5.3.4
 		}
 	}
+	if in.Addr == 0 {
+		return w.inputOff(p, in, start+packet.EthernetLen)
+	}
 	return w.inputIP(p, in, start+packet.EthernetLen)
 }
 
@@ -51,6 +54,30 @@ func (w *Worker) inputIP(p *pkt, in *table.Port, start int) verdict {
 	}
 	p.ip, p.start = ip, start
 	p.arrived(in)
+	return w.route(p)
+}
+
+// inputOff is inputIP for a port without an IPv4 address.
+//
+//go:noinline
+func (w *Worker) inputOff(p *pkt, in *table.Port, start int) verdict {
+	ip, fault := packet.ParseIPv4(p.chunk[start : int(p.frame.Start)+int(p.frame.Len)])
+	if fault != packet.OK {
+		return p.drop(ipFault[fault])
+	}
+	p.ip, p.start = ip, start
+	p.arrived(in)
+	return w.unaddressed(p)
+}
+
+// unaddressed is route for what came in by an interface without an IPv4 address: it may be for this box, and is nobody's transit. A port whose subinterfaces have the
+// addresses is such an interface.
+//
+//go:noinline
+func (w *Worker) unaddressed(p *pkt) verdict {
+	if hop := w.t.Lookup(p.vrf, p.ip.Dst()); hop.Multi() || hop.ID() != uint32(fib.Receive) {
+		return p.drop(IPOff)
+	}
 	return w.route(p)
 }
 

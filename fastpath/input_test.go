@@ -2,6 +2,7 @@ package fastpath
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"testing"
 
 	"nave/fastpath/fib"
@@ -206,4 +207,54 @@ func TestPortUnknown(t *testing.T) {
 	r.apply(&fib.Batch{DelPorts: []fib.PortID{wan}})
 	r.fromWAN(toWAN(ipv4(behind1, hostIP, nil)))
 	r.only(PortUnknown, 1)
+}
+
+// TestIPOff: what comes in by an interface without an address is nobody's transit. It may be for this box; labels are another matter.
+func TestIPOff(t *testing.T) {
+	bare := func(_ *Config, b *fib.Batch) {
+		for i := range b.Ports {
+			if b.Ports[i].ID != wan {
+				b.Ports[i].Addr, b.Ports[i].MPLS = netip.Addr{}, true
+			}
+		}
+		b.Tunnels[0].Addr = netip.Addr{}
+	}
+	untagged := func(t *testing.T) *rig { return newRig(t, bare) }
+	for _, c := range []struct {
+		name string
+		in   func(*rig, []byte)
+		make func(t *testing.T) *rig
+		dst  [4]byte // transit
+		us   [4]byte
+		out  bool
+	}{
+		{"port", func(r *rig, ip []byte) { r.fromLAN(toLAN(ip)) }, untagged, behind1, hubLAN, false},
+		{"tunnel", func(r *rig, ip []byte) { r.fromWAN(fromSpoke1(ip)) }, untagged, behind2, hubTunnel, false},
+		{"port with an address", func(r *rig, ip []byte) { r.fromWAN(toWAN(ip)) }, untagged, behind1, hubNBMA, true},
+		{"subinterface", func(r *rig, ip []byte) { r.fromLAN(tagFrame(toLAN(ip), 20)) }, func(t *testing.T) *rig { return subRig(t, bare) }, ip4("10.20.0.5"), subIP, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := c.make(t)
+			c.in(r, ipv4(ip4("10.77.0.1"), c.dst, nil))
+			if c.out {
+				r.only(Unknown, 0)
+			} else {
+				r.only(IPOff, 1)
+			}
+			if n := len(r.wan.out) + len(r.lan.out); (n == 1) != c.out {
+				t.Errorf("%d frames left", n)
+			}
+			c.in(r, ipv4(ip4("10.77.0.1"), ip4("239.1.1.1"), nil))
+			c.in(r, ipv4(ip4("10.77.0.1"), c.us, nil))
+			if len(r.punts) == 0 || r.punts[len(r.punts)-1].Reason != Local && r.punts[len(r.punts)-1].Reason != Host {
+				t.Errorf("what is for this box: %+v; reasons %v", r.punts, r.nonZero())
+			}
+		})
+	}
+	r := newRig(t, bare, func(_ *Config, b *fib.Batch) {
+		b.Labels = append(b.Labels, fib.Label{In: 7002, Action: fib.LabelForward, Paths: []fib.AdjID{adjSpoke1}})
+	})
+	r.fromLAN(mplsFrame(lanMAC, hostMAC, under(ipv4(ip4("10.77.0.1"), behind1, nil), lab(7002, 0, 9))))
+	r.only(Unknown, 0)
+	r.oneOut(r.wan)
 }

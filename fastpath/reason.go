@@ -39,6 +39,7 @@ const (
 	IPSourceRoute
 	MartianSource
 	MartianDestination
+	IPOff
 	MulticastFromPort
 	NoGroup
 	MulticastTTL
@@ -161,6 +162,7 @@ var reasons = [NumReasons]reasonInfo{
 	IPSourceRoute:      {ClassDrop, "ip-source-route", "the packet asks for a source route, which is never followed"},
 	MartianSource:      {ClassDrop, "martian-source", "the source address cannot be anybody's (0/8, 127/8, 224/3)"},
 	MartianDestination: {ClassDrop, "martian-destination", "the destination cannot be routed (0/8, 127/8, 240/4)"},
+	IPOff:              {ClassDrop, "ip-off", "the interface that it came in by has no IPv4 address, so that IP is off there"},
 	MulticastFromPort:  {ClassDrop, "multicast-from-port", "transit multicast came in by a port: there is no multicast routing"},
 	NoGroup:            {ClassDrop, "no-group", "multicast, and nobody to replicate it to (ip nhrp map multicast)"},
 	MulticastTTL:       {ClassDrop, "multicast-ttl", "transit multicast whose TTL ran out"},

@@ -43,7 +43,7 @@ func (w *Worker) inputTagged(p *pkt, parent *table.Port) verdict {
 	}
 	switch eth.Type() {
 	case packet.TypeIPv4:
-		return w.inputSub(p, start+packet.EthernetLen)
+		return w.inputSub(p, in, start+packet.EthernetLen)
 	case packet.TypeMPLS:
 		return w.mplsPort(p, in, eth, start+packet.EthernetLen)
 	}
@@ -51,7 +51,7 @@ func (w *Worker) inputTagged(p *pkt, parent *table.Port) verdict {
 }
 
 // inputSub takes an IPv4 packet from its header on.
-func (w *Worker) inputSub(p *pkt, start int) verdict {
+func (w *Worker) inputSub(p *pkt, in *table.Port, start int) verdict {
 	ip, fault := packet.ParseIPv4(p.chunk[start : int(p.frame.Start)+int(p.frame.Len)])
 	if fault != packet.OK {
 		return p.drop(ipFault[fault])
@@ -59,6 +59,9 @@ func (w *Worker) inputSub(p *pkt, start int) verdict {
 	p.ip, p.start = ip, start
 	if ip.Proto() == packet.ProtoUDP && uint16(ip.Ports()) == dhcpClient {
 		return w.puntFrame(p)
+	}
+	if in.Addr == 0 {
+		return w.unaddressed(p)
 	}
 	return w.route(p)
 }

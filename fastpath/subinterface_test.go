@@ -48,7 +48,7 @@ func withSubs(_ *Config, b *fib.Batch) {
 	b.Ports = append(b.Ports,
 		fib.Port{ID: subRed, VRF: red, MAC: lanMAC, Addr: addr(subIP), MTU: linkMTU, Parent: lan, VLAN: 10, MPLS: true, Group: groupRed},
 		fib.Port{ID: subBlue, VRF: blue, MAC: lanMAC, Addr: addr(subIP), MTU: linkMTU, Parent: lan, VLAN: 20},
-		fib.Port{ID: subWAN, MAC: wanMAC, MTU: linkMTU, Parent: wan, VLAN: 30},
+		fib.Port{ID: subWAN, MAC: wanMAC, Addr: addr(subIP), MTU: linkMTU, Parent: wan, VLAN: 30},
 	)
 	host := linkAdj(0, lan, lanMAC, hostMAC)
 	labelled := tagAdj(host, adjRedLabel, subRed, 10)
