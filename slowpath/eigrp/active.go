@@ -89,10 +89,11 @@ func (m *Machine) replied(e *entry, n *neighbor) {
 // allReplied ends a computation, or goes on to the next if what happened meanwhile asks for one.
 func (m *Machine) allReplied(e *entry) {
 	m.timers.Stop(&e.sia)
-	best := e.best()
+	best := m.best(e)
 	switch {
 	case e.origin == originOwn || e.origin == originAsked:
 		e.fd = infinity
+		best = m.best(e)
 	case !e.feasible(best):
 		e.origin++
 		m.round(e)

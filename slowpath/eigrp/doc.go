@@ -18,7 +18,8 @@
 // computation; advertise.go who is told what; local.go and summary.go what the router has of its own; install.go what the RIB gets.
 //
 // A prefix that comes as Redistributed is one whose route in the RIB is the other protocol's; so it is preferred to what neighbors say, and a Route of the
-// same prefix is taken back.
+// same prefix is taken back; unless the neighbors' is one that the RIB would prefer, by ExternalRoute.Distance: then there is a Route, and the caller takes the
+// other one back.
 //
 // Values are put in packets as late as possible: what changed is noted per interface, and read when a packet is made. So a busy interface sends the last
 // value of each route, and one that flaps costs little. Order is all that DUAL needs of that, and each neighbor has one queue.

@@ -114,6 +114,29 @@ func (e *entry) best() *path {
 	return b
 }
 
+// best is the path to use, as entry.best has it; but one that was redistributed gives way to a neighbor's that the RIB would prefer. That is so only where the neighbor cannot
+// depend on ours, as it is nearer than we say that we are.
+func (m *Machine) best(e *entry) *path {
+	own := e.best()
+	if own == nil || own.kind != fromRedistribution || m.externals[e.prefix].Distance == 0 {
+		return own
+	}
+	b := own
+	for _, p := range e.paths {
+		distance := m.cfg.Internal
+		if p.external {
+			distance = m.cfg.External
+		}
+		if p.nbr == nil || p.dist == infinity || p.rd >= own.dist || !e.feasible(p) || distance >= m.externals[e.prefix].Distance {
+			continue
+		}
+		if b == own || p.dist < b.dist || p.dist == b.dist && p == e.succ {
+			b = p
+		}
+	}
+	return b
+}
+
 // feasible says whether a path cannot lead back here: it is ours, or its neighbor is nearer than we ever were since the last free choice.
 func (e *entry) feasible(p *path) bool { return p != nil && (p.nbr == nil || p.rd < e.fd) }
 
@@ -176,7 +199,7 @@ func (m *Machine) evaluate(e *entry, query *neighbor) {
 		m.stillActive(e, query)
 		return
 	}
-	best := e.best()
+	best := m.best(e)
 	switch {
 	case e.feasible(best):
 		e.fd = min(e.fd, best.dist)

@@ -41,6 +41,7 @@ type ExternalRoute struct {
 	AS          uint32 // of the protocol
 	Metric      uint32 // of the protocol
 	Tag         uint32
+	Distance    uint8 // administrative distance by which the RIB has it: neighbors' routes of a lesser one go before it. 0: none do
 
 	// Internal: it is told as an internal route, and what is said of the other protocol is of no meaning. FromCommunities makes such ones.
 	Internal  bool
