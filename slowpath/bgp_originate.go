@@ -248,7 +248,7 @@ func (r *Router) redistributed(k fib.RouteKey, source rib.Source, route *rib.Rou
 		set := s.Set
 		if s.Permit != nil {
 			var ok bool
-			if set, ok = s.Permit(k.Prefix); !ok {
+			if set, ok = s.Permit(k.Prefix, route); !ok {
 				continue
 			}
 		}

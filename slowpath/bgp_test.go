@@ -93,7 +93,7 @@ func newBGPRig(t *testing.T, change func(*Config)) *bgpRig {
 	c.Interfaces = append(c.Interfaces, Interface{Interface: rib.Interface{Name: "Loopback1", VRF: blue, Addrs: []netip.Prefix{pfx("10.8.0.1/32")}, Up: true, MTU: 1500}})
 	c.Statics[red] = []rib.StaticRoute{{Prefix: pfx("10.7.0.0/16"), Hops: []rib.NextHop{{Addr: ip("10.1.0.9")}}}, {Prefix: pfx("0.0.0.0/0")}}
 	c.MPLS = MPLS{First: 100, Last: 219}
-	noDefault := func(p netip.Prefix) (Attributes, bool) { return Attributes{LocalPref: 150}, p.Bits() > 0 }
+	noDefault := func(p netip.Prefix, _ *rib.Route) (Attributes, bool) { return Attributes{LocalPref: 150}, p.Bits() > 0 }
 	c.BGP = BGP{On: true, Redistribute: []Redistribute{
 		{VRF: red, Source: rib.Connected}, {VRF: red, Source: rib.Static, Permit: noDefault}, {VRF: blue, Source: rib.Connected},
 	}}

@@ -68,8 +68,8 @@ type Redistribute struct {
 	VRF     fib.VRF
 	Source  rib.Source
 	Process uint32 // of Source EIGRP: its AS; else 0
-	// Permit tells which prefixes, and with what, for `route-map`; nil: all.
-	Permit func(netip.Prefix) (Attributes, bool)
+	// Permit tells which routes, and with what, for `route-map`; nil: all.
+	Permit func(p netip.Prefix, r *rib.Route) (Attributes, bool)
 	Set    Attributes
 }
 

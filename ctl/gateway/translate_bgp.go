@@ -11,6 +11,7 @@ import (
 	"nave/fastpath/fib"
 	"nave/slowpath"
 	"nave/slowpath/bgp"
+	"nave/slowpath/rib"
 )
 
 // bgpTranslation makes BGP's configuration of `router bgp`. What can't be carried out and would let routes go where they may not go is carried out in the way that lets none go.
@@ -196,18 +197,17 @@ func (x *bgpTranslation) redistribute(where string, f *config.BGPFamily, vrf fib
 	if r.HasMetric && len(r.Metric) > 0 {
 		to.Set.Metric, to.Set.HasMetric = r.Metric[0], true
 	}
-	permit := func(netip.Prefix) (slowpath.Attributes, bool) { return to.Set, true }
+	permit := func(netip.Prefix, *rib.Route) (slowpath.Attributes, bool) { return to.Set, true }
 	if r.RouteMap != "" {
-		announced := x.announced(r.RouteMap, to.Set, fmt.Sprintf("router bgp %d: %s: %s", x.b.AS, where, line), false)
-		permit = func(p netip.Prefix) (slowpath.Attributes, bool) { return announced(p, nil) }
+		permit = x.announced(r.RouteMap, to.Set, fmt.Sprintf("router bgp %d: %s: %s", x.b.AS, where, line), true)
 	}
 	to.Permit = permit
 	if !f.DefaultOriginate {
-		to.Permit = func(p netip.Prefix) (slowpath.Attributes, bool) {
+		to.Permit = func(p netip.Prefix, route *rib.Route) (slowpath.Attributes, bool) {
 			if p.Bits() == 0 {
 				return slowpath.Attributes{}, false
 			}
-			return permit(p)
+			return permit(p, route)
 		}
 	}
 	x.translation.out.BGP.Redistribute = append(x.translation.out.BGP.Redistribute, to)

@@ -110,10 +110,10 @@ route-map NEXTHOP permit 10
 		t.Fatalf("%+v", out.Redistribute)
 	}
 	static := out.Redistribute[1].Permit
-	if set, ok := static(pfx("10.0.0.0/8")); !ok || set.Metric != 7 || !set.HasMetric {
+	if set, ok := static(pfx("10.0.0.0/8"), &rib.Route{}); !ok || set.Metric != 7 || !set.HasMetric {
 		t.Errorf("static: %+v", set)
 	}
-	if _, ok := static(pfx("0.0.0.0/0")); ok {
+	if _, ok := static(pfx("0.0.0.0/0"), &rib.Route{}); ok {
 		t.Error("the default route is announced without `default-information originate`")
 	}
 	s := bgp.New(bgp.Env{Deliver: func(bgp.Effects) {}, Within: func(_ string, f func() error) error { return f() }})
@@ -288,6 +288,11 @@ func TestBGPAnnouncedByMap(t *testing.T) {
  network 10.6.0.0 mask 255.255.0.0 route-map M
  redistribute connected route-map M
  redistribute static
+ redistribute kernel route-map TAGS
+route-map TAGS permit 10
+ match tag 5
+ match interface Ethernet0
+ set metric 7
 ip prefix-list P permit 10.5.0.0/16 le 24
 route-map M permit 10
  match ip address prefix-list P
@@ -302,13 +307,21 @@ route-map M permit 10
 	if len(out.Networks) != 1 || !reflect.DeepEqual(out.Networks[0].Set, want) || out.Networks[0].VRF != fib.Global {
 		t.Errorf("networks: %+v", out.Networks)
 	}
-	if set, ok := out.Redistribute[0].Permit(pfx("10.5.1.0/24")); !ok || !reflect.DeepEqual(set, want) {
+	if set, ok := out.Redistribute[0].Permit(pfx("10.5.1.0/24"), &rib.Route{}); !ok || !reflect.DeepEqual(set, want) {
 		t.Errorf("permitted: %+v", set)
 	}
-	if _, ok := out.Redistribute[0].Permit(pfx("10.6.1.0/24")); ok {
+	if _, ok := out.Redistribute[0].Permit(pfx("10.6.1.0/24"), &rib.Route{}); ok {
 		t.Error("what no clause is about is announced")
 	}
-	if set, ok := out.Redistribute[1].Permit(pfx("0.0.0.0/0")); !ok || set.LocalPref != 80 {
+	tagged := rib.Route{Tag: 5, Hops: []rib.NextHop{{Iface: "Ethernet0"}}}
+	if set, ok := out.Redistribute[1].Permit(pfx("11.0.0.0/8"), &tagged); out.Redistribute[1].Source != rib.Kernel || !ok || set.Metric != 7 {
+		t.Errorf("by tag and interface: %+v", set)
+	}
+	tagged.Tag = 6
+	if _, ok := out.Redistribute[1].Permit(pfx("11.0.0.0/8"), &tagged); ok {
+		t.Error("another tag is announced")
+	}
+	if set, ok := out.Redistribute[2].Permit(pfx("0.0.0.0/0"), &rib.Route{}); !ok || set.LocalPref != 80 {
 		t.Errorf("the default route: %+v", set)
 	}
 }
