@@ -184,6 +184,7 @@ func (r *Router) wantedBy(p *process, prefix netip.Prefix, route *rib.Route) (x 
 		}
 		x.source = i
 		if x.route, ok = r.external(p, prefix, route, s, &set); ok {
+			x.route.Distance = uint8(min(route.Distance, 255))
 			return x, true
 		}
 	}
