@@ -46,6 +46,7 @@ type eigrpBox struct {
 	net    *eigrpNet
 	name   string
 	engine *vpnEngine
+	starts int
 	config Config
 	joined map[string]*segment
 	said   map[bgp.Key]bgp.Local
@@ -62,11 +63,17 @@ func newEIGRPNet(t *testing.T) *eigrpNet { return &eigrpNet{t: t, now: start} }
 
 func (n *eigrpNet) box(name string) *eigrpBox {
 	b := &eigrpBox{net: n, name: name, engine: newVPNEngine(), joined: make(map[string]*segment), said: make(map[bgp.Key]bgp.Local)}
-	b.Router = NewSeeded(b.engine, eigrpLinux{&host{}, b}, uint64(len(n.boxes)+1))
+	b.start(b.engine)
 	b.config.Statics = make(map[fib.VRF][]rib.StaticRoute)
 	b.config.Kernel = make(map[fib.VRF]KernelImport)
 	n.boxes = append(n.boxes, b)
 	return b
+}
+
+// start makes a Router for the box that knows nothing.
+func (b *eigrpBox) start(on Engine) {
+	b.starts++
+	b.Router = NewSeeded(on, eigrpLinux{&host{}, b}, uint64(100*b.starts+len(b.net.boxes)+1))
 }
 
 // EIGRP implements Linux.
