@@ -167,7 +167,7 @@ func (n *Net) answered(s *stack, ip packet.IPv4, seq uint16, e packet.ICMP) {
 
 // follow notes which routers a probe's packets come to.
 func (n *Net) follow(c Crossing) {
-	if _, router := n.elements[c.To].(*Router); !router {
+	if r, router := n.elements[c.To].(*Router); !router || !r.isFor(c) {
 		return
 	}
 	ip, _ := Inner(c.Frame)
@@ -185,6 +185,12 @@ func (n *Net) follow(c Crossing) {
 	case packet.ICMPEchoReply:
 		p.Back = append(p.Back, c.To)
 	}
+}
+
+// isFor tells whether a frame is for this router, and not only passed to it by a switch.
+func (r *Router) isFor(c Crossing) bool {
+	eth, fault := packet.ParseEthernet(c.Frame)
+	return fault == packet.OK && slices.ContainsFunc(r.ports, func(p *routerPort) bool { return p.link == c.Link && (eth.IsGroup() || eth.Dst() == p.mac) })
 }
 
 // Trace pings with growing TTL and lists who answered, the destination last; "*" for nobody.

@@ -158,6 +158,9 @@ func (s *space) hasInterface(name string) bool {
 	return ok && s.has(i.VRF)
 }
 
+// mostQuestions is how often a packet's neighbour is asked for before it is given up.
+const mostQuestions = 10
+
 // out sends a packet of the box out of an interface: by a tunnel's or a subinterface's twin to the fast path, by a port on the wire.
 func (l *linux) out(iface string, hop netip.Addr, b []byte) bool {
 	i, ok := l.r.iface(iface)
@@ -172,9 +175,14 @@ func (l *linux) out(iface string, hop netip.Addr, b []byte) bool {
 	if p == nil {
 		return false
 	}
-	mac, ok := p.link.resolve(l.r, vlan, hop.As4())
-	if !ok {
-		return true
+	var mac [6]byte
+	for try := 0; ; try++ { // the kernel keeps asking, and remembers: a lost question or answer costs no packet
+		if mac, ok = p.link.resolve(l.r, vlan, hop.As4()); ok {
+			break
+		}
+		if try == mostQuestions {
+			return true
+		}
 	}
 	for _, f := range fragments(b, min(p.link.cfg.MTU, int(i.MTU))) {
 		if vlan != 0 {

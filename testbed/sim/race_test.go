@@ -1,0 +1,6 @@
+//go:build race
+
+package sim
+
+// slow tells that the race detector makes everything some ten times slower: tests that repeat themselves by chance do so less often.
+const slow = true
