@@ -125,6 +125,9 @@ func (g *Gateway) start(tree *config.Config) (err error) {
 		return err
 	}
 	g.home = g.newSpace("", h)
+	if err := g.openRoutes(g.home); err != nil {
+		return err
+	}
 	if err := g.openSpaces(tree); err != nil {
 		return err
 	}
@@ -326,6 +329,9 @@ func (g *Gateway) Leave() {
 func (g *Gateway) closeSpaces() {
 	for _, s := range g.spaces {
 		s.cancel()
+		if s.routes != nil {
+			s.routes.Close()
+		}
 		s.host.Close()
 	}
 	clear(g.spaces)
@@ -363,6 +369,7 @@ func (g *Gateway) Stop(release bool) {
 	if g.crew != nil { // before the steering, which a worker that is started again would be put into
 		g.stopWorkers()
 	}
+	g.endRoutes()
 	g.closePorts(release)
 	g.endSpaces()
 	if g.steering != nil {

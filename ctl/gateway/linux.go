@@ -12,7 +12,6 @@ import (
 	"nave/slowpath"
 	"nave/slowpath/bgp"
 	"nave/slowpath/host"
-	"nave/slowpath/rib"
 )
 
 // linux carries out what the control plane asks of Linux. It implements slowpath.Linux. Netlink may be slow, so
@@ -22,11 +21,15 @@ type linux struct {
 	lost atomic.Uint64 // punts and packets of the host that found their queue full
 	// wanted and known are the neighbours that are to be kept, and those that the control plane was told of, by interface. The control plane's goroutine has them.
 	wanted, known neighbourSet
-	// routes is what Routes was told, by VRF. The same has it.
-	routes map[fib.VRF][]rib.Route
+	// tables is what Routes was told, by VRF. The same has it, and the two that follow.
+	tables   map[fib.VRF]*kernelTable
+	settled  bool // routes of a naved before that nobody wants may go
+	settling bool // it is looked at again
+	// last gives a space its nave0.
+	last func(*space) error
 
 	mu    sync.Mutex
-	queue []func() // none is lost: what is wanted of neighbours and routes is said once
+	queue []func() // none is lost: what is wanted of neighbours is said once
 	more  chan struct{}
 }
 
@@ -45,7 +48,7 @@ func (n neighbourSet) set(iface string, addr netip.Addr, there bool) {
 }
 
 func newLinux(g *Gateway) *linux {
-	return &linux{g: g, more: make(chan struct{}, 1), wanted: make(neighbourSet), known: make(neighbourSet), routes: make(map[fib.VRF][]rib.Route)}
+	return &linux{g: g, more: make(chan struct{}, 1), wanted: make(neighbourSet), known: make(neighbourSet), tables: make(map[fib.VRF]*kernelTable), last: g.openLast}
 }
 
 func (l *linux) run() {
@@ -173,92 +176,6 @@ func (l *linux) Originate(announce []bgp.Local, retract []bgp.Key) {
 	l.g.border.originate(announce, retract)
 }
 
-// Routes puts static routes and those of DHCP into the kernel's table of a VRF. What else is there, its namespace reaches by the way of last resort.
-func (l *linux) Routes(changes []rib.Change) {
-	touched := make(map[fib.VRF]bool)
-	for _, c := range changes {
-		touched[c.VRF] = true
-		l.routes[c.VRF] = slices.DeleteFunc(l.routes[c.VRF], func(r rib.Route) bool { return r.Prefix == c.Prefix })
-		if !c.Gone && (c.Source == rib.Static || c.Source == rib.DHCP) {
-			l.routes[c.VRF] = append(l.routes[c.VRF], c.Route)
-		}
-	}
-	for vrf := range touched {
-		if s := l.g.spaceOf(vrf); s != nil {
-			l.putRoutes(s, l.kernelRoutes(s, l.routes[vrf]))
-		}
-	}
-}
-
-
-// followRoutes puts the routes again that lead elsewhere than they were put: by netdevs or in namespaces that were not there when the control plane spoke of them.
-func (l *linux) followRoutes() {
-	for vrf, routes := range l.routes {
-		s := l.g.spaceOf(vrf)
-		if s == nil { // gone, and then none are wanted; or not made yet, and then these are put when it is
-			if len(routes) == 0 {
-				delete(l.routes, vrf)
-			}
-			continue
-		}
-		if want := l.kernelRoutes(s, routes); !slices.Equal(want, s.put) {
-			l.putRoutes(s, want)
-		}
-	}
-}
-
-// kernelRoutes is what the kernel of a space is to have of routes.
-func (l *linux) kernelRoutes(s *space, routes []rib.Route) []host.Route {
-	var want []host.Route
-	for _, r := range routes {
-		if (r.Source != rib.Static && r.Source != rib.DHCP) || len(r.Hops) == 0 {
-			continue
-		}
-		h := r.Hops[0]
-		k := host.Route{Prefix: r.Prefix, Link: h.Iface, Gateway: h.Addr}
-		at, netdev := l.g.deviceOf(h.Iface)
-		switch {
-		case at == s:
-			k.Link = netdev
-		case at != nil || l.g.twins[h.Iface] == nil || l.g.twins[h.Iface].space != s:
-			continue // by another VRF's interface, or one that is not there yet
-		default:
-			k.Gateway = netip.Addr{} // a twin has no neighbours: the tunnel finds its own way
-		}
-		want = append(want, k)
-	}
-	return want
-}
-
-func (l *linux) putRoutes(s *space, want []host.Route) {
-	s.put = want
-	l.setRoutes(s, s.routes.Add(1), want, routeTries)
-}
-
-// A gateway may be on a link that the kernel has no address of yet: what it refuses is tried again, so many times.
-const (
-	routeTries = 10
-	routeRetry = time.Second
-)
-
-// setRoutes writes the routes of the n-th change of a space, unless another followed.
-func (l *linux) setRoutes(s *space, n uint64, want []host.Route, tries int) {
-	l.in(s, func(h *host.Host) {
-		if s.routes.Load() != n {
-			return
-		}
-		err := h.SetRoutes(want)
-		switch {
-		case err == nil:
-		case tries > 1:
-			l.g.opt.Log.Debug("routes for the box's own programs, tried again", "table", s.label(), "error", err)
-			time.AfterFunc(routeRetry, func() { l.setRoutes(s, n, want, tries-1) })
-		default:
-			l.g.opt.Log.Warn("routes for the box's own programs", "table", s.label(), "error", err)
-		}
-	})
-}
-
 // Log passes on what the protocols report.
 func (l *linux) Log(e slowpath.Event) {
 	if l.g.opt.Event != nil {
@@ -270,6 +187,7 @@ func (l *linux) Log(e slowpath.Event) {
 func (g *Gateway) watcher(s *space) host.Watcher {
 	return host.Watcher{
 		Link: func(l host.Link, there bool) {
+			s.routes.Check()
 			if _, ok := s.links.find(l.Index); !ok {
 				return
 			}
@@ -292,6 +210,7 @@ func (g *Gateway) watcher(s *space) host.Watcher {
 			})
 		},
 		Addresses: func() {
+			s.routes.Check()
 			g.loop.Do(func(time.Time) {
 				if s.ctx.Err() != nil {
 					return

@@ -58,7 +58,7 @@ func (g *Gateway) place(p *port, to *space) error {
 		case err != nil:
 			g.opt.Log.Warn("a port that moved", "port", p.name, "error", err) // it is there, but not all that came with it
 		}
-		p.space.put, to.put = nil, nil // the routes by it went with the move
+		p.space.routes.Check() // those by it went with the move
 		p.space = to
 	}
 	if err := g.bringUp(p, g.core.tree); err != nil {

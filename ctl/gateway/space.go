@@ -26,8 +26,7 @@ type space struct {
 	ike    map[uint16]*host.UDP // sockets of IKE, by port
 	eigrp  *eigrpSocket         // nil while EIGRP has no interface here
 	links  indices              // of ports and subinterfaces' twins
-	put    []host.Route         // the routes that its kernel was given last
-	routes atomic.Uint64        // counts what linux.Routes was told, so that an older wish is not tried again
+	routes routeTable           // nave's, in its kernel's table
 	told   map[string]bool      // what the log has been told
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -191,17 +190,27 @@ func (g *Gateway) openSpace(name string) (*space, error) {
 	}
 	g.opt.Log.Info("network namespace", "vrf", name, "netns", h.Name())
 	s := g.newSpace(name, h)
+	if err := g.openRoutes(s); err != nil {
+		g.forget(s)
+		return nil, err
+	}
 	if !g.isRunning {
 		return s, nil
 	}
 	if err := g.watch(s); err != nil { // unwatched it would be of no use: it is opened again
-		s.cancel()
-		delete(g.spaces, name)
-		g.registry.remove(name)
-		h.Close()
+		s.routes.Close()
+		g.forget(s)
 		return nil, err
 	}
 	return s, nil
+}
+
+// forget ends a space that could not be opened.
+func (g *Gateway) forget(s *space) {
+	s.cancel()
+	delete(g.spaces, s.name)
+	g.registry.remove(s.name)
+	s.host.Close()
 }
 
 // vrfOf is the VRF that a port is configured in, "" where that does not exist: then it is in no table, and at home.
@@ -297,6 +306,7 @@ func (g *Gateway) dropSpace(name string, s *space) error {
 	}
 	delete(g.spaces, name)
 	g.registry.remove(name)
+	s.routes.Close()
 	err := errors.Join(s.closeSockets(), s.closeEIGRP())
 	if s.last != nil {
 		err = errors.Join(err, s.last.Close())

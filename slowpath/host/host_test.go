@@ -201,53 +201,6 @@ func TestTwin(t *testing.T) {
 	}
 }
 
-func TestKernelRoutes(t *testing.T) {
-	router, _ := lab(t)
-	h := open(t, router, t.TempDir())
-	must(t, h.SetAddresses("eth0", []netip.Prefix{netip.MustParsePrefix("10.1.0.1/24")}))
-	if _, err := router.Run("ip", "route", "add", "10.66.0.0/16", "via", "10.1.0.66"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := router.Run("ip", "route", "add", "default", "via", "10.1.0.99"); err != nil {
-		t.Fatal(err)
-	}
-	r := func(p, gw string) Route {
-		out := Route{Prefix: netip.MustParsePrefix(p), Link: "eth0"}
-		if gw != "" {
-			out.Gateway = netip.MustParseAddr(gw)
-		}
-		return out
-	}
-	must(t, h.SetRoutes([]Route{r("0.0.0.0/0", "10.1.0.7"), r("10.5.0.0/16", ""), r("10.6.0.0/16", "10.1.0.8")}))
-	must(t, h.SetRoutes([]Route{r("0.0.0.0/0", "10.1.0.9"), r("10.5.0.0/16", "")}))
-	out, err := router.Run("ip", "-4", "route", "show")
-	must(t, err)
-	for _, want := range []string{"default via 10.1.0.9 dev eth0 proto 206", "default via 10.1.0.99 dev eth0", "10.5.0.0/16 dev eth0 proto 206 scope link", "10.66.0.0/16 via 10.1.0.66 dev eth0"} {
-		if !contains(out, want) {
-			t.Errorf("no route %q in\n%s", want, out)
-		}
-	}
-	if contains(out, "10.6.0.0/16") || contains(out, "10.1.0.7 ") {
-		t.Errorf("an old route is still there:\n%s", out)
-	}
-	must(t, h.SetRoutes(nil))
-	if out, _ = router.Run("ip", "-4", "route", "show"); contains(out, "proto 206") || !contains(out, "10.66.0.0/16") || !contains(out, "default via 10.1.0.99") {
-		t.Errorf("after taking all of nave's away:\n%s", out)
-	}
-	if err := h.SetRoutes([]Route{{Prefix: netip.MustParsePrefix("10.7.0.0/16"), Link: "none0"}}); err == nil {
-		t.Error("a route by an interface that is not there: no error")
-	}
-}
-
-func contains(text, part string) bool {
-	for i := 0; i+len(part) <= len(text); i++ {
-		if text[i:i+len(part)] == part {
-			return true
-		}
-	}
-	return false
-}
-
 // The client gets, renews and loses a lease of a real server.
 func TestDHCP(t *testing.T) {
 	need.Command(t, "dnsmasq")

@@ -178,7 +178,7 @@ func TestNamespacesOverlap(t *testing.T) {
 	}))
 }
 
-// What the kernel of a VRF's namespace knows no way to leaves by the last resort, which SetRoutes leaves alone, and other routes are preferred.
+// What the kernel of a VRF's namespace knows no way to leaves by the last resort, which Routes leave alone, and other routes are preferred.
 func TestLastResort(t *testing.T) {
 	router, _ := lab(t)
 	_, n := spaces(t, router, t.TempDir())
@@ -192,10 +192,18 @@ func TestLastResort(t *testing.T) {
 	must(t, err)
 	defer tun.Close()
 	must(t, red.SetAddresses("lo", []netip.Prefix{netip.MustParsePrefix("10.9.9.9/32")}))
-	must(t, red.SetRoutes([]Route{{Prefix: netip.MustParsePrefix("10.20.0.0/16"), Link: "Tunnel1"}}))
-	must(t, red.SetRoutes(nil))
-	must(t, red.SetRoutes([]Route{{Prefix: netip.MustParsePrefix("10.20.0.0/16"), Link: "Tunnel1"}}))
 	ns := &netns.NS{Name: red.Name()}
+	for range 2 {
+		r, _ := openRoutes(t, red)
+		r.Settle()
+		r.Set(netip.MustParsePrefix("10.20.0.0/16"), by("Tunnel1", ""))
+		shows(t, ns, []string{"10.20.0.0/16 dev Tunnel1"})
+		must(t, r.End())
+		shows(t, ns, []string{"default dev nave0"}, "10.20.0.0")
+	}
+	r, _ := openRoutes(t, red)
+	r.Set(netip.MustParsePrefix("10.20.0.0/16"), by("Tunnel1", ""))
+	shows(t, ns, []string{"10.20.0.0/16 dev Tunnel1"})
 	for dst, dev := range map[string]string{"10.20.1.1": "Tunnel1", "8.8.8.8": LastResort} {
 		if out, err := ns.Run("ip", "route", "get", dst); err != nil || !strings.Contains(out, "dev "+dev+" ") || !strings.Contains(out, "src 10.9.9.9") {
 			t.Errorf("to %s: %s, %v", dst, out, err)

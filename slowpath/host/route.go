@@ -1,9 +1,9 @@
 package host
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -18,54 +18,127 @@ const metric = 206
 // lastResort is the metric of the default route by which a VRF's namespace reaches what its kernel knows no other way to: every other route is preferred.
 const lastResort = 1<<32 - 1
 
-// Route is a route of nave's in the kernel's table, by which the box's own programs reach what nave reaches.
-type Route struct {
-	Prefix  netip.Prefix
-	Link    string
-	Gateway netip.Addr // the zero Addr: the destination is on the link
+// Way is how the box's own programs get to the destinations of some routes. It is a value that does not change once it was given to Routes.
+type Way struct {
+	Hops   []Hop      // several share the load; none: packets are dropped
+	Source netip.Addr // of packets that have none yet; the zero Addr: what the kernel takes
+	// Stays says that the routes are of use without nave, as the addresses of ports are: End leaves them.
+	Stays bool
 }
 
-// SetRoutes makes these nave's routes in the kernel's main table: others of nave's number go, those of anybody else
-// stay, and win where they are for the same prefix.
-func (h *Host) SetRoutes(want []Route) error {
-	have, err := h.nl.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Protocol: protocol, Table: unix.RT_TABLE_MAIN},
-		netlink.RT_FILTER_PROTOCOL|netlink.RT_FILTER_TABLE)
-	if err != nil {
-		return fmt.Errorf("host: list routes: %w", err)
-	}
-	next := make(map[Route]netlink.Route, len(want))
-	var failed error
-	for _, r := range want {
-		l, err := h.nl.LinkByName(r.Link)
+// Hop is a next hop of a Way.
+type Hop struct {
+	Netdev  string
+	Gateway netip.Addr // the zero Addr: the destination is on the link
+	OnLink  bool       // the gateway is there, though in no subnet of the netdev's
+	Weight  uint8      // its share of the load, in proportion to the others'; 0 counts as 1
+}
+
+// Equal tells whether two ways are the same.
+func (w *Way) Equal(o *Way) bool {
+	return w == o || w != nil && o != nil && w.Source == o.Source && w.Stays == o.Stays && slices.Equal(w.Hops, o.Hops)
+}
+
+func (h *Hop) weight() int { return max(1, int(h.Weight)) }
+
+// put appends the message that gives the kernel a route, or replaces it; index finds netdevs.
+func (w *Way) put(b []byte, k routeKey, flags uint16, seq uint32, index func(string) (int, error)) ([]byte, error) {
+	links := make([]int, len(w.Hops), 8)
+	for i := range w.Hops {
+		n, err := index(w.Hops[i].Netdev)
 		if err != nil {
-			failed = fmt.Errorf("host: route %s: interface %s: %w", r.Prefix, r.Link, err)
-			continue
+			return b, err
 		}
-		k := netlink.Route{LinkIndex: l.Attrs().Index, Dst: ipNet(r.Prefix), Protocol: protocol, Priority: metric, Scope: netlink.SCOPE_LINK}
-		if r.Gateway.IsValid() {
-			k.Gw, k.Scope = r.Gateway.AsSlice(), netlink.SCOPE_UNIVERSE
-		}
-		next[r] = k
+		links[i] = n
 	}
-	for _, old := range have {
-		if old.Priority == lastResort {
-			continue
+	kind, scope, hopFlags := byte(unix.RTN_UNICAST), byte(unix.RT_SCOPE_UNIVERSE), byte(0)
+	switch {
+	case len(w.Hops) == 0:
+		kind = unix.RTN_BLACKHOLE
+	case len(w.Hops) == 1 && !w.Hops[0].Gateway.IsValid():
+		scope = unix.RT_SCOPE_LINK
+	case len(w.Hops) == 1:
+		hopFlags = w.Hops[0].flags()
+	}
+	return message(b, unix.RTM_NEWROUTE, flags, seq, func(b []byte) []byte {
+		b = routeHeader(b, k, scope, kind, hopFlags)
+		if w.Source.IsValid() {
+			b = attributeAddr(b, unix.RTA_PREFSRC, w.Source)
 		}
-		r := h.describeRoute(&old)
-		if _, keep := next[r]; keep {
-			delete(next, r)
-			continue
+		if len(w.Hops) == 1 {
+			b = attribute32(b, unix.RTA_OIF, uint32(links[0]))
+			if g := w.Hops[0].Gateway; g.IsValid() {
+				b = attributeAddr(b, unix.RTA_GATEWAY, g)
+			}
 		}
-		if err := h.nl.RouteDel(&old); err != nil && !errors.Is(err, unix.ESRCH) {
-			failed = fmt.Errorf("host: remove route %s: %w", r.Prefix, err)
+		if len(w.Hops) < 2 {
+			return b
+		}
+		return attribute(b, unix.RTA_MULTIPATH, func(b []byte) []byte {
+			for i := range w.Hops {
+				b = w.Hops[i].nextHop(b, links[i])
+			}
+			return b
+		})
+	}), nil
+}
+
+func (h *Hop) flags() byte {
+	if h.OnLink && h.Gateway.IsValid() {
+		return unix.RTNH_F_ONLINK
+	}
+	return 0
+}
+
+// nextHop appends a struct rtnexthop with its attributes.
+func (h *Hop) nextHop(b []byte, link int) []byte {
+	at := len(b)
+	b = append(b, 0, 0, h.flags(), byte(h.weight()-1))
+	b = native.AppendUint32(b, uint32(link))
+	if h.Gateway.IsValid() {
+		b = attributeAddr(b, unix.RTA_GATEWAY, h.Gateway)
+	}
+	native.PutUint16(b[at:], uint16(len(b)-at))
+	return b
+}
+
+// routeHeader appends the fixed part of a message about a route of nave's, and what tells it from other routes.
+func routeHeader(b []byte, k routeKey, scope, kind, flags byte) []byte {
+	p := k.prefix()
+	b = append(b, unix.AF_INET, byte(p.Bits()), 0, 0, unix.RT_TABLE_MAIN, protocol, scope, kind)
+	b = native.AppendUint32(b, uint32(flags))
+	b = attributeAddr(b, unix.RTA_DST, p.Addr())
+	return attribute32(b, unix.RTA_PRIORITY, metric)
+}
+
+// remove appends the message that takes a route of nave's away, wherever it leads.
+func remove(b []byte, k routeKey, seq uint32) []byte {
+	return message(b, unix.RTM_DELROUTE, 0, seq, func(b []byte) []byte {
+		return routeHeader(b, k, unix.RT_SCOPE_NOWHERE, unix.RTN_UNSPEC, 0)
+	})
+}
+
+func attributeAddr(b []byte, kind uint16, a netip.Addr) []byte {
+	return attribute(b, kind, func(b []byte) []byte { v := a.As4(); return append(b, v[:]...) })
+}
+
+// matches tells whether the kernel's route is this way; index finds netdevs.
+func (w *Way) matches(m *routeMessage, index func(string) (int, error)) bool {
+	kind := uint8(unix.RTN_UNICAST)
+	if len(w.Hops) == 0 {
+		kind = unix.RTN_BLACKHOLE
+	}
+	if m.kind != kind || m.source != w.Source || len(m.hops) != len(w.Hops) {
+		return false
+	}
+	for i := range w.Hops {
+		h, have := &w.Hops[i], &m.hops[i]
+		link, err := index(h.Netdev)
+		if err != nil || have.strange || have.link != link || have.gateway != h.Gateway || have.onLink != (h.flags() != 0) || len(w.Hops) > 1 && have.weight != h.weight() {
+			return false
 		}
 	}
-	for r, k := range next {
-		if err := h.nl.RouteReplace(&k); err != nil {
-			failed = fmt.Errorf("host: route %s by %s: %w", r.Prefix, r.Link, err)
-		}
-	}
-	return failed
+	return true
 }
 
 // SetLastResort makes a netdev the way to everything that the kernel knows no other way to.
@@ -80,21 +153,4 @@ func (h *Host) SetLastResort(name string) error {
 		return fmt.Errorf("host: default route of last resort by %s: %w", name, err)
 	}
 	return nil
-}
-
-func (h *Host) describeRoute(k *netlink.Route) Route {
-	var r Route
-	if k.Dst == nil {
-		r.Prefix = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-	} else if a, ok := netip.AddrFromSlice(k.Dst.IP.To4()); ok {
-		bits, _ := k.Dst.Mask.Size()
-		r.Prefix = netip.PrefixFrom(a, bits)
-	}
-	if l, err := h.nl.LinkByIndex(k.LinkIndex); err == nil {
-		r.Link = l.Attrs().Name
-	}
-	if a, ok := netip.AddrFromSlice(k.Gw.To4()); ok {
-		r.Gateway = a
-	}
-	return r
 }
