@@ -188,6 +188,9 @@ func TestEIGRPRedistribution(t *testing.T) {
 	n.configure()
 	n.run(10 * time.Second)
 	from := "eigrp/100 170 Ethernet0 10.0.0.1"
+	if s := a.EIGRPStatus(false)[0].Sources; s[0].Routes != 3 || s[1].Routes != 2 { // not the subnet that EIGRP runs on
+		t.Errorf("redistributed: %+v", s)
+	}
 	b.want(0, map[string]string{"10.7.0.0/16": from, "0.0.0.0/0": from, "192.0.2.0/24": from, "10.5.0.0/24": from, "10.6.0.1/32": from, "10.5.0.2/32": "none"})
 	if r := find(b.Routes(0), "10.7.0.0/16"); r.Tag != 7 || !r.External {
 		t.Errorf("%+v", r)
