@@ -196,7 +196,7 @@ func (r *RIB) Complete(all bool) {
 		r.dropAdjs(func(a *fib.Adjacency) bool { return a.Port == id })
 	}
 	for k, old := range r.inherited.routes {
-		if e := r.entry(k); !r.pathsLead(old) && (e == nil || len(e.candidates) == 0) {
+		if e := r.entry(k); !r.pathsLead(old) && old[0] != fib.Null && (e == nil || len(e.candidates) == 0) { // a summary's Null0 keeps packets from a loop
 			r.dropRoute(k)
 		}
 	}

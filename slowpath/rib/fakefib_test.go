@@ -2,6 +2,7 @@ package rib
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -171,12 +172,22 @@ func (f *fakeFIB) describe() []string {
 		slices.Sort(out)
 		return out
 	}
+	shares := func(ids []fib.AdjID) map[string]float64 { // slots may be more or fewer for the same
+		out := make(map[string]float64)
+		for _, id := range ids {
+			out[name(id)] += 1 / float64(len(ids))
+		}
+		for k, s := range out {
+			out[k] = math.Round(s*1e6) / 1e6
+		}
+		return out
+	}
 	var out []string
 	for k, p := range f.routes {
-		out = append(out, fmt.Sprintf("route %v %v", k, names(p)))
+		out = append(out, fmt.Sprintf("route %v %v", k, shares(p)))
 	}
 	for _, l := range f.labels {
-		out = append(out, fmt.Sprintf("label %d %d %d %v %v %v", l.In, l.Action, l.VRF, l.Pipe, l.CopyEXP, names(l.Paths)))
+		out = append(out, fmt.Sprintf("label %d %d %d %v %v %v", l.In, l.Action, l.VRF, l.Pipe, l.CopyEXP, shares(l.Paths)))
 	}
 	for _, t := range f.tunnels {
 		members := names(f.groups[t.Group])

@@ -186,7 +186,7 @@ func (r *RIB) resolve(ways []way, direct bool, was []fib.AdjID) []*hop {
 	for i := range ways {
 		shares[i] = ways[i].share
 	}
-	counts := slots(shares)
+	counts := slots(shares, len(was))
 	for i, h := range hops {
 		h.refs += counts[i] - 1
 	}

@@ -41,12 +41,21 @@ type world struct {
 	bound   map[netip.Prefix]Binding
 	mcast   map[netip.Addr]bool
 	statics []StaticRoute
+	learned map[learnedKey]Learned
+}
+
+// learnedKey is who says something of which prefix.
+type learnedKey struct {
+	p       netip.Prefix
+	s       Source
+	process uint32
 }
 
 func newWorld() *world {
 	return &world{
-		up:    map[string]bool{"Ethernet0": true, "Ethernet1": true, "Tunnel0": true},
-		neigh: map[netip.Addr]bool{}, bound: map[netip.Prefix]Binding{}, mcast: map[netip.Addr]bool{},
+		learned: map[learnedKey]Learned{},
+		up:      map[string]bool{"Ethernet0": true, "Ethernet1": true, "Tunnel0": true},
+		neigh:   map[netip.Addr]bool{}, bound: map[netip.Prefix]Binding{}, mcast: map[netip.Addr]bool{},
 	}
 }
 
@@ -55,7 +64,7 @@ func (w *world) change(rng *rand.Rand) {
 	nbma := func(k int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(10 + k)}) }
 	peer := func(k int) netip.Addr { return netip.AddrFrom4([4]byte{10, 255, 0, byte(10 + k)}) }
 	k := rng.IntN(4)
-	switch rng.IntN(7) {
+	switch rng.IntN(9) {
 	case 0:
 		n := []string{"Ethernet0", "Ethernet1", "Tunnel0"}[rng.IntN(3)]
 		w.up[n] = !w.up[n]
@@ -84,7 +93,54 @@ func (w *world) change(rng *rand.Rand) {
 			}
 			w.statics = append(w.statics, s)
 		}
+	case 7, 8:
+		w.learn(rng, nbma, peer)
 	}
+}
+
+// learn has a process of EIGRP, or the kernel, say something else of a prefix.
+func (w *world) learn(rng *rand.Rand, nbma, peer func(k int) netip.Addr) {
+	key := learnedKey{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 50, byte(rng.IntN(6)), 0}), 24), EIGRP, uint32(1 + rng.IntN(2))}
+	l := Learned{Source: EIGRP, Process: key.process, Distance: []int{90, 90, 170}[rng.IntN(3)], Metric: 10*uint32(rng.IntN(5)) + key.process}
+	if rng.IntN(4) == 0 {
+		key.s, key.process = Kernel, 0
+		l = Learned{Source: Kernel, Distance: []int{0, 110, 170}[rng.IntN(3)]}
+	}
+	switch rng.IntN(6) {
+	case 0:
+		delete(w.learned, key)
+		return
+	case 1:
+		l.Distance, l.Discard = 5, true
+	case 2:
+		l.Hops = []NextHop{{Addr: addr("10.50.1.1")}, {Iface: "Ethernet0", Addr: nbma(rng.IntN(4))}}
+	default:
+		for range 1 + rng.IntN(4) {
+			h := NextHop{Iface: "Tunnel0", Addr: peer(rng.IntN(4)), Share: uint8(rng.IntN(4))}
+			if rng.IntN(2) == 0 {
+				h.Iface, h.Addr = "Ethernet0", nbma(rng.IntN(4))
+			}
+			l.Hops = append(l.Hops, h)
+		}
+	}
+	w.learned[key] = l
+}
+
+// tellLearned says what processes say, and takes back what they do not say any more.
+func (w *world) tellLearned(r *RIB) (say []func()) {
+	for third := range 6 {
+		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 50, byte(third), 0}), 24)
+		for _, key := range []learnedKey{{p, EIGRP, 1}, {p, EIGRP, 2}, {p, Kernel, 0}} {
+			say = append(say, func() {
+				if l, ok := w.learned[key]; ok {
+					r.SetRoute(0, p, l)
+				} else {
+					r.DelRoute(0, p, key.s, key.process)
+				}
+			})
+		}
+	}
+	return say
 }
 
 // tell says all of a world to a RIB, in the order that chance gives, with batches in between.
@@ -99,6 +155,7 @@ func (w *world) say(t *testing.T, r *RIB, rng *rand.Rand, n int) {
 		r.SetInterface(i)
 	}
 	say = append(say, func() { r.SetStatics(0, w.statics) })
+	say = append(say, w.tellLearned(r)...)
 	for a, ok := range w.neigh {
 		say = append(say, func() { r.Neighbour("Ethernet0", a, gatewayMAC, ok) })
 	}

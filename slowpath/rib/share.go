@@ -12,16 +12,20 @@ import (
 
 // equalSlots is how many slots n ways of equal shares have together. Two, three and four have such numbers that flows of the others stay where they are
 // when a way comes or goes: each gets, or gives, the same number of whole slots.
-var equalSlots = [...]int{2: 2, 3: 6, 4: 12}
+var equalSlots = [...]int{1: 1, 2: 2, 3: 6, 4: 12}
 
-// slots is how many slots each of the ways gets, one at least. There are fib.MaxPaths shares at most, all greater than 0.
-func slots(shares []float64) []int {
+// slots is how many slots each of the ways gets, one at least. There are fib.MaxPaths shares at most, all greater than 0. was is how many slots there have been until now: if as
+// many do as well as any other number, that is it, so that the slots stay what they are.
+func slots(shares []float64, was int) []int {
 	n := len(shares)
 	counts := make([]int, n)
 	if equalShares(shares) {
 		all := fib.MaxPaths / n * n
-		if n < len(equalSlots) {
-			all = max(equalSlots[n], n)
+		switch {
+		case was >= n && was%n == 0:
+			all = was
+		case n < len(equalSlots):
+			all = equalSlots[n]
 		}
 		for i := range counts {
 			counts[i] = all / n
@@ -30,11 +34,17 @@ func slots(shares []float64) []int {
 	}
 	best := math.Inf(1)
 	try := make([]int, n)
-	for all := fib.MaxPaths; all >= n; all-- {
+	offer := func(all int) {
 		if off := apportion(try, shares, all); off < best-1e-9 {
 			best = off
 			copy(counts, try)
 		}
+	}
+	if was >= n {
+		offer(was)
+	}
+	for all := fib.MaxPaths; all >= n; all-- {
+		offer(all)
 	}
 	return counts
 }
@@ -98,11 +108,10 @@ func arrange(hops []*hop, counts []int, was []fib.AdjID) []*hop {
 			continue
 		}
 		for counts[next] == 0 {
-			next = (next + 1) % len(counts)
+			next++
 		}
 		out[i] = hops[next]
 		counts[next]--
-		next = (next + 1) % len(counts)
 	}
 	return out
 }
