@@ -32,7 +32,7 @@ func (m *Machine) round(e *entry) {
 	for _, ifc := range m.order {
 		asked := false
 		for _, n := range ifc.nbrs {
-			if n.up && !n.stub && n != e.queryFrom {
+			if (n.up || n.resyncing) && !n.stub && n != e.queryFrom {
 				e.replies[n] = &owing{}
 				n.owes[e] = true
 				asked = true

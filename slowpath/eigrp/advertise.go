@@ -108,7 +108,7 @@ func (m *Machine) routeFor(ifc *iface, prefix netip.Prefix) (r eigrpmsg.Route, r
 		}
 	}
 	r.Metric = m.outward(v, r.Wide)
-	if e != nil && e.active {
+	if e != nil && e.active || m.restarting {
 		r.Metric.Flags |= eigrpmsg.Active
 	}
 	return r, reachable
@@ -240,7 +240,7 @@ func (m *Machine) pack(ifc *iface, prefixes []netip.Prefix, how packing, deliver
 
 // feed sends the next packet of the table to a neighbor that has just come up.
 func (m *Machine) feed(n *neighbor) {
-	if !n.inTable || n.gone {
+	if !n.inTable || n.gone || m.restarting {
 		return
 	}
 	var body []byte
@@ -261,9 +261,12 @@ func (m *Machine) feed(n *neighbor) {
 		n.startup = n.startup[1:]
 	}
 	msg := &message{op: eigrpmsg.Update, seq: m.nextSequence(), body: body}
+	if n.resyncing {
+		msg.flags = eigrpmsg.FlagRestart
+	}
 	if len(n.startup) == 0 {
 		n.startup, n.inTable = nil, false
-		msg.flags = eigrpmsg.FlagEOT
+		msg.flags |= eigrpmsg.FlagEOT
 	}
 	m.enqueue(n, msg)
 }

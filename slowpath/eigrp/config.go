@@ -47,6 +47,13 @@ type Config struct {
 	// functions that say something else, gives them by Configure.
 	In, Out func(iface string, prefix netip.Prefix) bool
 
+	// Restarting, at the first Configure of a machine: packets still go by the routes of a process that has ended. Neighbors are asked to keep theirs (graceful restart), and
+	// there is no Route effect until they have told all again; Machine.Restarting says how long.
+	Restarting bool
+	// Inherited, with Restarting: the addresses that packets to a prefix go to by those routes; none: there is no such route. By it the choice among what neighbors tell is as loop-free as
+	// any. nil: not known; then it is the shortest one, as of a router that begins anew.
+	Inherited func(prefix netip.Prefix) []netip.Addr
+
 	MaxNeighbors int // Hellos of more are ignored
 	MaxPaths     int // of all neighbors and prefixes; what is more is not learned
 }

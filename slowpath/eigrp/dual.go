@@ -30,6 +30,7 @@ type entry struct {
 	succ   *path  // the successor; while active the one of before, which may have lost its way
 	since  time.Time
 
+	asked     bool // while we restart
 	active    bool
 	origin    origin
 	frozen    vector // what is told while active
@@ -70,6 +71,7 @@ type path struct {
 	rd, dist uint64
 	ext      eigrpmsg.External
 	external bool
+	stale    bool // told before its neighbor restarted, and not yet again
 }
 
 // measure works out what a path is worth.
@@ -174,11 +176,12 @@ func (m *Machine) learn(n *neighbor, r *eigrpmsg.Route, prefix netip.Prefix) *en
 		e.paths = append(e.paths, p)
 		m.paths++
 	}
-	p.reported, p.hop, p.external, p.ext = v, hop, r.External != nil, eigrpmsg.External{}
+	p.reported, p.hop, p.external, p.ext, p.stale = v, hop, r.External != nil, eigrpmsg.External{}, false
 	if p.external {
 		p.ext = *r.External
 	}
 	m.measure(e, p)
+	e.asked = e.asked || m.restarting && r.Metric.Flags&eigrpmsg.Active != 0
 	return e
 }
 
@@ -197,6 +200,13 @@ func (m *Machine) entryOf(prefix netip.Prefix) *entry {
 func (m *Machine) evaluate(e *entry, query *neighbor) {
 	if e.active {
 		m.stillActive(e, query)
+		return
+	}
+	if m.restarting {
+		if query != nil {
+			e.asked = true
+			m.reply(query, e.prefix)
+		}
 		return
 	}
 	best := m.best(e)

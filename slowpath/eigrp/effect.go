@@ -67,11 +67,12 @@ const (
 	LogTooManyPaths                    // Iface, Neighbor, Prefix
 	LogNoKey                           // Iface: authentication without a key to send with
 	LogDuplicateRouter                 // Iface, Neighbor, Prefix: an external route with our router ID
+	LogNeighborResync                  // Iface, Neighbor: it restarts, and goes on forwarding; its routes stay until it has told them again
 )
 
 var logKindNames = [...]string{
 	"neighbor-up", "neighbor-down", "stuck-in-active", "k-mismatch", "not-on-subnet", "auth-failure", "malformed", "too-many-neighbors",
-	"too-many-paths", "no-key", "duplicate-router-id",
+	"too-many-paths", "no-key", "duplicate-router-id", "neighbor-resync",
 }
 
 // String names the kind.

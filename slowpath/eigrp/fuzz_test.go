@@ -13,6 +13,7 @@ import (
 type script struct {
 	b    []byte
 	k    [6]uint8
+	next uint32                // sequence number
 	seen map[netip.Addr]uint32 // the sequence number of what was sent last to each
 }
 
@@ -23,6 +24,15 @@ func (s *script) byte() byte {
 	c := s.b[0]
 	s.b = s.b[1:]
 	return c
+}
+
+// sequence is mostly the next number, so that much of what is said is taken.
+func (s *script) sequence() uint32 {
+	if c := s.byte(); c < 32 {
+		return uint32(c)
+	}
+	s.next++
+	return 32 + s.next
 }
 
 func (s *script) iface() string { return [...]string{"Tunnel0", "lan"}[s.byte()&1] }
@@ -64,7 +74,7 @@ func (s *script) packet() Event {
 	iface := s.iface()
 	ev := PacketReceived{Iface: iface, From: s.from(iface)}
 	c := s.byte()
-	p := &eigrpmsg.Packet{Opcode: fuzzOps[c&7], AS: 100, Sequence: uint32(s.byte()), Ack: s.seen[ev.From]}
+	p := &eigrpmsg.Packet{Opcode: fuzzOps[c&7], AS: 100, Sequence: s.sequence(), Ack: s.seen[ev.From]}
 	ev.Multicast = c&8 != 0
 	switch c >> 4 {
 	case 0, 1, 2:
@@ -73,6 +83,7 @@ func (s *script) packet() Event {
 		if c>>4 == 1 {
 			st := eigrpmsg.Stub(s.byte())
 			p.Stub, p.Software = &st, &eigrpmsg.Software{TLVMajor: s.byte() & 3}
+			p.Flags = uint32(s.byte()) & eigrpmsg.FlagRestart
 			p.Sequenced, p.NextMulticast, p.HasNext = []netip.Addr{s.from(iface)}, uint32(s.byte()), s.byte()&1 != 0
 		}
 		if c>>4 == 2 {
@@ -80,7 +91,7 @@ func (s *script) packet() Event {
 			p.Termination = []netip.Addr{s.from(iface)}
 		}
 	case 3:
-		p.Opcode, p.Flags = eigrpmsg.Update, eigrpmsg.FlagInit
+		p.Opcode, p.Flags = eigrpmsg.Update, eigrpmsg.FlagInit|uint32(s.byte())&(eigrpmsg.FlagRestart|eigrpmsg.FlagEOT)
 	case 4:
 		p.Flags = uint32(s.byte() & 15)
 	case 5:
@@ -89,6 +100,7 @@ func (s *script) packet() Event {
 		s.b = s.b[n:]
 		return ev
 	default:
+		p.Flags = uint32(s.byte()) & 15 &^ eigrpmsg.FlagCR
 		for range 1 + c>>6 {
 			p.Routes = append(p.Routes, s.route())
 		}
@@ -170,7 +182,7 @@ func (w *fuzzed) check() {
 	m := w.m
 	active, paths, nbrs := 0, 0, 0
 	for p, e := range m.entries {
-		if e.prefix != p || len(e.paths) == 0 && !e.active {
+		if e.prefix != p || len(e.paths) == 0 && !e.active && !m.restarting {
 			w.t.Fatalf("%s is kept for nothing", p)
 		}
 		if e.active {
@@ -203,6 +215,16 @@ func (w *fuzzed) check() {
 	}
 	for _, ifc := range m.order {
 		nbrs += len(ifc.nbrs)
+		for _, n := range ifc.nbrs {
+			if n.resyncing != n.staleTimer.On() {
+				w.t.Fatalf("%s restarts for ever", n.addr)
+			}
+			for e, p := range n.routes {
+				if p.stale && !n.resyncing {
+					w.t.Fatalf("%s of %s is kept for ever", e.prefix, n.addr)
+				}
+			}
+		}
 		if len(ifc.nbrs) != len(ifc.byAddr) || len(ifc.changes) != len(ifc.pending) {
 			w.t.Fatalf("%s is out of order", ifc.name)
 		}
@@ -222,8 +244,11 @@ func runScript(t testing.TB, b []byte) {
 	}
 	s.k = k
 	cfg := Config{
-		AS: 100, K: k, RouterID: adr("1.1.1.1"), Wide: c&1 != 0, Variance: int(c >> 4), AutoSummary: c&2 != 0, Stub: Stub{Enabled: c&4 != 0, Connected: true}, MaxPaths: 12, MaxNeighbors: 5,
+		AS: 100, K: k, RouterID: adr("1.1.1.1"), Wide: c&1 != 0, Variance: int(c >> 4), AutoSummary: c&2 != 0, Stub: Stub{Enabled: c&4 != 0, Connected: true}, MaxPaths: 12, Restarting: c&0x80 != 0, MaxNeighbors: 5,
 		Interfaces: []Interface{{Name: "Tunnel0", NoSplitHorizon: true, Summaries: []Summary{{Prefix: pfx("172.16.0.0/22")}}}, {Name: "lan"}},
+	}
+	if c&0x40 != 0 {
+		cfg.Inherited = func(p netip.Prefix) []netip.Addr { return []netip.Addr{adr("10.0.0.2"), adr("10.1.0.3")} }
 	}
 	w.take(w.m.Configure(w.now, cfg))
 	for _, a := range []string{"Tunnel0", "lan"} {

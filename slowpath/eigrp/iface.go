@@ -27,6 +27,8 @@ type iface struct {
 	helloTimer timers.Timer
 	lastHello  time.Time
 
+	restartUntil time.Time // until then packets have the Restart flag
+
 	// Prefixes that neighbors are to hear of, in the order in which they came up; pending is where in changes each is.
 	changes    []change
 	pending    map[netip.Prefix]int
@@ -78,6 +80,9 @@ func (m *Machine) configureIface(ifc *iface, f Interface) {
 	}
 	ifc.enabled = true
 	m.refresh(ifc)
+	if f.Hello < old.Hello {
+		m.helloSoon(ifc, f.Hello)
+	}
 }
 
 func (m *Machine) interfaceState(s InterfaceState) {
@@ -104,7 +109,11 @@ func (m *Machine) refresh(ifc *iface) {
 	if run && !ifc.running {
 		ifc.running = true
 	}
+	was := ifc.talking
 	ifc.talking = run && !ifc.cfg.Passive
+	if ifc.talking && !was && m.now.Sub(m.restartBegan) < ifc.cfg.Hold {
+		ifc.restartUntil = m.now.Add(restartLeast)
+	}
 	m.connect(ifc)
 	if remeasure {
 		m.remeasure(ifc)
@@ -173,6 +182,9 @@ func (m *Machine) hello(ifc *iface) *eigrpmsg.Packet {
 	if m.cfg.Wide {
 		p.Software.TLVMajor, p.Software.TLVMinor = 2, 0
 	}
+	if m.saysRestart(ifc) {
+		p.Flags = eigrpmsg.FlagRestart
+	}
 	if m.cfg.Stub.Enabled {
 		s := m.cfg.Stub.flags()
 		p.Stub = &s
@@ -184,7 +196,17 @@ func (m *Machine) helloDue(ifc *iface) {
 	m.sendHello(ifc)
 	// Up to a tenth earlier, so that routers that started together do not stay so.
 	d := ifc.cfg.Hello
+	if m.saysRestart(ifc) || slices.ContainsFunc(ifc.nbrs, func(n *neighbor) bool { return n.resyncing && !n.up }) {
+		d = min(d, restartHello)
+	}
 	m.timers.Set(&ifc.helloTimer, m.now.Add(d-time.Duration(m.rng.Int64N(int64(d)/10+1))))
+}
+
+// helloSoon brings the next Hello forward.
+func (m *Machine) helloSoon(ifc *iface, d time.Duration) {
+	if at := m.now.Add(d); ifc.talking && ifc.helloTimer.On() && ifc.helloTimer.At().After(at) {
+		m.timers.Set(&ifc.helloTimer, at)
+	}
 }
 
 func (m *Machine) sendHello(ifc *iface) {

@@ -45,6 +45,11 @@ type Machine struct {
 	summaries map[netip.Prefix]*summary
 	externals map[netip.Prefix]ExternalRoute
 
+	begun        bool // has been configured to be on
+	restarting   bool
+	restartBegan time.Time
+	restartTimer timers.Timer
+
 	timers   timers.Heap
 	sequence uint32
 	slots    int // of interfaces, given so far
@@ -82,6 +87,12 @@ func (m *Machine) Configure(now time.Time, c Config) []Effect {
 	}
 	m.cfg = c
 	m.on = c.AS != 0
+	if m.on && !m.begun {
+		m.begun = true
+		if c.Restarting {
+			m.beginRestart()
+		}
+	}
 	seen := map[string]bool{}
 	for _, f := range c.Interfaces {
 		ifc := m.ifaceOf(f.Name)
@@ -161,10 +172,12 @@ func (m *Machine) begin(now time.Time) { m.now, m.out = now, nil }
 // end does what is done once for all that a step brought.
 func (m *Machine) end() []Effect {
 	m.settleSummaries()
-	for _, n := range m.toReply {
-		m.sendReplies(n)
+	if !m.restarting {
+		for _, n := range m.toReply {
+			m.sendReplies(n)
+		}
+		m.toReply = m.toReply[:0]
 	}
-	m.toReply = m.toReply[:0]
 	for i := 0; i < len(m.toFlush); i++ {
 		m.toFlush[i].wantsFlush = false
 		m.flush(m.toFlush[i])
@@ -186,7 +199,7 @@ func (m *Machine) do(e Effect) { m.out = append(m.out, e) }
 
 // log says something, but the same of a peer's misbehaviour not more than once in a minute.
 func (m *Machine) log(l Log) {
-	if l.Kind > LogStuckInActive {
+	if l.Kind > LogStuckInActive && l.Kind != LogNeighborResync {
 		if at, ok := m.logged[l]; ok && m.now.Sub(at) < time.Minute {
 			return
 		}
@@ -200,6 +213,7 @@ func (m *Machine) log(l Log) {
 
 // turnOff ends all, and forgets all that was learned.
 func (m *Machine) turnOff() {
+	m.stopRestart()
 	for _, ifc := range m.order {
 		ifc.enabled = false
 		m.stopIface(ifc, ShutDown)

@@ -45,6 +45,15 @@ type neighbor struct {
 	firstSent  time.Time
 	rto, srtt  time.Duration
 
+	// Restarting.
+	saidRestart bool // by its last Hello
+	resyncing   bool // it restarts, and its routes of before stay
+	resyncBegan time.Time
+	staleTimer  timers.Timer
+	toldAll     bool      // its EOT has come
+	lastTold    time.Time // when an Update of its came, or it came up
+	initTimer   timers.Timer
+
 	startup []*entry // of the table that it has not been sent yet
 	inTable bool     // it is being sent the table
 
@@ -67,6 +76,13 @@ func (m *Machine) neighborOf(ifc *iface, addr netip.Addr) *neighbor {
 	n := &neighbor{ifc: ifc, addr: addr, since: m.now, rto: firstRTO, routes: map[*entry]*path{}, owes: map[*entry]bool{}}
 	n.holdTimer.Fire = func() { m.down(n, HoldExpired) }
 	n.retryTimer.Fire = func() { m.retry(n) }
+	n.staleTimer.Fire = func() { m.staleExpired(n) }
+	n.initTimer.Fire = func() {
+		if !n.gotInit && n.acked {
+			n.acked = false
+			m.sendInit(n, 0)
+		}
+	}
 	ifc.byAddr[addr] = n
 	at, _ := slices.BinarySearchFunc(ifc.nbrs, addr, func(n *neighbor, a netip.Addr) int { return n.addr.Compare(a) })
 	ifc.nbrs = slices.Insert(ifc.nbrs, at, n)
@@ -84,12 +100,20 @@ func (m *Machine) meet(n *neighbor) {
 	} else {
 		m.send(ifc, n.addr, m.hello(ifc))
 	}
-	m.sendInit(n)
+	m.sendInit(n, m.softly(n))
 }
 
-func (m *Machine) sendInit(n *neighbor) {
+// softly is the flag of what is told to a neighbor that restarts, or while we do.
+func (m *Machine) softly(n *neighbor) uint32 {
+	if n.resyncing || m.saysRestart(n.ifc) {
+		return eigrpmsg.FlagRestart
+	}
+	return 0
+}
+
+func (m *Machine) sendInit(n *neighbor, flag uint32) {
 	n.ourInit = m.nextSequence()
-	m.enqueue(n, &message{op: eigrpmsg.Update, flags: eigrpmsg.FlagInit, seq: n.ourInit})
+	m.enqueue(n, &message{op: eigrpmsg.Update, flags: eigrpmsg.FlagInit | flag, seq: n.ourInit})
 }
 
 // answerInit acknowledges an INIT by ours, as long as that is not acknowledged: there are routers that take no other answer.
@@ -97,7 +121,7 @@ func (m *Machine) answerInit(n *neighbor) {
 	switch {
 	case n.acked:
 	case len(n.queue) == 0:
-		m.sendInit(n)
+		m.sendInit(n, m.softly(n))
 	case !n.firstSent.IsZero():
 		n.retries++
 		m.transmit(n.ifc, &transmission{to: n, msg: n.queue[0]})
@@ -109,8 +133,23 @@ func (m *Machine) advance(n *neighbor) {
 	if n.up || !n.gotInit || !n.acked {
 		return
 	}
-	n.up, n.since = true, m.now
-	m.log(Log{Kind: LogNeighborUp, Iface: n.ifc.name, Neighbor: n.addr})
+	n.up, n.lastTold = true, m.now
+	m.timers.Stop(&n.initTimer)
+	if !n.resyncing {
+		n.since = m.now
+		m.log(Log{Kind: LogNeighborUp, Iface: n.ifc.name, Neighbor: n.addr})
+	} else {
+		m.askAgain(n)
+	}
+	if m.restarting {
+		n.inTable = true // it gets the table at the end
+		return
+	}
+	m.tellTable(n)
+}
+
+// tellTable begins to send a neighbor all that we reach.
+func (m *Machine) tellTable(n *neighbor) {
 	n.startup = make([]*entry, 0, len(m.entries))
 	for _, p := range sortedPrefixes(m.entries) {
 		n.startup = append(n.startup, m.entries[p])
@@ -154,10 +193,12 @@ func (m *Machine) down(n *neighbor, why Reason) {
 	m.nbrs--
 	m.timers.Stop(&n.holdTimer)
 	m.timers.Stop(&n.retryTimer)
-	if n.up {
+	m.timers.Stop(&n.staleTimer)
+	m.timers.Stop(&n.initTimer)
+	if n.up || n.resyncing {
 		m.log(Log{Kind: LogNeighborDown, Iface: ifc.name, Neighbor: n.addr, Reason: why})
 	}
-	n.up, n.queue, n.startup = false, nil, nil
+	n.up, n.resyncing, n.queue, n.startup = false, false, nil, nil
 	touched := map[netip.Prefix]bool{}
 	for e := range n.routes {
 		touched[e.prefix] = true

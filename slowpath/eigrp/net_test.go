@@ -81,6 +81,7 @@ type node struct {
 	armed   time.Time
 	seed    uint64
 	changes int
+	old     map[netip.Prefix]Route // of before a soft restart
 	cpu     time.Duration
 	mute    func(PacketReceived) // takes packets in the machine's place
 }
@@ -138,6 +139,22 @@ func (n *node) restart() {
 	n.start()
 }
 
+// softRestart begins anew with the routes of before, which packets go on to go by until the machine has its own.
+func (n *node) softRestart() {
+	n.seed += 1000
+	n.m = NewSeeded(n.seed)
+	n.old = maps.Clone(n.routes)
+
+	n.cfg.Restarting, n.cfg.Inherited = true, func(p netip.Prefix) (out []netip.Addr) {
+		for _, h := range n.old[p].Hops {
+			out = append(out, h.Addr)
+		}
+		return out
+	}
+	n.start()
+	n.cfg.Restarting = false
+}
+
 func (n *node) setPort(name string, change func(*InterfaceState)) {
 	p := n.ports[name]
 	change(&p.st)
@@ -155,8 +172,11 @@ func (n *node) effects(step func() []Effect) {
 		case Send:
 			w.carry(n, e)
 		case Route:
+			if before := n.routes[e.Prefix]; !e.same(&before) {
+				n.changes++
+			}
 			n.routes[e.Prefix] = e
-			n.changes++
+			delete(n.old, e.Prefix)
 			touched = append(touched, e.Prefix)
 		case RouteGone:
 			if _, ok := n.routes[e.Prefix]; !ok {
@@ -167,6 +187,13 @@ func (n *node) effects(step func() []Effect) {
 		case Log:
 			n.logs = append(n.logs, e)
 		}
+	}
+	if n.old != nil && !n.m.Restarting() { // what has not been taken over goes
+		for p := range n.old {
+			delete(n.routes, p)
+			n.changes++
+		}
+		n.old = nil
 	}
 	if !w.noLoopCheck {
 		for _, p := range touched {

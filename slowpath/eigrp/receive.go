@@ -92,6 +92,9 @@ func (m *Machine) helloFrom(ifc *iface, n *neighbor, from netip.Addr, p *eigrpms
 		return
 	}
 	m.heardFrom(n)
+	if p.Parameters != nil {
+		m.restartFlag(n, p.Flags)
+	}
 	if p.HasNext {
 		n.crSeq, n.crOn = p.NextMulticast, !slices.ContainsFunc(p.Sequenced, ifc.isOwn)
 	}
@@ -125,12 +128,18 @@ func (m *Machine) reliable(n *neighbor, p *eigrpmsg.Packet, contents uint64) {
 		}
 		n.crOn = false
 	}
-	if p.Opcode == eigrpmsg.Update && p.Flags&eigrpmsg.FlagInit != 0 {
+	// With routes in it, the INIT of a restart begins nothing anew: the neighbor tells all again (`clear ip eigrp neighbors soft`).
+	soft := p.Opcode == eigrpmsg.Update && p.Flags&(eigrpmsg.FlagInit|eigrpmsg.FlagRestart) == eigrpmsg.FlagInit|eigrpmsg.FlagRestart && n.up && len(p.Routes) > 0
+	if p.Opcode == eigrpmsg.Update && p.Flags&eigrpmsg.FlagInit != 0 && !soft {
 		if n.gotInit && n.initSeq == p.Sequence {
 			m.ackLater(n)
 			return
 		}
-		if n.gotInit {
+		if n.gotInit && n.up && p.Flags&eigrpmsg.FlagRestart != 0 {
+			// One that acknowledges our INIT by its own has begun anew because of ours.
+			m.resync(n)
+			n.saidRestart, n.acked = true, p.Ack != 0 && p.Ack == n.ourInit
+		} else if n.gotInit && (n.up || n.acked || !n.resyncing) {
 			if n = m.restarted(n, p.Ack); n == nil {
 				return
 			}
@@ -154,6 +163,10 @@ func (m *Machine) reliable(n *neighbor, p *eigrpmsg.Packet, contents uint64) {
 		}
 		n.lastSeq, n.heard = p.Sequence, true
 		m.ackLater(n)
+		if soft {
+			m.stale(n)
+			m.tellTable(n)
+		}
 	}
 	n.lastContents = contents ^ uint64(p.Opcode)
 	if !n.up {
@@ -165,6 +178,14 @@ func (m *Machine) reliable(n *neighbor, p *eigrpmsg.Packet, contents uint64) {
 				return
 			}
 			m.told(n, p.Opcode, &p.Routes[i], prefix)
+		}
+	}
+	if p.Opcode == eigrpmsg.Update && !n.gone {
+		n.lastTold = m.now
+		m.stillResyncing(n)
+		if p.Flags&eigrpmsg.FlagEOT != 0 {
+			n.toldAll = true
+			m.resynced(n)
 		}
 	}
 }

@@ -45,6 +45,7 @@ type NeighborStatus struct {
 	Iface       string
 	Addr        netip.Addr
 	Up          bool // routes go to and fro
+	Resyncing   bool // it restarts, and its routes stay
 	Since       time.Time
 	Hold        time.Duration // that it asks for
 	Expires     time.Time
@@ -117,7 +118,7 @@ func (m *Machine) Neighbors() []NeighborStatus {
 	for _, ifc := range m.order {
 		for _, n := range ifc.nbrs {
 			out = append(out, NeighborStatus{
-				Iface: ifc.name, Addr: n.addr, Up: n.up, Since: n.since, Hold: n.hold, Expires: n.holdTimer.At(), SRTT: n.srtt, RTO: n.rto,
+				Iface: ifc.name, Addr: n.addr, Up: n.up || n.resyncing, Resyncing: n.resyncing, Since: n.since, Hold: n.hold, Expires: n.holdTimer.At(), SRTT: n.srtt, RTO: n.rto,
 				Queue: len(n.queue), Sequence: n.lastSeq, Retransmits: n.retransmits, Retries: n.retries, Prefixes: len(n.routes),
 				Software: n.software, Stub: n.stub, StubFlags: n.stubFlags,
 			})

@@ -258,6 +258,9 @@ func (m *Machine) acknowledged(n *neighbor, seq uint32) {
 	}
 	if first.flags&eigrpmsg.FlagInit != 0 {
 		n.acked = true
+		if first.flags&eigrpmsg.FlagRestart != 0 && !n.gotInit {
+			m.timers.Set(&n.initTimer, m.now.Add(plainInit)) // it may be one that knows no restart
+		}
 		m.advance(n)
 		return
 	}
