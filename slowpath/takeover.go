@@ -219,7 +219,7 @@ func (r *Router) takeNetworks(n *nhrp.Interface, i *rib.Interface, networks []ne
 			continue
 		}
 		found, ok := r.rib.Lookup(w.vrf, w.prefix.Addr())
-		if ok && found.Prefix == w.prefix && slices.Contains(found.Hops, rib.NextHop{Iface: i.Name, Addr: w.by.NextHop}) {
+		if ok && found.Prefix == w.prefix && slices.ContainsFunc(found.Hops, func(h rib.NextHop) bool { return h.Iface == i.Name && h.Addr == w.by.NextHop }) {
 			continue // that is what routing says
 		}
 		r.carryOut(r.nhrp.Handle(r.now, nhrp.Inherited{Iface: n.Name, Prefix: w.prefix, NextHop: w.by.NextHop, NBMA: w.by.OuterTo(), Expires: expiry(&w.by)}))
