@@ -4,14 +4,18 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // Check finds what is wrong, or advised against, in one or several routers' configurations. Several are taken as
 // routers of the same networks, and are compared with each other.
-func Check(files ...*Config) Diagnostics {
+func Check(files ...*Config) Diagnostics { return CheckAt(time.Now(), files...) }
+
+// CheckAt is Check at a point in time, by which keys may have expired.
+func CheckAt(now time.Time, files ...*Config) Diagnostics {
 	var out Diagnostics
 	for _, c := range files {
-		k := &checker{c: c}
+		k := &checker{c: c, now: now}
 		k.names()
 		k.addresses()
 		k.vrfs()
@@ -31,6 +35,7 @@ func Check(files ...*Config) Diagnostics {
 // checker looks at one configuration.
 type checker struct {
 	c     *Config
+	now   time.Time
 	diags Diagnostics
 }
 

@@ -114,6 +114,7 @@ func (k *checker) compare(l tunnelLink) {
 	}
 	k.compareSubnets(l, hub)
 	k.compareProtection(l, hub)
+	k.compareEIGRP(l, hub)
 }
 
 func keyText(t *Tunnel) string {

@@ -1,17 +1,11 @@
 package config
 
-import "net/netip"
-
 // routing checks BGP, EIGRP and MPLS.
 func (k *checker) routing() {
 	if k.c.BGP != nil {
 		k.bgp(k.c.BGP)
 	}
-	for _, e := range k.c.EIGRP {
-		for _, f := range e.Families {
-			k.eigrpFamily(e, f)
-		}
-	}
+	k.eigrp()
 	for _, i := range k.c.Interfaces {
 		if i.MPLS.IP && k.c.MPLS.Off {
 			k.add(i.at("mpls ip"), Error, "mpls-off", "remove `no mpls ip` at the top", "%s has `mpls ip`, and MPLS is turned off for the whole router", i.Name)
@@ -60,9 +54,7 @@ func (k *checker) bgp(b *BGP) {
 		for _, n := range f.Networks {
 			k.needRouteMap(f.Lines.at(f.Pos, "network"), n.RouteMap)
 		}
-		for _, r := range f.Redistribute {
-			k.needRouteMap(f.Lines.at(f.Pos, "redistribute"), r.RouteMap)
-		}
+		k.redistribution(f.Lines, f.Pos, f.VRF, f.Redistribute)
 	}
 	if vpn && !k.anyMPLS() {
 		k.add(b.Pos, Warning, "vpnv4-no-mpls", "add `mpls ip` to the tunnel", "BGP exchanges VPNv4 routes, and no interface has `mpls ip`")
@@ -112,91 +104,37 @@ func (k *checker) policy(known []*BGPNeighbor, p *BGPPolicy) {
 	k.needACL(p.Pos, p.DistributeOut)
 }
 
-func (k *checker) eigrpFamily(e *EIGRP, f *EIGRPFamily) {
-	if f.VRF != "" && k.c.VRF(f.VRF) == nil {
-		k.undefined(f.Pos, "VRF", f.VRF, "ip vrf")
+// head is the command without route-map and metric.
+func (r *Redistribute) head() string {
+	if r.ID == 0 {
+		return "redistribute " + r.Protocol
 	}
-	if f.AS == 0 {
-		k.add(f.Pos, Error, "eigrp-no-as", "add `autonomous-system NUMBER`", "EIGRP in VRF %s has no AS number", f.VRF)
-	}
-	for _, n := range f.Neighbors {
-		k.needInterface(f.Lines.at(f.Pos, "neighbor"), n.Interface)
-	}
-	for _, r := range f.Redistribute {
-		k.needRouteMap(f.Lines.at(f.Pos, "redistribute"), r.RouteMap)
-	}
-	for _, d := range f.Distribute {
-		pos := f.Lines.at(f.Pos, "distribute-list")
-		k.needACL(pos, d.AccessList)
-		k.needPrefixList(pos, d.PrefixList)
-		k.needRouteMap(pos, d.RouteMap)
-		k.needInterface(pos, d.Interface)
-	}
-	for _, i := range f.Interfaces {
-		k.needKeyChain(i.Lines.at(i.Pos, "authentication key-chain"), i.KeyChain)
-		if i.Name != "default" {
-			k.needInterface(i.Pos, i.Name)
-		}
-	}
-	for _, i := range k.c.tunnels() {
-		if i.VRF == f.VRF && f.Covers(i.Address.Addr()) && !f.passive(i.Name) {
-			k.eigrpTunnel(e, f, i)
+	return "redistribute " + r.Protocol + " " + itoa(int(r.ID))
+}
+
+// redistribution checks the sources of routes that a protocol takes in.
+func (k *checker) redistribution(lines Lines, mode Pos, vrf string, list []Redistribute) {
+	for _, r := range list {
+		head := r.head()
+		pos := lines.at(mode, head, "redistribute")
+		k.needRouteMap(pos, r.RouteMap)
+		switch {
+		case r.Protocol == "ospf" || r.Protocol == "rip":
+			k.add(pos, Warning, "redistribute-none", "run FRR's daemon on the interfaces of the same names, and say `redistribute kernel`", "`%s` takes no route: nave has no %s of its own", head, r.Protocol)
+		case r.Protocol == "bgp" && (k.c.BGP == nil || k.c.BGP.AS != r.ID):
+			k.add(pos, Warning, "redistribute-none", "name the AS of `router bgp`", "`%s` takes no route: BGP with that AS does not run", head)
+		case r.Protocol == "eigrp" && !k.runsEIGRP(vrf, r.ID):
+			k.add(pos, Warning, "redistribute-none", "name an AS of `router eigrp`", "`%s` takes no route: EIGRP with that AS does not run in %s", head, tableName(vrf))
 		}
 	}
 }
 
-// Covers tells whether a `network` command takes the address of an interface in.
-func (f *EIGRPFamily) Covers(a netip.Addr) bool {
-	for _, n := range f.Networks {
-		if a.IsValid() && n.Prefix.Contains(a) {
-			return true
-		}
-	}
-	return false
-}
-
-func (f *EIGRPFamily) passive(name string) bool {
-	if f.PassiveDefault {
-		return !contains(f.NotPassive, name)
-	}
-	return contains(f.Passive, name)
-}
-
-// eigrpTunnel checks a tunnel that EIGRP runs over.
-func (k *checker) eigrpTunnel(e *EIGRP, f *EIGRPFamily, i *Interface) {
-	if i.Bandwidth < 1000 {
-		k.add(i.at("bandwidth"), Warning, "eigrp-bandwidth", "set `bandwidth 1000` or more", "EIGRP runs over %s, whose bandwidth is %d kbit/s: updates to many spokes would be throttled",
-			i.Name, or(i.Bandwidth, 9))
-	}
-	if f.VRF != "" {
-		k.add(f.Pos, Info, "eigrp-vrf", "consider BGP towards the spokes", "EIGRP runs over %s in VRF %s: with VRFs the hardware of old avoided EIGRP", i.Name, f.VRF)
-	}
-	if i.Tunnel.Mode != GREMultipoint || !i.NHRP.Enabled() {
-		return
-	}
-	if !i.NHRP.MulticastDynamic && len(i.NHRP.Multicast) == 0 && !nhsMulticast(i) {
-		k.add(i.at("ip nhrp network-id"), Warning, "nhrp-no-multicast", "add `ip nhrp map multicast dynamic` on the hub, `ip nhrp map multicast NBMA` on a spoke",
-			"EIGRP runs over %s, and NHRP maps no multicast: no neighbour will be found", i.Name)
-	}
-	if len(i.NHRP.NHS) > 0 || e.Name != "" {
-		return
-	}
-	split := true
-	for _, s := range i.EIGRP {
-		if s.AS == f.AS {
-			split = s.SplitHorizon.Or(true) && len(s.Summaries) == 0
-		}
-	}
-	if split {
-		k.add(i.at("ip nhrp map multicast dynamic"), Warning, "eigrp-split-horizon", "add `no ip split-horizon eigrp "+itoa(int(f.AS))+"`, or a summary address",
-			"%s is a hub's tunnel: with split horizon its spokes do not learn each other's routes", i.Name)
-	}
-}
-
-func nhsMulticast(i *Interface) bool {
-	for _, s := range i.NHRP.NHS {
-		if s.Multicast {
-			return true
+func (k *checker) runsEIGRP(vrf string, as uint32) bool {
+	for _, e := range k.c.EIGRP {
+		for _, f := range e.Families {
+			if f.VRF == vrf && uint32(f.AS) == as {
+				return true
+			}
 		}
 	}
 	return false

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // checkCase is a router, or several, and the findings that matter: "FILE:LINE severity code". Several files are
@@ -32,6 +33,9 @@ const (
 	tunnel = "interface Tunnel0\n ip address 10.0.0.1 255.255.255.0\n" + tail
 	second = "interface Tunnel1\n ip address 10.0.1.1 255.255.255.0\n ip mtu 1400\n ip nhrp network-id 2\n ip nhrp holdtime 400\n tunnel mode gre multipoint\n"
 )
+
+// keyed follows hubText and spokeText.
+const keyed = "key chain k\n key 1\n  key-string secret\ninterface Tunnel3\n ip authentication mode eigrp 40 md5\n ip authentication key-chain eigrp 40 k\n"
 
 var checkCases = []checkCase{
 	{name: "nothing to say", text: protect + ports + tunnel},
@@ -161,6 +165,33 @@ var checkCases = []checkCase{
 	{name: "EIGRP passive on the tunnel", text: protect + ports + tunnel + "router eigrp 1\n network 10.0.0.0\n passive-interface Tunnel0\n"},
 	{name: "EIGRP in a VRF", text: protect + "ip vrf v\n" + ports + "interface Tunnel0\n ip vrf forwarding v\n ip address 10.0.0.1 255.255.255.0\n bandwidth 1000\n ip nhrp map multicast dynamic\n no ip split-horizon eigrp 2\n" + tail + "router eigrp 2\n address-family ipv4 vrf v\n  network 10.0.0.0\n",
 		want: []string{"r1:26 error eigrp-no-as", "r1:26 info eigrp-vrf"}},
+	{name: "EIGRP twice", text: ports + "router eigrp 1\n network 192.0.2.0\nrouter eigrp X\n address-family ipv4 autonomous-system 1\n  network 192.0.2.0\n", want: []string{"r1:3 error eigrp-twice"}},
+	{name: "EIGRP of nobody on an interface", text: ports + " ip hello-interval eigrp 2 7\n ip hold-time eigrp 1 99\nrouter eigrp X\n address-family ipv4 autonomous-system 1\n  network 192.0.2.0\n",
+		want: []string{"r1:3 warning eigrp-interface", "r1:4 warning eigrp-interface"}},
+	{name: "EIGRP's networks", text: ports + "router eigrp 1\n network 192.0.2.0 0.0.0.255\n network 192.0.3.0 0.0.0.255\n network 10.0.0.0\n", want: []string{"r1:5 warning eigrp-network", "r1:6 warning eigrp-network"}},
+	{name: "EIGRP with DHCP", text: "interface Ethernet0\n ip address dhcp\nrouter eigrp 1\n network 192.0.3.0 0.0.0.255\n"},
+	{name: "EIGRP's timers", text: ports + " ip hello-interval eigrp 1 20\nrouter eigrp 1\n network 192.0.2.0\n", want: []string{"r1:3 warning eigrp-timers"}},
+	{name: "EIGRP's timers in named mode", text: ports + "router eigrp X\n address-family ipv4 autonomous-system 1\n  network 192.0.2.0\n  af-interface default\n   hello-interval 20\n", want: []string{"r1:7 warning eigrp-timers"}},
+	{name: "EIGRP's authentication", text: ports + " ip authentication mode eigrp 1 md5\n ip authentication key-chain eigrp 2 k\nrouter eigrp 1\n network 192.0.2.0\nrouter eigrp 2\n network 192.0.2.0\nkey chain k\n key 1\n  key-string x\n",
+		want: []string{"r1:3 warning eigrp-auth", "r1:4 warning eigrp-auth"}},
+	{name: "EIGRP's keys", text: "key chain none\n key 1\nkey chain old\n key 1\n  key-string x\n  send-lifetime 00:00:00 Jan 1 2026 00:00:00 Feb 1 2026\n key 2\n  key-string y\n  send-lifetime 00:00:00 Jan 1 2026 duration 60\n" +
+		"key chain good\n key 1\n  key-string x\n  send-lifetime 00:00:00 Jan 1 2026 duration 60\n key 2\n  key-string y\n  send-lifetime 00:00:00 Jan 1 2031 infinite\n",
+		want: []string{"r1:1 warning key-chain-empty", "r1:3 warning key-chain-expired"}},
+	{name: "EIGRP's key chain", text: "key chain k\n key 1\n  key-string x\n  send-lifetime 00:00:00 Feb 30 2026 infinite\n  accept-lifetime 25:00:00 Feb 3 2026 infinite\n", want: []string{"r1:4 error bad-value", "r1:5 error bad-value"}},
+	{name: "EIGRP summarises", text: protect + ports + tunnel + " bandwidth 1000\n ip nhrp map multicast dynamic\n no ip split-horizon eigrp 1\n no ip next-hop-self eigrp 1\nrouter eigrp 1\n network 10.0.0.0\n auto-summary\n", want: []string{"r1:26 warning eigrp-auto-summary"}},
+	{name: "EIGRP hub of phase 1", text: protect + ports + tunnel + " bandwidth 1000\n ip nhrp map multicast dynamic\n no ip split-horizon eigrp 1\nrouter eigrp 1\n network 10.0.0.0\n", want: []string{"r1:12 info eigrp-next-hop"}},
+	{name: "EIGRP hub of phase 2", text: protect + ports + tunnel + " bandwidth 1000\n ip nhrp map multicast dynamic\n no ip split-horizon eigrp 1\n no ip next-hop-self eigrp 1\nrouter eigrp 1\n network 10.0.0.0\n"},
+	{name: "EIGRP hub of phase 3", text: protect + ports + tunnel + " bandwidth 1000\n ip nhrp map multicast dynamic\n ip nhrp redirect\n ip summary-address eigrp 1 10.0.0.0 255.0.0.0\nrouter eigrp 1\n network 10.0.0.0\n"},
+	{name: "EIGRP hub of phase 3 with next hops", text: protect + ports + tunnel + " bandwidth 1000\n ip nhrp map multicast dynamic\n ip nhrp redirect\n no ip split-horizon eigrp 1\n no ip next-hop-self eigrp 1\nrouter eigrp 1\n network 10.0.0.0\n",
+		want: []string{"r1:24 info eigrp-next-hop"}},
+	{name: "EIGRP's summary hides spokes", text: protect + ports + tunnel + " bandwidth 1000\n ip nhrp map multicast dynamic\n ip summary-address eigrp 1 10.0.0.0 255.0.0.0\n no ip next-hop-self eigrp 1\nrouter eigrp 1\n network 10.0.0.0\n",
+		want: []string{"r1:23 warning eigrp-summary"}},
+	{name: "EIGRP hub is a stub", text: protect + ports + tunnel + " bandwidth 1000\n ip nhrp map multicast dynamic\n no ip split-horizon eigrp 1\nrouter eigrp 1\n network 10.0.0.0\n eigrp stub connected leak-map m\n",
+		want: []string{"r1:25 warning eigrp-stub-hub", "r1:25 error undefined"}},
+	{name: "EIGRP hub in named mode", text: protect + ports + tunnel + " bandwidth 1000\n ip nhrp map multicast dynamic\nrouter eigrp X\n address-family ipv4 autonomous-system 1\n  network 10.0.0.0\n  af-interface default\n   no split-horizon\n   no next-hop-self\n  af-interface Tunnel0\n   split-horizon\n",
+		want: []string{"r1:21 warning eigrp-split-horizon"}},
+	{name: "redistribution of nothing", text: ports + "router eigrp 1\n network 192.0.2.0\n redistribute ospf 1\n redistribute rip\n redistribute bgp 7\n redistribute eigrp 3\n redistribute kernel\nrouter bgp 1\n redistribute eigrp 2\n redistribute eigrp 1\n",
+		want: []string{"r1:5 warning redistribute-none", "r1:6 warning redistribute-none", "r1:7 warning redistribute-none", "r1:8 warning redistribute-none", "r1:9 warning eigrp-no-metric", "r1:11 warning redistribute-none"}},
 	{name: "VPNv4 without MPLS", text: "router bgp 1\n neighbor 10.0.0.9 remote-as 1\n address-family vpnv4\n  neighbor 10.0.0.9 activate\n", want: []string{"r1:1 warning vpnv4-no-mpls"}},
 	{name: "MPLS turned off", text: "no mpls ip\n" + ports + " mpls ip\n", want: []string{"r1:4 error mpls-off"}},
 	{name: "route distinguishers", text: "ip vrf a\n rd 1:1\nip vrf b\n rd 1:1\nip vrf c\nrouter bgp 1\n address-family ipv4 vrf c\n  redistribute connected\n", want: []string{"r1:4 error rd-duplicate", "r1:5 error vrf-no-rd"}},
@@ -182,6 +213,13 @@ var checkCases = []checkCase{
 	{name: "different pre-shared key", text: hubText + "---\n" + strings.NewReplacer("Wheel&Spoke", "other", "ip address dhcp hostname nice", "ip address 198.51.100.7 255.255.255.0").Replace(spokeText), want: []string{"r2:7 error psk-mismatch"}},
 	{name: "no pre-shared key for the spoke", text: hubText + "---\n" + strings.NewReplacer("ip address dhcp hostname nice", "ip address 203.0.113.7 255.255.255.0").Replace(spokeText), want: []string{"r2:2 error key-missing"}},
 	{name: "IKEv2 here, IKEv1 there", text: hubText + "---\n" + strings.Replace(spokeText, " set pfs group14\n", " set pfs group14\n set ikev2-profile v2\ncrypto ikev2 keyring k\ncrypto ikev2 profile v2\n match identity remote any\n authentication local pre-share\n authentication remote pre-share\n keyring local k\n", 1), want: []string{"r2:35 error ike-mismatch"}},
+	{name: "EIGRP authenticated on both", text: hubText + keyed + "---\n" + spokeText + keyed},
+	{name: "EIGRP on the hub only", text: hubText + "---\n" + strings.Replace(spokeText, "router eigrp 40\n network 172.30.3.0 0.0.0.255\n", "router eigrp 40\n", 1), want: []string{"r2:13 warning eigrp-peer"}},
+	{name: "EIGRP on the spoke only", text: strings.Replace(hubText, " network 172.30.3.0 0.0.0.255\n", "", 1) + "---\n" + spokeText, want: []string{"r2:33 warning eigrp-peer"}},
+	{name: "EIGRP with different AS numbers", text: hubText + "---\n" + strings.Replace(spokeText, "eigrp 40", "eigrp 41", 1), want: []string{"r2:33 error eigrp-mismatch"}},
+	{name: "EIGRP with different constants", text: hubText + "---\n" + spokeText + " metric weights 0 1 1 1 0 0\n", want: []string{"r2:36 error eigrp-mismatch"}},
+	{name: "EIGRP authenticated on one", text: hubText + keyed + "---\n" + spokeText, want: []string{"r2:13 error eigrp-mismatch"}},
+	{name: "EIGRP with different keys", text: hubText + keyed + "---\n" + spokeText + strings.Replace(keyed, "key 1\n", "key 2\n", 1), want: []string{"r2:13 error eigrp-mismatch"}},
 	{name: "two spokes with one address", text: hubText + "---\n" + spokeText + "---\n" + strings.Replace(spokeText, "hostname nice", "hostname metz", 1), want: []string{"r3:15 error address-duplicate"}},
 }
 
@@ -193,7 +231,7 @@ func runCheck(text string) Diagnostics {
 		all = append(all, diags...)
 		trees = append(trees, c)
 	}
-	all = append(all, Check(trees...)...)
+	all = append(all, CheckAt(time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), trees...)...)
 	all.Sort()
 	return all
 }
