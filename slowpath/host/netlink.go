@@ -99,6 +99,17 @@ func (s *rtnetlink) receive() ([]byte, error) {
 	}
 }
 
+// drain throws away what has come so far.
+func (s *rtnetlink) drain() {
+	_ = s.raw.Control(func(fd uintptr) {
+		for {
+			if _, _, err := unix.Recvfrom(int(fd), s.buf, unix.MSG_DONTWAIT); err != nil && err != unix.ENOBUFS && err != unix.EINTR {
+				return
+			}
+		}
+	})
+}
+
 // eachMessage takes a datagram apart. It stops at what is no message.
 func eachMessage(b []byte, f func(kind, flags uint16, seq uint32, body []byte)) {
 	for len(b) >= unix.NLMSG_HDRLEN {
