@@ -282,7 +282,7 @@ func (g *Gateway) configure(now time.Time, tree *config.Config) error {
 
 // follow makes Linux agree with the configuration: namespaces, the ports in them, addresses, twins, DHCP clients, what is steered.
 func (g *Gateway) follow() error {
-	err := errors.Join(g.setSpaces(), g.setPorts(), g.setLinks(), g.setTwins(), g.setVLANs(), g.setLeases(), g.setLocals(), g.setIKE(), g.setLDP(), g.setEIGRP(), g.dropSpaces())
+	err := errors.Join(g.setSpaces(), g.setPorts(), g.setLinks(), g.setTwins(), g.setVLANs(), g.setLeases(), g.setLocals(), g.setIKE(), g.setLDP(), g.setEIGRP(), g.setKernel(), g.dropSpaces())
 	g.linux.followRoutes()
 	g.setBGP()
 	return err

@@ -19,17 +19,20 @@ import (
 // space is a routing table as Linux has it: the network namespace of a VRF, or the one that naved runs in for the global table. The control plane's goroutine has it, but for
 // host, whose functions any may call while ctx lasts.
 type space struct {
-	name   string // of the VRF; "": the global table
-	host   *host.Host
-	vrf    atomic.Uint32        // its number; noVRF while it has none
-	last   *twin                // by which the host reaches what it knows no way to, and gets what came by a label
-	ike    map[uint16]*host.UDP // sockets of IKE, by port
-	eigrp  *eigrpSocket         // nil while EIGRP has no interface here
-	links  indices              // of ports and subinterfaces' twins
-	routes routeTable           // nave's, in its kernel's table
-	told   map[string]bool      // what the log has been told
-	ctx    context.Context
-	cancel context.CancelFunc
+	name  string // of the VRF; "": the global table
+	host  *host.Host
+	vrf   atomic.Uint32        // its number; noVRF while it has none
+	last  *twin                // by which the host reaches what it knows no way to, and gets what came by a label
+	ike   map[uint16]*host.UDP // sockets of IKE, by port
+	eigrp *eigrpSocket         // nil while EIGRP has no interface here
+	links indices              // of ports and subinterfaces' twins
+	// tunnels are the indices of tunnels' twins: of those there are no neighbours to hear of.
+	tunnels indices
+	kernel  *kernelImport   // of others' routes; nil: they are not asked for
+	routes  routeTable      // nave's, in its kernel's table
+	told    map[string]bool // what the log has been told
+	ctx     context.Context
+	cancel  context.CancelFunc
 }
 
 // noVRF is the number of a table that is none: a VRF that is not configured any more, or not yet.
@@ -64,8 +67,16 @@ func (s *space) id() (fib.VRF, bool) {
 
 // indices are the netdevs of a space that are interfaces: names and numbers by index. Watchers and readers of sockets look here.
 type indices struct {
-	mu sync.Mutex
-	m  map[int]device
+	mu      sync.Mutex
+	m       map[int]device
+	changes uint64
+}
+
+// generation is another when something has changed.
+func (x *indices) generation() uint64 {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.changes
 }
 
 // device is the interface that a netdev is.
@@ -80,6 +91,10 @@ func (x *indices) set(index int, d device) {
 	if x.m == nil {
 		x.m = make(map[int]device)
 	}
+	if x.m[index] == d {
+		return
+	}
+	x.changes++
 	maps.DeleteFunc(x.m, func(_ int, old device) bool { return old.name == d.name })
 	x.m[index] = d
 }
@@ -87,6 +102,7 @@ func (x *indices) set(index int, d device) {
 func (x *indices) remove(name string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.changes++
 	maps.DeleteFunc(x.m, func(_ int, old device) bool { return old.name == name })
 }
 

@@ -107,12 +107,14 @@ func (g *Gateway) openTwin(s *space, i *slowpath.Interface) (*twin, error) {
 		return nil, fmt.Errorf("gateway: interface %s: %w", i.Name, err)
 	}
 	g.twins[i.Name] = t
+	l, err := s.host.Link(t.Name())
+	if err != nil {
+		return nil, errors.Join(err, g.closeTwin(i.Name, t))
+	}
 	if t.kind == twinFrames {
-		l, err := s.host.Link(t.Name())
-		if err != nil {
-			return nil, errors.Join(err, g.closeTwin(i.Name, t))
-		}
 		s.links.set(l.Index, device{i.Name, i.Port})
+	} else {
+		s.tunnels.set(l.Index, device{name: i.Name})
 	}
 	g.readers.Go(func() { g.fromHost(t) })
 	if t.kind == twinFrames {
@@ -124,6 +126,7 @@ func (g *Gateway) openTwin(s *space, i *slowpath.Interface) (*twin, error) {
 func (g *Gateway) closeTwin(name string, t *twin) error {
 	delete(g.twins, name)
 	t.space.links.remove(name)
+	t.space.tunnels.remove(name)
 	g.endLease(name)
 	if err := t.Close(); err != nil {
 		return fmt.Errorf("gateway: interface %s: %w", name, err)
