@@ -141,7 +141,19 @@ func (s *space) closeEIGRP() error {
 	return err
 }
 
+// lastWords is how long a goodbye may be on its way: what leaves by a tunnel's twin is read there, and sent by a worker.
+const lastWords = 100 * time.Millisecond
+
 // leaveEIGRP says goodbye to all neighbors, so that they look for other ways at once.
 func (g *Gateway) leaveEIGRP() {
-	g.loop.Call(func(now time.Time) { g.core.Router().At(now).ShutDownEIGRP() })
+	spoke := false
+	g.loop.Call(func(now time.Time) {
+		for _, s := range g.spaces {
+			spoke = spoke || s.eigrp != nil
+		}
+		g.core.Router().At(now).ShutDownEIGRP()
+	})
+	if spoke {
+		time.Sleep(lastWords)
+	}
 }
