@@ -162,7 +162,12 @@ func (r *Router) runProcess(p *process, e *EIGRP) (changed bool) {
 		}
 	}
 	if !sameRun(&old, e) {
-		r.carryOutEIGRP(p, p.machine.Configure(r.now, e.Run))
+		run := e.Run
+		if r.takeover != nil { // of no meaning but at the first Configure of a machine
+			run.Restarting = true
+			run.Inherited = func(p netip.Prefix) []netip.Addr { return r.rib.InheritedHops(fib.RouteKey{VRF: e.Key.VRF, Prefix: p}) }
+		}
+		r.carryOutEIGRP(p, p.machine.Configure(r.now, run))
 		changed = true
 	}
 	for _, name := range sortedNames(r.igrp.links) {

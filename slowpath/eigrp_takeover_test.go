@@ -8,7 +8,9 @@ import (
 
 	"nave/fastpath"
 	"nave/fastpath/fib"
+	"nave/slowpath/eigrp"
 	"nave/slowpath/nhrp"
+	"nave/slowpath/rib"
 )
 
 // keptEngine is a fast path that outlives a Router, and notes which routes are taken away or lead elsewhere.
@@ -38,11 +40,17 @@ func (e *keptEngine) hasRoute(p netip.Prefix) bool {
 	return false
 }
 
-// withMappings has a spoke of dmvpnNet know the others.
-func (b *eigrpBox) withMappings(local string) {
+// withMappings has a router of dmvpnNet know the others.
+func (b *eigrpBox) withMappings() {
+	own, maps := b.link("Tunnel0").Tunnel.Local, []nhrp.Map(nil)
+	for k := byte(1); k <= 3; k++ {
+		if a := netip.AddrFrom4([4]byte{192, 0, 2, k}); a != own {
+			maps = append(maps, nhrp.Map{Protocol: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, k}), 32), NBMA: a})
+		}
+	}
 	b.config.NHRP = nhrp.Config{Interfaces: []nhrp.Interface{{
-		Name: "Tunnel0", ID: tunnelID, Address: b.link("Tunnel0").Addrs[0], NBMA: ip(local), NetworkID: 1, HoldTime: 300 * time.Second, MTU: 1400,
-		Maps: []nhrp.Map{{Protocol: pfx("10.0.0.1/32"), NBMA: ip("192.0.2.1")}, {Protocol: pfx("10.0.0.3/32"), NBMA: ip("192.0.2.3")}},
+		Name: "Tunnel0", ID: tunnelID, Address: b.link("Tunnel0").Addrs[0], NBMA: own, NetworkID: 1, HoldTime: 300 * time.Second, MTU: 1400,
+		Maps: maps,
 	}}}
 }
 
@@ -57,27 +65,30 @@ func (b *eigrpBox) meet() {
 func TestEIGRPTakeover(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		lost bool // the hub is not heard of any more
-	}{{"the hub is there", false}, {"the hub is lost", true}} {
+		of   int  // which router begins anew
+		lost bool // the others are not heard of any more
+	}{{"spoke, the hub is there", 1, false}, {"spoke, the hub is lost", 1, true}, {"hub, the spokes are there", 0, false}, {"hub, the spokes are lost", 0, true}} {
 		t.Run(c.name, func(t *testing.T) {
-			n, tunnel, _, spokes := dmvpnNet(t)
-			s := spokes[0]
+			n, tunnel, _, _ := dmvpnNet(t)
+			s, others := n.boxes[c.of], slices.Delete(slices.Clone(n.boxes), c.of, c.of+1)
 			f, err := fastpath.New(smallEngine)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer f.Close()
 			e := &keptEngine{Engine: f}
-			learned := []netip.Prefix{pfx("10.1.0.0/24"), pfx("10.3.0.0/24")}
+			var learned []netip.Prefix
+			for _, o := range others {
+				learned = append(learned, o.link("Ethernet1").Addrs[0].Masked())
+			}
 			begin := func() {
-				s.withMappings("192.0.2.2")
+				s.withMappings()
 				s.configure()
 				s.meet()
 			}
 			s.start(e)
 			begin()
 			n.run(20 * time.Second)
-			s.want(0, map[string]string{"10.1.0.0/24": "eigrp/100 90 Tunnel0 10.0.0.1", "10.3.0.0/24": "eigrp/100 90 Tunnel0 10.0.0.3"})
 			for _, p := range learned {
 				if !e.hasRoute(p) {
 					t.Fatalf("%s is not in the fast path: %+v", p, e.Inherited())
@@ -85,17 +96,33 @@ func TestEIGRPTakeover(t *testing.T) {
 			}
 			tunnel.cut[s] = c.lost
 			e.touched = nil
+			for _, o := range n.boxes {
+				o.logs = nil
+			}
+			own := s.link("Ethernet1").Addrs[0].Masked()
 			s.start(e)
 			s.At(n.now).Inherit(e.Inherited())
 			begin()
-			for range 20 {
-				n.run(5 * time.Second)
+			for range 100 {
+				n.run(time.Second)
+				for _, o := range others { // they were asked to keep what they have
+					if r, ok := o.Route(0, own, true); !c.lost && (!ok || r.Source != rib.EIGRP) {
+						t.Fatalf("%s lost its route: %+v", o.name, r)
+					}
+				}
 				for _, p := range learned {
 					if !e.hasRoute(p) {
 						t.Fatalf("%s is gone", p)
 					}
 					if slices.Contains(e.touched, p) {
 						t.Fatalf("%s was installed again, or taken away", p)
+					}
+				}
+			}
+			for _, o := range others {
+				for _, l := range o.logs {
+					if !c.lost && l.Kind != eigrp.LogNeighborResync {
+						t.Errorf("at %s: %+v", o.name, l)
 					}
 				}
 			}
