@@ -23,6 +23,9 @@ func (r *Router) BGP(e bgp.Effects) {
 				r.linux.Log(s)
 			}
 		}
+		if e.Settled {
+			r.rib.DropInheritedSwaps(r.pool.Range()) // a neighbour that had the label behind one may use it for something else by now
+		}
 	}) // an error stands in Status
 }
 

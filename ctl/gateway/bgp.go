@@ -168,7 +168,12 @@ func portions(e bgp.Effects, n int) iter.Seq[bgp.Effects] {
 			}
 		}
 		if len(e.Sessions) > 0 {
-			yield(bgp.Effects{Sessions: e.Sessions})
+			if !yield(bgp.Effects{Sessions: e.Sessions}) {
+				return
+			}
+		}
+		if e.Settled {
+			yield(bgp.Effects{Settled: true})
 		}
 	}
 }

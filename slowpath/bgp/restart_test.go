@@ -125,7 +125,16 @@ func TestWarmRestart(t *testing.T) {
 	if d := time.Since(began); d > 9*time.Second {
 		t.Errorf("it took %v", d)
 	}
+	settled := func() int {
+		h2.mu.Lock()
+		defer h2.mu.Unlock()
+		return h2.settled
+	}
+	if settled() != 0 {
+		t.Error("settled while labels of before were in use")
+	}
 	time.Sleep(3 * time.Second)
+	wait(t, "the hub to have settled", func() bool { return settled() == 1 })
 	for _, x := range []*box{a, b} {
 		x.mu.Lock()
 		if x.lowest != 4 || len(x.routes) != 4 {

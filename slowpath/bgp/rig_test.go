@@ -26,6 +26,7 @@ type box struct {
 	routes   map[Key]Route
 	swaps    map[uint32]Swap
 	sessions []Session
+	settled  int // how often the speaker said so
 	moves    int // changes of routes
 	lowest   int // least number of routes there were
 }
@@ -98,6 +99,9 @@ func (b *box) deliver(e Effects) {
 		}
 	}
 	b.sessions = append(b.sessions, e.Sessions...)
+	if e.Settled {
+		b.settled++
+	}
 }
 
 func (b *box) route(vrf, prefix string) (Route, bool) {

@@ -156,6 +156,7 @@ func merge(batch []Effects) Effects {
 		e.Swaps = append(e.Swaps, b.Swaps...)
 		e.Routes = append(e.Routes, b.Routes...)
 		e.Sessions = append(e.Sessions, b.Sessions...)
+		e.Settled = e.Settled || b.Settled
 	}
 	return e
 }
@@ -250,7 +251,10 @@ func (s *Speaker) Configure(c Config) error {
 			}
 		}
 	}
-	s.began = true
+	if !s.began {
+		s.began = true
+		time.AfterFunc(settleEvery, s.watchSettled)
+	}
 	return errors.Join(errs...)
 }
 

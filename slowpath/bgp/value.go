@@ -213,6 +213,8 @@ type Effects struct {
 	Swaps    []Swap
 	Routes   []Route
 	Sessions []Session
+	// Settled comes once after a start: neighbours have told all and have been told all, so that none of them uses a label any more that a process before this one gave.
+	Settled bool
 }
 
 // Session is a change of a neighbour's state, for the log and for whoever waits.

@@ -29,30 +29,21 @@ func (r *RIB) dropLabel(in uint32) {
 	delete(r.inherited.labels, in)
 	r.delLabels[in] = struct{}{}
 	if l := r.labels[in]; l != nil {
-		delete(r.inherited.waitingLabels, l)
 		r.dirtyLabels[l] = struct{}{}
 	}
 }
 
-// labelWaits tells whether the old entry of a label stands for now: it leads on, and the new one does not yet.
-func (r *RIB) labelWaits(l *label) bool {
-	delete(r.inherited.waitingLabels, l)
-	old, ok := r.inherited.labels[l.in]
-	if !ok || l.want.Action == fib.LabelLookup || old.Action == fib.LabelLookup || !r.pathsLead(old.Paths) || slices.ContainsFunc(l.hops, ready) {
-		return false
-	}
-	r.inherited.waitingLabels[l] = struct{}{}
-	return true
-}
-
-// takeLabel tells whether a label is what the fast path has already.
-func (r *RIB) takeLabel(l *label) bool {
+// DropInheritedSwaps takes away the old labels from first to last that are swapped and that nobody has set since: what they are swapped for is the business of others, who may
+// give it another meaning.
+func (r *RIB) DropInheritedSwaps(first, last uint32) {
 	if r.inherited == nil {
-		return false
+		return
 	}
-	old, ok := r.inherited.labels[l.in]
-	delete(r.inherited.labels, l.in)
-	return ok && sameLabel(&old, &l.want)
+	for in, l := range r.inherited.labels {
+		if l.Action == fib.LabelSwap && first <= in && in <= last && r.labels[in] == nil {
+			r.dropLabel(in)
+		}
+	}
 }
 
 // handBack leaves an adjacency that was taken over and is used no more to old labels, and old routes with labels, that still lead by it: they keep their meaning

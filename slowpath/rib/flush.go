@@ -26,12 +26,9 @@ func (r *RIB) flush() error {
 		r.retarget()
 	}
 	r.settleAll()
-	if r.inherited != nil && len(r.inherited.waiting)+len(r.inherited.waitingLabels) > 0 { // their next hops are worked out now
+	if r.inherited != nil && len(r.inherited.waiting) > 0 { // their next hops are worked out now
 		for e := range r.inherited.waiting {
 			r.dirty[e] = struct{}{}
-		}
-		for l := range r.inherited.waitingLabels {
-			r.dirtyLabels[l] = struct{}{}
 		}
 		r.settleAll()
 	}

@@ -21,22 +21,21 @@ type place struct {
 
 // inherited is what the fast path had installed when the RIB began, as far as nothing has taken its place. It forwards until then.
 type inherited struct {
-	ports         map[fib.PortID]fib.Port
-	tunnels       map[fib.TunnelID]fib.Tunnel
-	adjs          map[fib.AdjID]fib.Adjacency
-	groups        map[fib.GroupID][]fib.AdjID
-	routes        map[fib.RouteKey][]fib.AdjID
-	labels        map[uint32]fib.Label
-	listed        map[fib.AdjID]bool // members of groups
-	byPlace       map[place][]fib.AdjID
-	byPath        map[fib.AdjID][]fib.RouteKey // routes by the adjacencies that they use
-	labelled      map[fib.AdjID][]uint32       // labels by the adjacencies that they use
-	bySA          map[fib.SAID][]*hop          // next hops that still go by their old adjacency, by what seals it
-	sealed        map[fib.SAID][]fib.AdjID     // adjacencies by what seals them
-	waiting       map[*entry]struct{}          // their new ways can't be used yet: the old ones stand
-	waitingLabels map[*label]struct{}
-	pushes        bool // some adjacency pushes labels
-	incomplete    bool // not all that the configuration speaks of is known yet
+	ports      map[fib.PortID]fib.Port
+	tunnels    map[fib.TunnelID]fib.Tunnel
+	adjs       map[fib.AdjID]fib.Adjacency
+	groups     map[fib.GroupID][]fib.AdjID
+	routes     map[fib.RouteKey][]fib.AdjID
+	labels     map[uint32]fib.Label
+	listed     map[fib.AdjID]bool // members of groups
+	byPlace    map[place][]fib.AdjID
+	byPath     map[fib.AdjID][]fib.RouteKey // routes by the adjacencies that they use
+	labelled   map[fib.AdjID][]uint32       // labels by the adjacencies that they use
+	bySA       map[fib.SAID][]*hop          // next hops that still go by their old adjacency, by what seals it
+	sealed     map[fib.SAID][]fib.AdjID     // adjacencies by what seals them
+	waiting    map[*entry]struct{}          // their new ways can't be used yet: the old ones stand
+	pushes     bool                         // some adjacency pushes labels
+	incomplete bool                         // not all that the configuration speaks of is known yet
 }
 
 // Inherit makes the RIB begin with what a fast path has installed that outlived its control plane. It comes before everything else. Numbers
@@ -48,7 +47,7 @@ func (r *RIB) Inherit(b fib.Batch) {
 		ports: make(map[fib.PortID]fib.Port), tunnels: make(map[fib.TunnelID]fib.Tunnel), adjs: make(map[fib.AdjID]fib.Adjacency),
 		groups: make(map[fib.GroupID][]fib.AdjID), routes: make(map[fib.RouteKey][]fib.AdjID), labels: make(map[uint32]fib.Label), byPlace: make(map[place][]fib.AdjID),
 		listed: make(map[fib.AdjID]bool), byPath: make(map[fib.AdjID][]fib.RouteKey), bySA: make(map[fib.SAID][]*hop), sealed: make(map[fib.SAID][]fib.AdjID),
-		labelled: make(map[fib.AdjID][]uint32), waiting: make(map[*entry]struct{}), waitingLabels: make(map[*label]struct{}), incomplete: true,
+		labelled: make(map[fib.AdjID][]uint32), waiting: make(map[*entry]struct{}), incomplete: true,
 	}
 	for _, p := range b.Ports {
 		h.ports[p.ID] = p

@@ -132,3 +132,36 @@ func TestOldLabelsWithoutMPLS(t *testing.T) {
 		}
 	}
 }
+
+// When the neighbours have said all, what was swapped before and is not any more goes at once: their labels may mean something else. Labels of VRFs, of other ranges and
+// those that are set again stay.
+func TestOldSwapsGo(t *testing.T) {
+	r, f := restartVPN(t)
+	r.BindLabel(pfx("1.1.1.1/32"), "Ethernet2", addr("172.16.0.2"), 17)
+	r.SetRoute(red, pfx("10.60.0.0/24"), by(t, "1.1.1.1", 18))
+	flush(t, r)
+	r.DropInheritedSwaps(102, 200)
+	flush(t, r)
+	if len(f.labels) != 2 {
+		t.Errorf("labels of another range: %v", f.labels)
+	}
+	r.SetLabel(102, LabelUse{Swap: true, Hop: NextHop{Addr: addr("1.1.1.1"), Labels: push(t, 18)}})
+	r.DropInheritedSwaps(16, 200)
+	flush(t, r)
+	if _, ok := f.labels[101]; ok || len(f.labels) != 2 || f.labels[100].Action != fib.LabelLookup || f.labels[102].Action != fib.LabelSwap {
+		t.Errorf("labels %v", f.labels)
+	}
+	if a := f.one(red, "10.60.0.0/24"); !slices.Equal(a.Labels, []uint32{17, 18}) {
+		t.Errorf("the route that shares its way: %+v", a)
+	}
+	r.Disinherit()
+	flush(t, r)
+	if len(f.labels) != 1 {
+		t.Errorf("in the end: %v", f.labels)
+	}
+	r.DropInheritedSwaps(16, 200) // nothing is inherited any more
+	flush(t, r)
+	if len(f.labels) != 1 {
+		t.Errorf("after the end: %v", f.labels)
+	}
+}

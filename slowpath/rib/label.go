@@ -16,7 +16,6 @@ type label struct {
 	target    *target // of a next hop that has to be looked up
 	want      fib.Label
 	leads     bool // want is to be installed: there is a way on
-	wait      bool // the old entry stands, as the new ways can't be used yet
 	installed bool
 	last      fib.Label
 }
@@ -104,9 +103,6 @@ func (r *RIB) DelLabel(in uint32) {
 	delete(r.labels, in)
 	delete(r.dirtyLabels, l)
 	delete(r.newLabels, l)
-	if r.inherited != nil {
-		delete(r.inherited.waitingLabels, l)
-	}
 	if l.installed || r.wasRefused(refusedKey{label: in}) {
 		r.delLabels[in] = struct{}{}
 	}
@@ -133,7 +129,6 @@ func (r *RIB) settleLabel(l *label) (released []*hop) {
 		f.Paths = paths(hops, fib.Drop)
 	}
 	released, l.hops, l.want = l.hops, hops, f
-	l.wait = r.inherited != nil && r.labelWaits(l)
 	r.newLabels[l] = struct{}{}
 	return released
 }
@@ -224,11 +219,9 @@ func (r *RIB) batchLabels() {
 			delete(r.delLabels, l.in)
 		}
 		switch {
-		case l.wait:
 		case l.leads && (gone || !l.installed || !sameLabel(&l.want, &l.last)):
-			if !gone && r.takeLabel(l) {
-				l.installed, l.last = true, l.want
-				continue
+			if r.inherited != nil {
+				delete(r.inherited.labels, l.in) // it takes the place of the old one
 			}
 			l.installed, l.last = true, l.want
 			r.batch.Labels = append(r.batch.Labels, l.want)
