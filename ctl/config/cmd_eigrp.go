@@ -187,6 +187,22 @@ func eigrpTopologyCommands() []*spec {
 	}
 }
 
+// eigrpOtherCommands are those that nave has no use for, or does not have.
+func eigrpOtherCommands() []*spec {
+	return []*spec{
+		nop("nsf", "Graceful restart; a naved that takes over asks its neighbours in any case"),
+		nops("timers nsf <text:line>", "Times of graceful restart"),
+		nop("traffic-share balanced", "Shares of unequal paths; they are what the metrics say in any case"),
+		nop("eigrp event-logging", "Log of DUAL"),
+		nop("eigrp event-log-size ~ <lines:0-500000>", "Size of that log"),
+		not("offset-list <text:line>", "Metrics of single routes", "nave does not change metrics of single routes", "use `delay` on the interface"),
+		not("bfd <text:line>", "Detection of lost neighbours", "nave has no BFD", "use shorter hello and hold times"),
+		not("distance <distance:1-255> [<text:line>]", "Distance of single routes", "there is one pair of distances for each process", "use `distance eigrp`"),
+		not("default-information <text:line>", "Default routes from neighbours", "default routes are routes like others", "use a distribute-list"),
+		not("traffic-share min across-interfaces", "One path of several", "all paths within the variance carry traffic", "use `maximum-paths`"),
+	}
+}
+
 // eigrpInterfaceCommands are those of `af-interface`.
 func eigrpInterfaceCommands() []*spec {
 	on := func(syntax, help string, do func(x *ctx, i *EIGRPInterface)) *spec {
