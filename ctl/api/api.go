@@ -35,6 +35,7 @@ const (
 	ClearCrypto     = "crypto session" // IKE SAs and children
 	ClearBGP        = "ip bgp"         // sessions with BGP neighbours
 	ClearLDP        = "mpls ldp neighbor"
+	ClearEIGRP      = "ip eigrp neighbors" // of AS in VRF, or of all processes there
 )
 
 // Clear says what to clear; what is left out selects everything.
@@ -46,9 +47,9 @@ type Clear struct {
 	Static bool       `json:"static,omitempty"`
 	SA     uint32     `json:"sa,omitempty"` // an IKE SA's number
 
-	Neighbour netip.Addr `json:"neighbor,omitzero"` // of BGP its address, of LDP its router ID
-	AS        uint32     `json:"as,omitempty"`      // BGP neighbours of that AS
-	VRF       string     `json:"vrf,omitempty"`     // BGP neighbours inside a VRF only
+	Neighbour netip.Addr `json:"neighbor,omitzero"` // of BGP and EIGRP its address, of LDP its router ID
+	AS        uint32     `json:"as,omitempty"`      // BGP neighbours of that AS; the process of EIGRP
+	VRF       string     `json:"vrf,omitempty"`     // BGP neighbours inside a VRF only; of EIGRP, its table, or show.AllVRFs
 	Soft      bool       `json:"soft,omitempty"`    // sessions stay; routes are sent (Out) and looked at (In) again, both if neither is set
 	In        bool       `json:"in,omitempty"`
 	Out       bool       `json:"out,omitempty"`

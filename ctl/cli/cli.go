@@ -33,7 +33,7 @@ type Session struct {
 type run func(s *Session, m *grammar.Match) error
 
 // table is every exec command.
-var table = grammar.New(slices.Concat(commands, tableCommands), nil)
+var table = grammar.New(slices.Concat(commands, tableCommands, eigrpCommands), nil)
 
 var commands = []*grammar.Command{
 	{Syntax: "show dmvpn [interface <iface:interface>]", Help: "peers of the tunnels", Data: shows("dmvpn", show.DMVPN)},
@@ -110,7 +110,7 @@ func shows(what string, text func(*show.Status, string) string) run {
 		}
 		iface := m.Text("iface")
 		if iface != "" && !isInterface(st, iface) {
-			return fmt.Errorf("there is no interface %s; `show interfaces` lists them", iface)
+			return show.UnknownInterface(iface)
 		}
 		if s.JSON {
 			return s.json(st, what, iface)
@@ -139,7 +139,7 @@ func crypto(what string, text func(*show.Status, show.Select) string) run {
 			sel.Peer = m.IP("peer")
 		}
 		if sel.Iface != "" && !isInterface(st, sel.Iface) {
-			return fmt.Errorf("there is no interface %s; `show interfaces` lists them", sel.Iface)
+			return show.UnknownInterface(sel.Iface)
 		}
 		out := text(st, sel)
 		if s.JSON {
@@ -175,7 +175,7 @@ func showInterfaces(s *Session, m *grammar.Match) error {
 	}
 	text, ok := show.Interfaces(st, m.Text("iface"))
 	if !ok {
-		return fmt.Errorf("there is no interface %s; `show interfaces` lists them", m.Text("iface"))
+		return show.UnknownInterface(m.Text("iface"))
 	}
 	if s.JSON {
 		return s.json(st, "interfaces", m.Text("iface"))

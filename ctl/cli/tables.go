@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"net/netip"
 
@@ -16,6 +15,8 @@ const dest = "{<address:ip> [<mask:mask>]|<prefix:prefix>}"
 // tableCommands show VRFs, labels and BGP: what a Status does not hold.
 var tableCommands = []*grammar.Command{
 	{Syntax: "show ip route [vrf <vrf>] [" + dest + "]", Help: "the routing table, or the route to an address or of a prefix", Data: ask(show.TableRoutes, showRoutes)},
+	{Syntax: "show ip route [vrf <vrf>] {connected|static|kernel|nhrp|bgp [<as:asn>]|eigrp [<as:1-65535>]}", Help: "routes of one protocol", Data: ask(show.TableRoutes, showRoutesOf)},
+	{Syntax: "show ip route [vrf <vrf>] summary", Help: "how many routes there are of each protocol", Data: ask(show.TableRoutes, showRouteSummary)},
 	{Syntax: "show ip cef [vrf <vrf>] [" + dest + "] [detail]", Help: "where packets go, with the labels put on them", Data: run(showCEF)},
 	{Syntax: "show ip vrf [{brief|detail|interfaces}] [<vrf>]", Help: "VRFs and their interfaces", Data: run(showVRF)},
 	{Syntax: "show vrf [detail] [<vrf>]", Help: "VRFs and their interfaces", Data: run(showVRF)},
@@ -90,11 +91,11 @@ func (s *Session) print(out output) error {
 // query is what a command asks the daemon for.
 func query(table show.Table, st *show.Status, m *grammar.Match) (q show.Query, err error) {
 	q = show.Query{Table: table, VRF: m.Text("vrf")}
-	if q.VRF != "" && !st.HasVRF(q.VRF) {
+	if q.VRF != "" && !st.HasVRF(q.VRF) && !(isEIGRP(table) && q.VRF == show.AllVRFs) {
 		return q, show.UnknownVRF(st, q.VRF)
 	}
 	if iface := m.Text("iface"); iface != "" && !isInterface(st, iface) {
-		return q, fmt.Errorf("there is no interface %s; `show interfaces` lists them", iface)
+		return q, show.UnknownInterface(iface)
 	}
 	if q.Dest, q.Exact, err = destination(m); err != nil {
 		return q, err
@@ -104,6 +105,11 @@ func query(table show.Table, st *show.Status, m *grammar.Match) (q show.Query, e
 		q = show.Query{Table: table} // narrowed down by what shows it
 		return q, nil
 	case show.TableBGP, show.TableNeighbours, show.TablePaths:
+	case show.TableEIGRP, show.TableTopology:
+		if m.Given("as") {
+			q.AS = uint16(m.Uint("as"))
+		}
+		return q, nil
 	default:
 		return q, nil
 	}
@@ -160,6 +166,22 @@ func showRoutes(_ *Session, v view) (output, error) {
 		},
 		func() ([]byte, error) { return show.RoutesJSON(v.s, v.a.Routes) },
 	}, nil
+}
+
+// showRoutesOf shows the routes of one protocol.
+func showRoutesOf(_ *Session, v view) (output, error) {
+	sel := show.RouteSelect{Of: v.m.OneOf("connected", "static", "kernel", "nhrp", "bgp", "eigrp")}
+	if v.m.Given("as") {
+		sel.AS = uint32(v.m.Uint("as"))
+	}
+	return output{
+		func() string { return show.RoutesOf(v.s, v.q.VRF, v.a.Routes, sel) },
+		func() ([]byte, error) { return show.RoutesJSON(v.s, show.Selected(v.s, v.a.Routes, sel)) },
+	}, nil
+}
+
+func showRouteSummary(_ *Session, v view) (output, error) {
+	return output{func() string { return show.RouteSummary(v.s, v.q.VRF, v.a.Routes) }, func() ([]byte, error) { return show.RouteSummaryJSON(v.s, v.a.Routes) }}, nil
 }
 
 // showCEF shows the whole table by its routes, and one destination by what was worked out for it.

@@ -52,6 +52,7 @@ func (c *Core) Status(now time.Time) show.Status {
 		Time: now, Hostname: c.tree.Hostname, Running: c.tree.Running(), Problems: c.Problems(),
 		Router: c.router.At(now).Status(), Interfaces: make(map[string]show.Configured), Peers: c.router.Adjacencies(),
 		Crypto: configuredCrypto(c.tree, c.current.IKE.V1.Policies), VRFs: c.vrfStatus(), MPLS: c.mplsStatus(),
+		Protocols: show.Protocols{EIGRP: c.eigrpConfigured(), BGP: c.bgpConfigured()}, KeyChains: c.keyChains(),
 	}
 	if c.tree.BGP != nil {
 		s.BGPAS = c.tree.BGP.AS

@@ -141,7 +141,7 @@ func about(q show.Query, p netip.Prefix) bool {
 func inVRF(st *bgp.Status, all []bgp.PathStatus, name string, chosen map[netip.Prefix]bgp.RD) ([]bgp.PathStatus, error) {
 	k := slices.IndexFunc(st.VRFs, func(v bgp.VRFStatus) bool { return v.Name == name })
 	if k < 0 {
-		return nil, fmt.Errorf("VRF %s has no part in BGP: say `rd` in it, and `address-family ipv4 vrf %s` under `router bgp`", name, name)
+		return nil, show.ErrNoBGPInVRF(name)
 	}
 	v := &st.VRFs[k]
 	all = slices.DeleteFunc(all, func(p bgp.PathStatus) bool {

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -16,17 +15,22 @@ import (
 
 // Query looks up a table of the control plane. It knows all but what BGP's speaker does: see Gateway.Query.
 func (c *Core) Query(now time.Time, q show.Query) (a show.Answer, err error) {
+	r := c.router.At(now)
+	if q.Table == show.TableEIGRP || q.Table == show.TableTopology {
+		a.EIGRP, err = c.eigrp(r, q)
+		return a, err
+	}
 	vrf, err := c.vrfNamed(q.VRF)
 	if err != nil {
 		return a, err
 	}
-	r := c.router.At(now)
 	switch q.Table {
 	case show.TableRoutes:
 		if !q.Dest.IsValid() {
 			a.Routes = r.Routes(vrf)
 		} else if route, ok := r.Route(vrf, q.Dest, q.Exact); ok {
 			a.Routes = []rib.Route{route}
+			a.EIGRP = c.eigrpPaths(r, vrf, &route)
 		}
 	case show.TableCEF:
 		a.CEF = c.cef(r, vrf, q)
@@ -43,10 +47,8 @@ func (c *Core) Query(now time.Time, q show.Query) (a show.Answer, err error) {
 			st.Bindings = nil
 		}
 		a.LDP = &st
-	case show.TableEIGRP, show.TableTopology:
-		a.EIGRP = r.EIGRPStatus(q.Table == show.TableTopology)
 	default:
-		return a, fmt.Errorf("there is no table %q", q.Table)
+		return a, show.ErrNoTable(q.Table)
 	}
 	return a, nil
 }

@@ -65,7 +65,10 @@ func CEFEntry(s *Status, q Query, a *Answer) string {
 
 // kind is what the first line ends with.
 func (c *CEF) kind() string {
-	if len(c.Paths) != 1 {
+	switch {
+	case len(c.Paths) > 1 && c.Paths[0].Slots > 0:
+		return ", per-destination sharing"
+	case len(c.Paths) != 1:
 		return ""
 	}
 	switch p := &c.Paths[0]; {
@@ -140,12 +143,16 @@ func (s *Status) cefPath(b *strings.Builder, c *CEF, p *CEFPath) {
 		fmt.Fprintf(b, "  via %s, %d dependencies\n    valid glean adjacency\n", p.Iface, c.Dependencies)
 		return
 	}
+	share := ""
+	if len(c.Paths) > 1 && p.Slots > 0 {
+		share = fmt.Sprintf("    traffic share %d\n", p.Slots)
+	}
 	recursive := p.NextHop.IsValid() && p.Through.IsValid()
 	if recursive {
-		fmt.Fprintf(b, "  via %s, %d dependencies, recursive\n", p.NextHop, c.Dependencies)
+		fmt.Fprintf(b, "  via %s, %d dependencies, recursive\n%s", p.NextHop, c.Dependencies, share)
 		fmt.Fprintf(b, "    next hop %s, %s via %s\n", p.hop(), p.Iface, p.Through)
 	} else {
-		fmt.Fprintf(b, "  via %s, %s, %d dependencies\n", p.hop(), p.Iface, c.Dependencies)
+		fmt.Fprintf(b, "  via %s, %s, %d dependencies\n%s", p.hop(), p.Iface, c.Dependencies, share)
 		fmt.Fprintf(b, "    next hop %s, %s\n", p.hop(), p.Iface)
 	}
 	state := "valid adjacency"

@@ -108,7 +108,7 @@ func TestCollectFlows(t *testing.T) {
 	eth := make([]byte, packet.EthernetLen)
 	packet.PutEthernet(eth, [6]byte{2, 0, 0, 0, 0, 9}, [6]byte{2}, packet.TypeIPv4)
 	if refused, err := e.Apply(&fib.Batch{
-		Ports:       []fib.Port{{ID: 1, MAC: [6]byte{2}, MTU: 1500}},
+		Ports:       []fib.Port{{ID: 1, MAC: [6]byte{2}, MTU: 1500, Addr: addr("192.0.2.7")}},
 		Adjacencies: []fib.Adjacency{{ID: 16, Kind: fib.AdjLink, Port: 1, Outer: eth, MTU: 1500, LinkMTU: 1500}},
 		Routes:      []fib.Route{{Prefix: pfx("0.0.0.0/0"), Paths: []fib.AdjID{16}}},
 	}); err != nil || len(refused) > 0 {

@@ -69,7 +69,7 @@ func RoutesJSON(s *Status, routes []rib.Route) ([]byte, error) {
 		r := &routes[i]
 		hops, via := s.hopsJSON(r.Hops), s.hopsJSON(r.Via)
 		out = append(out, object{
-			"prefix": r.Prefix, "source": r.Source.String(), "distance": r.Distance, "metric": metric(r), "tag": r.Tag,
+			"prefix": r.Prefix, "source": r.Source.String(), "distance": r.Distance, "metric": metric(r), "tag": r.Tag, "process": processOf(s, r), "external": r.External,
 			"next_hops": hops, "via": via, "since": orNull(r.Since),
 		})
 	}
@@ -85,6 +85,9 @@ func (s *Status) hopsJSON(hops []rib.NextHop) []object {
 		}
 		if h.Addr.IsValid() {
 			row["address"] = h.Addr
+		}
+		if h.Share > 0 {
+			row["share"] = h.Share
 		}
 		if h.Elsewhere {
 			row["table"] = s.vrfName(h.Table)
@@ -107,6 +110,7 @@ func CEFJSON(s *Status, a *Answer) ([]byte, error) {
 		paths = append(paths, object{
 			"interface": p.Iface, "address": addrOrNull(p.Addr), "via": addrOrNull(p.NextHop), "through": prefixOrNull(p.Through), "labels": numbers(p.Out),
 			"adjacency": p.Adjacency, "leak": p.Leak, "receive": p.Adjacency == fib.Receive, "packets": n.Packets, "bytes": n.Bytes,
+			"share": p.Slots,
 		})
 	}
 	return encode("ip cef", object{

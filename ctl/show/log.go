@@ -32,6 +32,8 @@ func Log(e slowpath.Event) (text string, severity int) {
 		return logLDP(&e)
 	case bgp.Session:
 		return logBGP(e)
+	case slowpath.EIGRPLog:
+		return logEIGRP(&e)
 	case slowpath.NoLabel:
 		return logNoLabel(e)
 	case WorkerLog:

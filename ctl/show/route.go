@@ -16,11 +16,28 @@ const routeCodes = `Codes: C - connected, S - static, R - RIP, M - mobile, B - B
        E1 - OSPF external type 1, E2 - OSPF external type 2
        i - IS-IS, su - IS-IS summary, L1 - IS-IS level-1, L2 - IS-IS level-2
        ia - IS-IS inter area, * - candidate default, U - per-user static route
-       o - ODR, P - periodic downloaded static route, H - NHRP
+       o - ODR, P - periodic downloaded static route, H - NHRP, K - kernel
 
 `
 
-var routeLetter = map[rib.Source]string{rib.Connected: "C", rib.Local: "C", rib.Static: "S", rib.DHCP: "S", rib.BGP: "B", rib.Shortcut: "H"}
+var routeLetter = map[rib.Source]string{
+	rib.Connected: "C", rib.Local: "C", rib.Static: "S", rib.DHCP: "S", rib.BGP: "B", rib.Shortcut: "H", rib.EIGRP: "D", rib.Kernel: "K",
+}
+
+// routeCode is what a route's line begins with: its letter, a star for the default route, and whether EIGRP has it from another protocol.
+func routeCode(r *rib.Route) string {
+	code := routeLetter[r.Source]
+	star := r.Prefix.Bits() == 0
+	switch {
+	case r.Source == rib.EIGRP && r.External && star:
+		return code + "*EX"
+	case r.Source == rib.EIGRP && r.External:
+		return code + " EX"
+	case star:
+		return code + "*"
+	}
+	return code
+}
 
 // globalTable is what IOS calls the table of what is in no VRF.
 const globalTable = "Default-IP-Routing-Table"
@@ -44,13 +61,21 @@ func Routes(s *Status, vrf string, routes []rib.Route) string {
 		}
 	}
 	b.WriteString(last)
-	for i := range routes {
-		if r := &routes[i]; r.Source != rib.Local || s.isHostRoute(r) {
-			s.routeLine(&b, vrf, r)
-		}
-	}
+	s.routeLines(&b, routes, RouteSelect{})
 	return b.String()
 }
+
+// routeLines writes the routes that are selected.
+func (s *Status) routeLines(b *strings.Builder, routes []rib.Route, sel RouteSelect) {
+	for i := range routes {
+		if r := &routes[i]; s.isListed(r) && sel.takes(s, r) {
+			s.routeLine(b, r)
+		}
+	}
+}
+
+// isListed tells whether a route stands in the table that is shown: addresses in the subnet of an interface do not.
+func (s *Status) isListed(r *rib.Route) bool { return r.Source != rib.Local || s.isHostRoute(r) }
 
 // isHostRoute tells whether an address of this box is a route of its own, as a loopback's is: its mask has 32 bits. One that another interface borrows is in the subnet
 // of the lender.
@@ -81,14 +106,21 @@ func metric(r *rib.Route) uint32 {
 	return r.Metric
 }
 
-func (s *Status) routeLine(b *strings.Builder, vrf string, r *rib.Route) {
-	code := routeLetter[r.Source]
-	if r.Prefix.Bits() == 0 {
-		code += "*"
+// age is ", " and since when a route stands, where that is known.
+func (s *Status) age(r *rib.Route) string {
+	if r.Since.IsZero() {
+		return ""
 	}
-	head := fmt.Sprintf("%-5s%s", code, r.Prefix)
-	hops := named(r)
+	return ", " + elapsed(s.Time.Sub(r.Since))
+}
+
+func (s *Status) routeLine(b *strings.Builder, r *rib.Route) {
+	head := fmt.Sprintf("%-5s%s", routeCode(r), r.Prefix)
+	hops, age := named(r), s.age(r)
 	switch {
+	case len(hops) == 0 && r.Source == rib.EIGRP:
+		fmt.Fprintf(b, "%s is a summary%s, Null0\n", head, age)
+		return
 	case len(hops) == 0:
 		fmt.Fprintf(b, "%s is directly connected, Null0\n", head)
 		return
@@ -99,10 +131,6 @@ func (s *Status) routeLine(b *strings.Builder, vrf string, r *rib.Route) {
 	for k, h := range hops {
 		if k > 0 {
 			head = strings.Repeat(" ", len(head))
-		}
-		age := ""
-		if !r.Since.IsZero() {
-			age = ", " + elapsed(s.Time.Sub(r.Since))
 		}
 		from := ""
 		if h.Elsewhere && h.Table != fib.Global {
@@ -117,87 +145,6 @@ func (s *Status) routeLine(b *strings.Builder, vrf string, r *rib.Route) {
 			fmt.Fprintf(b, "%s is directly connected (%s)%s\n", head, s.vrfOr(h.Table, "default"), age)
 		default:
 			fmt.Fprintf(b, "%s is directly connected, %s\n", head, h.Iface)
-		}
-	}
-}
-
-// RouteEntry is `show ip route PREFIX`: the route to a host, or of a prefix.
-func RouteEntry(s *Status, q Query, a *Answer) string {
-	if len(a.Routes) == 0 {
-		if q.Exact {
-			return "% Subnet not in table\n"
-		}
-		return "% Network not in table\n"
-	}
-	var b strings.Builder
-	r := &a.Routes[0]
-	if q.VRF != "" {
-		fmt.Fprintf(&b, "Routing Table: %s\n", q.VRF)
-	}
-	fmt.Fprintf(&b, "Routing entry for %s\n", r.Prefix)
-	known := r.Source.String()
-	switch r.Source {
-	case rib.BGP:
-		known = fmt.Sprintf("bgp %d", s.BGPAS)
-	case rib.Local:
-		known = "connected"
-	}
-	tail := ""
-	if r.Tag != 0 {
-		tail = fmt.Sprintf(", tag %d", r.Tag)
-	}
-	if r.Source == rib.BGP {
-		tail += ", type internal"
-		if r.Distance < 200 {
-			tail = strings.Replace(tail, "internal", "external", 1)
-		}
-	}
-	if r.Source == rib.Connected || r.Source == rib.Local {
-		tail += " (connected, via interface)"
-	}
-	if r.Prefix.Bits() == 0 {
-		tail += ", candidate default path"
-	}
-	fmt.Fprintf(&b, "  Known via %q, distance %d, metric %d%s\n", known, r.Distance, metric(r), tail)
-	ago := ""
-	if !r.Since.IsZero() {
-		ago = fmt.Sprintf(", %s ago", elapsed(s.Time.Sub(r.Since)))
-		if hops := named(r); len(hops) > 0 && hops[0].Addr.IsValid() {
-			fmt.Fprintf(&b, "  Last update from %s %s ago\n", hops[0].Addr, elapsed(s.Time.Sub(r.Since)))
-		}
-	}
-	b.WriteString("  Routing Descriptor Blocks:\n")
-	s.descriptors(&b, r, ago)
-	return b.String()
-}
-
-func (s *Status) descriptors(b *strings.Builder, r *rib.Route, ago string) {
-	hops := named(r)
-	if len(hops) == 0 {
-		b.WriteString("  * directly connected, via Null0\n")
-	}
-	for k, h := range hops {
-		star := " "
-		if k == 0 {
-			star = "*"
-		}
-		table := ""
-		if h.Elsewhere {
-			table = fmt.Sprintf(" (%s)", s.vrfOr(h.Table, globalTable))
-		}
-		switch {
-		case h.Addr.IsValid() && h.Iface != "":
-			fmt.Fprintf(b, "  %s %s%s%s, via %s\n", star, h.Addr, table, ago, h.Iface)
-		case h.Addr.IsValid():
-			fmt.Fprintf(b, "  %s %s%s%s\n", star, h.Addr, table, ago)
-		case h.Elsewhere:
-			fmt.Fprintf(b, "  %s directly connected%s%s\n", star, table, ago)
-		default:
-			fmt.Fprintf(b, "  %s directly connected, via %s\n", star, h.Iface)
-		}
-		fmt.Fprintf(b, "      Route metric is %d, traffic share count is 1\n", metric(r))
-		if l := h.Labels.Values(); len(l) > 0 {
-			fmt.Fprintf(b, "      MPLS label: %s\n", strings.Trim(stack(l), "{}"))
 		}
 	}
 }

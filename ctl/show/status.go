@@ -32,6 +32,8 @@ type Status struct {
 	Crypto     Crypto                // and of IKE and IPsec
 	VRFs       []VRF                 // in the order of the configuration
 	MPLS       MPLS
+	Protocols  Protocols
+	KeyChains  []KeyChain
 	BGPAS      uint32    // of `router bgp`; 0: there is none
 	Peers      []rib.Use // adjacencies of tunnels, to find their counters in Fastpath.Adjacencies
 	Steering   bpf.Verdicts

@@ -24,14 +24,14 @@ const (
 	TableBGP        Table = "bgp"          // BGP itself and its neighbours
 	TableNeighbours Table = "bgp neighbors"
 	TablePaths      Table = "bgp paths"
-	TableEIGRP      Table = "eigrp"          // processes of EIGRP with neighbors, interfaces and traffic; of all tables
-	TableTopology   Table = "eigrp topology" // with topology
+	TableEIGRP      Table = "eigrp"          // processes of EIGRP with neighbors, interfaces and traffic
+	TableTopology   Table = "eigrp topology" // with topology, or what it says of Dest
 )
 
 // Query asks for a table. What is left out selects everything.
 type Query struct {
 	Table Table `json:"table"`
-	// VRF is a VRF's name; empty: the global table. Of BGP's VPN paths: only those that are in the VRF.
+	// VRF is a VRF's name; empty: the global table. Of BGP's VPN paths: only those that are in the VRF. AllVRFs is for EIGRP.
 	VRF string `json:"vrf,omitempty"`
 	// Dest is a prefix (Exact), or a host's address as a prefix of full length, for which the longest match is wanted.
 	Dest  netip.Prefix `json:"dest,omitzero"`
@@ -41,6 +41,7 @@ type Query struct {
 	From      PathsOf    `json:"from,omitempty"`
 	Family    bgp.Family `json:"family,omitempty"` // of paths
 	RD        bgp.RD     `json:"rd,omitempty"`     // of VPN paths; 0: all
+	AS        uint16     `json:"as,omitempty"`     // of EIGRP; 0: all
 }
 
 // PathsOf says which paths of a neighbour are wanted.
@@ -122,6 +123,19 @@ func ErrNoNeighbour(vrf string, a netip.Addr) error {
 	}
 	return fmt.Errorf("%% No such neighbor or address family: %s%s; `%s` lists them", a, where, list)
 }
+
+// UnknownInterface says that there is no interface of a name.
+func UnknownInterface(name string) error {
+	return fmt.Errorf("there is no interface %s; `show interfaces` lists them", name)
+}
+
+// ErrNoBGPInVRF says that BGP has no part in a VRF.
+func ErrNoBGPInVRF(name string) error {
+	return fmt.Errorf("VRF %s has no part in BGP: say `rd` in it, and `address-family ipv4 vrf %s` under `router bgp`", name, name)
+}
+
+// ErrNoTable says that a query asks for something that is none.
+func ErrNoTable(t Table) error { return fmt.Errorf("there is no table %q", t) }
 
 // ErrNoLDPNeighbor says that there is no LDP neighbor with a router ID.
 func ErrNoLDPNeighbor(id netip.Addr) error {

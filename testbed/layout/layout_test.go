@@ -109,7 +109,7 @@ var rules = []struct {
 	{"slowpath", []string{"slowpath/...", "fastpath", "fastpath/fib", "fastpath/packet"}, "it runs the protocols"},
 	{"ctl/config/grammar", nil, "a grammar knows no commands"},
 	{"ctl/config", []string{"ctl/config/grammar"}, "a configuration is a value"},
-	{"ctl/show", []string{"fastpath", "fastpath/fib", "fastpath/port/afxdp", "bpf", "slowpath", "slowpath/nhrp", "slowpath/ike", "slowpath/ike/suite", "slowpath/dmvpn", "slowpath/rib", "slowpath/bgp", "slowpath/ldp", "slowpath/reassembly", "slowpath/host/nic"}, "status values to text"},
+	{"ctl/show", []string{"fastpath", "fastpath/fib", "fastpath/port/afxdp", "bpf", "slowpath", "slowpath/eigrp", "slowpath/eigrp/eigrpmsg", "slowpath/nhrp", "slowpath/ike", "slowpath/ike/suite", "slowpath/dmvpn", "slowpath/rib", "slowpath/bgp", "slowpath/ldp", "slowpath/reassembly", "slowpath/host/nic"}, "status values to text"},
 	{"ctl/api", []string{"ctl/show"}, "it carries status values"},
 	{"ctl/cli", []string{"ctl/api", "ctl/show", "ctl/config/grammar", "slowpath/bgp"}, "the command line talks to the API"},
 	{"ctl/crew", []string{"fastpath", "fastpath/fib", "fastpath/port", "fastpath/port/afxdp"}, "it runs workers, whatever they forward for"},

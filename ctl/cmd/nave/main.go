@@ -48,8 +48,8 @@ func root(status *int) *cobra.Command {
 		aliases []string
 		short   string
 	}{
-		{"show", []string{"sh", "sho"}, "show what the daemon has: dmvpn, crypto, ip nhrp, ip route, interfaces, fastpath, running-config ..."},
-		{"clear", []string{"cl", "cle", "clea"}, "clear dmvpn session | dmvpn statistics | ip nhrp | crypto session | crypto sa | crypto isakmp | crypto ikev2 sa | ip bgp | mpls ldp neighbor"},
+		{"show", []string{"sh", "sho"}, "show what the daemon has: dmvpn, crypto, ip nhrp, ip route, ip eigrp, ip bgp, interfaces, fastpath, running-config ..."},
+		{"clear", []string{"cl", "cle", "clea"}, "clear dmvpn session | dmvpn statistics | ip nhrp | crypto session | crypto sa | crypto isakmp | crypto ikev2 sa | ip bgp | ip eigrp neighbors | mpls ldp neighbor"},
 		{"reload", nil, "have the daemon read its configuration again"},
 	} {
 		root.AddCommand(&cobra.Command{

@@ -61,6 +61,13 @@ func (d *naved) Clear(c api.Clear) error {
 			return errStopping
 		}
 		return err
+	case api.ClearEIGRP:
+		var err error
+		what := gateway.ClearEIGRP{VRF: c.VRF, AS: uint16(c.AS), Neighbor: c.Neighbour, Iface: c.Iface}
+		if !d.gw.Do(func(now time.Time, core *gateway.Core) { err = core.ClearEIGRP(now, what) }) {
+			return errStopping
+		}
+		return err
 	default:
 		return fmt.Errorf("nothing is called %q that could be cleared", c.What)
 	}
