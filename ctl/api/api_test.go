@@ -71,9 +71,16 @@ func full() show.Status {
 		VRFs:       []show.VRF{{Name: "red", ID: 1, Description: "d", RD: "1:1", Import: []string{"1:1"}, Export: []string{"1:1"}, ImportMap: "i", ExportMap: "e", PerVRF: true, Prefixes: 2, Netns: "nave-red"}},
 		MPLS:       show.MPLS{Off: true, LDP: true, First: 1, Last: 2, LDPFirst: 3, LDPLast: 4, Pipe: true, HelloInterval: 5, HelloHold: 6, SessionHold: 7, BackoffFirst: 8, BackoffMax: 9, PasswordsForID: []netip.Addr{a}},
 		BGPAS:      4200000000,
-		Peers:      []rib.Use{{Adjacency: 17, Iface: "Tunnel0", NBMA: a, NextHop: a}},
-		Steering:   bpf.Verdicts{Kernel: 1, Nave: 2, NoSocket: 3},
-		Workers:    []show.Process{{Worker: 1, PID: 2, CPU: 3, Started: at, Restarts: 4, Adopted: true}},
+		Protocols: show.Protocols{
+			EIGRP: []show.EIGRPConfigured{{VRF: "red", AS: 1, Networks: []show.ProtocolNetwork{{Prefix: p, Classful: true}}, Filters: []show.ProtocolFilter{{List: "l", Out: true, Iface: "Tunnel0", From: "static"}},
+				Redistribute: []string{"static"}, KeyChains: map[string]string{"Tunnel0": "k"}, Summaries: []show.ProtocolSummary{{Prefix: p, Iface: "Tunnel0"}}}},
+			BGP: []show.BGPConfigured{{VRF: "red", Networks: []show.ProtocolNetwork{{Prefix: p, Classful: true}}, Redistribute: []string{"static"}, MaximumPaths: 1, DistanceExternal: 2, DistanceInternal: 3,
+				DistanceLocal: 4, Synchronization: true, AutoSummary: true}},
+		},
+		KeyChains: []show.KeyChain{{Name: "k", Keys: []show.Key{{ID: 1, HasText: true, Accept: show.Lifetime{From: at, Until: at}, Send: show.Lifetime{From: at, Until: at}}}}},
+		Peers:     []rib.Use{{Adjacency: 17, Iface: "Tunnel0", NBMA: a, NextHop: a}},
+		Steering:  bpf.Verdicts{Kernel: 1, Nave: 2, NoSocket: 3},
+		Workers:   []show.Process{{Worker: 1, PID: 2, CPU: 3, Started: at, Restarts: 4, Adopted: true}},
 		Ports: []show.Port{{Name: "Ethernet0", Netdev: "eth0", ID: 1, MAC: [6]byte{1, 2, 3, 4, 5, 6}, MTU: 1500, Up: true, Native: true,
 			Queues: []show.Queue{{Queue: 1, Worker: 1, ZeroCopy: true, CopyWhy: "c", BusyPoll: 2, BusyWhy: "b", Ring: 3,
 				Stats: afxdp.Stats{Wakeups: 1, SendErrors: 2, Dropped: 3, RingFull: 4, FillEmpty: 5, TxEmpty: 6, Invalid: 7}}},
@@ -85,7 +92,7 @@ func full() show.Status {
 		Interfaces: []rib.Interface{{Name: "Tunnel0", VRF: 1, Addrs: []netip.Prefix{p}, Up: true, MSS: 1, Port: 2, Parent: 3, VLAN: 4, MAC: [6]byte{9}, MPLS: true, MTU: 1400,
 			Tunnel: &rib.Tunnel{ID: 1, OuterVRF: 2, Local: a, Remote: a, Key: 3, HasKey: true, TOS: 4, TTL: 5, PathMTU: true, Network: 6, Redirect: true, Protected: true, Protection: 7}}},
 		Refused: []string{"route"}, Reassembly: reassembly.Stats{Fragments: 1, Reassembled: 2, TimedOut: 3, Overlap: 4, Full: 5, Broken: 6, Evicted: 7},
-		Packets: slowpath.Stats{Delivered: 1, NotLocal: 2, ICMPErrors: 3, Held: 4, HeldLost: 5, NHRPSent: 6, NHRPLost: 7, InjectFailed: 8}, Error: "e",
+		Packets: slowpath.Stats{Delivered: 1, NotLocal: 2, ICMPErrors: 3, Held: 4, HeldLost: 5, NHRPSent: 6, NHRPLost: 7, InjectFailed: 8, EIGRPMalformed: 9, EIGRPForNobody: 10}, Error: "e",
 	}
 	s.Router.Policed[fastpath.TTLExpired] = 7
 	fullCrypto(&s)

@@ -25,6 +25,7 @@ type daemon struct {
 	asked   []show.Query
 	reloads int
 	most    int
+	answer  *show.Answer // in place of the sample
 	err     error
 }
 
@@ -35,6 +36,7 @@ func (d *daemon) Status() (*show.Status, error) {
 	s := &show.Status{
 		Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Hostname: "box", Version: "nave 0.1", Running: "hostname box\nend\n",
 		Interfaces: map[string]show.Configured{"Tunnel0": {MPLS: true}, "Tunnel1": {}, "Ethernet0": {}},
+		KeyChains:  []show.KeyChain{{Name: "K", Keys: []show.Key{{ID: 1, HasText: true}}}},
 		VRFs:       []show.VRF{{Name: "blue", ID: 1}, {Name: "red", ID: 2, RD: "1:1"}},
 		Router: slowpath.Status{
 			Interfaces: []rib.Interface{{Name: "Ethernet0", Up: true, Port: 1}, {Name: "Tunnel0", Up: true, Tunnel: &rib.Tunnel{ID: 1}}, {Name: "Tunnel1", VRF: 2, Tunnel: &rib.Tunnel{ID: 2}}},
@@ -77,6 +79,9 @@ func (d *daemon) Query(q show.Query) (*show.Answer, error) {
 	d.asked = append(d.asked, q)
 	if d.err != nil {
 		return nil, d.err
+	}
+	if d.answer != nil {
+		return d.answer, nil
 	}
 	a := sampleAnswer()
 	return &a, nil
@@ -269,11 +274,26 @@ func TestTable(t *testing.T) {
 			t.Errorf("%s has no help", c.Syntax)
 		}
 		line := c.Syntax
-		if at := strings.Index(line, "["); at >= 0 {
-			line = line[:at]
+		for {
+			at := strings.Index(line, "[")
+			if at < 0 {
+				break
+			}
+			depth, end := 0, at
+			for depth > 0 || end == at {
+				switch line[end] {
+				case '[':
+					depth++
+				case ']':
+					depth--
+				}
+				end++
+			}
+			line = line[:at] + line[end:]
 		}
 		line = strings.NewReplacer("<neighbor:ip>", "10.9.9.1", "{all|vrf <vrf>|rd <rd:rd>}", "all", "{all|vrf <vrf>}", "vrf red", "{advertised-routes|received-routes|routes}", "routes",
-			"{*|<neighbor:ip>|<as:asn>}", "65000", "{*|<neighbor:ip>}", "*").Replace(line)
+			"{*|<neighbor:ip>|<as:asn>}", "65000", "{*|<neighbor:ip>}", "*",
+			"{<address:ip> |<prefix:prefix>}", "10.0.0.0/24", "{connected|static|kernel|nhrp|bgp |eigrp }", "kernel").Replace(line)
 		if _, _, err := runLine(line, false); err != nil {
 			t.Errorf("%s: %v", line, err)
 		}
