@@ -193,13 +193,19 @@ func (f *flood) mark() (m [][2]uint64) {
 	return m
 }
 
+// losses is how many packets each flow has lost since a mark, those counted that are under way.
+func (f *flood) losses(since [][2]uint64) (out []int) {
+	for i, now := range f.mark() {
+		out = append(out, int(now[0]-since[i][0])-int(now[1]-since[i][1]))
+	}
+	return out
+}
+
 // lost is the most that any flow has lost since a mark.
 func (f *flood) lost(since [][2]uint64) (most int, which string) {
-	now := f.mark()
-	for i, k := range f.flows {
-		n := int(now[i][0]-since[i][0]) - int(now[i][1]-since[i][1])
+	for i, n := range f.losses(since) {
 		if n > most {
-			most, which = n, k.from+">"+k.to
+			most, which = n, f.flows[i].from+">"+f.flows[i].to
 		}
 	}
 	return most, which

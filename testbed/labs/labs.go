@@ -40,7 +40,7 @@ type Table struct {
 // All lists the labs.
 func All() []Lab {
 	return []Lab{
-		protected(), guide(), phase3(), phase2(), dualHub(), dhcp(), vrfAware(), vrfTunnel(), trunk(), bgp2547(), enterprise2547(),
+		protected(), hubSpoke(), guide(), phase3(), phase2(), dualHub(), dualCloud(), dhcp(), vrfAware(), vrfTunnel(), trunk(), bgp2547(), enterprise2547(),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,7 @@ func holds(t *testing.T, l *topo.Lab, lab Lab) {
 // elsewhere are the tests that bring labs up and begin with all that must hold in them.
 var elsewhere = map[string]string{
 	"vrf-aware": "TestNamespaces", "trunk": "TestTrunkKilled", "2547-bgp": "TestVPNRestarts", "2547-enterprise": "TestVPNRestarts",
+	"hub-spoke": "TestEIGRPFaults", "dual-cloud": "TestEqualCostPaths",
 }
 
 // Every lab comes up, and what must hold in it does.
@@ -62,7 +64,7 @@ func TestLabs(t *testing.T) {
 			continue
 		}
 		t.Run(lab.Name, func(t *testing.T) {
-			if lab.Name == "dhcp" {
+			if slices.Contains([]string{"dhcp", "guide"}, lab.Name) {
 				need.Command(t, "dnsmasq")
 			}
 			l := topo.ForTest(t, lab.Topology)

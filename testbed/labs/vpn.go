@@ -86,9 +86,14 @@ func enterprise2547() Lab {
 	return Lab{
 		Name: "2547-enterprise", Summary: "VPNs red and blue from loopback to loopback: packets carry the label of the loopback and that of the VPN",
 		Topology: vpnCloud("2547-enterprise"),
-		Checks:   append([]Check{Registered("hub", "10.0.0.11", "10.0.0.12"), Established("hub", "10.9.9.11", "10.9.9.12")}, matrix(1, 2, 3)...),
+		Checks: append([]Check{
+			Registered("hub", "10.0.0.11", "10.0.0.12"), Established("hub", "10.9.9.11", "10.9.9.12"),
+			Routed("spoke2", "", "D 10.9.9.1/32 [90/*] via 10.0.0.1", "D 10.9.9.12/32 [90/*] via 10.0.0.1"), NoStatics("hub", "spoke2", "spoke3"),
+			Routed("spoke2", "red", "B 192.168.12.0/24 [200/0] via 10.9.9.12", "C 192.168.11.0/24 is directly connected, Ethernet1/0"),
+			Routed("spoke2", "blue", "B 192.168.12.0/24 [200/0] via 10.9.9.12", "C 192.168.11.0/24 is directly connected, Ethernet2/0"),
+		}, matrix(1, 2, 3)...),
 		Tables: []Table{
-			{"hub", "show mpls ldp neighbor"}, {"hub", "show mpls forwarding-table"}, {"spoke2", "show mpls ldp bindings"}, {"spoke2", "show ip cef vrf red 192.168.12.7"},
+			{"hub", "show ip eigrp neighbors"}, {"spoke2", "show ip route"}, {"spoke2", "show ip route vrf red"}, {"spoke2", "show ip route vrf blue"}, {"hub", "show mpls ldp neighbor"}, {"hub", "show mpls forwarding-table"}, {"spoke2", "show mpls ldp bindings"}, {"spoke2", "show ip cef vrf red 192.168.12.7"},
 		},
 		Try: []string{"hub: nave show ip bgp vpnv4 all", "spoke2: nave show ip route vrf red"},
 	}
@@ -113,7 +118,10 @@ func vrfAware() Lab {
 		site(&t, color+"1", "hub", fmt.Sprint("eth", 2+k), fmt.Sprint("Ethernet", 2+k), "10.9.0", "10.9.0.1", only)
 		site(&t, color+"2", color, "eth1", "Ethernet1", "192.168.1", "192.168.1.1", only)
 	}
-	var checks []Check
+	checks := []Check{
+		Routed("hub", "BLUE", "D 192.168.1.0/24 [90/*] via 10.0.0.2"), Routed("hub", "RED", "D 192.168.1.0/24 [90/*] via 10.0.0.2"),
+		Routed("blue", "", "D 10.9.0.0/24 [90/*] via 10.0.0.1"), Routed("red", "", "D 10.9.0.0/24 [90/*] via 10.0.0.1"), NoStatics("hub", "blue", "red"),
+	}
 	for k, color := range []string{"blue", "red"} {
 		mine, other := []int{blueOnly, redOnly}[k], []int{redOnly, blueOnly}[k]
 		for _, way := range [][2]string{{color + "1", "192.168.1"}, {color + "2", "10.9.0"}} {

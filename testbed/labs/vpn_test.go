@@ -90,7 +90,7 @@ func clearBGP(t *testing.T, l *topo.Lab) {
 func TestVRFChange(t *testing.T) {
 	lab := vrfAware()
 	l := topo.ForTest(t, lab.Topology)
-	check(t, l, lab.Checks[0], lab.Checks[6])
+	check(t, l, Ping("blue1", "192.168.1.7", ""), Ping("red1", "192.168.1.7", ""))
 	hosts := []floodHost{{"blue1", "blue", "10.9.0.7"}, {"blue2", "blue", "192.168.1.7"}}
 	f := startFlood(t, l, hosts)
 	f.flowing(t, recovery, "start")

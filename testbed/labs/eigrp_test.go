@@ -1,0 +1,235 @@
+package labs
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nave/testbed/need"
+	"nave/testbed/topo"
+)
+
+// Where a control plane that speaks EIGRP is killed and started again, what it forwards by itself goes on, and its peers lose what leads by it until both have told each
+// other all again: so many packets of a flow at most, 5 ms apart.
+const mostOfARestart = 600
+
+// siteHosts are the hosts of hub-spoke.
+var siteHosts = []floodHost{{"host0", "site", "192.168.0.7"}, {"host1", "site", "192.168.1.7"}, {"host2", "site", "192.168.2.7"}}
+
+// rejoined are the routes of hub-spoke that make it whole.
+func rejoined(t *testing.T, l *topo.Lab) {
+	t.Helper()
+	check(t, l, Routed("spoke1", "", "D 192.168.2.0/24 [90/*] via 10.0.0.3", "D 192.168.0.0/24 [90/*] via 10.0.0.1"),
+		Routed("spoke2", "", "D 192.168.1.0/24 [90/*] via 10.0.0.2", "D 192.168.0.0/24 [90/*] via 10.0.0.1"),
+		Routed("hub", "", "D 192.168.1.0/24 [90/*] via 10.0.0.2", "D 192.168.2.0/24 [90/*] via 10.0.0.3"))
+}
+
+// loses waits until a router has lost a route, and tells how long that took.
+func loses(t *testing.T, l *topo.Lab, router, route string, limit time.Duration) time.Duration {
+	t.Helper()
+	began := time.Now()
+	must(t, topo.Eventually(limit, func() error {
+		out, err := Routes(l, router, "")
+		if err == nil && HasRoute(out, route) {
+			err = fmt.Errorf("after %v %s still has %s:\n%s", time.Since(began), router, route, out)
+		}
+		return err
+	}))
+	return time.Since(began)
+}
+
+// forgets ends the sessions of routers that have no dead peer detection with one that has lost all it knew.
+func forgets(t *testing.T, l *topo.Lab, routers ...string) {
+	t.Helper()
+	for _, r := range routers {
+		if out, err := l.Nave(r, "clear", "crypto", "session"); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+	}
+}
+
+// What becomes of traffic between the sites of the guide's cloud when parts of it die, are stopped, and are there again.
+func TestEIGRPFaults(t *testing.T) {
+	need.Command(t, "dnsmasq")
+	lab := hubSpoke()
+	l := topo.ForTest(t, lab.Topology)
+	holds(t, l, lab)
+	f := startFlood(t, l, siteHosts)
+	f.flowing(t, recovery, "start")
+	for _, node := range []string{"spoke1", "hub"} {
+		t.Run("kill -9 of the naved of "+node, func(t *testing.T) { eigrpKilled(t, l, f, node) })
+	}
+	t.Run("a spoke is stopped", func(t *testing.T) {
+		must(t, l.StopRouter("spoke2", unix.SIGTERM))
+		for _, r := range []string{"hub", "spoke1"} {
+			if took := loses(t, l, r, "D 192.168.2.0/24 [90/*]", 5*time.Second); took > 2*time.Second {
+				t.Errorf("%s has the routes of a spoke that was stopped for %v", r, took)
+			}
+		}
+		start(t, l, "spoke2")
+		rejoined(t, l)
+		f.flowing(t, recovery, "a spoke was stopped")
+	})
+	t.Run("the hub is away", func(t *testing.T) {
+		must(t, l.KillRouter("hub"))
+		died := time.Now()
+		time.Sleep(8 * time.Second)
+		if out, err := Routes(l, "spoke1", ""); err != nil || !HasRoute(out, "D 192.168.2.0/24 [90/*] via 10.0.0.3") {
+			t.Errorf("after 8 s the spoke has given the hub up, whose hold time is 15 s: %v:\n%s", err, out)
+		}
+		loses(t, l, "spoke1", "D 192.168.2.0/24 [90/*]", 12*time.Second)
+		t.Logf("the spoke misses the hub after %v", time.Since(died).Round(100*time.Millisecond))
+		start(t, l, "hub")
+		began := time.Now()
+		forgets(t, l, "spoke1", "spoke2")
+		rejoined(t, l)
+		t.Logf("all routes %v after the hub is back", time.Since(began).Round(100*time.Millisecond))
+		f.flowing(t, recovery, "the hub was away")
+	})
+	f.close()
+	check(t, l, lab.Checks...)
+}
+
+// eigrpKilled kills a naved under traffic, and starts it a second later.
+func eigrpKilled(t *testing.T, l *topo.Lab, f *flood, node string) {
+	before := f.mark()
+	must(t, l.StopRouter(node, unix.SIGKILL))
+	time.Sleep(time.Second)
+	start(t, l, node)
+	time.Sleep(500 * time.Millisecond)
+	rejoined(t, l)
+	f.flowing(t, recovery, node+" killed")
+	time.Sleep(5 * time.Second) // Hellos of all, and all sessions made anew
+	rejoined(t, l)
+	for k, n := range f.losses(before) {
+		way := f.flows[k].from + ">" + f.flows[k].to
+		t.Logf("%s killed: %d packets lost of %s, 5 ms apart", node, n, way)
+		if n > mostOfARestart {
+			t.Errorf("%s killed: %d packets lost of %s; want %d at most", node, n, way, mostOfARestart)
+		}
+	}
+}
+
+// kernelHas checks that the kernel of a router has routes of nave's in the main table: each is the beginning of a line of `ip route`.
+func kernelHas(t *testing.T, what string, run func(...string) (string, error), routes ...string) {
+	t.Helper()
+	must(t, topo.Eventually(5*time.Second, func() error {
+		out, err := run("ip", "route", "show", "proto", "206")
+		if err != nil {
+			return err
+		}
+		for _, r := range routes {
+			if !strings.Contains("\n"+out, "\n"+r+" ") {
+				return fmt.Errorf("%s: no route %s:\n%s", what, r, out)
+			}
+		}
+		return nil
+	}))
+}
+
+// Programs on a spoke reach what nave has learned, through a kill and a new start; a stop takes all of it back.
+func TestKernelHasRoutes(t *testing.T) {
+	need.Command(t, "dnsmasq")
+	lab := hubSpoke()
+	l := topo.ForTest(t, lab.Topology)
+	rejoined(t, l)
+	shell := l.NS("spoke1").Run
+	far := []string{"192.168.2.0/24 dev Tunnel0", "192.168.0.0/24 dev Tunnel0"}
+	kernelHas(t, "running", shell, far...)
+	check(t, l, Ping("spoke1", "192.168.2.7", ""), Ping("spoke1", "192.168.0.7", ""), Ping("hub", "192.168.1.7", ""))
+	must(t, l.StopRouter("spoke1", unix.SIGKILL))
+	start(t, l, "spoke1")
+	rejoined(t, l)
+	kernelHas(t, "killed and started", shell, far...)
+	check(t, l, Ping("spoke1", "192.168.2.7", ""))
+	must(t, l.StopRouter("spoke2", unix.SIGTERM))
+	must(t, topo.Eventually(5*time.Second, func() error {
+		out, err := shell("ip", "route", "show", "192.168.2.0/24")
+		if err == nil && out != "" {
+			err = fmt.Errorf("the kernel has a route that nave has lost: %s", out)
+		}
+		return err
+	}))
+	must(t, l.StopRouter("spoke1", unix.SIGTERM))
+	if out, err := shell("ip", "route", "show", "proto", "206"); err != nil || out != "" {
+		t.Errorf("after a stop: %v: %s", err, out)
+	}
+}
+
+// What an operator puts into the kernel of a spoke, all sites reach.
+func TestKernelRoutesRedistributed(t *testing.T) {
+	need.Command(t, "dnsmasq")
+	lab := hubSpoke()
+	const process = "router eigrp 1\n"
+	l := topo.ForTest(t, changed(t, lab, "spoke1", process, process+" redistribute kernel metric 10000 100 255 1 1500\n"))
+	for _, words := range [][]string{{"ip", "addr", "add", "192.168.77.7/32", "dev", "lo"}} {
+		if out, err := l.Run("host1", words...); err != nil {
+			t.Fatal(err, out)
+		}
+	}
+	rejoined(t, l)
+	for range 2 {
+		if out, err := l.Run("spoke1", "ip", "route", "add", "192.168.77.0/24", "via", "192.168.1.7"); err != nil {
+			t.Fatal(err, out)
+		}
+		check(t, l, Routed("hub", "", "D EX 192.168.77.0/24 [170/*] via 10.0.0.2"), Routed("spoke2", "", "D EX 192.168.77.0/24 [170/*] via 10.0.0.2"),
+			Ping("host0", "192.168.77.7", ""), Ping("host2", "192.168.77.7", ""))
+		if out, err := l.Run("spoke1", "ip", "route", "del", "192.168.77.0/24"); err != nil {
+			t.Fatal(err, out)
+		}
+		for _, r := range []string{"hub", "spoke2"} {
+			loses(t, l, r, "D EX 192.168.77.0/24 [170/*]", 5*time.Second)
+		}
+	}
+	check(t, l, Unreachable("host0", "192.168.77.7"))
+}
+
+// Flows to what is behind both hubs take both; those that took the one that dies go on by the other.
+func TestEqualCostPaths(t *testing.T) {
+	lab := dualCloud()
+	l := topo.ForTest(t, lab.Topology)
+	const addrs = 24
+	var hosts []string
+	for i := range addrs {
+		a := fmt.Sprintf("10.9.0.%d", 100+i)
+		if out, err := l.Run("servers", "ip", "addr", "add", a+"/24", "dev", "lan"); err != nil {
+			t.Fatal(err, out)
+		}
+		hosts = append(hosts, a)
+	}
+	holds(t, l, lab)
+	packets := func(hub string) (n int) { // that came to the servers from a hub
+		out, err := l.Run("servers", "cat", "/sys/class/net/"+hub+"/statistics/rx_packets")
+		must(t, err)
+		if _, err := fmt.Sscan(out, &n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	ping := func() (lost int, by [2]int) {
+		was := [2]int{packets("hub1"), packets("hub2")}
+		for _, a := range hosts {
+			if _, err := l.Run("host1", "ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", a); err != nil {
+				lost++
+			}
+		}
+		return lost, [2]int{packets("hub1") - was[0], packets("hub2") - was[1]}
+	}
+	if lost, by := ping(); lost > 0 || by[0] < addrs/2 || by[1] < addrs/2 {
+		t.Errorf("%d flows to %d addresses fail; %d packets came by hub 1, %d by hub 2", lost, addrs, by[0], by[1])
+	}
+	must(t, l.KillRouter("hub2"))
+	took := loses(t, l, "spoke1", "[90/*] via 10.255.2.1", 20*time.Second)
+	if lost, by := ping(); lost > 0 || by[0] < 2*addrs {
+		t.Errorf("with hub 2 dead %d flows to %d addresses fail; %d packets came by hub 1", lost, addrs, by[0])
+	}
+	t.Logf("the spoke misses a hub after %v", took.Round(100*time.Millisecond))
+	start(t, l, "hub2")
+	check(t, l, lab.Checks...)
+	if lost, by := ping(); lost > 0 || by[0] < addrs/2 || by[1] < addrs/2 {
+		t.Errorf("with hub 2 back %d flows to %d addresses fail; %d packets came by hub 1, %d by hub 2", lost, addrs, by[0], by[1])
+	}
+}
