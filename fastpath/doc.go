@@ -74,6 +74,9 @@
 //
 // # VRFs and subinterfaces
 //
+// By a port, subinterface or tunnel without an IPv4 address nothing comes in but what is for this box, and labels (unaddressed): IP is off there. A port whose
+// subinterfaces have the addresses takes no untagged transit by that.
+//
 // A packet is routed in the VRF of its port, tunnel or label. A route of one VRF leads into another by an adjacency of kind Lookup: the packet is looked up again there, and
 // is of that VRF from then on. What leads on from there into one more is no way: it is not that VRF's to give.
 //

@@ -21,9 +21,19 @@ func (r *RIB) note(k fib.RouteKey, e *entry) {
 	if noted && before != e {
 		e.told = before.told // it went and came again
 	}
-	if noted || e.told != nil || slices.ContainsFunc(e.candidates, func(c candidate) bool { return c.source != Adjacency && c.source != Shortcut }) {
+	if noted || e.told != nil || e.routes() {
 		r.changed[k] = e
 	}
+}
+
+// routes tells whether somebody says more of a prefix than NHRP does.
+func (e *entry) routes() bool {
+	for i := range e.candidates {
+		if s := e.candidates[i].source; s != Adjacency && s != Shortcut {
+			return true
+		}
+	}
+	return false
 }
 
 // Changes are the routes that changed since the last call, once somebody has asked: the first call gives all. It follows Flush. That

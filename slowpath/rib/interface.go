@@ -18,6 +18,13 @@
 //
 // The labels of this router (SetLabel) look packets up in a VRF, forward them as one route of a VRF does, or swap. A label without a way on is not installed.
 //
+// # Who wins, and who shares
+//
+// Of a prefix the source with the lowest distance wins; of sources with one distance always the same one does, and of several processes of a protocol the one with the lower
+// metric (then the older). Only the next hops of the winner share the load, in proportion to their shares. In the fast path a route with several ways has up to
+// fib.MaxPaths slots, each for as many flows as any other (share.go). When one of two, three or four equal ways goes, its flows are spread over the others and no other flow
+// moves; of five and more, and of unequal ways, some of the others' flows move as well.
+//
 // # Restarts
 //
 // See Inherit: what a fast path has installed that outlived its control plane goes on until its place is taken, labels with the meaning that they had.

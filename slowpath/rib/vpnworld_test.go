@@ -105,8 +105,9 @@ func (w *vpnWorld) change(rng *rand.Rand) {
 			return
 		}
 		l := Learned{Source: BGP, Hops: []NextHop{w.hop(rng)}}
-		if rng.IntN(3) == 0 {
+		for rng.IntN(3) == 0 {
 			l.Hops = append(l.Hops, w.hop(rng))
+			l.Hops[rng.IntN(len(l.Hops))].Share = uint8(rng.IntN(5))
 		}
 		w.learned[at] = l
 	case 8, 9:
