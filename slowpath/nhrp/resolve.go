@@ -295,11 +295,8 @@ func (m *Machine) clamp(ifc *iface, dst netip.Addr, bits int) netip.Prefix {
 // routesChanged looks again at what was answered and what is used.
 func (m *Machine) routesChanged() {
 	for _, ifc := range m.order {
-		for _, e := range ifc.sorted() {
-			// A shortcut lives as long as the route that it shortens leads into its network.
-			if e.kind != kShortcut {
-				continue
-			}
+		// A shortcut lives as long as the route that it shortens leads into its network.
+		for _, e := range ifc.shortcuts() {
 			r, ok := m.env.Lookup(ifc.cfg.Name, e.prefix.Addr())
 			if out := m.ifaces[r.Iface]; !ok || r.Local || out == nil || out.net != ifc.net || r.Prefix.Bits() > e.prefix.Bits() {
 				m.remove(e)
@@ -307,6 +304,17 @@ func (m *Machine) routesChanged() {
 		}
 		m.recheckAnswers(ifc)
 	}
+}
+
+// shortcuts are the entries that are, in the order of their prefixes. A hub with thousands of clients has none: it is asked whenever a route changes.
+func (ifc *iface) shortcuts() (out []*entry) {
+	for _, e := range ifc.cache {
+		if e.kind == kShortcut {
+			out = append(out, e)
+		}
+	}
+	slices.SortFunc(out, func(a, b *entry) int { return a.prefix.Compare(b.prefix) })
+	return out
 }
 
 // sorted are the entries in the order of their prefixes, so that effects come in the same order each time.
