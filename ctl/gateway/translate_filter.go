@@ -104,7 +104,7 @@ func (t *translation) conditions(c *config.RouteMapClause, use filterUse) (tests
 		{len(c.MatchMetric) > 0, use.route, "match metric", func(s *subject) bool { return slices.Contains(c.MatchMetric, s.route.Metric) }},
 		{len(c.MatchNextHop)+len(c.MatchNextHopPL) > 0, use.route, "match ip next-hop", t.either(c.MatchNextHop, c.MatchNextHopPL, func(l prefixTest) test {
 			return func(s *subject) bool {
-				return slices.ContainsFunc(s.route.Hops, func(h rib.NextHop) bool { return h.Addr.Is4() && l(netip.PrefixFrom(h.Addr, 32)) })
+				return slices.ContainsFunc(s.nextHops(), func(h rib.NextHop) bool { return h.Addr.Is4() && l(netip.PrefixFrom(h.Addr, 32)) })
 			}
 		})},
 	} {
@@ -116,6 +116,14 @@ func (t *translation) conditions(c *config.RouteMapClause, use filterUse) (tests
 		}
 	}
 	return tests, cant
+}
+
+// nextHops are those that the route's source named, which may be reached by way of others.
+func (s *subject) nextHops() []rib.NextHop {
+	if len(s.route.Via) > 0 {
+		return s.route.Via
+	}
+	return s.route.Hops
 }
 
 // by tells whether a route is learned or told by an interface, or leaves by it.

@@ -101,6 +101,8 @@ route-map M permit 30
 		{"11.0.0.0/16", rib.Route{Hops: []rib.NextHop{{Iface: "Ethernet0", Addr: addr("192.0.2.9")}}}, given, true},
 		{"11.0.0.0/16", rib.Route{Hops: []rib.NextHop{{Iface: "Ethernet0", Addr: addr("192.0.2.8")}}}, slowpath.EIGRPAttributes{}, false},
 		{"11.0.0.0/16", rib.Route{Hops: []rib.NextHop{{Iface: "Ethernet1", Addr: addr("192.0.2.9")}}}, slowpath.EIGRPAttributes{}, false},
+		{"11.0.0.0/16", rib.Route{Via: []rib.NextHop{{Addr: addr("192.0.2.9")}}, Hops: []rib.NextHop{{Iface: "Ethernet0", Addr: addr("192.0.2.8")}}}, given, true},
+		{"11.0.0.0/16", rib.Route{Via: []rib.NextHop{{Addr: addr("192.0.2.8")}}, Hops: []rib.NextHop{{Iface: "Ethernet0", Addr: addr("192.0.2.9")}}}, slowpath.EIGRPAttributes{}, false},
 		{"11.0.0.0/16", rib.Route{Tag: 2}, given, true},
 		{"10.3.0.0/24", rib.Route{Tag: 2}, slowpath.EIGRPAttributes{}, false},
 		{"11.0.0.0/16", rib.Route{Tag: 3}, slowpath.EIGRPAttributes{}, false},
