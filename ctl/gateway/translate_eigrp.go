@@ -162,8 +162,11 @@ func (x *eigrpTranslation) weights() {
 func (x *eigrpTranslation) interfaces() {
 	for k := range x.translation.out.Interfaces {
 		in := &x.translation.out.Interfaces[k]
+		if in.VRF != x.vrf {
+			continue
+		}
 		c := x.find(in.Name)
-		if c == nil || in.VRF != x.vrf {
+		if c == nil {
 			continue
 		}
 		var told []netip.Prefix

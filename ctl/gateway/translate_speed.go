@@ -26,9 +26,11 @@ func (t *translation) speeds() {
 		if c == nil {
 			c = &config.Interface{Name: in.Name}
 		}
-		port := t.find(c.Parent())
-		if port == nil {
-			port = &config.Interface{}
+		port := &config.Interface{}
+		if name := c.Parent(); name != "" && (c.Bandwidth == 0 || c.Delay == 0) {
+			if p := t.find(name); p != nil {
+				port = p
+			}
 		}
 		s := speedOf(in.Name)
 		in.Bandwidth = cmp.Or(uint64(c.Bandwidth), uint64(port.Bandwidth), s.bandwidth)
