@@ -73,7 +73,7 @@ func full() show.Status {
 		BGPAS:      4200000000,
 		Protocols: show.Protocols{
 			EIGRP: []show.EIGRPConfigured{{VRF: "red", AS: 1, Networks: []show.ProtocolNetwork{{Prefix: p, Classful: true}}, Filters: []show.ProtocolFilter{{List: "l", Out: true, Iface: "Tunnel0", From: "static"}},
-				Redistribute: []string{"static"}, KeyChains: map[string]string{"Tunnel0": "k"}, Summaries: []show.ProtocolSummary{{Prefix: p, Iface: "Tunnel0"}}}},
+				Redistribute: []string{"static"}, Passive: []string{"Tunnel1"}, KeyChains: map[string]string{"Tunnel0": "k"}, Summaries: []show.ProtocolSummary{{Prefix: p, Iface: "Tunnel0"}}}},
 			BGP: []show.BGPConfigured{{VRF: "red", Networks: []show.ProtocolNetwork{{Prefix: p, Classful: true}}, Redistribute: []string{"static"}, MaximumPaths: 1, DistanceExternal: 2, DistanceInternal: 3,
 				DistanceLocal: 4, Synchronization: true, AutoSummary: true}},
 		},

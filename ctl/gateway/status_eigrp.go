@@ -118,6 +118,9 @@ func (c *Core) eigrpConfigured() (out []show.EIGRPConfigured) {
 					continue
 				}
 				set := e.Settings(f, i)
+				if set.Passive.Or(false) {
+					s.Passive = append(s.Passive, i.Name)
+				}
 				if set.KeyChain != "" {
 					s.KeyChains[i.Name] = set.KeyChain
 				}

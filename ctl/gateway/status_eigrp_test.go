@@ -36,6 +36,7 @@ ip prefix-list LANS seq 5 permit 10.0.0.0/8 le 24
 router eigrp 1
  network 192.0.2.0
  network 10.9.9.1 0.0.0.0
+ passive-interface Loopback0
  redistribute static
  redistribute bgp 65000
  distribute-list prefix LANS out Ethernet0

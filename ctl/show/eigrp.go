@@ -120,13 +120,14 @@ const eigrpInterfaceColumns = `                              Xmit Queue   PeerQ 
 Interface              Peers  Un/Reliable  Un/Reliable  SRTT   Un/Reliable   Flow Timer   Routes
 `
 
-// EIGRPInterfaces is `show ip eigrp interfaces`: those that EIGRP looks for neighbors on. Passive ones are in `show ip protocols`.
+// EIGRPInterfaces is `show ip eigrp interfaces`: those that EIGRP runs on. Those that are configured to be passive are in `show ip protocols`.
 func EIGRPInterfaces(s *Status, a *Answer, iface string, detail bool) string {
 	return each(a, func(b *strings.Builder, p *slowpath.EIGRPStatus) {
 		b.WriteString(s.eigrpTitle(p, "Interfaces") + eigrpInterfaceColumns)
+		passive := s.Protocols.eigrp(s.vrfName(p.Key.VRF), p.Key.AS).passive(p)
 		for i := range p.Interfaces {
 			x := &p.Interfaces[i]
-			if !x.Running || x.Passive || iface != "" && x.Name != iface {
+			if !x.Running || slices.Contains(passive, x.Name) || iface != "" && x.Name != iface {
 				continue
 			}
 			queued := 0

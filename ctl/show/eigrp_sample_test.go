@@ -77,6 +77,7 @@ func eigrpProcesses() []slowpath.EIGRPStatus {
 			},
 			Interfaces: []eigrp.InterfaceStatus{
 				{Name: "Ethernet0/1", Running: true, Neighbors: 1, Hello: 5 * time.Second, Hold: 15 * time.Second, SplitHorizon: true, NextHopSelf: true, HelloSent: 4, HelloRecv: 3, Pacing: 2400 * time.Microsecond},
+				{Name: "Ethernet0/2", Running: true, Passive: true, Hello: 5 * time.Second, Hold: 15 * time.Second, SplitHorizon: true, NextHopSelf: true},
 				{Name: "Loopback0", Running: true, Passive: true, Hello: 5 * time.Second, Hold: 15 * time.Second, SplitHorizon: true, NextHopSelf: true},
 				{Name: "Tunnel0", Running: true, Neighbors: 2, Queue: 1, Pending: 3, SRTT: 11 * time.Millisecond, Hello: 500 * time.Millisecond, Hold: 15 * time.Second, Auth: eigrp.AuthMD5, HelloSent: 2034, HelloRecv: 4039,
 					Multicasts: 12, Unicasts: 40, Acks: 15, Pacing: 24 * time.Millisecond},
@@ -123,7 +124,7 @@ func eigrpSample() *Status {
 	s.Router.Packets = slowpath.Stats{EIGRPForNobody: 9, EIGRPMalformed: 1}
 	s.Protocols = Protocols{
 		EIGRP: []EIGRPConfigured{
-			{AS: 1, Networks: []ProtocolNetwork{{Prefix: pfx("10.0.0.0/24")}, {Prefix: pfx("192.168.2.0/24"), Classful: true}, {Prefix: pfx("0.0.0.0/0")}}, Redistribute: []string{"static", "bgp 65000"},
+			{AS: 1, Passive: []string{"Ethernet0/2", "Serial0"}, Networks: []ProtocolNetwork{{Prefix: pfx("10.0.0.0/24")}, {Prefix: pfx("192.168.2.0/24"), Classful: true}, {Prefix: pfx("0.0.0.0/0")}}, Redistribute: []string{"static", "bgp 65000"},
 				KeyChains: map[string]string{"Tunnel0": "EIGRP-KEYS"}, Summaries: []ProtocolSummary{{pfx("192.168.0.0/16"), "Tunnel0"}, {pfx("10.4.0.0/14"), "Tunnel0"}, {pfx("192.168.0.0/16"), "Ethernet0/1"}},
 				Filters: []ProtocolFilter{{List: "10", Out: true}, {List: "(prefix-list) LANS", Out: true, Iface: "Tunnel0"}, {List: "(route-map) ONLY", Out: true, From: "static"}, {List: "11", Iface: "Ethernet0/1"}}},
 			{VRF: "red", AS: 40, Networks: []ProtocolNetwork{{Prefix: pfx("192.168.11.0/24"), Classful: true}}},

@@ -86,11 +86,11 @@ func (l Links) takes(t *eigrp.TopologyStatus) bool {
 }
 
 func topologySummary(b *strings.Builder, p *slowpath.EIGRPStatus) {
-	pending, quiet, busy := 0, []string(nil), 0
+	pending, on, busy := 0, 0, 0
+	var quiet []string
 	for i := range p.Topology {
 		pending += len(p.Topology[i].Waiting)
 	}
-	on := 0
 	for i := range p.Interfaces {
 		x := &p.Interfaces[i]
 		if !x.Running || x.Passive {

@@ -139,12 +139,7 @@ func EIGRPAccountingJSON(s *Status, a *Answer) ([]byte, error) {
 // eigrpProtocolJSON is what a process runs by.
 func (s *Status) eigrpProtocolJSON(p *slowpath.EIGRPStatus) object {
 	c := s.Protocols.eigrp(s.vrfName(p.Key.VRF), p.Key.AS)
-	passive, networks, filters, summaries := []string{}, []string{}, objects(0), objects(0)
-	for i := range p.Interfaces {
-		if p.Interfaces[i].Passive {
-			passive = append(passive, p.Interfaces[i].Name)
-		}
-	}
+	networks, filters, summaries := []string{}, objects(0), objects(0)
 	for _, n := range c.Networks {
 		networks = append(networks, n.Prefix.String())
 	}
@@ -158,7 +153,7 @@ func (s *Status) eigrpProtocolJSON(p *slowpath.EIGRPStatus) object {
 	return object{
 		"k": []int{int(p.K[0]), int(p.K[1]), int(p.K[2]), int(p.K[3]), int(p.K[4]), int(p.K[5])}, "variance": p.Variance, "maximum_paths": p.MaximumPaths, "maximum_hops": p.MaximumHops,
 		"distance_internal": p.Internal, "distance_external": p.External, "active_seconds": p.ActiveTime.Seconds(), "active_disabled": p.ActiveDisabled,
-		"auto_summary": p.AutoSummary, "stub": p.Stub, "redistribute": words(c.Redistribute), "networks": networks, "passive_interfaces": passive, "filters": filters, "summaries": summaries,
+		"auto_summary": p.AutoSummary, "stub": p.Stub, "redistribute": words(c.Redistribute), "networks": networks, "passive_interfaces": c.passive(p), "filters": filters, "summaries": summaries,
 	}
 }
 

@@ -25,6 +25,7 @@ type EIGRPConfigured struct {
 	Networks     []ProtocolNetwork
 	Filters      []ProtocolFilter
 	Redistribute []string          // as sourceText has them: "static", "bgp 65000"
+	Passive      []string          // interfaces that are passive as they are configured; a loopback is it anyway
 	KeyChains    map[string]string // of authentication, by interface
 	Summaries    []ProtocolSummary
 }
@@ -140,7 +141,7 @@ func IPProtocols(s *Status, q Query, a *Answer) string {
 		eigrpSummaries(&b, p, c)
 		fmt.Fprintf(&b, "  Maximum path: %d\n", p.MaximumPaths)
 		networkLines(&b, c.Networks)
-		passiveLines(&b, p)
+		passiveLines(&b, p, c)
 		s.gateways(&b, a.Routes, int(p.Internal), func(r *rib.Route) bool { return r.Source == rib.EIGRP && r.Process == uint32(p.Key.AS) })
 		fmt.Fprintf(&b, "  Distance: internal %d external %d\n\n", p.Internal, p.External)
 	}
@@ -264,18 +265,24 @@ func networkLines(b *strings.Builder, list []ProtocolNetwork) {
 	}
 }
 
-func passiveLines(b *strings.Builder, p *slowpath.EIGRPStatus) {
-	first := true
-	for i := range p.Interfaces {
-		if !p.Interfaces[i].Passive {
-			continue
-		}
-		if first {
+func passiveLines(b *strings.Builder, p *slowpath.EIGRPStatus, c *EIGRPConfigured) {
+	for k, name := range c.passive(p) {
+		if k == 0 {
 			b.WriteString("  Passive Interface(s):\n")
-			first = false
 		}
-		fmt.Fprintf(b, "    %s\n", p.Interfaces[i].Name)
+		fmt.Fprintf(b, "    %s\n", name)
 	}
+}
+
+// passive are the interfaces of a process that are configured to be passive.
+func (c *EIGRPConfigured) passive(p *slowpath.EIGRPStatus) []string {
+	out := []string{}
+	for i := range p.Interfaces {
+		if name := p.Interfaces[i].Name; slices.Contains(c.Passive, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // gateways are the next hops of routes, each with the time since the last of its routes came.

@@ -68,6 +68,7 @@ func TestCEFEntries(t *testing.T) {
 		cefOf("10.0.0.11/32", 0, 0, CEFPath{Path: rib.Path{Adjacency: fib.Receive}}), cefOf("10.66.0.0/16", 0, 0, CEFPath{Path: rib.Path{Adjacency: fib.Null}}),
 		cefOf("10.67.0.0/16", 0, 0), cefOf("10.68.0.0/16", 0, 1, CEFPath{Path: rib.Path{Adjacency: 30}, Leak: "blue"}),
 		cefOf("10.255.0.1/32", 16, 1, CEFPath{Path: tunnel}),
+		cefOf("10.69.0.0/16", 0, 0, CEFPath{Path: rib.Path{LabelPath: labelPath("Tunnel1", "10.0.0.1"), Adjacency: 20, Slots: 9}}, CEFPath{Path: rib.Path{LabelPath: labelPath("Tunnel1", "10.0.0.2"), Adjacency: 21, NextHop: addr("10.255.0.9"), Slots: 7}, Through: pfx("10.255.0.0/24")}),
 		cefOf("10.255.0.12/32", 17, 0, CEFPath{Path: rib.Path{LabelPath: labelPath("Tunnel1", "10.0.0.1", 17), Adjacency: 20}}, CEFPath{Path: rib.Path{LabelPath: labelPath("Ethernet0/0", "192.0.2.9", 33), Adjacency: 21}}),
 	} {
 		b.WriteString(CEFEntry(s, Query{}, a) + "\n")
