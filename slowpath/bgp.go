@@ -83,7 +83,7 @@ func (r *Router) learnRoute(e *bgp.Route) {
 		r.rib.DelRoute(table, e.Prefix, rib.BGP, 0)
 		return
 	}
-	r.rib.SetRoute(table, e.Prefix, rib.Learned{Source: rib.BGP, Distance: int(e.Distance), Metric: e.Metric, Hops: []rib.NextHop{hop}, Since: r.now})
+	r.rib.SetRoute(table, e.Prefix, rib.Learned{Source: rib.BGP, Distance: int(e.Distance), Metric: e.Metric, Hops: []rib.NextHop{hop}, External: e.External, Since: r.now})
 }
 
 // routeHop is the next hop of a route; ok is false where there is none that is safe: packets of a VPN route without a label would be looked up in the global table of

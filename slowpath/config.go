@@ -51,6 +51,7 @@ type MPLS struct {
 type BGP struct {
 	On           bool
 	Quiet        bool       // `no bgp log-neighbor-changes`
+	Internal     bool       // `bgp redistribute-internal`: routes of iBGP of the global table are redistributed into EIGRP, too, as those of VRFs are
 	Speaker      bgp.Config // what whoever runs the speaker tells it
 	Networks     []Network
 	Redistribute []Redistribute

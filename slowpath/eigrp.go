@@ -21,6 +21,7 @@ type igrp struct {
 	links     map[string]link
 	vpn       map[fib.RouteKey][]uint64 // EIGRP's communities of routes of BGP
 	bgpAS     uint32
+	ibgp      bool // routes of iBGP of the global table are redistributed
 	outbox    []sendEIGRP // until the routes are installed
 	// stale are routes that are to be looked at again for redistribution, though the RIB has them as they were; anew: all are.
 	stale map[fib.RouteKey]struct{}
@@ -89,6 +90,7 @@ func (r *Router) configureEIGRP(c *Config) {
 	g := &r.igrp
 	g.bgpAS = c.BGP.Speaker.AS
 	anew := g.follow(c.Interfaces)
+	anew, g.ibgp = anew || g.ibgp != c.BGP.Internal, c.BGP.Internal
 	want := make(map[EIGRPKey]bool)
 	for k := range c.EIGRP {
 		want[c.EIGRP[k].Key] = true

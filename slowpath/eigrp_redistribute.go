@@ -152,6 +152,10 @@ func (r *Router) wantedBy(p *process, prefix netip.Prefix, route *rib.Route) (x 
 			return x, false // its subnet is told
 		}
 		source = rib.Connected
+	case rib.BGP:
+		if p.cfg.Key.VRF == fib.Global && !route.External && !r.igrp.ibgp {
+			return x, false // iBGP has brought it to all who are to have it
+		}
 	case rib.EIGRP:
 		if process = route.Process; process == uint32(p.cfg.Key.AS) {
 			return x, false

@@ -68,7 +68,7 @@ func (w *eigrpTrouble) happen() {
 		b.At(w.now).KernelRoutes([]KernelRoute{k})
 		return
 	case 5:
-		e := bgp.Route{Key: bgp.Key{Prefix: w.prefix()}, NextHop: w.leaf(b).Addr, Distance: []uint8{20, 200}[w.d.roll(2)], Withdrawn: w.d.roll(2) == 0}
+		e := bgp.Route{Key: bgp.Key{Prefix: w.prefix()}, NextHop: w.leaf(b).Addr, Distance: []uint8{20, 200}[w.d.roll(2)], External: w.d.roll(2) == 0, Withdrawn: w.d.roll(2) == 0}
 		b.At(w.now).BGP(bgp.Effects{Routes: []bgp.Route{e}})
 		return
 	case 6:

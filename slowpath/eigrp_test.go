@@ -209,7 +209,7 @@ func TestEIGRPRedistribution(t *testing.T) {
 	}
 	// The other way, without coming back.
 	b.At(n.now).BGP(bgp.Effects{Routes: []bgp.Route{
-		{Key: bgp.Key{Prefix: pfx("172.16.0.0/16")}, NextHop: ip("10.0.0.1"), Distance: 20, Metric: 5},
+		{Key: bgp.Key{Prefix: pfx("172.16.0.0/16")}, NextHop: ip("10.0.0.1"), Distance: 20, Metric: 5, External: true},
 		{Key: bgp.Key{Prefix: pfx("10.7.0.0/16")}, NextHop: ip("10.0.0.1"), Distance: 200},
 	}})
 	n.run(time.Second)
@@ -231,10 +231,15 @@ func TestEIGRPRedistribution(t *testing.T) {
 	}
 	b.config.Statics[0] = nil
 	b.configure()
+	n.run(time.Second)
 	a.config.Statics[0] = nil
 	a.configure()
 	n.run(time.Second)
-	a.want(0, map[string]string{"172.16.0.0/16": "eigrp/100 170 Ethernet0 10.0.0.2", "10.7.0.0/16": "eigrp/100 170 Ethernet0 10.0.0.2"}) // BGP's, by now
+	a.want(0, map[string]string{"172.16.0.0/16": "eigrp/100 170 Ethernet0 10.0.0.2", "10.7.0.0/16": "none"}) // that is BGP's by now, and iBGP's
+	b.config.BGP.Internal = true
+	b.configure()
+	n.run(time.Second)
+	a.want(0, map[string]string{"172.16.0.0/16": "eigrp/100 170 Ethernet0 10.0.0.2", "10.7.0.0/16": "eigrp/100 170 Ethernet0 10.0.0.2"})
 	b.want(0, map[string]string{"10.7.0.0/16": "bgp 200 Ethernet0 10.0.0.1"})
 	// And all is gone when the redistribution is.
 	b.config.EIGRP[0].Redistribute = nil

@@ -96,6 +96,7 @@ func bgpCommands() []*spec {
 			x.bgp().LocalPreference = uint32(x.num("preference"))
 		}).def("100"),
 		cmd("bgp always-compare-med", "Compare MEDs of different neighbour ASes", func(x *ctx) { x.bgp().AlwaysCompareMED = x.on() }).def("off"),
+		cmd("bgp redistribute-internal", "Redistribute routes of iBGP into EIGRP, too", func(x *ctx) { x.bgp().Internal = x.on() }).def("off"),
 		cmd("bgp graceful-restart", "Keep forwarding while a neighbour restarts", func(x *ctx) { x.bgp().GracefulRestart = x.on() }).def("off"),
 		cmd("bgp graceful-restart restart-time ~ <seconds:1-3600>", "Time we ask others to wait", func(x *ctx) {
 			x.bgp().RestartTime = x.dur("seconds")

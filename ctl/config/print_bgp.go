@@ -10,6 +10,7 @@ func printBGP(p *printer, b *BGP) {
 		p.toggle("bgp default ipv4-unicast", b.DefaultIPv4)
 		p.when(b.LocalPreference != 0, "bgp default local-preference", b.LocalPreference)
 		p.when(b.AlwaysCompareMED, "bgp always-compare-med")
+		p.when(b.Internal, "bgp redistribute-internal")
 		p.when(b.GracefulRestart, "bgp graceful-restart")
 		set(p, "bgp graceful-restart restart-time", b.RestartTime)
 		set(p, "bgp graceful-restart stalepath-time", b.StalePathTime)

@@ -17,6 +17,7 @@ type BGP struct {
 	RestartTime      time.Duration // 0: default, 120 s
 	StalePathTime    time.Duration // 0: default, 360 s
 	AlwaysCompareMED bool
+	Internal         bool // `bgp redistribute-internal`
 	Timers           BGPTimers
 	// Neighbors are the sessions of the global table, Groups the peer groups.
 	Neighbors []*BGPNeighbor

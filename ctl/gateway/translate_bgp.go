@@ -40,7 +40,7 @@ func (t *translation) bgp() {
 		x.wrong("", "BGP has no router ID and stays down: say `bgp router-id A.B.C.D`, or give an interface of the global table an address; a loopback with one is best")
 		return
 	}
-	t.out.BGP.On, t.out.BGP.Quiet = true, !x.b.LogChanges.Or(true)
+	t.out.BGP.On, t.out.BGP.Quiet, t.out.BGP.Internal = true, !x.b.LogChanges.Or(true), x.b.Internal
 	x.out.AS, x.out.RouterID, x.out.ClusterID = x.b.AS, id, x.b.ClusterID
 	x.out.RouteMaps, x.out.PrefixLists = make(map[string]bgp.RouteMap), make(map[string]bgp.PrefixList)
 	for _, l := range t.tree.PrefixLists {

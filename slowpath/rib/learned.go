@@ -44,7 +44,7 @@ type Learned struct {
 	Tag      uint32
 	Hops     []NextHop // several share the load; none takes the route back, unless it is to Discard
 	Discard  bool      // packets are dropped (Null0): there are no Hops
-	External bool      // EIGRP: the route came from another protocol
+	External bool      // EIGRP: the route came from another protocol; BGP: from another AS
 	Since    time.Time // when it was learned, for show output; the zero Time: not known
 }
 
