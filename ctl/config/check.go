@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -53,6 +54,17 @@ func (l Lines) at(mode Pos, commands ...string) Pos {
 		}
 	}
 	return mode
+}
+
+// beginning returns where the first command stands that begins with these words; else the place of the mode.
+func (l Lines) beginning(mode Pos, words string) Pos {
+	found := mode
+	for text, p := range l {
+		if (text == words || strings.HasPrefix(text, words+" ")) && (found == mode || p.Line < found.Line) {
+			found = p
+		}
+	}
+	return found
 }
 
 // at returns where one of the interface's commands stands.

@@ -89,7 +89,7 @@ func (k *checker) eigrpFamily(e *EIGRP, f *EIGRPFamily) {
 	k.redistribution(f.Lines, f.Pos, f.VRF, f.Redistribute)
 	for _, r := range f.Redistribute {
 		if !r.HasMetric && r.RouteMap == "" && len(f.DefaultMetric) == 0 && (r.Protocol == "kernel" || r.Protocol == "bgp" && f.VRF == "") {
-			k.add(f.Lines.at(f.Pos, r.head(), "redistribute"), Warning, "eigrp-no-metric", "add `default-metric 1000 100 255 1 1500`, or `metric` to the line",
+			k.add(f.Lines.beginning(f.Pos, r.head()), Warning, "eigrp-no-metric", "add `default-metric 1000 100 255 1 1500`, or `metric` to the line",
 				"routes of `redistribute %s` have no metric of EIGRP, and are not taken", r.Protocol)
 		}
 	}

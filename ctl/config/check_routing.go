@@ -116,17 +116,35 @@ func (r *Redistribute) head() string {
 func (k *checker) redistribution(lines Lines, mode Pos, vrf string, list []Redistribute) {
 	for _, r := range list {
 		head := r.head()
-		pos := lines.at(mode, head, "redistribute")
+		pos := lines.beginning(mode, head)
 		k.needRouteMap(pos, r.RouteMap)
 		switch {
 		case r.Protocol == "ospf" || r.Protocol == "rip":
 			k.add(pos, Warning, "redistribute-none", "run FRR's daemon on the interfaces of the same names, and say `redistribute kernel`", "`%s` takes no route: nave has no %s of its own", head, r.Protocol)
 		case r.Protocol == "bgp" && (k.c.BGP == nil || k.c.BGP.AS != r.ID):
 			k.add(pos, Warning, "redistribute-none", "name the AS of `router bgp`", "`%s` takes no route: BGP with that AS does not run", head)
+		case r.Protocol == "bgp" && vrf == "" && !k.c.BGP.Internal && k.c.BGP.isInternal():
+			k.add(pos, Warning, "redistribute-none", "say `bgp redistribute-internal` in `router bgp`", "`%s` takes no route: all neighbors are of this router's own AS", head)
 		case r.Protocol == "eigrp" && !k.runsEIGRP(vrf, r.ID):
 			k.add(pos, Warning, "redistribute-none", "name an AS of `router eigrp`", "`%s` takes no route: EIGRP with that AS does not run in %s", head, tableName(vrf))
 		}
 	}
+}
+
+// isInternal tells whether all sessions of the global table are of iBGP.
+func (b *BGP) isInternal() bool {
+	sessions := false
+	for _, n := range b.Neighbors {
+		as := n.RemoteAS
+		if g := findPeer(b.Neighbors, n.PeerGroup); as == 0 && n.PeerGroup != "" && g != nil {
+			as = g.RemoteAS
+		}
+		if n.Addr.IsValid() && as != b.AS {
+			return false
+		}
+		sessions = sessions || n.Addr.IsValid()
+	}
+	return sessions
 }
 
 func (k *checker) runsEIGRP(vrf string, as uint32) bool {
