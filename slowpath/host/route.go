@@ -22,8 +22,6 @@ const lastResort = 1<<32 - 1
 type Way struct {
 	Hops   []Hop      // several share the load; none: packets are dropped
 	Source netip.Addr // of packets that have none yet; the zero Addr: what the kernel takes
-	// Stays says that the routes are of use without nave, as the addresses of ports are: End leaves them.
-	Stays bool
 }
 
 // Hop is a next hop of a Way.
@@ -36,7 +34,7 @@ type Hop struct {
 
 // Equal tells whether two ways are the same.
 func (w *Way) Equal(o *Way) bool {
-	return w == o || w != nil && o != nil && w.Source == o.Source && w.Stays == o.Stays && slices.Equal(w.Hops, o.Hops)
+	return w == o || w != nil && o != nil && w.Source == o.Source && slices.Equal(w.Hops, o.Hops)
 }
 
 func (h *Hop) weight() int { return max(1, int(h.Weight)) }

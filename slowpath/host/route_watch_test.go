@@ -273,3 +273,30 @@ func TestPackHops(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
+
+// BenchmarkRoutesIn lists 100 000 routes of others, and hears of a change of each.
+func BenchmarkRoutesIn(b *testing.B) {
+	router := netns.New(b, "router")
+	var h *Host
+	dir := b.TempDir()
+	if err := router.Do(func() (err error) { h, err = Open(dir); return err }); err != nil {
+		b.Fatal(err)
+	}
+	defer h.Close()
+	tun, err := h.OpenTwin("Tunnel0", 1400)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer tun.Close()
+	const n = 100_000
+	batch(b, router, n, "add %s dev Tunnel0 proto 188")
+	for b.Loop() {
+		start := time.Now()
+		o, cancel := watchRoutes(b, h)
+		for r, _ := o.count(); r < n; r, _ = o.count() {
+			time.Sleep(time.Millisecond)
+		}
+		b.ReportMetric(time.Since(start).Seconds(), "s/100k-listed")
+		cancel()
+	}
+}
