@@ -21,7 +21,7 @@ type igrp struct {
 	links     map[string]link
 	vpn       map[fib.RouteKey][]uint64 // EIGRP's communities of routes of BGP
 	bgpAS     uint32
-	ibgp      bool // routes of iBGP of the global table are redistributed
+	ibgp      bool        // routes of iBGP of the global table are redistributed
 	outbox    []sendEIGRP // until the routes are installed
 	// stale are routes that are to be looked at again for redistribution, though the RIB has them as they were; anew: all are.
 	stale map[fib.RouteKey]struct{}

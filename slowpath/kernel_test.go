@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"nave/fastpath/fib"
+	"nave/slowpath/bgp"
 	"nave/slowpath/rib"
 )
 
@@ -38,6 +39,7 @@ func TestKernelRoutes(t *testing.T) {
 	b.want(0, map[string]string{"10.2.0.0/24": "none", "10.16.0.0/24": "none", "10.1.0.0/24": "eigrp/100 90 Ethernet0 10.0.0.1"}) // nobody wants them
 	b.config.Kernel[0] = KernelImport{}
 	b.config.EIGRP[0].Redistribute = []EIGRPSource{{Source: rib.Kernel, Set: someMetric}}
+	b.config.BGP = BGP{On: true, Redistribute: []Redistribute{{Source: rib.Kernel}}}
 	b.configure()
 	n.run(time.Second)
 	by := " Ethernet1 10.5.0.9"
@@ -50,6 +52,9 @@ func TestKernelRoutes(t *testing.T) {
 	a.want(0, map[string]string{"10.2.0.0/24": "eigrp/100 170 Ethernet0 10.0.0.2", "10.8.0.0/16": "none", "10.16.0.0/24": "eigrp/100 170 Ethernet0 10.0.0.2"})
 	if x := external(a, "10.2.0.0/24"); x != "ospf 0 20" {
 		t.Error(x)
+	}
+	if l, ok := b.said[bgp.Key{Prefix: pfx("10.2.0.0/24")}]; !ok || l.Metric != 20 || len(b.said) != 8 {
+		t.Errorf("BGP announces %+v", b.said)
 	}
 	// EIGRP's loses to a lesser distance, and then is no news to its neighbor; what the kernel has no more goes.
 	tell(kernelRoute(0, "10.1.0.0/24", protoBGP), KernelRoute{Prefix: pfx("10.2.0.0/24"), Gone: true}, kernelRoute(0, "10.3.0.0/24", protoRA))
