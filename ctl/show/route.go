@@ -51,9 +51,9 @@ func Routes(s *Status, vrf string, routes []rib.Route) string {
 	b.WriteString(routeCodes)
 	last := "Gateway of last resort is not set\n\n"
 	for i := range routes {
-		if r := &routes[i]; r.Prefix.Bits() == 0 && len(r.Hops) > 0 {
+		if r := &routes[i]; r.Prefix.Bits() == 0 {
 			via := "0.0.0.0"
-			if hops := named(r); hops[0].Addr.IsValid() {
+			if hops := named(r); len(hops) > 0 && hops[0].Addr.IsValid() {
 				via = hops[0].Addr.String()
 			}
 			last = fmt.Sprintf("Gateway of last resort is %s to network 0.0.0.0\n\n", via)

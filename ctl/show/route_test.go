@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"nave/fastpath/fib"
 	"nave/slowpath/rib"
@@ -27,6 +28,20 @@ func TestHostRoutes(t *testing.T) {
 	} {
 		if strings.Contains(out, line) != want {
 			t.Errorf("%q: want %v:\n%s", line, want, out)
+		}
+	}
+}
+
+// A default route that drops packets is the gateway of last resort, too: that of a summary, and of Null0.
+func TestLastResort(t *testing.T) {
+	for want, r := range map[string]rib.Route{
+		"Gateway of last resort is 0.0.0.0 to network 0.0.0.0\n\nD*   0.0.0.0/0 is a summary, 00:00:01, Null0\n": {Source: rib.EIGRP, Since: ago(time.Second)},
+		"Gateway of last resort is 0.0.0.0 to network 0.0.0.0\n\nS*   0.0.0.0/0 is directly connected, Null0\n":  {Source: rib.Static},
+		"Gateway of last resort is 10.0.0.1 to network 0.0.0.0\n\nK*   0.0.0.0/0 [1/0] via 10.0.0.1, Tunnel0\n":  {Source: rib.Kernel, Distance: 1, Hops: []rib.NextHop{{Iface: "Tunnel0", Addr: addr("10.0.0.1")}}},
+	} {
+		r.Prefix = pfx("0.0.0.0/0")
+		if text := Routes(&Status{Time: now}, "", []rib.Route{r}); !strings.HasSuffix(text, want) {
+			t.Errorf("%s\nwant %s", text, want)
 		}
 	}
 }
