@@ -31,6 +31,7 @@ type igrp struct {
 // process is one process of EIGRP.
 type process struct {
 	cfg     EIGRP
+	vrf     string // its name; "": the global table
 	machine *eigrp.Machine
 	links   map[string]eigrp.InterfaceState // as it was told
 	runs    map[string]bool                 // the interfaces that it runs on
@@ -152,7 +153,7 @@ func sameState(a, b *eigrp.InterfaceState) bool {
 // runProcess has a process run by e, and tells it what the interfaces of its table are like. What is as it was, it does not hear of. It returns whether it runs by something else now.
 func (r *Router) runProcess(p *process, e *EIGRP) (changed bool) {
 	old := p.cfg
-	p.cfg = *e
+	p.cfg, p.vrf = *e, r.vrfs[e.Key.VRF]
 	p.runs = make(map[string]bool, len(e.Run.Interfaces))
 	for k := range e.Run.Interfaces {
 		p.runs[e.Run.Interfaces[k].Name] = true
@@ -298,11 +299,11 @@ func learnedEIGRP(as uint16, e *eigrp.Route, now time.Time) rib.Learned {
 }
 
 func (r *Router) logEIGRP(p *process, l eigrp.Log) {
-	change := l.Kind == eigrp.LogNeighborUp || l.Kind == eigrp.LogNeighborDown
+	change := l.Kind == eigrp.LogNeighborUp || l.Kind == eigrp.LogNeighborDown || l.Kind == eigrp.LogNeighborResync
 	if change && p.cfg.Quiet || !change && p.cfg.NoWarnings {
 		return
 	}
-	r.linux.Log(EIGRPLog{VRF: r.vrfs[p.cfg.Key.VRF], AS: p.cfg.Key.AS, Name: p.cfg.Name, Log: l})
+	r.linux.Log(EIGRPLog{VRF: p.vrf, AS: p.cfg.Key.AS, Name: p.cfg.Name, Log: l})
 }
 
 // tickEIGRP does what is due.

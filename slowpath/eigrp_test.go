@@ -353,11 +353,15 @@ func TestEIGRPVRFs(t *testing.T) {
 	if s := b.Status().Packets; s.EIGRPForNobody != nobody+3 || s.EIGRPMalformed != malformed+1 {
 		t.Errorf("%+v", s)
 	}
-	// VRF red goes as a whole, at both ends of b's.
+	// VRF red goes as a whole, at both ends of b's, and the log knows what it was called.
+	b.logs = nil
 	b.config.VRFs = b.config.VRFs[1:]
 	b.config.Interfaces = b.config.Interfaces[1:]
 	b.config.EIGRP = b.config.EIGRP[1:]
 	b.configure()
+	if len(b.logs) != 1 || b.logs[0].VRF != "red" || b.logs[0].Kind != eigrp.LogNeighborDown {
+		t.Errorf("%+v", b.logs)
+	}
 	n.run(20 * time.Second)
 	if a.neighbors(EIGRPKey{red, 100}) != 0 || a.neighbors(EIGRPKey{blue, 100}) != 1 || b.neighbors(EIGRPKey{blue, 100}) != 1 || len(b.Routes(red)) != 0 {
 		t.Errorf("neighbors of a: %+v; routes of b in red: %+v", a.EIGRPStatus(false), b.Routes(red))
@@ -367,5 +371,39 @@ func TestEIGRPVRFs(t *testing.T) {
 	n.run(time.Second)
 	if a.neighbors(EIGRPKey{blue, 100}) != 0 || len(b.EIGRPStatus(false)) != 0 {
 		t.Errorf("%+v", a.EIGRPStatus(false))
+	}
+}
+
+// `no eigrp log-neighbor-changes` and `no eigrp log-neighbor-warnings` silence what they are about.
+func TestEIGRPLog(t *testing.T) {
+	for _, c := range []struct {
+		quiet, noWarnings bool
+		want              []eigrp.LogKind
+	}{
+		{false, false, []eigrp.LogKind{eigrp.LogNeighborUp, eigrp.LogNotOnSubnet, eigrp.LogNeighborDown}}, {true, false, []eigrp.LogKind{eigrp.LogNotOnSubnet}},
+		{false, true, []eigrp.LogKind{eigrp.LogNeighborUp, eigrp.LogNeighborDown}}, {true, true, nil},
+	} {
+		n, a, b := pair(t)
+		b.config.EIGRP[0].Quiet, b.config.EIGRP[0].NoWarnings, b.config.EIGRP[0].Name = c.quiet, c.noWarnings, "NAMED"
+		wire := a.joined["Ethernet0"]
+		stranger := n.box("stranger")
+		stranger.ethernet("Ethernet0", 0, "10.77.0.1/24", wire)
+		stranger.process(0, 100, "Ethernet0")
+		n.configure()
+		n.run(10 * time.Second)
+		a.config.EIGRP = nil
+		a.configure()
+		n.run(time.Second)
+		var got []eigrp.LogKind
+		for _, l := range b.logs {
+			if got = append(got, l.Kind); l.Name != "NAMED" || l.About() != "eigrp "+l.Kind.String() {
+				t.Errorf("%+v", l)
+			}
+		}
+		slices.Sort(got)
+		slices.Sort(c.want)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("quiet %v, no warnings %v: %v, want %v", c.quiet, c.noWarnings, got, c.want)
+		}
 	}
 }
