@@ -94,11 +94,14 @@ func (k *checker) eigrpFamily(e *EIGRP, f *EIGRPFamily) {
 		}
 	}
 	for _, d := range f.Distribute {
-		pos := f.Lines.at(f.Pos, "distribute-list")
+		pos := f.Lines.beginning(f.Pos, "distribute-list "+word(d.PrefixList != "", "prefix ")+word(d.RouteMap != "", "route-map ")+d.PrefixList+d.RouteMap+d.AccessList)
 		k.needACL(pos, d.AccessList)
 		k.needPrefixList(pos, d.PrefixList)
 		k.needRouteMap(pos, d.RouteMap)
 		k.needInterface(pos, d.Interface)
+		if slices.ContainsFunc(k.c.AccessLists, func(a *AccessList) bool { return a.Name == d.AccessList && a.Extended }) {
+			k.add(pos, Info, "distribute-extended", "use a prefix list", "access list %s is an extended one: its source is compared with a route's address, its destination with the mask", d.AccessList)
+		}
 	}
 	for _, i := range f.Interfaces {
 		k.needKeyChain(i.Lines.at(i.Pos, "authentication key-chain"), i.KeyChain)

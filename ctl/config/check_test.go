@@ -192,6 +192,8 @@ var checkCases = []checkCase{
 		want: []string{"r1:21 warning eigrp-split-horizon"}},
 	{name: "redistribution of nothing", text: ports + "router eigrp 1\n network 192.0.2.0\n redistribute ospf 1\n redistribute rip\n redistribute bgp 7\n redistribute eigrp 3\n redistribute kernel\nrouter bgp 1\n redistribute eigrp 2\n redistribute eigrp 1\n",
 		want: []string{"r1:5 warning redistribute-none", "r1:6 warning redistribute-none", "r1:7 warning redistribute-none", "r1:8 warning redistribute-none", "r1:9 warning eigrp-no-metric", "r1:11 warning redistribute-none"}},
+	{name: "EIGRP's filters", text: ports + "access-list 101 permit ip any any\nip prefix-list p permit 0.0.0.0/0\nrouter eigrp 1\n network 192.0.2.0\n distribute-list prefix p in\n distribute-list 101 out\n distribute-list prefix q in Ethernet0\n distribute-list route-map m out static\n distribute-list 7 out Ethernet7\n",
+		want: []string{"r1:8 info distribute-extended", "r1:9 error undefined", "r1:10 error undefined", "r1:11 error undefined"}},
 	{name: "redistribution of iBGP", text: ports + "router bgp 1\n neighbor g peer-group\n neighbor g remote-as 1\n neighbor 192.0.2.9 peer-group g\nrouter eigrp 1\n network 192.0.2.0\n redistribute bgp 1 metric 1 1 1 1 1\n", want: []string{"r1:9 warning redistribute-none"}},
 	{name: "redistribution of iBGP that is wanted", text: ports + "router bgp 1\n bgp redistribute-internal\n neighbor 192.0.2.9 remote-as 1\nrouter eigrp 1\n network 192.0.2.0\n redistribute bgp 1 metric 1 1 1 1 1\n"},
 	{name: "redistribution of eBGP", text: ports + "router bgp 1\n neighbor 192.0.2.9 remote-as 1\n neighbor 192.0.2.8 remote-as 2\nrouter eigrp 1\n network 192.0.2.0\n redistribute bgp 1 metric 1 1 1 1 1\n"},
