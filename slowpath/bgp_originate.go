@@ -2,7 +2,6 @@ package slowpath
 
 import (
 	"cmp"
-	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -21,9 +20,9 @@ type border struct {
 	names     map[fib.VRF]string
 	networks  map[fib.RouteKey]Attributes
 	sources   map[fib.VRF][]Redistribute
+	tables    map[fib.VRF]bool // that something is announced of
 
 	hosts  map[fib.RouteKey]bool      // addresses with a mask of 32 bits
-	routes map[fib.RouteKey]rib.Route // all but BGP's own
 	said   map[fib.RouteKey]bgp.Local // as the speaker was told
 	own    map[fib.RouteKey]ownLabel  // labels of prefixes that have one each
 	labels *label.Tables
@@ -62,7 +61,7 @@ const keepLabel = time.Minute
 
 func newBorder(pool *label.Pool) border {
 	return border{
-		vrfs: make(map[string]VRF), names: make(map[fib.VRF]string), routes: make(map[fib.RouteKey]rib.Route), said: make(map[fib.RouteKey]bgp.Local),
+		vrfs: make(map[string]VRF), names: make(map[fib.VRF]string), said: make(map[fib.RouteKey]bgp.Local),
 		own: make(map[fib.RouteKey]ownLabel), hosts: make(map[fib.RouteKey]bool), labels: label.NewTables(pool),
 	}
 }
@@ -76,13 +75,15 @@ func (r *Router) configureBGP(c *Config) {
 	for _, v := range c.VRFs {
 		b.vrfs[v.Name], b.names[v.ID] = v, v.Name
 	}
-	b.networks, b.sources = make(map[fib.RouteKey]Attributes), make(map[fib.VRF][]Redistribute)
+	b.networks, b.sources, b.tables = make(map[fib.RouteKey]Attributes), make(map[fib.VRF][]Redistribute), make(map[fib.VRF]bool)
 	if b.on {
 		for _, n := range c.BGP.Networks {
 			b.networks[fib.RouteKey{VRF: n.VRF, Prefix: n.Prefix.Masked()}] = n.Set
+			b.tables[n.VRF] = true
 		}
 		for _, s := range c.BGP.Redistribute {
 			b.sources[s.VRF] = append(b.sources[s.VRF], s)
+			b.tables[s.VRF] = true
 		}
 	}
 	b.hosts = hostAddresses(c.Interfaces)
@@ -124,7 +125,6 @@ func hostAddresses(all []Interface) map[fib.RouteKey]bool {
 // forgetVRF drops what is known of a VRF that is no more. The RIB has dropped its labels; the speaker drops what it announced.
 func (r *Router) forgetVRF(name string, id fib.VRF) {
 	b := &r.border
-	maps.DeleteFunc(b.routes, func(k fib.RouteKey, _ rib.Route) bool { return k.VRF == id })
 	for k, l := range b.said {
 		if k.VRF == id {
 			b.retract = append(b.retract, bgp.Key{VRF: l.VRF, Prefix: l.Prefix})
@@ -150,25 +150,23 @@ func (r *Router) dropShared(vrf string) {
 // originateRoutes works out what of the routes that changed is announced.
 func (r *Router) originateRoutes(changes []rib.Change) {
 	b := &r.border
+	if !b.on && len(b.said) == 0 {
+		b.anew = false
+		return
+	}
 	changed := make(map[fib.RouteKey]struct{})
 	for i := range changes {
-		c := &changes[i]
-		k := fib.RouteKey{VRF: c.VRF, Prefix: c.Prefix}
-		_, had := b.routes[k]
-		if c.Gone || c.Source == rib.BGP || c.Source == rib.Shortcut || c.Source == rib.Adjacency {
-			delete(b.routes, k)
-		} else {
-			b.routes[k] = c.Route
-			had = true
-		}
-		if had {
+		k := fib.RouteKey{VRF: changes[i].VRF, Prefix: changes[i].Prefix}
+		if _, said := b.said[k]; said || b.tables[k.VRF] && !changes[i].Gone && changes[i].Source != rib.BGP {
 			changed[k] = struct{}{}
 		}
 	}
 	if b.anew {
 		b.anew = false
-		for k := range b.routes {
-			changed[k] = struct{}{}
+		for vrf := range b.tables {
+			for _, p := range r.rib.AllTold(vrf) {
+				changed[fib.RouteKey{VRF: vrf, Prefix: p}] = struct{}{}
+			}
 		}
 		for k := range b.said {
 			changed[k] = struct{}{}
@@ -206,9 +204,9 @@ func sameLocal(a, b *bgp.Local) bool {
 // wanted is how a route is announced; ok is false if it isn't. `network` goes before `redistribute`.
 func (r *Router) wanted(k fib.RouteKey) (l bgp.Local, ok bool) {
 	b := &r.border
-	route, ok := b.routes[k]
+	route, ok := r.rib.Told(k)
 	name, known := b.names[k.VRF]
-	if !ok || !b.on || !known || !k.Prefix.Addr().Is4() {
+	if !ok || route.Source == rib.BGP || !b.on || !known || !k.Prefix.Addr().Is4() {
 		return l, false
 	}
 	source := route.Source

@@ -197,3 +197,37 @@ func BenchmarkEIGRPHub(b *testing.B) {
 		b.ReportMetric(float64(w.cpu.Microseconds())/float64(w.steps), "us/step")
 	}
 }
+
+// Routes of the kernel that come into the RIB and go into a process of EIGRP; and what a configuration that redistributes something else costs then.
+func BenchmarkEIGRPRedistribute(b *testing.B) {
+	const routes = 100_000
+	c, _ := hubWith(0)
+	c.EIGRP = []EIGRP{{Key: EIGRPKey{0, 100}, Run: eigrp.Config{AS: 100, RouterID: ip("10.1.0.1"), Interfaces: []eigrp.Interface{{Name: "Tunnel0"}}}}}
+	c.EIGRP[0].Redistribute = []EIGRPSource{{Source: rib.Kernel, Set: someMetric}}
+	c.Kernel = map[fib.VRF]KernelImport{0: {}}
+	all := make([]KernelRoute, routes)
+	for k := range all {
+		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{20, byte(k >> 16), byte(k >> 8), byte(k)}), 32)
+		all[k] = KernelRoute{Prefix: p, Protocol: protoOSPF, Hops: []rib.NextHop{{Iface: "Ethernet1", Addr: ip("10.1.0.9")}}}
+	}
+	for b.Loop() {
+		r := NewSeeded(newEngine(), benchLinux{&host{}, &hubBench{}}, 1)
+		if err := r.At(start).Configure(c); err != nil {
+			b.Fatal(err)
+		}
+		began := time.Now()
+		r.KernelRoutes(all)
+		learned := time.Now()
+		other := c
+		other.EIGRP = []EIGRP{c.EIGRP[0]}
+		other.EIGRP[0].Redistribute = []EIGRPSource{{Source: rib.Kernel, Set: EIGRPAttributes{Bandwidth: 2000, Delay: 10, Reliability: 255, Load: 1, MTU: 1500, HasMetric: true}}}
+		if err := r.Configure(other); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(learned.Sub(began).Nanoseconds())/routes, "ns/route")
+		b.ReportMetric(float64(time.Since(learned).Nanoseconds())/routes, "ns/route-anew")
+		if n := r.EIGRPStatus(false)[0].Sources[0].Routes; n != routes {
+			b.Fatal(n)
+		}
+	}
+}

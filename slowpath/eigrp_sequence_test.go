@@ -125,10 +125,16 @@ func (w *eigrpTrouble) consistent(b *eigrpBox) {
 			w.t.Errorf("%s, AS %d: %d are redistributed, should be %d; %v by source, should be %v", b.name, p.cfg.Key.AS, len(p.taken), n, p.count, counts)
 		}
 	}
+	for _, prefix := range b.rib.AllTold(fib.Global) {
+		k := fib.RouteKey{Prefix: prefix}
+		l, is := b.border.said[k]
+		if want, ok := b.wanted(k); ok != is || ok && !sameLocal(&l, &want) {
+			w.t.Errorf("%s announces %v %+v, should be %v %+v", b.name, is, l, ok, want)
+		}
+	}
 	for k, l := range b.border.said {
-		want, ok := b.wanted(k)
-		if !ok || !sameLocal(&l, &want) {
-			w.t.Errorf("%s announces %+v, should be %v %+v", b.name, l, ok, want)
+		if _, is := b.rib.Told(k); !is {
+			w.t.Errorf("%s announces %+v, which is gone", b.name, l)
 		}
 	}
 	if b.behind {
