@@ -3,6 +3,7 @@ package eigrp
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"nave/slowpath/eigrp/eigrpmsg"
 )
@@ -155,18 +156,19 @@ func (m *Machine) room(ifc *iface) int {
 	return max(n, leastPacket)
 }
 
-// flush tells the neighbors of an interface what changed, if there is anybody who can take it now; if not, it comes back when one can.
+// flush tells the neighbors of an interface what changed, if there is anybody who can take it now; if not, it comes back when one can. Many neighbors are told a packet at a time:
+// while it is out they could be sent the next one by unicast only.
 func (m *Machine) flush(ifc *iface) {
 	if !ifc.talking || len(ifc.changes) == 0 {
 		return
 	}
-	if at := ifc.lastFlush.Add(flushGap); at.After(m.now) {
+	if at := ifc.lastFlush.Add(flushGap); at.After(m.now) && !ifc.more {
 		m.timers.Set(&ifc.flushTimer, at)
 		return
 	}
 	m.timers.Stop(&ifc.flushTimer)
 	var all, full, stubs []*neighbor
-	ready := 0
+	ready, patience := 0, leastPatience
 	for _, n := range ifc.nbrs {
 		if !n.up {
 			continue
@@ -180,11 +182,12 @@ func (m *Machine) flush(ifc *iface) {
 		if len(n.queue) == 0 && !n.inTable {
 			ready++
 		}
+		patience = max(patience, min(2*n.srtt, mostPatience))
 	}
-	if len(all) > 0 && ready == 0 {
+	if len(all) > 0 && ready == 0 || m.tooBusy(ifc, len(all)-ready, len(all), patience) {
 		return
 	}
-	ifc.lastFlush = m.now
+	ifc.lastFlush, ifc.more = m.now, false
 	changes := ifc.changes
 	ifc.changes = nil
 	clear(ifc.pending)
@@ -199,76 +202,82 @@ func (m *Machine) flush(ifc *iface) {
 			updates = append(updates, c.prefix)
 		}
 	}
-	if len(stubs) > 0 {
-		m.pack(ifc, queries, packing{}, func(b []byte) { m.deliver(ifc, stubs, eigrpmsg.Update, b) })
+	one := len(all) > leastReady && !ifc.unicast()
+	later := 0 // of queries
+	if fit := m.room(ifc) / longestRoute; one && len(queries) > fit {
+		later = len(queries) - fit
 	}
-	m.pack(ifc, queries, packing{always: true, last: true}, func(b []byte) { m.deliver(ifc, full, eigrpmsg.Query, b) })
-	m.pack(ifc, updates, packing{last: true}, func(b []byte) {
-		m.deliver(ifc, slices.DeleteFunc(all, func(n *neighbor) bool { return n.gone }), eigrpmsg.Update, b)
-	})
+	now, waiting := queries[:len(queries)-later], queries[len(queries)-later:]
+	if len(stubs) > 0 {
+		m.pack(ifc, now, packing{}, func(b []byte) { m.deliver(ifc, stubs, m.message(eigrpmsg.Update, b)) })
+	}
+	m.pack(ifc, now, packing{always: true, last: true}, func(b []byte) { m.deliver(ifc, full, m.message(eigrpmsg.Query, b)) })
+	if !one || len(now) == 0 {
+		updates = m.pack(ifc, updates, packing{last: true, one: one}, func(b []byte) {
+			m.deliver(ifc, slices.DeleteFunc(all, func(n *neighbor) bool { return n.gone }), m.message(eigrpmsg.Update, b))
+		})
+	}
+	ifc.more = len(waiting)+len(updates) > 0
+	for _, p := range waiting {
+		m.pend(ifc, p, true)
+	}
+	for _, p := range updates {
+		m.pend(ifc, p, false)
+	}
+}
+
+// tooBusy says whether changes wait for neighbors to acknowledge what is out: many can be told the next by one multicast, if they are ready at the same time.
+func (m *Machine) tooBusy(ifc *iface, busy, all int, patience time.Duration) bool {
+	if busy == 0 || all <= fewNeighbors {
+		ifc.busySince = time.Time{}
+		return false
+	}
+	if ifc.busySince.IsZero() {
+		ifc.busySince = m.now
+	}
+	until := ifc.busySince.Add(busyLimit)
+	if at := ifc.lastGroup.Add(patience); busy <= all/8 && at.Before(until) {
+		until = at
+	}
+	if !m.now.Before(until) {
+		return false
+	}
+	m.timers.Set(&ifc.flushTimer, until)
+	return true
 }
 
 // packing says how prefixes are put in packets.
 type packing struct {
 	always bool // else what cannot be reached is left out where nobody was told otherwise
 	last   bool // after this, all neighbors of the interface know
+	one    bool // packet only
 }
 
-// pack cuts prefixes into packets.
-func (m *Machine) pack(ifc *iface, prefixes []netip.Prefix, how packing, deliver func(body []byte)) {
+// pack cuts prefixes into packets; what is left over it returns.
+func (m *Machine) pack(ifc *iface, prefixes []netip.Prefix, how packing, deliver func(body []byte)) []netip.Prefix {
 	var body []byte
 	room := m.room(ifc)
-	for _, p := range prefixes {
+	for i, p := range prefixes {
 		r, reachable := m.routeFor(ifc, p)
 		e := m.entries[p]
 		if !reachable && !how.always && e != nil && !e.isOn(ifc.slot) {
 			continue
 		}
-		if e != nil && (reachable || how.last) {
-			e.setOn(ifc.slot, reachable)
-		}
 		if len(body) > 0 && len(body)+r.Len() > room {
 			deliver(body)
-			body = nil
+			if body = nil; how.one {
+				return prefixes[i:]
+			}
+		}
+		if e != nil && (reachable || how.last) {
+			e.setOn(ifc.slot, reachable)
 		}
 		body = r.Append(body)
 	}
 	if len(body) > 0 {
 		deliver(body)
 	}
-}
-
-// feed sends the next packet of the table to a neighbor that has just come up.
-func (m *Machine) feed(n *neighbor) {
-	if !n.inTable || n.gone || m.restarting {
-		return
-	}
-	var body []byte
-	room := m.room(n.ifc)
-	for len(n.startup) > 0 {
-		e := n.startup[0]
-		if m.entries[e.prefix] == e {
-			r, reachable := m.routeFor(n.ifc, e.prefix)
-			if reachable {
-				if len(body)+r.Len() > room {
-					break
-				}
-				e.setOn(n.ifc.slot, true)
-				body = r.Append(body)
-			}
-		}
-		n.startup[0] = nil
-		n.startup = n.startup[1:]
-	}
-	msg := &message{op: eigrpmsg.Update, seq: m.nextSequence(), body: body}
-	if n.resyncing {
-		msg.flags = eigrpmsg.FlagRestart
-	}
-	if len(n.startup) == 0 {
-		n.startup, n.inTable = nil, false
-		msg.flags |= eigrpmsg.FlagEOT
-	}
-	m.enqueue(n, msg)
+	return nil
 }
 
 // reply answers a neighbor's Query at the end of the step.

@@ -218,7 +218,7 @@ func TestAutoSummary(t *testing.T) {
 
 // hubAnd is a hub with spokes that do not hear each other.
 func hubAnd(t testing.TB, spokes int, change func(*world)) *world {
-	w := star(t, spokes, false)
+	w := star(t, starOf{spokes: spokes, prefixes: 1, bandwidth: 100_000})
 	w.noLoopCheck = false
 	for _, n := range w.nodes[1:] {
 		n.cfg.Stub = Stub{}

@@ -35,6 +35,15 @@ type iface struct {
 	flushTimer timers.Timer
 	lastFlush  time.Time
 	wantsFlush bool
+	more       bool // the last flush left something over
+
+	busySince time.Time // since when some neighbors have something to acknowledge
+	lastGroup time.Time // when something was last sent to many
+
+	// Neighbors that are sent the table together, and those who are next.
+	cohort    *cohort
+	joining   []*neighbor
+	joinTimer timers.Timer
 
 	// Packets that wait until they are within EIGRP's share of the bandwidth.
 	fifo      []*transmission
@@ -147,6 +156,9 @@ func (m *Machine) stopIface(ifc *iface, why Reason) {
 	m.timers.Stop(&ifc.helloTimer)
 	m.timers.Stop(&ifc.flushTimer)
 	m.timers.Stop(&ifc.paceTimer)
+	m.timers.Stop(&ifc.joinTimer)
+	m.endCohort(ifc)
+	ifc.joining = nil
 	ifc.changes, ifc.fifo = nil, nil
 	clear(ifc.pending)
 	m.connect(ifc)

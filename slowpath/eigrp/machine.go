@@ -21,8 +21,11 @@ const (
 	flushGap     = 100 * time.Millisecond // between packets of changes by an interface, so that one holds many
 	maxQueue     = 1 << 13                // packets for a neighbor that does not acknowledge
 	maxExcluded  = 200                    // addresses in the list of who is not to take a multicast
+	fewNeighbors = 16                     // of an interface: changes do not wait until all can take them at the same time
+	busyLimit    = 5 * time.Second        // that changes wait at most where there are more
 	leastReady   = 2                      // neighbors that a multicast with such a list is worth it for
 	maxSIA       = 3                      // SIA-Queries in a row that an SIA-Reply is good for
+	longestRoute = 4 + 32 + 20 + 4 + 5    // bytes of a TLV of ours
 	leastPacket  = 128                    // bytes, whatever the MTU says
 	largestFrame = 1500
 	helloGap     = time.Second // between Hellos that new neighbors call for
@@ -239,6 +242,7 @@ func (m *Machine) ifaceOf(name string) *iface {
 		ifc.helloTimer.Fire = func() { m.helloDue(ifc) }
 		ifc.flushTimer.Fire = func() { m.wantFlush(ifc) }
 		ifc.paceTimer.Fire = func() { m.drain(ifc) }
+		ifc.joinTimer.Fire = func() { m.join(ifc) }
 		m.slots++
 		m.ifaces[name] = ifc
 		at, _ := slices.BinarySearchFunc(m.order, name, func(i *iface, name string) int { return cmp.Compare(i.name, name) })

@@ -55,7 +55,8 @@ type neighbor struct {
 	initTimer   timers.Timer
 
 	startup []*entry // of the table that it has not been sent yet
-	inTable bool     // it is being sent the table
+	inTable bool     // it is being sent the table, or is to be
+	cohort  *cohort  // the neighbors that are sent it together with this one
 
 	routes map[*entry]*path
 	owes   map[*entry]bool // replies
@@ -146,16 +147,6 @@ func (m *Machine) advance(n *neighbor) {
 		return
 	}
 	m.tellTable(n)
-}
-
-// tellTable begins to send a neighbor all that we reach.
-func (m *Machine) tellTable(n *neighbor) {
-	n.startup = make([]*entry, 0, len(m.entries))
-	for _, p := range sortedPrefixes(m.entries) {
-		n.startup = append(n.startup, m.entries[p])
-	}
-	n.inTable = true
-	m.feed(n)
 }
 
 // restarted handles an INIT of a neighbor whose INIT has come before: it has forgotten us. If it acknowledges our INIT with that, it has begun anew because

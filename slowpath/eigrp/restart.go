@@ -98,7 +98,7 @@ func (m *Machine) endRestart() {
 }
 
 // takeUp chooses the first route of a prefix after our restart. Neighbors may reach it by way of us, and not tell by what they say: so the router that packets go to by now is the successor, and the feasible
-// distance is the one by it. If there is none, or it is lost, or somebody has begun to ask for the prefix meanwhile, the neighbors have to be asked.
+// distance is the one by it. If there is none, or it is lost or not the nearest any more, or somebody has begun to ask for the prefix meanwhile, the neighbors have to be asked.
 func (m *Machine) takeUp(e *entry) {
 	ask, best := e.asked, e.best()
 	e.asked = false
@@ -114,7 +114,7 @@ func (m *Machine) takeUp(e *entry) {
 			}
 		}
 	}
-	if ask {
+	if ask || e.succ != nil && e.best() != e.succ {
 		m.goActive(e, nil)
 		return
 	}
@@ -139,6 +139,7 @@ func (m *Machine) resync(n *neighbor) {
 	}
 	m.timers.Stop(&n.retryTimer)
 	n.gotInit, n.acked, n.up, n.heard, n.needAck, n.crOn, n.inTable, n.toldAll = false, false, false, false, false, false, false, false
+	n.cohort = nil
 	n.queue, n.startup, n.asks, n.lastContents, n.retries, n.firstSent = nil, nil, nil, 0, 0, time.Time{}
 }
 

@@ -105,43 +105,62 @@ func (m *Machine) start(n *neighbor) {
 	m.transmit(n.ifc, &transmission{to: n, msg: n.queue[0]})
 }
 
+func (m *Machine) message(op eigrpmsg.Opcode, body []byte) *message {
+	return &message{op: op, seq: m.nextSequence(), body: body}
+}
+
 // deliver sends a message to neighbors of an interface: by multicast to those that wait for nothing, if that is worth it, and to the others in turn.
-func (m *Machine) deliver(ifc *iface, targets []*neighbor, op eigrpmsg.Opcode, body []byte) {
-	msg := &message{op: op, seq: m.nextSequence(), body: body}
-	var ready []*neighbor
+func (m *Machine) deliver(ifc *iface, targets []*neighbor, msg *message) {
+	idle := func(n *neighbor) bool { return n.up && len(n.queue) == 0 }
+	group := make(map[*neighbor]bool, len(targets))
 	for _, n := range targets {
-		if len(n.queue) == 0 && !n.inTable {
-			ready = append(ready, n)
+		if idle(n) {
+			group[n] = true
 		}
 	}
-	excluded := len(ifc.nbrs) - len(ready)
-	if ifc.unicast() || excluded > maxExcluded || len(ready) < leastReady && excluded > 0 || len(ready) == 0 {
+	others := outside(ifc, group, true)
+	if len(others) > maxExcluded && msg.op == eigrpmsg.Update {
+		// Rather than leave many out, those take it who may know it: what is told is so for all.
+		for _, n := range ifc.nbrs {
+			if idle(n) {
+				group[n] = true
+			}
+		}
+		others = outside(ifc, group, true)
+	}
+	if ifc.unicast() || len(others) > maxExcluded || len(group) == 0 || len(group) < leastReady && len(group) < len(ifc.nbrs) {
 		for _, n := range targets {
 			m.enqueue(n, msg)
 		}
 		return
 	}
-	t := &transmission{msg: msg, group: ready, cr: excluded > 0}
-	if t.cr {
-		in := make(map[*neighbor]bool, len(ready))
-		for _, n := range ready {
-			in[n] = true
-		}
-		for _, n := range ifc.nbrs {
-			if !in[n] {
-				t.others = append(t.others, n.addr)
-			}
+	// Those that are not up yet would not take it; they are told so as far as there is room.
+	others = append(others, outside(ifc, group, false)...)
+	t := &transmission{msg: msg, others: others[:min(len(others), maxExcluded)]}
+	t.cr = len(t.others) > 0
+	for _, n := range ifc.nbrs {
+		if group[n] {
+			t.group = append(t.group, n)
+			n.queue = append(n.queue, msg)
+			n.retries, n.firstSent = 0, time.Time{}
 		}
 	}
 	for _, n := range targets {
-		if !slices.Contains(t.others, n.addr) {
-			n.queue = append(n.queue, msg)
-			n.retries, n.firstSent = 0, time.Time{}
-		} else {
+		if !group[n] {
 			m.enqueue(n, msg)
 		}
 	}
 	m.transmit(ifc, t)
+}
+
+// outside are the neighbors of an interface that are not of a group, those that are up or those that are not.
+func outside(ifc *iface, group map[*neighbor]bool, up bool) (out []netip.Addr) {
+	for _, n := range ifc.nbrs {
+		if n.up == up && !group[n] {
+			out = append(out, n.addr)
+		}
+	}
+	return out
 }
 
 // transmit sends at once, or when the interface's share of the bandwidth allows it.
@@ -150,7 +169,13 @@ func (m *Machine) transmit(ifc *iface, t *transmission) {
 		m.emit(ifc, t)
 		return
 	}
-	ifc.fifo = append(ifc.fifo, t)
+	at := len(ifc.fifo)
+	if t.to == nil { // what many wait for goes before what is for one
+		if at = slices.IndexFunc(ifc.fifo, func(x *transmission) bool { return x.to != nil }); at < 0 {
+			at = len(ifc.fifo)
+		}
+	}
+	ifc.fifo = slices.Insert(ifc.fifo, at, t)
 	if !ifc.paceTimer.On() {
 		m.timers.Set(&ifc.paceTimer, ifc.freeAt)
 	}
@@ -199,6 +224,7 @@ func (m *Machine) emit(ifc *iface, t *transmission) {
 		m.send(ifc, Group, h)
 		p.Flags |= eigrpmsg.FlagCR
 	}
+	ifc.lastGroup = m.now
 	for _, n := range t.group {
 		if !n.gone && len(n.queue) > 0 && n.queue[0] == t.msg {
 			m.outstanding(n)
@@ -265,7 +291,7 @@ func (m *Machine) acknowledged(n *neighbor, seq uint32) {
 		return
 	}
 	if len(n.queue) == 0 {
-		m.feed(n)
+		m.feed(n, first.seq)
 	}
 	if len(n.queue) == 0 && len(n.ifc.changes) > 0 {
 		m.wantFlush(n.ifc)
