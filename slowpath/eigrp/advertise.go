@@ -214,7 +214,10 @@ func (m *Machine) flush(ifc *iface) {
 	m.pack(ifc, now, packing{always: true, last: true}, func(b []byte) { m.deliver(ifc, full, m.message(eigrpmsg.Query, b)) })
 	if !one || len(now) == 0 {
 		updates = m.pack(ifc, updates, packing{last: true, one: one}, func(b []byte) {
-			m.deliver(ifc, slices.DeleteFunc(all, func(n *neighbor) bool { return n.gone }), m.message(eigrpmsg.Update, b))
+			// Those whose table has not begun hear of it there.
+			m.deliver(ifc, slices.DeleteFunc(all, func(n *neighbor) bool {
+				return n.gone || n.inTable && n.cohort == nil && n.startup == nil
+			}), m.message(eigrpmsg.Update, b))
 		})
 	}
 	ifc.more = len(waiting)+len(updates) > 0
@@ -234,6 +237,11 @@ func (m *Machine) tooBusy(ifc *iface, busy, all int, patience time.Duration) boo
 	}
 	if ifc.busySince.IsZero() {
 		ifc.busySince = m.now
+	}
+	if len(ifc.fifo) > 0 && m.now.Sub(ifc.busySince) < fifoLimit {
+		// What is left behind now goes by unicast, and so makes more wait.
+		m.timers.Set(&ifc.flushTimer, m.now.Add(flushGap))
+		return true
 	}
 	until := ifc.busySince.Add(busyLimit)
 	if at := ifc.lastGroup.Add(patience); busy <= all/8 && at.Before(until) {

@@ -20,9 +20,9 @@ const (
 // cohort is neighbors of an interface that are being sent the table together.
 type cohort struct {
 	members []*neighbor
-	left    []*entry // of the table
-	seq     uint32   // of the packet that is out
-	waits   int      // members that have not acknowledged it
+	left    []*entry      // of the table
+	out     *transmission // the packet that is out
+	waits   int           // members that have not acknowledged it
 	timer   timers.Timer
 }
 
@@ -86,14 +86,14 @@ func (c *cohort) patience() time.Duration {
 
 // lag goes on without those who have not acknowledged in time.
 func (m *Machine) lag(ifc *iface, c *cohort) {
-	patience := c.patience()
+	late := len(ifc.fifo) == 0 && !c.out.sent.IsZero() && m.now.Sub(c.out.sent) >= c.patience()
 	c.waits = 0
 	kept := c.members[:0]
 	for _, n := range c.members {
 		switch {
 		case n.gone || n.cohort != c:
 			continue
-		case len(n.queue) > 0 && !n.firstSent.IsZero() && m.now.Sub(n.firstSent) >= patience:
+		case len(n.queue) > 0 && late:
 			n.cohort, n.startup = nil, c.left
 			continue
 		case len(n.queue) > 0:
@@ -123,12 +123,17 @@ func (m *Machine) feedCohort(ifc *iface, c *cohort) {
 			flags |= eigrpmsg.FlagEOT
 		}
 		c.left, c.waits = left, len(c.members)
-		c.seq = m.nextSequence()
 		for _, n := range c.members {
 			n.inTable = !last
 		}
-		m.deliver(ifc, slices.Clone(c.members), &message{op: eigrpmsg.Update, flags: flags, seq: c.seq, body: body})
-		if !last {
+		c.out = m.deliver(ifc, slices.Clone(c.members), &message{op: eigrpmsg.Update, flags: flags, seq: m.nextSequence(), body: body})
+		switch {
+		case last:
+		case c.out == nil: // it went to each by itself, and so does what is left
+			for _, n := range c.members {
+				n.startup = left
+			}
+		default:
 			m.timers.Set(&c.timer, m.now.Add(c.patience()))
 			return
 		}
@@ -181,7 +186,7 @@ func (m *Machine) feed(n *neighbor, seq uint32) {
 		return
 	}
 	if c := n.cohort; c != nil {
-		if seq == c.seq {
+		if seq == c.out.msg.seq {
 			c.waits--
 		}
 		if c.waits <= 0 {

@@ -10,7 +10,7 @@ import (
 // A hub with many spokes on slow tunnels sends them its table together: each by itself would take minutes. Those who lose packets go on by themselves.
 func TestTablesTogether(t *testing.T) {
 	for _, loss := range []float64{0, 0.05} {
-		w := star(t, starOf{spokes: 250, prefixes: 4, bandwidth: 1000})
+		w := star(t, starOf{spokes: 150, prefixes: 4, bandwidth: 1000})
 		w.links[0].loss = loss
 		alone := 0
 		w.see = func(from, to *node, s Send) {
@@ -21,10 +21,10 @@ func TestTablesTogether(t *testing.T) {
 		w.start()
 		limit := 15 * time.Second
 		if loss > 0 {
-			limit = 3 * time.Minute
+			limit = 5 * time.Minute
 		}
 		w.runUntil(limit, "complete", func() bool { return w.complete(false, 0) })
-		if loss == 0 && alone > 250 {
+		if loss == 0 && alone > 150 {
 			t.Errorf("%d packets with routes for one", alone)
 		}
 		w.run(20 * time.Second)

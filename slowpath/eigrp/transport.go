@@ -22,6 +22,7 @@ type transmission struct {
 	msg    *message
 	cr     bool        // the multicast is conditional
 	group  []*neighbor // who it is for
+	sent   time.Time   // the multicast
 	others []netip.Addr
 }
 
@@ -110,7 +111,8 @@ func (m *Machine) message(op eigrpmsg.Opcode, body []byte) *message {
 }
 
 // deliver sends a message to neighbors of an interface: by multicast to those that wait for nothing, if that is worth it, and to the others in turn.
-func (m *Machine) deliver(ifc *iface, targets []*neighbor, msg *message) {
+// It returns what goes by multicast, nil: nothing.
+func (m *Machine) deliver(ifc *iface, targets []*neighbor, msg *message) *transmission {
 	idle := func(n *neighbor) bool { return n.up && len(n.queue) == 0 }
 	group := make(map[*neighbor]bool, len(targets))
 	for _, n := range targets {
@@ -132,7 +134,7 @@ func (m *Machine) deliver(ifc *iface, targets []*neighbor, msg *message) {
 		for _, n := range targets {
 			m.enqueue(n, msg)
 		}
-		return
+		return nil
 	}
 	// Those that are not up yet would not take it; they are told so as far as there is room.
 	others = append(others, outside(ifc, group, false)...)
@@ -151,6 +153,7 @@ func (m *Machine) deliver(ifc *iface, targets []*neighbor, msg *message) {
 		}
 	}
 	m.transmit(ifc, t)
+	return t
 }
 
 // outside are the neighbors of an interface that are not of a group, those that are up or those that are not.
@@ -224,7 +227,7 @@ func (m *Machine) emit(ifc *iface, t *transmission) {
 		m.send(ifc, Group, h)
 		p.Flags |= eigrpmsg.FlagCR
 	}
-	ifc.lastGroup = m.now
+	ifc.lastGroup, t.sent = m.now, m.now
 	for _, n := range t.group {
 		if !n.gone && len(n.queue) > 0 && n.queue[0] == t.msg {
 			m.outstanding(n)
