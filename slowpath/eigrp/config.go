@@ -53,6 +53,9 @@ type Config struct {
 	// Inherited, with Restarting: the addresses that packets to a prefix go to by those routes; none: there is no such route. By it the choice among what neighbors tell is as loop-free as
 	// any. nil: not known; then it is the shortest one, as of a router that begins anew.
 	Inherited func(prefix netip.Prefix) []netip.Addr
+	// Awaiting, with Restarting: routes of other protocols come that are not known yet. Neighbors would let them go if they were not told again: all goes on as it was until the event
+	// Complete, or the end of what a restart may take.
+	Awaiting bool
 
 	MaxNeighbors int // Hellos of more are ignored
 	MaxPaths     int // of all neighbors and prefixes; what is more is not learned

@@ -56,6 +56,9 @@ type Redistributed struct {
 	Gone    []netip.Prefix
 }
 
+// Complete says that all has been Redistributed that was awaited (Config.Awaiting).
+type Complete struct{}
+
 // Clear ends neighbors and lets them start anew (`clear ip eigrp neighbors`). Zero values: all.
 type Clear struct {
 	Neighbor netip.Addr
@@ -71,6 +74,7 @@ type Tick struct{}
 func (PacketReceived) event() {}
 func (InterfaceState) event() {}
 func (Redistributed) event()  {}
+func (Complete) event()       {}
 func (Clear) event()          {}
 func (Shutdown) event()       {}
 func (Tick) event()           {}

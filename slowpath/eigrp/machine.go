@@ -51,6 +51,7 @@ type Machine struct {
 
 	begun        bool // has been configured to be on
 	restarting   bool
+	awaiting     bool // what other protocols have
 	restartBegan time.Time
 	restartTimer timers.Timer
 
@@ -137,6 +138,8 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 		m.interfaceState(ev)
 	case Redistributed:
 		m.redistribute(ev)
+	case Complete:
+		m.awaiting = false
 	case Clear:
 		for _, ifc := range m.order {
 			for _, n := range slices.Clone(ifc.nbrs) {

@@ -24,7 +24,7 @@ const (
 
 // beginRestart is our side, at the first Configure.
 func (m *Machine) beginRestart() {
-	m.restarting, m.restartBegan = true, m.now
+	m.restarting, m.awaiting, m.restartBegan = true, m.cfg.Awaiting, m.now
 	m.restartTimer.Fire = m.checkRestart
 	m.timers.Set(&m.restartTimer, m.now.Add(restartStep))
 }
@@ -54,7 +54,7 @@ func (m *Machine) restartOver() bool {
 	if age >= restartLimit {
 		return true
 	}
-	if age < restartLeast {
+	if age < restartLeast || m.awaiting {
 		return false
 	}
 	for _, ifc := range m.order {
