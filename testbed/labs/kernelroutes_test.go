@@ -1,6 +1,7 @@
 package labs
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -84,4 +85,25 @@ func TestRoutesSharedWithLinux(t *testing.T) {
 	lines(t, l, "spoke1", kernel, []string{"10.0.0.0/9 dev Tunnel0 proto 206"}, "10.0.0.0/8 ")
 	must(t, l.StopRouter("spoke1", unix.SIGTERM))
 	lines(t, l, "spoke1", kernel, []string{"10.78.0.0/16 via"}, "proto 206", "Tunnel0")
+}
+
+// What only labels lead to, programs in a VRF's namespace reach by nave0, from an address that the far end answers; a default route there does not take it.
+func TestLabelledRoutesInTheKernel(t *testing.T) {
+	lab := bgp2547()
+	l := topo.ForTest(t, lab.Topology)
+	holds(t, l, lab)
+	red := vrfSpace(t, l, "spoke2", "red")
+	if out, err := red.Run("ip", "route", "add", "default", "via", "192.168.11.7"); err != nil {
+		t.Fatal(err, out)
+	}
+	must(t, topo.Eventually(5*time.Second, func() error {
+		out, err := red.Run("ip", "-4", "route", "show", "proto", "206")
+		if err == nil && !strings.Contains(out, "192.168.12.0/24 dev nave0 scope link src 192.168.11.2 metric 206") {
+			err = fmt.Errorf("the kernel's routes of red:\n%s", out)
+		}
+		return err
+	}))
+	if out, err := red.Run("ping", "-n", "-c", "1", "-W", "2", "192.168.12.7"); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
 }
