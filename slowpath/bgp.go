@@ -24,6 +24,7 @@ func (r *Router) BGP(e bgp.Effects) {
 			}
 		}
 		if e.Settled {
+			r.settleEIGRP()
 			r.rib.DropInheritedSwaps(r.pool.Range()) // a neighbour that had the label behind one may use it for something else by now
 		}
 	}) // an error stands in Status

@@ -22,6 +22,7 @@ type igrp struct {
 	vpn       map[fib.RouteKey][]uint64 // EIGRP's communities of routes of BGP
 	bgpAS     uint32
 	ibgp      bool        // routes of iBGP of the global table are redistributed
+	settled   bool        // BGP has told all that it knows after its start
 	outbox    []sendEIGRP // until the routes are installed
 	// stale are routes that are to be looked at again for redistribution, though the RIB has them as they were; anew: all are.
 	stale map[fib.RouteKey]struct{}
@@ -168,6 +169,7 @@ func (r *Router) runProcess(p *process, e *EIGRP) (changed bool) {
 		run := e.Run
 		if r.takeover != nil { // of no meaning but at the first Configure of a machine
 			run.Restarting = true
+			run.Awaiting = r.border.on && !r.igrp.settled && slices.ContainsFunc(e.Redistribute, func(s EIGRPSource) bool { return s.Source == rib.BGP })
 			run.Inherited = func(p netip.Prefix) []netip.Addr { return r.rib.InheritedHops(fib.RouteKey{VRF: e.Key.VRF, Prefix: p}) }
 		}
 		r.carryOutEIGRP(p, p.machine.Configure(r.now, run))
@@ -213,6 +215,17 @@ func sameSources(a, b *EIGRP) bool {
 	return a.Policy == b.Policy && slices.EqualFunc(a.Redistribute, b.Redistribute, func(x, y EIGRPSource) bool {
 		return x.Source == y.Source && x.Process == y.Process && x.Set == y.Set && (x.Permit == nil) == (y.Permit == nil) && (x.Permit == nil || a.Policy != "")
 	})
+}
+
+// settleEIGRP has processes that restart wait no more for what BGP knows.
+func (r *Router) settleEIGRP() {
+	r.igrp.settled = true
+	if r.takeover == nil {
+		return
+	}
+	for _, p := range r.igrp.processes {
+		r.tellEIGRP(p, eigrp.Complete{})
+	}
 }
 
 // dropProcess ends a process.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"nave/fastpath/fib"
 	"nave/slowpath/bgp"
 	"nave/slowpath/eigrp"
 	"nave/slowpath/rib"
@@ -170,5 +171,42 @@ func TestEIGRPSiteWithTwoEdges(t *testing.T) {
 		s.carry(1, "10.1.0.0/24", nil)
 		s.pe[0].want(red, map[string]string{"10.1.0.0/24": "bgp 200 Ethernet0 192.0.2.2"})
 		s.pe[1].want(red, map[string]string{"10.1.0.0/24": "eigrp/100 90 Ethernet1 10.0.2.2"})
+	}
+}
+
+// An edge whose control plane begins anew has its customer keep what BGP had told, until BGP has told it again or has nothing more to tell.
+func TestEIGRPWaitsForBGP(t *testing.T) {
+	for _, again := range []bool{true, false} {
+		s := newVPNSites(t, [2]uint16{100, 100})
+		s.carry(0, "10.1.0.0/24", nil)
+		pe, ce := s.pe[1], s.ce[1]
+		has := map[string]string{"10.1.0.0/24": "eigrp/100 90 Ethernet0 10.0.2.1"}
+		ce.want(0, has)
+		since := find(ce.Routes(0), "10.1.0.0/24").Since
+		ce.logs = nil
+		pe.start(newVPNEngine())
+		pe.At(s.now).Inherit(fib.Batch{})
+		pe.configure()
+		s.run(30 * time.Second)
+		ce.want(0, has)
+		if again {
+			s.carry(0, "10.1.0.0/24", nil)
+		}
+		s.run(20 * time.Second)
+		ce.want(0, has)
+		pe.At(s.now).BGP(bgp.Effects{Settled: true})
+		s.run(20 * time.Second)
+		if !again {
+			has = map[string]string{"10.1.0.0/24": "none"}
+		}
+		ce.want(0, has)
+		if r := find(ce.Routes(0), "10.1.0.0/24"); again && r.Since != since {
+			t.Error("the route was gone meanwhile")
+		}
+		if l := ce.logs; len(l) != 1 || l[0].Kind != eigrp.LogNeighborResync {
+			t.Errorf("at the customer: %+v", l)
+		}
+		ce.want(0, map[string]string{"10.0.2.0/24": "connected 0 Ethernet0"})
+		pe.want(red, map[string]string{"10.2.0.0/24": "eigrp/100 90 Ethernet1 10.0.2.2"})
 	}
 }
