@@ -75,7 +75,8 @@ func dualCloud() Lab {
 		Checks: []Check{
 			Registered("hub1", "10.255.1.11", "10.255.1.12"), Registered("hub2", "10.255.2.11", "10.255.2.12"),
 			EIGRPNeighbors("spoke1", "10.255.1.1", "10.255.2.1"), EIGRPNeighbors("hub1", "10.255.1.11", "10.255.1.12", "10.9.0.2"),
-			Routed("spoke1", "", "D 10.9.0.0/24 [90/*] via 10.255.1.1", "[90/*] via 10.255.2.1", "D 10.2.0.0/24 [90/*] via 10.255.1.12", "[90/*] via 10.255.2.12"),
+			Routed("spoke1", "", "D 10.9.0.0/24 [90/*] via 10.255.1.1", "D 10.9.0.0/24 [90/*] via 10.255.2.1",
+				"D 10.2.0.0/24 [90/*] via 10.255.1.12", "D 10.2.0.0/24 [90/*] via 10.255.2.12"),
 			Ping("host1", "10.9.0.7", ""), Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"),
 		},
 		Tables: []Table{{"spoke1", "show ip eigrp neighbors"}, {"spoke1", "show ip eigrp topology"}, {"spoke1", "show ip route"}, {"spoke1", "show ip cef 10.9.0.7"}},
@@ -135,11 +136,18 @@ func Routes(l *topo.Lab, router, vrf string) (string, error) {
 	return l.Nave(router, words...)
 }
 
-// HasRoute tells whether a line of `show ip route` begins so, or is the next way of a route that does; a star stands for any digits, and spaces are as wide as they like.
+// HasRoute tells whether a line of `show ip route` begins so; a star stands for any digits, and spaces are as wide as they like. Of a route of several ways each way is a line like
+// the first.
 func HasRoute(text, want string) bool {
 	head, tail, star := strings.Cut(want, "*")
+	var route string
 	for line := range strings.SplitSeq(text, "\n") {
 		line = strings.Join(strings.Fields(line), " ")
+		if strings.HasPrefix(line, "[") {
+			line = route + line
+		} else if k := strings.IndexByte(line, '['); k > 0 {
+			route = line[:k]
+		}
 		rest, ok := strings.CutPrefix(line, head)
 		if star {
 			rest = strings.TrimLeft(rest, "0123456789")

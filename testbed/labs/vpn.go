@@ -1,8 +1,10 @@
 package labs
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"nave/testbed/topo"
@@ -53,6 +55,7 @@ func vpnCloud(name string) topo.Topology {
 
 // matrix is the checks that hosts of a VPN reach one another between all sites, and nobody of the other VPN.
 func matrix(sites ...int) (out []Check) {
+	var never [][2]string
 	for _, from := range sites {
 		for _, to := range sites {
 			if from == to {
@@ -60,12 +63,11 @@ func matrix(sites ...int) (out []Check) {
 			}
 			subnet := fmt.Sprintf("192.168.%d", 9+to)
 			red, blue := fmt.Sprintf("red%d", from), fmt.Sprintf("blue%d", from)
-			out = append(out,
-				Ping(red, subnet+".7", ""), Ping(red, fmt.Sprint(subnet, ".", redOnly), ""), Unreachable(red, fmt.Sprint(subnet, ".", blueOnly)),
-				Ping(blue, subnet+".7", ""), Ping(blue, fmt.Sprint(subnet, ".", blueOnly), ""), Unreachable(blue, fmt.Sprint(subnet, ".", redOnly)))
+			out = append(out, Ping(red, subnet+".7", ""), Ping(red, fmt.Sprint(subnet, ".", redOnly), ""), Ping(blue, subnet+".7", ""), Ping(blue, fmt.Sprint(subnet, ".", blueOnly), ""))
+			never = append(never, [2]string{red, fmt.Sprint(subnet, ".", blueOnly)}, [2]string{blue, fmt.Sprint(subnet, ".", redOnly)})
 		}
 	}
-	return out
+	return append(out, Apart(never...))
 }
 
 // bgp2547 is the guide's 2547oDMVPN by BGP alone.
@@ -122,12 +124,15 @@ func vrfAware() Lab {
 		Routed("hub", "BLUE", "D 192.168.1.0/24 [90/*] via 10.0.0.2"), Routed("hub", "RED", "D 192.168.1.0/24 [90/*] via 10.0.0.2"),
 		Routed("blue", "", "D 10.9.0.0/24 [90/*] via 10.0.0.1"), Routed("red", "", "D 10.9.0.0/24 [90/*] via 10.0.0.1"), NoStatics("hub", "blue", "red"),
 	}
+	var never [][2]string
 	for k, color := range []string{"blue", "red"} {
 		mine, other := []int{blueOnly, redOnly}[k], []int{redOnly, blueOnly}[k]
 		for _, way := range [][2]string{{color + "1", "192.168.1"}, {color + "2", "10.9.0"}} {
-			checks = append(checks, Ping(way[0], way[1]+".7", ""), Ping(way[0], fmt.Sprint(way[1], ".", mine), ""), Unreachable(way[0], fmt.Sprint(way[1], ".", other)))
+			checks = append(checks, Ping(way[0], way[1]+".7", ""), Ping(way[0], fmt.Sprint(way[1], ".", mine), ""))
+			never = append(never, [2]string{way[0], fmt.Sprint(way[1], ".", other)})
 		}
 	}
+	checks = append(checks, Apart(never...))
 	return Lab{
 		Name: "vrf-aware", Summary: "two clouds, BLUE and RED, on one hub, with the same addresses in both",
 		Topology: t, Checks: checks,
@@ -172,8 +177,8 @@ func trunk() Lab {
 		Name: "trunk", Summary: "two routers on a trunk, a subinterface for each VRF, the same addresses in both",
 		Topology: t,
 		Checks: []Check{
-			Ping("red1", "192.168.2.7", ""), Ping("red1", "192.168.2.101", ""), Unreachable("red1", "192.168.2.102"),
-			Ping("blue2", "192.168.1.7", ""), Ping("blue2", "192.168.1.102", ""), Unreachable("blue2", "192.168.1.101"),
+			Ping("red1", "192.168.2.7", ""), Ping("red1", "192.168.2.101", ""), Ping("blue2", "192.168.1.7", ""), Ping("blue2", "192.168.1.102", ""),
+			Apart([2]string{"red1", "192.168.2.102"}, [2]string{"blue2", "192.168.1.101"}),
 			Ping("red1", "10.0.0.2", ""), Ping("blue1", "10.0.0.2", ""),
 		},
 		Tables: []Table{{"west", "show ip vrf"}, {"west", "show ip route vrf red"}, {"west", "show interfaces"}},
@@ -217,10 +222,30 @@ func Unreachable(node, to string) Check {
 	return Check{
 		What: fmt.Sprintf("%s does not reach %s", node, to),
 		Run: func(l *topo.Lab) error {
-			if out, err := l.Run(node, "ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", to); err == nil {
-				return fmt.Errorf("it answers: %s", out)
+			return unreachable(l, node, to)
+		},
+	}
+}
+
+func unreachable(l *topo.Lab, node, to string) error {
+	if out, err := l.Run(node, "ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", to); err == nil {
+		return fmt.Errorf("%s answers %s: %s", to, node, out)
+	}
+	return nil
+}
+
+// Apart is Unreachable of many ways at once, each from a node to an address.
+func Apart(ways ...[2]string) Check {
+	return Check{
+		What: fmt.Sprintf("none of %d ways from one VPN into another leads there", len(ways)),
+		Run: func(l *topo.Lab) error {
+			failed := make([]error, len(ways))
+			var pings sync.WaitGroup
+			for k, w := range ways {
+				pings.Go(func() { failed[k] = unreachable(l, w[0], w[1]) })
 			}
-			return nil
+			pings.Wait()
+			return errors.Join(failed...)
 		},
 	}
 }
