@@ -24,6 +24,7 @@ type routeMessage struct {
 	table    uint32
 	protocol uint8
 	kind     uint8 // RTN_*
+	scope    uint8
 	tos      uint8
 	cached   bool
 	metric   uint32
@@ -48,7 +49,7 @@ func (m *routeMessage) parse(b []byte) bool {
 		return false
 	}
 	bits, flags := b[1], native.Uint32(b[8:])
-	m.tos, m.table, m.protocol, m.kind, m.cached = b[3], uint32(b[4]), b[5], b[7], flags&unix.RTM_F_CLONED != 0
+	m.tos, m.table, m.protocol, m.scope, m.kind, m.cached = b[3], uint32(b[4]), b[5], b[6], b[7], flags&unix.RTM_F_CLONED != 0
 	single := routeHop{weight: 1, onLink: flags&unix.RTNH_F_ONLINK != 0, dead: flags&unix.RTNH_F_DEAD != 0}
 	var dst [4]byte
 	ok := true

@@ -364,8 +364,11 @@ func FuzzRouteMessage(f *testing.F) {
 	f.Add(b)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var m routeMessage
-		eachMessage(b, func(_, flags uint16, _ uint32, body []byte) {
+		w := &RouteWatch{tell: func([]OtherRoute) {}, prefixes: make(map[routeKey]*otherPrefix), touched: make(map[routeKey]struct{})}
+		eachMessage(b, func(kind, flags uint16, _ uint32, body []byte) {
 			_ = refusal(flags, body)
+			w.event(kind, flags, body)
+			w.flush(t.Context())
 			if m.parse(body) && m.key.prefix() != m.key.prefix().Masked() {
 				t.Errorf("prefix %s", m.key.prefix())
 			}

@@ -62,6 +62,7 @@ type otherRoute struct {
 	metric   uint32
 	protocol uint8
 	kind     uint8                 // RTN_*
+	silent   bool                  // none that is told, and in the kernel's order all the same
 	hops     unique.Handle[string] // as packHops makes them: most routes of a table share a few
 }
 
@@ -178,13 +179,16 @@ func (w *RouteWatch) run(ctx context.Context) {
 func (w *RouteWatch) event(kind, flags uint16, body []byte) {
 	switch kind {
 	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
-		if !w.m.parse(body) || w.m.table != unix.RT_TABLE_MAIN || w.m.cached || w.m.tos != 0 {
+		if !w.m.parse(body) {
 			return
 		}
-		if kind == unix.RTM_DELROUTE {
-			w.remove()
-		} else {
-			w.add(flags)
+		r, ok := w.route()
+		switch {
+		case !ok:
+		case kind == unix.RTM_DELROUTE:
+			w.remove(r)
+		default:
+			w.add(r, flags)
 		}
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK, unix.RTM_NEWADDR, unix.RTM_DELADDR, unix.RTM_NEWNEXTHOP, unix.RTM_DELNEXTHOP:
 		w.relist = true
@@ -198,43 +202,36 @@ const (
 	byAdvertisement = 9
 )
 
-// route is the route of the last message; ok is false if it is none that is told.
+// route is the route of the last message; ok is false if it is nave's, or in another table or class of traffic.
 func (w *RouteWatch) route() (r otherRoute, ok bool) {
-	switch w.m.protocol {
-	case byRedirect, byKernel, byAdvertisement, protocol:
+	m := &w.m
+	if m.protocol == protocol || m.table != unix.RT_TABLE_MAIN || m.cached || m.tos != 0 {
 		return r, false
 	}
-	switch w.m.kind {
+	silent := m.protocol == byRedirect || m.protocol == byKernel || m.protocol == byAdvertisement
+	switch m.kind {
 	case unix.RTN_UNICAST, unix.RTN_BLACKHOLE, unix.RTN_UNREACHABLE, unix.RTN_PROHIBIT:
 	default:
-		return r, false
+		silent = true
 	}
-	return otherRoute{metric: w.m.metric, protocol: w.m.protocol, kind: w.m.kind, hops: unique.Make(packHops(w.m.hops))}, true
+	return otherRoute{metric: m.metric, protocol: m.protocol, kind: m.kind, silent: silent, hops: unique.Make(packHops(m))}, true
 }
 
 // add puts the route of the last message where the kernel has put it: in order of the metric, and before those of the same, unless it was appended.
-func (w *RouteWatch) add(flags uint16) {
-	r, ok := w.route()
+func (w *RouteWatch) add(r otherRoute, flags uint16) {
 	p := w.prefixes[w.m.key]
 	if p == nil {
-		if !ok {
-			return
-		}
 		p = new(otherPrefix)
 		w.prefixes[w.m.key] = p
 	}
 	w.touched[w.m.key] = struct{}{}
 	if flags&unix.NLM_F_REPLACE != 0 {
-		if i := slices.IndexFunc(p.routes, func(o otherRoute) bool { return o.metric == w.m.metric }); i >= 0 {
-			if !ok {
-				p.routes = slices.Delete(p.routes, i, i+1)
-			} else {
-				p.routes[i] = r
-			}
+		if i := slices.IndexFunc(p.routes, func(o otherRoute) bool { return o.metric == r.metric }); i >= 0 {
+			p.routes[i] = r
 			return
 		}
 	}
-	if !ok || slices.Contains(p.routes, r) { // a list has had it already
+	if slices.Contains(p.routes, r) { // a list has had it already
 		return
 	}
 	at := slices.IndexFunc(p.routes, func(o otherRoute) bool {
@@ -246,11 +243,10 @@ func (w *RouteWatch) add(flags uint16) {
 	p.routes = slices.Insert(p.routes, at, r)
 }
 
-// remove takes the route of the last message away: that very one, or else, as a netdev of it may have changed its state meanwhile, the first that is like it.
-func (w *RouteWatch) remove() {
-	r, ok := w.route()
+// remove takes a route away: that very one, or else, as a netdev of it may have changed its state meanwhile, the first that is like it.
+func (w *RouteWatch) remove(r otherRoute) {
 	p := w.prefixes[w.m.key]
-	if !ok || p == nil {
+	if p == nil {
 		return
 	}
 	at := slices.Index(p.routes, r)
@@ -270,7 +266,7 @@ func (w *RouteWatch) list() {
 	w.events.drain()
 	var fresh map[routeKey][]otherRoute
 	err := w.lists.dumpRoutes(0, func() { fresh = make(map[routeKey][]otherRoute, len(w.prefixes)) }, func(body []byte) {
-		if !w.m.parse(body) || w.m.table != unix.RT_TABLE_MAIN || w.m.cached || w.m.tos != 0 {
+		if !w.m.parse(body) {
 			return
 		}
 		if r, ok := w.route(); ok {
@@ -303,10 +299,20 @@ func (w *RouteWatch) list() {
 func (w *RouteWatch) forget() {
 	for k, p := range w.prefixes {
 		w.touched[k] = struct{}{}
-		if len(p.routes) > 0 {
+		if p.best() != (otherRoute{}) {
 			p.told = otherRoute{}
 		}
 	}
+}
+
+// best is the route that is told of a prefix.
+func (p *otherPrefix) best() otherRoute {
+	for _, r := range p.routes {
+		if !r.silent {
+			return r
+		}
+	}
+	return otherRoute{}
 }
 
 // flush tells what changed.
@@ -314,10 +320,7 @@ func (w *RouteWatch) flush(ctx context.Context) {
 	var out []OtherRoute
 	for k := range w.touched {
 		p := w.prefixes[k]
-		best := otherRoute{}
-		if len(p.routes) > 0 {
-			best = p.routes[0]
-		}
+		best := p.best()
 		was := p.told
 		p.told = best
 		if len(p.routes) == 0 {
@@ -353,11 +356,18 @@ func (r otherRoute) describe(k routeKey) OtherRoute {
 // packedHop is the length of a next hop in a string: netdev, share, and gateway or zeros.
 const packedHop = 4 + 2 + 4
 
-// packHops makes a string of next hops that packets can take.
-func packHops(hops []routeHop) string {
-	b := make([]byte, 0, packedHop*8)
-	for i := range hops {
-		h := &hops[i]
+// packedHead is the length of what is before the hops: scope and source address, which tell routes apart that are else the same.
+const packedHead = 1 + 4
+
+// packHops makes a string of the next hops that packets can take.
+func packHops(m *routeMessage) string {
+	b := make([]byte, packedHead, packedHead+packedHop*8)
+	if b[0] = m.scope; m.source.IsValid() {
+		source := m.source.As4()
+		copy(b[1:], source[:])
+	}
+	for i := range m.hops {
+		h := &m.hops[i]
 		if h.dead || h.strange || h.link == 0 {
 			continue
 		}
@@ -374,7 +384,7 @@ func packHops(hops []routeHop) string {
 
 func unpackHops(s string) []OtherHop {
 	out := make([]OtherHop, 0, len(s)/packedHop)
-	for b := []byte(s); len(b) >= packedHop; b = b[packedHop:] {
+	for b := []byte(s)[packedHead:]; len(b) >= packedHop; b = b[packedHop:] {
 		h := OtherHop{Link: int(binary.BigEndian.Uint32(b)), Weight: int(binary.BigEndian.Uint16(b[4:]))}
 		if a := netip.AddrFrom4([4]byte(b[6:])); !a.IsUnspecified() {
 			h.Gateway = a

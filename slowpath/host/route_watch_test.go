@@ -3,6 +3,8 @@ package host
 import (
 	"context"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -269,7 +271,7 @@ func TestRoutesOfOursDoNotComeBack(t *testing.T) {
 func TestPackHops(t *testing.T) {
 	in := []routeHop{{link: 3, weight: 1}, {link: 4, weight: 256, gateway: netip.MustParseAddr("10.1.0.7")}, {link: 5, weight: 1, dead: true}, {link: 6, weight: 1, strange: true}}
 	want := []OtherHop{{Link: 3, Weight: 1}, {Link: 4, Weight: 256, Gateway: netip.MustParseAddr("10.1.0.7")}}
-	if got := unpackHops(packHops(in)); !slices.Equal(got, want) {
+	if got := unpackHops(packHops(&routeMessage{hops: in})); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
@@ -297,6 +299,55 @@ func BenchmarkRoutesIn(b *testing.B) {
 			time.Sleep(time.Millisecond)
 		}
 		b.ReportMetric(time.Since(start).Seconds(), "s/100k-listed")
+		cancel()
+	}
+}
+
+// Whatever is done to routes, what was heard of it is what there is: as somebody is told who begins to listen afterwards.
+func TestRoutesHeardAreThoseListed(t *testing.T) {
+	router, h := routed(t)
+	o, _ := watchRoutes(t, h)
+	seed := uint64(time.Now().UnixNano())
+	random := rand.New(rand.NewPCG(seed, 1))
+	pick := func(of ...string) string { return of[random.IntN(len(of))] }
+	for round := range 8 {
+		var b strings.Builder
+		for range 400 {
+			p := nth(random.IntN(6)).String()
+			attributes := pick(" proto kernel", " proto kernel metric 10", " metric 10 proto ospf", " metric 10 proto static", " metric 20 proto ospf", " proto bgp")
+			// names, as `ip -batch` takes a number for that of another line
+			hop := pick(" via 10.1.0.7", " via 10.2.0.7", " via 10.2.0.8", " dev eth1", " nexthop via 10.1.0.7 nexthop via 10.2.0.7 weight 3")
+			kind := ""
+			if random.IntN(8) == 0 {
+				kind, hop = pick("blackhole ", "throw ", "unreachable "), ""
+			}
+			switch verb := pick("add", "add", "replace", "append", "prepend", "change", "del", "del"); verb {
+			case "del":
+				fmt.Fprintf(&b, "route del %s%s\n", p, pick("", attributes, hop))
+			default:
+				fmt.Fprintf(&b, "route %s %s%s%s%s\n", verb, kind, p, attributes, hop)
+			}
+		}
+		c := router.Command("ip", "-force", "-batch", "-") // what can't be done is left
+		c.Stdin = strings.NewReader(b.String())
+		_ = c.Run()
+		time.Sleep(5 * tellAfter)
+		fresh, cancel := watchRoutes(t, h)
+		same := func() bool {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			fresh.mu.Lock()
+			defer fresh.mu.Unlock()
+			return maps.EqualFunc(o.m, fresh.m, func(a, b OtherRoute) bool {
+				return a.Protocol == b.Protocol && a.Metric == b.Metric && a.Discard == b.Discard && slices.Equal(a.Hops, b.Hops)
+			})
+		}
+		for end := time.Now().Add(2 * time.Second); !same() && time.Now().Before(end); {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if !same() {
+			t.Fatalf("round %d of seed %d:\nheard  %v\nlisted %v\n%s", round, seed, o.m, fresh.m, routes(t, router))
+		}
 		cancel()
 	}
 }
