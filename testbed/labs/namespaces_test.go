@@ -68,6 +68,11 @@ func TestNamespaces(t *testing.T) {
 	l := topo.ForTest(t, lab.Topology)
 	holds(t, l, lab)
 	red, blue := vrfSpace(t, l, "hub", "RED"), vrfSpace(t, l, "hub", "BLUE")
+	kernel := func(when string) { // what EIGRP has learned in a VRF is in its namespace
+		kernelHas(t, when, blue.Run, "192.168.1.0/24 dev Tunnel0")
+		kernelHas(t, when, red.Run, "192.168.1.0/24 dev Tunnel1")
+	}
+	kernel("running")
 	for _, ns := range []*netns.NS{red, blue} { // the box itself, in each VRF
 		if out, err := ns.Run("ping", "-n", "-c", "1", "-W", "2", "192.168.1.7"); err != nil {
 			t.Errorf("%v: %s", err, out)
@@ -96,6 +101,7 @@ func TestNamespaces(t *testing.T) {
 	if now := vrfSpace(t, l, "hub", "RED"); now.Name != red.Name {
 		t.Errorf("the namespace is %s, was %s", now.Name, red.Name)
 	}
+	kernel("killed and started")
 	// a worker that dies gets sockets for ports in other namespaces again
 	must(t, unix.Kill(workers(t, l, "hub")[0], unix.SIGKILL))
 	check(t, l, Ping("red1", "192.168.1.7", ""), Ping("blue1", "192.168.1.7", ""))
