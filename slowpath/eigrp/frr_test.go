@@ -155,6 +155,20 @@ func (w *wire) handle(ev Event) {
 	w.effects(w.m.Handle(time.Now(), ev))
 }
 
+// restart takes another machine, which takes the place of one that was killed.
+func (w *wire) restart() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c, states := w.m.cfg, []InterfaceState{w.m.ifaces["veth0"].state, w.m.ifaces["lo"].state}
+	c.Restarting = true
+	w.m = New()
+	clear(w.routes)
+	w.effects(w.m.Configure(time.Now(), c))
+	for _, s := range states {
+		w.effects(w.m.Handle(time.Now(), s))
+	}
+}
+
 func (w *wire) configure(c Config) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -242,6 +256,10 @@ func withFRR(t *testing.T, mode AuthMode) {
 	}
 	w.handle(Clear{})
 	f.wait("FRR's route here after clearing", 30*time.Second, func() bool { _, ok := w.route("10.62.0.0/24"); return ok })
+	// We come back after a kill. FRR is told of no restart, as it would fall over that, and begins anew.
+	w.restart()
+	f.wait("FRR's route here after our restart", 30*time.Second, func() bool { _, ok := w.route("10.62.0.0/24"); return ok })
+	f.wait("our route there after our restart", 30*time.Second, there("show ip eigrp topology", "P  10.61.0.0/24"))
 	w.handle(Shutdown{})
 	f.wait("us to go there", 20*time.Second, func() bool { return !there("show ip eigrp neighbors", "10.50.0.1")() })
 	if _, ok := w.route("10.62.0.0/24"); ok {

@@ -106,10 +106,15 @@ func (m *Machine) meet(n *neighbor) {
 
 // softly is the flag of what is told to a neighbor that restarts, or while we do.
 func (m *Machine) softly(n *neighbor) uint32 {
-	if n.resyncing || m.saysRestart(n.ifc) {
+	if (n.resyncing || m.saysRestart(n.ifc)) && n.resumes() {
 		return eigrpmsg.FlagRestart
 	}
 	return 0
+}
+
+// resumes says whether a neighbor may be sent the INIT of a restart. FRR's eigrpd, which gives its own version with the form 1.2 of TLVs, can fall over it; IOS of that form is 12 or more.
+func (n *neighbor) resumes() bool {
+	return n.software.TLVMajor >= 2 || n.software.Major >= 12
 }
 
 func (m *Machine) sendInit(n *neighbor, flag uint32) {

@@ -196,6 +196,36 @@ func TestGracefulRestartWithLoss(t *testing.T) {
 	}
 }
 
+// One that acknowledges the INIT of a restart, and gives none itself, gets another one after a while.
+func TestRestartUnknown(t *testing.T) {
+	for _, software := range []eigrpmsg.Software{{Major: 12, Minor: 4, TLVMajor: 1, TLVMinor: 2}, {Major: 8, Minor: 4, TLVMajor: 1, TLVMinor: 2}} {
+		w := chain(t, 2)
+		n, peer := w.nodes[0], w.nodes[1]
+		n.cfg.Restarting = true
+		var flags []uint32
+		peer.mute = func(ev PacketReceived) {
+			p, _ := eigrpmsg.Parse(ev.Payload)
+			if p.Opcode == eigrpmsg.Update && p.Flags&eigrpmsg.FlagInit != 0 {
+				flags = append(flags, p.Flags)
+				b, _ := (&eigrpmsg.Packet{Opcode: eigrpmsg.Hello, AS: 100, Ack: p.Sequence}).Append(nil)
+				w.push(happening{at: w.now, node: n, ev: PacketReceived{Iface: "right", From: adr("172.16.1.2"), Payload: b}})
+			}
+		}
+		n.start()
+		for range 20 {
+			n.handle(PacketReceived{Iface: "right", From: adr("172.16.1.2"), Multicast: true, Payload: helloOf(t, func(p *eigrpmsg.Packet) { p.Software = &software })})
+			w.run(500 * time.Millisecond)
+		}
+		want := []uint32{eigrpmsg.FlagInit | eigrpmsg.FlagRestart, eigrpmsg.FlagInit}
+		if software.Major < 12 {
+			want = want[1:]
+		}
+		if !slices.Equal(flags, want) {
+			t.Errorf("INITs %v, want %v", flags, want)
+		}
+	}
+}
+
 // A neighbor tells all again, as IOS does by `clear ip eigrp neighbors soft`: it is to acknowledge that and to be told all, and nothing goes but what is not told again.
 func TestSoftClear(t *testing.T) {
 	w := chain(t, 3).start()

@@ -201,7 +201,7 @@ func (m *Machine) feed(n *neighbor, seq uint32) {
 	n.startup = left
 	msg := &message{op: eigrpmsg.Update, seq: m.nextSequence(), body: body}
 	if n.resyncing {
-		msg.flags = eigrpmsg.FlagRestart
+		msg.flags = m.softly(n)
 	}
 	if len(left) == 0 {
 		n.startup, n.inTable = nil, false
