@@ -57,7 +57,9 @@ func (g *Gateway) setEIGRP() error {
 	}
 	for k, late := range g.lateEIGRP {
 		delete(g.lateEIGRP, k)
-		g.linux.EIGRP(k.vrf, late)
+		if slices.Contains(want[g.spaceOf(k.vrf)], k.iface) { // else it was a goodbye
+			g.linux.EIGRP(k.vrf, late)
+		}
 	}
 	return failed
 }
