@@ -36,13 +36,6 @@ func globalCommands() []*spec {
 		cmd("platform hardware profile ~ <profile>", "Behave like this hardware", func(x *ctx) {
 			x.cfg.Platform.HardwareProfile = x.str("profile")
 		}).def("none").nave(),
-		cmd("mls mpls tunnel-recursive", "Label lookups of tunnel packets pass twice: for a PE hub whose spokes meet across MPLS",
-			func(x *ctx) { x.cfg.Platform.TunnelRecursive = x.on() }).def("off"),
-		cmd("mls mpls tunnel-recir", "Recirculate tunnel packets that carry labels", func(x *ctx) {
-			x.cfg.Platform.TunnelRecir = x.on()
-		}).def("off"),
-		cmd("mls cef maximum-routes {ip|mpls|ip-multicast|ipv6} ~ <thousands:1-1007>", "Split of the hardware's routing table",
-			setMaximumRoutes),
 		cmd("fastpath workers ~ {process|thread}", "Poll in processes of their own or in threads of the daemon", func(x *ctx) {
 			x.cfg.Fastpath.Workers = ""
 			if x.on() {
@@ -97,18 +90,6 @@ func setEnable(x *ctx) {
 	if k := x.OneOf("5", "8", "9"); k != "" {
 		x.cfg.EnableHashed, _ = strconv.Atoi(k)
 	}
-}
-
-func setMaximumRoutes(x *ctx) {
-	kind := x.OneOf("ip", "mpls", "ip-multicast", "ipv6")
-	if !x.on() {
-		delete(x.cfg.Platform.MaximumRoutes, kind)
-		return
-	}
-	if x.cfg.Platform.MaximumRoutes == nil {
-		x.cfg.Platform.MaximumRoutes = map[string]int{}
-	}
-	x.cfg.Platform.MaximumRoutes[kind] = x.num("thousands")
 }
 
 // maxWorkers is how many workers the fast path can have.

@@ -13,6 +13,7 @@ var (
 	linesType  = reflect.TypeFor[Lines]()
 	addrType   = reflect.TypeFor[netip.Addr]()
 	prefixType = reflect.TypeFor[netip.Prefix]()
+	asidesType = reflect.TypeFor[[]Aside]()
 )
 
 // Equal tells whether two trees say the same. Positions do not count.
@@ -23,7 +24,7 @@ func same[T any](a, b T) bool { return equal(reflect.ValueOf(&a), reflect.ValueO
 
 func equal(a, b reflect.Value) bool {
 	switch a.Type() {
-	case posType, linesType:
+	case posType, linesType, asidesType:
 		return true
 	case addrType, prefixType:
 		return a.Interface() == b.Interface()

@@ -47,7 +47,7 @@ var helpWords = map[string]string{
 	"<profile>": "Profile", "<proposal>": "Proposal", "<protocol>": "Tunnel address, or protocol number", "<rd>": "Route distinguisher",
 	"<reliability>": "Reliability, 0 to 255", "<remark>": "Text", "<remoteas>": "AS number", "<retries>": "Attempts", "<retry>": "Seconds between attempts",
 	"<round>": "Round of the exchange", "<routemap>": "Route map", "<routename>": "Name of the route", "<rt>": "Route target", "<seconds>": "Seconds",
-	"<seq>": "Sequence number", "<servers>": "Name server", "<soo>": "Site of origin", "<src>": "Source", "<srceq>": "Port", "<srcfrom>": "First port",
+	"<seq>": "Sequence number", "<slot>": "Slot, such as 4/0", "<servers>": "Name server", "<soo>": "Site of origin", "<src>": "Source", "<srceq>": "Port", "<srcfrom>": "First port",
 	"<srcgt>": "Port", "<srclt>": "Port", "<srcneq>": "Port", "<srcto>": "Last port", "<srcwild>": "Bits to ignore", "<string>": "At most 8 characters",
 	"<tag>": "Tag", "<tens>": "Tens of microseconds", "<text>": "Text", "<thousands>": "Thousands of routes", "<time>": "Seconds", "<times>": "Occurrences",
 	"<tos>": "Type of service", "<transformset>": "Transform set", "<trustpoint>": "Trustpoint", "<ttl>": "Hops", "<user>": "User name", "<value>": "Value",

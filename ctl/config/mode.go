@@ -43,6 +43,7 @@ const (
 	mRouteMap
 	mLine
 	mControlPlane
+	mRedundancy
 	mSwallow
 	numModes
 )
@@ -60,6 +61,8 @@ type spec struct {
 	kind   specKind
 	action string // of a refused command: what to do instead
 	multi  bool   // of an ignored command: several may stand side by side
+	// hardware tells that a check with a hardware profile looks at an ignored command.
+	hardware bool
 }
 
 type specKind uint8
@@ -120,9 +123,9 @@ func buildModes() *[numModes]mode {
 		commands []*spec
 	}{
 		mGlobal: {"config", join(globalCommands(), routeCommands(), vrfCommands(), cryptoCommands(), ikev2Commands(),
-			routerCommands(), filterCommands(), mplsCommands(), ignoredCommands())},
+			routerCommands(), filterCommands(), mplsCommands(), hardwareCommands(), ignoredCommands())},
 		mInterface: {"config-if", join(interfaceCommands(), tunnelCommands(), nhrpCommands(),
-			interfaceEIGRPCommands(), interfaceIgnoredCommands())},
+			interfaceEIGRPCommands(), interfaceHardwareCommands(), interfaceIgnoredCommands())},
 		mVRF:              {"config-vrf", vrfModeCommands()},
 		mVRFDefinition:    {"config-vrf", vrfDefinitionCommands()},
 		mVRFFamily:        {"config-vrf-af", vrfFamilyCommands()},
@@ -154,6 +157,7 @@ func buildModes() *[numModes]mode {
 		mRouteMap:         {"config-route-map", routeMapCommands()},
 		mLine:             {"config-line", lineCommands()},
 		mControlPlane:     {"config-cp", controlPlaneCommands()},
+		mRedundancy:       {"config-red", redundancyCommands()},
 		mSwallow:          {"config", []*spec{cmd("<text:line>", "A line of a mode that is not read", func(*ctx) {})}},
 	}
 	var out [numModes]mode

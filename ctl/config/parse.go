@@ -201,6 +201,7 @@ func (p *parser) run(m *grammar.Match, pos Pos, how op) {
 	case effective:
 		s.do(x)
 	case refused:
+		p.note(x, fr)
 		if how == opSet {
 			x.report(Error, "refused", fmt.Sprintf("`%s` is not supported: %s", grammar.Path(s.Syntax), s.Note), s.action)
 			if s.do != nil {
@@ -208,6 +209,7 @@ func (p *parser) run(m *grammar.Match, pos Pos, how op) {
 			}
 		}
 	case ignored:
+		p.note(x, fr)
 		p.ignore(x, fr)
 	}
 }
@@ -217,7 +219,11 @@ func (p *parser) ignore(x *ctx, fr *frame) {
 	s := x.spec
 	if !p.noted[s] {
 		p.noted[s] = true
-		x.report(Info, "no-effect", fmt.Sprintf("`%s` is accepted and has no effect here", grammar.Path(s.Syntax)), "")
+		if s.hardware {
+			x.report(Info, CodeNoProfile, noProfile(s), "")
+		} else {
+			x.report(Info, "no-effect", fmt.Sprintf("`%s` is accepted and has no effect here", grammar.Path(s.Syntax)), "")
+		}
 	}
 	path := grammar.Path(s.Syntax)
 	if s.multi {

@@ -217,7 +217,7 @@ func (c *Config) print(p *printer) {
 
 // opensMode tells whether a command without effect opens a mode.
 func opensMode(text string) bool {
-	return strings.HasPrefix(text, "line ") || strings.HasPrefix(text, "control-plane") || text == "archive"
+	return strings.HasPrefix(text, "line ") || strings.HasPrefix(text, "control-plane") || text == "archive" || text == "redundancy"
 }
 
 var secretWords = regexp.MustCompile(`(?i)\b(password|secret|community|key|md5|sha)( [0-9])? +\S+`)

@@ -43,6 +43,7 @@ var entry = map[modeID][]string{
 	mRouteMap:         {"route-map rm1 permit 10"},
 	mLine:             {"line vty 0 4"},
 	mControlPlane:     {"control-plane"},
+	mRedundancy:       {"redundancy"},
 }
 
 // sentence draws a random line of a command.
@@ -187,7 +188,7 @@ func drawValue(t *rapid.T, name, typ string) string {
 func drawConfig(t *rapid.T) []string {
 	var lines []string
 	for range rapid.IntRange(1, 8).Draw(t, "blocks") {
-		m := modeID(rapid.IntRange(0, int(mControlPlane)).Draw(t, "mode"))
+		m := modeID(rapid.IntRange(0, int(mRedundancy)).Draw(t, "mode"))
 		lines = append(lines, entry[m]...)
 		commands := modes()[m].set.Commands
 		for range rapid.IntRange(1, 8).Draw(t, "commands") {

@@ -52,6 +52,9 @@ type Config struct {
 	// Ignored holds the commands that are understood and have no effect here, as canonical text, so that they
 	// print again.
 	Ignored []Ignored
+	// Asides holds those and the refused ones with their places, for checks that want to know of them. Equality of trees
+	// ignores it, and it does not print.
+	Asides []Aside
 
 	Lines Lines
 }
