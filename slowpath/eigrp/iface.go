@@ -67,6 +67,11 @@ func (ifc *iface) onLink(a netip.Addr) bool {
 	return slices.ContainsFunc(ifc.state.Addrs, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
+// common says whether an address is of the primary subnet: neighbors are. What one on a secondary subnet would be sent comes from another subnet than its own.
+func (ifc *iface) common(a netip.Addr) bool {
+	return len(ifc.state.Addrs) > 0 && ifc.state.Addrs[0].Contains(a)
+}
+
 func (ifc *iface) isOwn(a netip.Addr) bool {
 	return slices.ContainsFunc(ifc.state.Addrs, func(p netip.Prefix) bool { return p.Addr() == a })
 }
@@ -135,7 +140,7 @@ func (m *Machine) refresh(ifc *iface) {
 		m.timers.Stop(&ifc.helloTimer)
 	}
 	for _, n := range slices.Clone(ifc.nbrs) {
-		if !ifc.onLink(n.addr) {
+		if !ifc.common(n.addr) {
 			m.down(n, InterfaceDown)
 		}
 	}
@@ -233,7 +238,7 @@ func (m *Machine) toAll(ifc *iface, p *eigrpmsg.Packet) {
 		return
 	}
 	for _, a := range ifc.cfg.Neighbors {
-		if ifc.onLink(a) && !ifc.isOwn(a) {
+		if ifc.common(a) && !ifc.isOwn(a) {
 			m.send(ifc, a, p)
 		}
 	}

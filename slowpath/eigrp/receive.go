@@ -32,7 +32,7 @@ func (m *Machine) receive(ev PacketReceived) {
 	if p.AS != m.cfg.AS || p.VirtualRouter != 0 {
 		return
 	}
-	if !ifc.onLink(ev.From) {
+	if !ifc.common(ev.From) {
 		m.log(Log{Kind: LogNotOnSubnet, Iface: ifc.name, Neighbor: ev.From})
 		return
 	}

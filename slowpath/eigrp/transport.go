@@ -253,7 +253,7 @@ func (m *Machine) retry(n *neighbor) {
 	if len(n.queue) == 0 {
 		return
 	}
-	if n.retries >= maxRetries && m.now.Sub(n.firstSent) >= n.hold {
+	if n.retries >= maxRetries && (!n.up && !n.resyncing || m.now.Sub(n.firstSent) >= n.hold) { // one that was never up may ask for any hold time
 		m.terminate(n)
 		m.down(n, RetryLimit)
 		return
