@@ -238,15 +238,19 @@ func (m *Machine) tooBusy(ifc *iface, busy, all int, patience time.Duration) boo
 	if ifc.busySince.IsZero() {
 		ifc.busySince = m.now
 	}
-	if len(ifc.fifo) > 0 && m.now.Sub(ifc.busySince) < fifoLimit {
-		// What is left behind now goes by unicast, and so makes more wait.
+	since := ifc.busySince
+	if ifc.lastFlush.After(since) {
+		since = ifc.lastFlush
+	}
+	if (len(ifc.fifo) > 0 || ifc.cohort != nil || len(ifc.joining) > 0 || busy > maxExcluded) && m.now.Sub(since) < fifoLimit {
+		// What cannot go to all now goes by unicast, and so makes more wait.
 		m.timers.Set(&ifc.flushTimer, m.now.Add(flushGap))
 		return true
 	}
-	until := ifc.busySince.Add(busyLimit)
-	if at := ifc.lastGroup.Add(patience); busy <= all/8 && at.Before(until) {
-		until = at
+	if busy > all/8 {
+		patience = busyLimit
 	}
+	until := ifc.lastGroup.Add(patience)
 	if !m.now.Before(until) {
 		return false
 	}

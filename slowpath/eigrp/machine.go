@@ -22,7 +22,7 @@ const (
 	maxQueue     = 1 << 13                // packets for a neighbor that does not acknowledge
 	maxExcluded  = 200                    // addresses in the list of who is not to take a multicast
 	fewNeighbors = 16                     // of an interface: changes do not wait until all can take them at the same time
-	fifoLimit    = 30 * time.Second       // that they wait at most for packets that are not sent yet
+	fifoLimit    = 30 * time.Second       // that they wait at most for packets that are not sent yet, and for tables
 	busyLimit    = 5 * time.Second        // that changes wait at most where there are more
 	leastReady   = 2                      // neighbors that a multicast with such a list is worth it for
 	maxSIA       = 3                      // SIA-Queries in a row that an SIA-Reply is good for
