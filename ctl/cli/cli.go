@@ -80,20 +80,37 @@ func (s *Session) Run(line string) error {
 
 // explain says what is wrong with a command, as IOS marks it, and what there is.
 func explain(line string, bad *grammar.Error) error {
-	var known []string
-	first, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-	for _, c := range table.Commands {
-		if word, _, _ := strings.Cut(c.Syntax, " "); first != "" && strings.HasPrefix(word, first) {
-			known = append(known, "  "+c.Syntax)
+	understood := strings.Fields(bad.Before)
+	if len(understood) == 0 { // the first word may be short for several
+		first, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		for _, c := range table.Commands {
+			if word, _, _ := strings.Cut(c.Syntax, " "); first != "" && strings.HasPrefix(word, first) {
+				understood = []string{word}
+			}
 		}
 	}
-	if len(known) == 0 {
-		for _, c := range table.Commands {
+	var known []string
+	most := 0
+	for _, c := range table.Commands {
+		n := alike(understood, strings.Fields(c.Syntax))
+		if n > most {
+			known, most = nil, n
+		}
+		if n == most {
 			known = append(known, "  "+c.Syntax)
 		}
 	}
 	// The line has lines of its own: whoever prints the error puts something in front of it.
 	return fmt.Errorf("%w\n  %s\n  %s^\ncommands:\n%s", bad, line, strings.Repeat(" ", max(0, bad.Column-1)), strings.Join(known, "\n"))
+}
+
+// alike counts the words that two lines begin with.
+func alike(a, b []string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // whole makes a show function of one that knows no interfaces.

@@ -251,6 +251,10 @@ func TestErrorsNameFewCommands(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "show") || !strings.Contains(err.Error(), "clear dmvpn statistics") {
 		t.Errorf("clear everything: %v", err)
 	}
+	_, _, err = runLine("sh ip eigrp neighbours", false)
+	if err == nil || strings.Contains(err.Error(), "show ip route") || strings.Contains(err.Error(), "key chain") || !strings.Contains(err.Error(), "  show ip eigrp [vrf <vrf>] [<as:1-65535>] neighbors") {
+		t.Errorf("show ip eigrp neighbours: %v", err)
+	}
 	_, _, err = runLine("show dmvpn intreface tu0", false)
 	if err == nil || !strings.Contains(err.Error(), "\n  show dmvpn intreface tu0\n             ^\n") {
 		t.Errorf("the mark stands wrong:\n%v", err)

@@ -147,6 +147,17 @@ func changes(before, after *config.Config) string {
 	if d.BGP || len(d.BGPNeighbors)+len(d.BGPFamilies) > 0 {
 		words = append(words, "router bgp")
 	}
+	for _, list := range []struct {
+		what    string
+		changes []config.Change
+	}{{"router eigrp", d.EIGRP}, {"key chain", d.KeyChains}, {"access list", d.AccessLists}, {"prefix list", d.PrefixLists}, {"route map", d.RouteMaps}} {
+		for _, c := range list.changes {
+			words = append(words, list.what+" "+c.Name)
+		}
+	}
+	if d.KernelImport {
+		words = append(words, "ip route import kernel")
+	}
 	if d.Fastpath {
 		words = append(words, "fastpath, from the next start on")
 	}
