@@ -82,12 +82,13 @@ func (k *checker) eigrpFamily(e *EIGRP, f *EIGRPFamily) {
 	if f.AS == 0 {
 		k.add(f.Pos, Error, "eigrp-no-as", "add `autonomous-system NUMBER`", "EIGRP in VRF %s has no AS number", f.VRF)
 	}
-	for _, n := range f.Neighbors {
-		k.needInterface(f.Lines.at(f.Pos, "neighbor"), n.Interface)
-	}
+	k.eigrpNeighbors(f)
 	k.needRouteMap(f.Lines.at(f.Pos, "eigrp stub"), f.Stub.LeakMap)
 	k.redistribution(f.Lines, f.Pos, f.VRF, f.Redistribute)
 	for _, r := range f.Redistribute {
+		if r.Protocol == "eigrp" && r.ID == uint32(f.AS) {
+			k.add(f.Lines.beginning(f.Pos, r.head()), Warning, "redistribute-none", "remove it, or name another AS", "`%s` takes no route: that is the process itself", r.head())
+		}
 		if !r.HasMetric && r.RouteMap == "" && len(f.DefaultMetric) == 0 && (r.Protocol == "kernel" || r.Protocol == "bgp" && f.VRF == "") {
 			k.add(f.Lines.beginning(f.Pos, r.head()), Warning, "eigrp-no-metric", "add `default-metric 1000 100 255 1 1500`, or `metric` to the line",
 				"routes of `redistribute %s` have no metric of EIGRP, and are not taken", r.Protocol)
@@ -141,6 +142,24 @@ func (f *EIGRPFamily) passive(name string) bool {
 		return !contains(f.NotPassive, name)
 	}
 	return contains(f.Passive, name)
+}
+
+// eigrpNeighbors finds neighbors that can't be there, and passive interfaces that are not.
+func (k *checker) eigrpNeighbors(f *EIGRPFamily) {
+	for _, n := range f.Neighbors {
+		pos := f.Lines.beginning(f.Pos, "neighbor "+n.Addr.String())
+		k.needInterface(pos, n.Interface)
+		i := k.c.Interface(n.Interface)
+		if i == nil || i.DHCP || i.Unnumbered != "" || slices.ContainsFunc(i.prefixes(), func(p netip.Prefix) bool { return p.Contains(n.Addr) }) {
+			continue
+		}
+		k.add(pos, Warning, "eigrp-neighbor", "correct the address, or name the interface that it is reached by", "EIGRP's neighbor %s is in no subnet of %s: it is not taken", n.Addr, i.Name)
+	}
+	for _, name := range append(slices.Clone(f.Passive), f.NotPassive...) {
+		if k.c.Interface(name) == nil {
+			k.add(f.Lines.at(f.Pos, "passive-interface "+name), Warning, "eigrp-passive", "correct the name, or remove the line", "`passive-interface` names %s, which is not there", name)
+		}
+	}
 }
 
 // eigrpNetworks finds networks that no interface is in. Where addresses are not known before naved runs that can't be told.

@@ -190,6 +190,8 @@ var checkCases = []checkCase{
 		want: []string{"r1:25 warning eigrp-stub-hub", "r1:25 error undefined"}},
 	{name: "EIGRP hub in named mode", text: protect + ports + tunnel + " bandwidth 1000\n ip nhrp map multicast dynamic\nrouter eigrp X\n address-family ipv4 autonomous-system 1\n  network 10.0.0.0\n  af-interface default\n   no split-horizon\n   no next-hop-self\n  af-interface Tunnel0\n   split-horizon\n",
 		want: []string{"r1:21 warning eigrp-split-horizon"}},
+	{name: "EIGRP's neighbors", text: ports + "router eigrp 1\n network 192.0.2.0\n neighbor 192.0.2.9 Ethernet0\n neighbor 198.51.100.9 Ethernet0\n neighbor 192.0.2.7 Ethernet7\n passive-interface Ethernet8\n redistribute eigrp 1\n",
+		want: []string{"r1:6 warning eigrp-neighbor", "r1:7 error undefined", "r1:8 warning eigrp-passive", "r1:9 warning redistribute-none"}},
 	{name: "redistribution of nothing", text: ports + "router eigrp 1\n network 192.0.2.0\n redistribute ospf 1\n redistribute rip\n redistribute bgp 7\n redistribute eigrp 3\n redistribute kernel\nrouter bgp 1\n redistribute eigrp 2\n redistribute eigrp 1\n",
 		want: []string{"r1:5 warning redistribute-none", "r1:6 warning redistribute-none", "r1:7 warning redistribute-none", "r1:8 warning redistribute-none", "r1:9 warning eigrp-no-metric", "r1:11 warning redistribute-none"}},
 	{name: "EIGRP's filters", text: ports + "access-list 101 permit ip any any\nip prefix-list p permit 0.0.0.0/0\nrouter eigrp 1\n network 192.0.2.0\n distribute-list prefix p in\n distribute-list 101 out\n distribute-list prefix q in Ethernet0\n distribute-list route-map m out static\n distribute-list 7 out Ethernet7\n",
