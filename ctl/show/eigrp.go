@@ -254,7 +254,7 @@ func ErrNoEIGRP(vrf string, as uint16) error {
 	if vrf == AllVRFs && as == 0 {
 		return fmt.Errorf("%% %s %s; `router eigrp AS` and `network` make one", process, where)
 	}
-	return fmt.Errorf("%% %s %s; `show ip eigrp vrf * interfaces` lists those that there are", process, where)
+	return fmt.Errorf("%% %s %s; `show ip eigrp vrf '*' interfaces` lists those that there are", process, where)
 }
 
 // ErrNoEIGRPNeighbor says that no process has the neighbor, or none at all on the interface: what names it.

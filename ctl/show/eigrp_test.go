@@ -186,7 +186,7 @@ func TestKeyLifetimes(t *testing.T) {
 
 func TestEIGRPErrors(t *testing.T) {
 	for want, err := range map[string]error{
-		"No EIGRP process in the global table; `show": ErrNoEIGRP("", 0), "No EIGRP process 5 in VRF red; `show ip eigrp vrf * ": ErrNoEIGRP("red", 5), "No EIGRP process in any table; `router eigrp": ErrNoEIGRP(AllVRFs, 0),
+		"No EIGRP process in the global table; `show": ErrNoEIGRP("", 0), "No EIGRP process 5 in VRF red; `show ip eigrp vrf '*' ": ErrNoEIGRP("red", 5), "No EIGRP process in any table; `router eigrp": ErrNoEIGRP(AllVRFs, 0),
 		"No EIGRP neighbor 10.0.0.9; `show ip eigrp vrf red neighbors`": ErrNoEIGRPNeighbor("red", "10.0.0.9"), "No EIGRP neighbor on Tunnel0; `show ip eigrp neighbors`": ErrNoEIGRPNeighbor("", "on Tunnel0"),
 		"none is configured (`key chain": UnknownKeyChain(&Status{}, "K"), "No key chain named K; `show key chain`": UnknownKeyChain(eigrpSample(), "K"),
 	} {

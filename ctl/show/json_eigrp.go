@@ -1,6 +1,7 @@
 package show
 
 import (
+	"fmt"
 	"net/netip"
 
 	"nave/slowpath"
@@ -34,8 +35,8 @@ func EIGRPNeighborsJSON(s *Status, a *Answer, iface string) ([]byte, error) {
 			list = append(list, object{
 				"handle": order[i], "address": n.Addr, "interface": n.Iface, "up": n.Up, "resyncing": n.Resyncing, "since": orNull(n.Since), "hold_seconds": n.Hold.Seconds(),
 				"expires_seconds": max(0, n.Expires.Sub(s.Time).Seconds()), "srtt_ms": n.SRTT.Seconds() * 1000, "rto_ms": n.RTO.Seconds() * 1000, "queued": n.Queue,
-				"sequence": n.Sequence, "retransmissions": n.Retransmits, "retries": n.Retries, "prefixes": n.Prefixes, "version": []uint8{n.Software.Major, n.Software.Minor},
-				"tlv_version": []uint8{n.Software.TLVMajor, n.Software.TLVMinor}, "stub": n.Stub, "stub_flags": n.StubFlags,
+				"sequence": n.Sequence, "retransmissions": n.Retransmits, "retries": n.Retries, "prefixes": n.Prefixes, "version": fmt.Sprintf("%d.%d", n.Software.Major, n.Software.Minor),
+				"tlv_version": fmt.Sprintf("%d.%d", n.Software.TLVMajor, n.Software.TLVMinor), "stub": n.Stub, "stub_flags": n.StubFlags,
 			})
 		}
 		return object{"neighbors": list}
