@@ -33,17 +33,14 @@ func eigrpRoutes(n *Net, router string) (count int) {
 }
 
 // starSpokes measures other sizes: 1000 spokes take three minutes and 5 GB.
-var starSpokes = flag.Int("spokes", 0, "spokes of the star that speaks EIGRP; 0: 200, under the race detector 40")
+var starSpokes = flag.Int("spokes", 0, "spokes of the star that speaks EIGRP; 0: 200, under the race detector 50")
 
 // A hub and its spokes, each with the whole control plane: how long it takes until everybody knows everybody's network, at the first start, when the hub was away, and when one
 // spoke goes.
 func TestEIGRPStar(t *testing.T) {
 	spokes := *starSpokes
 	if spokes == 0 {
-		spokes = 200
-		if slow {
-			spokes = 40
-		}
+		spokes = fewer(200)
 	}
 	n := EIGRPStar(t, 67, spokes, "")
 	all := func() bool {

@@ -188,7 +188,7 @@ func TestEnterpriseBranches(t *testing.T) {
 // With 30 % of all packets lost between any two routers EIGRP has all routes in the end, and keeps most of them most of the time.
 func TestEIGRPLoss(t *testing.T) {
 	seeds := uint64(4)
-	if slow {
+	if raceEnabled {
 		seeds = 2
 	}
 	for seed := range seeds {

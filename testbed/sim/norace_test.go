@@ -2,4 +2,4 @@
 
 package sim
 
-const slow = false
+const raceEnabled = false

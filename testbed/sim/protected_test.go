@@ -183,7 +183,7 @@ func TestProtectedNothingLostOnTheWayToDirect(t *testing.T) {
 // Children are rekeyed ten thousand times (a thousand under the race detector), IKE SAs too, and no packet is lost.
 func TestProtectedRekeysLoseNothing(t *testing.T) {
 	rekeys := uint64(10000)
-	if slow {
+	if raceEnabled {
 		rekeys = 1000
 	}
 	eachCrypto(t, func(t *testing.T, crypto string) {

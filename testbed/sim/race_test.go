@@ -2,5 +2,5 @@
 
 package sim
 
-// slow tells that the race detector makes everything some ten times slower: tests that repeat themselves by chance do so less often.
-const slow = true
+// raceEnabled tells that the race detector makes everything some ten times slower: tests that repeat themselves by chance do so less often.
+const raceEnabled = true
