@@ -21,6 +21,8 @@ var eigrpEnds = map[eigrp.Reason]string{
 	eigrp.QueueOverflow:  "too many packets wait for its acknowledgement",
 	eigrp.AuthChanged:    "authentication mode changed",
 	eigrp.ShutDown:       "process shut down",
+	eigrp.MadePassive:    "interface passive",
+	eigrp.Reconfigured:   "route configuration changed",
 }
 
 // logEIGRP is the message of something that a process of EIGRP reports.

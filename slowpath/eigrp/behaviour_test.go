@@ -352,6 +352,33 @@ func containsFold(s, x string) bool {
 	return false
 }
 
+// Whoever is configured anew says that of its neighbors, and not that their interface went down.
+func TestConfiguredAnew(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(n *node)
+		why  Reason
+	}{
+		{"passive", func(n *node) { n.iface("left").Passive = true }, MadePassive},
+		{"stub", func(n *node) { n.cfg.Stub = Stub{Enabled: true, Connected: true} }, Reconfigured},
+		{"router ID", func(n *node) { n.cfg.RouterID = netip.MustParseAddr("192.0.2.99") }, Reconfigured},
+		{"neighbors", func(n *node) { n.iface("left").Neighbors = []netip.Addr{netip.MustParseAddr("192.0.2.7")} }, Reconfigured},
+		{"nothing", func(n *node) { n.cfg = Config{} }, ShutDown},
+	} {
+		w := chain(t, 2).start()
+		w.run(4 * time.Second)
+		n := w.nodes[1]
+		if len(n.up()) != 1 {
+			t.Fatalf("%s: no neighbor", c.name)
+		}
+		c.do(n)
+		n.configure()
+		if !n.logged(LogNeighborDown, c.why) {
+			t.Errorf("%s: %+v", c.name, n.logs)
+		}
+	}
+}
+
 func TestNeighborsGo(t *testing.T) {
 	for _, c := range []struct {
 		name  string

@@ -95,11 +95,14 @@ const (
 	QueueOverflow
 	AuthChanged
 	ShutDown
+	MadePassive
+	Reconfigured // what neighbors depend on is another: AS, router ID, constants, metrics, being a stub, or who is a neighbor
 )
 
 var reasonNames = [...]string{
 	"hold-time-expired", "retry-limit-exceeded", "peer-restarted", "goodbye", "peer-termination", "interface-down", "cleared", "stuck-in-active",
-	"k-value-mismatch", "queue-overflow", "authentication-changed", "shutdown",
+	"k-value-mismatch", "queue-overflow", "authentication-changed", "shutdown", "made-passive",
+	"reconfigured",
 }
 
 // String names the reason.

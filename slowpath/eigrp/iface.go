@@ -87,8 +87,10 @@ func (ifc *iface) wide(m *Machine) bool {
 func (m *Machine) configureIface(ifc *iface, f Interface) {
 	old := ifc.cfg
 	ifc.cfg = f
-	if ifc.running && (f.Passive != old.Passive || !slices.Equal(f.Neighbors, old.Neighbors)) {
-		m.stopIface(ifc, InterfaceDown)
+	if ifc.running && f.Passive != old.Passive {
+		m.stopIface(ifc, MadePassive)
+	} else if ifc.running && !slices.Equal(f.Neighbors, old.Neighbors) {
+		m.stopIface(ifc, Reconfigured)
 	} else if ifc.running && f.Auth.Mode != old.Auth.Mode {
 		m.stopIface(ifc, AuthChanged)
 	}

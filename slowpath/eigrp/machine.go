@@ -88,7 +88,11 @@ func (m *Machine) Configure(now time.Time, c Config) []Effect {
 	c = c.withDefaults()
 	old := m.cfg
 	if m.on && (c.AS != old.AS || c.K != old.K || c.Wide != old.Wide || c.RouterID != old.RouterID || c.AS == 0 || stubOf(c) != stubOf(old)) {
-		m.turnOff()
+		why := Reconfigured
+		if c.AS == 0 {
+			why = ShutDown
+		}
+		m.turnOff(why)
 	}
 	m.cfg = c
 	m.on = c.AS != 0
@@ -150,7 +154,7 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 			}
 		}
 	case Shutdown:
-		m.turnOff()
+		m.turnOff(ShutDown)
 		m.on = false
 	case Tick:
 		m.tick()
@@ -219,11 +223,11 @@ func (m *Machine) log(l Log) {
 }
 
 // turnOff ends all, and forgets all that was learned.
-func (m *Machine) turnOff() {
+func (m *Machine) turnOff(why Reason) {
 	m.stopRestart()
 	for _, ifc := range m.order {
 		ifc.enabled = false
-		m.stopIface(ifc, ShutDown)
+		m.stopIface(ifc, why)
 	}
 	for _, p := range sortedPrefixes(m.entries) {
 		e := m.entries[p]
