@@ -2,7 +2,6 @@ package eigrp
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"nave/slowpath/eigrp/eigrpmsg"
@@ -214,10 +213,7 @@ func (m *Machine) flush(ifc *iface) {
 	m.pack(ifc, now, packing{always: true, last: true}, func(b []byte) { m.deliver(ifc, full, m.message(eigrpmsg.Query, b)) })
 	if !one || len(now) == 0 {
 		updates = m.pack(ifc, updates, packing{last: true, one: one}, func(b []byte) {
-			// Those whose table has not begun hear of it there.
-			m.deliver(ifc, slices.DeleteFunc(all, func(n *neighbor) bool {
-				return n.gone || n.inTable && n.cohort == nil && n.startup == nil
-			}), m.message(eigrpmsg.Update, b))
+			m.deliver(ifc, begun(all), m.message(eigrpmsg.Update, b))
 		})
 	}
 	ifc.more = len(waiting)+len(updates) > 0
@@ -227,6 +223,16 @@ func (m *Machine) flush(ifc *iface) {
 	for _, p := range updates {
 		m.pend(ifc, p, false)
 	}
+}
+
+// begun are those of the neighbors that are there and whose table has begun to be sent; the others hear of changes by it.
+func begun(nbrs []*neighbor) (out []*neighbor) {
+	for _, n := range nbrs {
+		if !n.gone && (!n.inTable || n.cohort != nil || n.startup != nil) {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // tooBusy says whether changes wait for neighbors to acknowledge what is out: many can be told the next by one multicast, if they are ready at the same time.
