@@ -107,6 +107,7 @@ var rules = []struct {
 	{"slowpath/host/nic/nictest", []string{"slowpath/host/nic"}, "an imitation of a driver"},
 	{"slowpath/punt", []string{"fastpath"}, "reasons only"},
 	{"slowpath", []string{"slowpath/...", "fastpath", "fastpath/fib", "fastpath/packet"}, "it runs the protocols"},
+	{"hwprofiles", []string{"fastpath/fib"}, "hardware is data: no configuration, no packet"},
 	{"ctl/config/grammar", nil, "a grammar knows no commands"},
 	{"ctl/config", []string{"ctl/config/grammar"}, "a configuration is a value"},
 	{"ctl/show", []string{"fastpath", "fastpath/fib", "fastpath/port/afxdp", "bpf", "slowpath", "slowpath/eigrp", "slowpath/eigrp/eigrpmsg", "slowpath/nhrp", "slowpath/ike", "slowpath/ike/suite", "slowpath/dmvpn", "slowpath/rib", "slowpath/bgp", "slowpath/ldp", "slowpath/reassembly", "slowpath/host/nic"}, "status values to text"},
