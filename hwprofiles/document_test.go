@@ -111,7 +111,10 @@ func checkParse(t *testing.T, text []byte) {
 	if d == nil && len(ps) == 0 {
 		t.Fatalf("neither a document nor a problem of %q", text)
 	}
-	lines := strings.Count(string(text), "\n") + 2
+	lines := 2 // YAML ends lines with more than one character
+	for _, end := range []string{"\n", "\r", "\u0085", "\u2028", "\u2029"} {
+		lines += strings.Count(string(text), end)
+	}
 	for _, p := range ps {
 		if p.Message == "" || p.Line < 0 || p.Line > lines {
 			t.Fatalf("%+v of %q", p, text)
@@ -149,6 +152,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(own))
 	f.Add([]byte(value("crypto.ciphers: {value: [des, 3des], basis: found, source: x}")))
 	f.Add([]byte("a: &a [b, *a]\n"))
+	f.Add([]byte("name: x\nsupervisor: y\r\r\r\r0"))
 	f.Add([]byte("<<: {name: x}\nname: !!binary aGk=\n"))
 	f.Fuzz(func(t *testing.T, text []byte) { checkParse(t, text) })
 }

@@ -43,6 +43,15 @@ type Diagnostic struct {
 	Code     string   `json:"code"` // short and stable
 	Message  string   `json:"message"`
 	Action   string   `json:"action,omitempty"`
+	Hardware *Verdict `json:"hardware,omitempty"` // of a check with a hardware profile
+}
+
+// Verdict is what hardware would do with the line.
+type Verdict struct {
+	Profile string `json:"profile"`
+	Effect  string `json:"effect"` // "refused", "no effect", "software-switched", "scale" or "advised against"
+	Source  string `json:"source"` // where that is written
+	Assumed bool   `json:"assumed,omitempty"`
 }
 
 // Codes of findings that mean the text was not understood (exit code 2).
@@ -63,7 +72,7 @@ func (d Diagnostic) Syntax() bool {
 	return false
 }
 
-// String is file:line:column: severity: message (what to do).
+// String is file:line:column: severity: message [profile: effect; source] (what to do).
 func (d Diagnostic) String() string {
 	var b strings.Builder
 	if d.File != "" {
@@ -76,6 +85,9 @@ func (d Diagnostic) String() string {
 		b.WriteByte(' ')
 	}
 	fmt.Fprintf(&b, "%s: %s", d.Severity, d.Message)
+	if h := d.Hardware; h != nil {
+		fmt.Fprintf(&b, " [%s: %s; %s%s]", h.Profile, h.Effect, map[bool]string{true: "assumed: "}[h.Assumed], h.Source)
+	}
 	if d.Action != "" {
 		fmt.Fprintf(&b, " (%s)", d.Action)
 	}
