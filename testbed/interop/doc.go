@@ -19,6 +19,9 @@
 //	pki.go         certificates
 //	wire.go        what crosses the Ethernet, taken apart
 //	labelled.go    what of it is labelled
+//	routes.go      routes of nave's and of the kernel's
+//	eigrp.go       neighbours by EIGRP; FRR's eigrpd in guests
+//	eigrpwire.go   what is EIGRP on the wire, to us and to tshark
 //	secure.go      what of it is ESP, IKE, or in clear
 //	stranger.go    a node made of raw packets
 //	uml            what runs in a guest

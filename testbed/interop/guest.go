@@ -29,6 +29,8 @@ var (
 	swanScript string
 	//go:embed uml/vpn.sh
 	vpnScript string
+	//go:embed uml/eigrp.sh
+	eigrpScript string
 )
 
 const (
@@ -118,8 +120,10 @@ func (g *Guest) start(ns *netns.NS) error {
 		}
 	}
 	boot := filepath.Join(g.dir, "init.sh")
-	err := errors.Join(os.WriteFile(boot, []byte(initScript), 0o755), os.WriteFile(filepath.Join(g.dir, "node.sh"), []byte(nodeScript), 0o644),
-		os.WriteFile(filepath.Join(g.dir, "swan.sh"), []byte(swanScript), 0o644), os.WriteFile(filepath.Join(g.dir, "vpn.sh"), []byte(vpnScript), 0o644))
+	err := os.WriteFile(boot, []byte(initScript), 0o755)
+	for file, text := range map[string]string{"node.sh": nodeScript, "swan.sh": swanScript, "vpn.sh": vpnScript, "eigrp.sh": eigrpScript} {
+		err = errors.Join(err, os.WriteFile(filepath.Join(g.dir, file), []byte(text), 0o644))
+	}
 	if err != nil {
 		return fmt.Errorf("interop: %w", err)
 	}

@@ -2,10 +2,13 @@ package interop
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nave/testbed/need"
+	"nave/testbed/netns"
 )
 
 const frrDaemons = "/usr/lib/frr/"
@@ -22,29 +26,61 @@ const frrDaemons = "/usr/lib/frr/"
 // interfaces of the kernel to them. The kernel need not know MPLS: they are control plane only.
 type HostFRR struct {
 	Node    string
-	dir     string // configurations, sockets, logs
+	ns      *netns.NS
+	dir     string              // configurations, sockets, logs
+	later   map[string][]string // lines of a daemon's configuration that it takes only once it runs
 	daemons map[string]*exec.Cmd
 }
 
 // StartFRR starts zebra and the daemons that a scenario has configurations for (NODE.bgpd and so on), for the length of the test.
 func (s *Scenario) StartFRR(t *testing.T, node string) *HostFRR {
 	t.Helper()
-	f := &HostFRR{Node: node, dir: t.TempDir(), daemons: make(map[string]*exec.Cmd)}
+	return s.startFRRIn(t, node, s.NS(node))
+}
+
+// StartVRF is StartFRR in the namespace of a router's VRF, with configurations NODE-VRF.ospfd and so on.
+func (s *Scenario) StartVRF(t *testing.T, node, vrf string) *HostFRR {
+	t.Helper()
+	var name string
+	Soon(t, func() error {
+		text, _, err := s.LogSince(node, 0)
+		if err != nil {
+			return err
+		}
+		m := regexp.MustCompile(` vrf=` + vrf + ` netns=(\S+)`).FindStringSubmatch(text)
+		if m == nil {
+			return fmt.Errorf("%s has not said which namespace is that of VRF %s", node, vrf)
+		}
+		name = m[1]
+		return nil
+	})
+	return s.startFRRIn(t, node+"-"+vrf, &netns.NS{Name: name})
+}
+
+func (s *Scenario) startFRRIn(t *testing.T, node string, ns *netns.NS) *HostFRR {
+	t.Helper()
+	f := &HostFRR{Node: node, ns: ns, dir: t.TempDir(), later: make(map[string][]string), daemons: make(map[string]*exec.Cmd)}
 	for dir := f.dir; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) { // the daemons give up root
 		if err := os.Chmod(dir, 0o777); err != nil {
 			t.Fatal(err)
 		}
 	}
 	configs := map[string]string{"zebra": "hostname " + node + "\n"}
-	for _, daemon := range []string{"zebra", "staticd", "bgpd", "ldpd"} {
+	for _, daemon := range []string{"zebra", "staticd", "bgpd", "ldpd", "eigrpd", "ospfd"} {
 		if text, err := scenarios.ReadFile("scenarios/" + s.Topology.Name + "/" + node + "." + daemon); err == nil {
 			configs[daemon] = string(text)
 		}
 		if text, ok := configs[daemon]; ok {
+			if daemon == "eigrpd" { // version 8.4 has no settings of an interface that EIGRP does not run on yet
+				var interfaces string
+				if text, interfaces, ok = strings.Cut(text, "interface "); ok {
+					f.later[daemon] = strings.Split(strings.TrimSpace("interface "+interfaces), "\n")
+				}
+			}
 			if err := os.WriteFile(f.file(daemon, ".conf"), []byte("log file "+f.file(daemon, ".log")+"\n"+text), 0o666); err != nil {
 				t.Fatal(err)
 			}
-			f.Run(t, s, daemon)
+			f.Run(t, daemon)
 		}
 	}
 	return f
@@ -53,7 +89,7 @@ func (s *Scenario) StartFRR(t *testing.T, node string) *HostFRR {
 func (f *HostFRR) file(daemon, suffix string) string { return filepath.Join(f.dir, daemon+suffix) }
 
 // Run starts a daemon with the configuration that it had at first, and waits until it takes commands.
-func (f *HostFRR) Run(t *testing.T, s *Scenario, daemon string) {
+func (f *HostFRR) Run(t *testing.T, daemon string) {
 	t.Helper()
 	need.File(t, frrDaemons+daemon)
 	file := func(suffix string) string { return f.file(daemon, suffix) }
@@ -61,7 +97,7 @@ func (f *HostFRR) Run(t *testing.T, s *Scenario, daemon string) {
 	if daemon == "ldpd" {
 		args = append(args, "--ctl_socket", f.dir)
 	}
-	cmd := s.NS(f.Node).Command(frrDaemons+daemon, args...)
+	cmd := f.ns.Command(frrDaemons+daemon, args...)
 	out, err := os.Create(file(".out"))
 	if err != nil {
 		t.Fatal(err)
@@ -73,8 +109,8 @@ func (f *HostFRR) Run(t *testing.T, s *Scenario, daemon string) {
 	}
 	f.daemons[daemon] = cmd
 	t.Cleanup(func() {
-		if t.Failed() && daemon == "bgpd" {
-			said, err := f.VTY(daemon, "show bgp ipv4 vpn", "show bgp ipv4 vpn 172.16.3.0/24", "show bgp neighbors", "show bgp neighbors graceful-restart")
+		if t.Failed() && explained[daemon] != nil {
+			said, err := f.VTY(daemon, explained[daemon]...)
 			t.Logf("%s of %s (%v)\n%s", daemon, f.Node, err, said)
 		}
 		f.end(cmd, daemon)
@@ -94,6 +130,17 @@ func (f *HostFRR) Run(t *testing.T, s *Scenario, daemon string) {
 		}
 		return err
 	})
+	if lines := f.later[daemon]; lines != nil {
+		Soon(t, func() error { return f.set(daemon, lines) })
+	}
+}
+
+// explained are commands whose output helps when a test has failed.
+var explained = map[string][]string{
+	"bgpd":   {"show bgp ipv4 vpn", "show bgp ipv4 vpn 172.16.3.0/24", "show bgp neighbors", "show bgp neighbors graceful-restart"},
+	"eigrpd": {"show ip eigrp neighbors", "show ip eigrp topology"},
+	"ospfd":  {"show ip ospf interface", "show ip ospf neighbor", "show ip ospf database", "show ip ospf route"},
+	"zebra":  {"show interface brief", "show ip route"},
 }
 
 // end ends a daemon: asked to, it takes away what it left outside of its folder.
@@ -118,6 +165,15 @@ func (f *HostFRR) Kill(t *testing.T, daemon string) {
 	}
 }
 
+// Stop asks a daemon to end.
+func (f *HostFRR) Stop(t *testing.T, daemon string) {
+	t.Helper()
+	f.end(f.daemons[daemon], daemon)
+	if err := os.Remove(f.file(daemon, ".vty")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+}
+
 // VTY gives commands to a daemon, one after the other in one session, and returns what it printed.
 func (f *HostFRR) VTY(daemon string, commands ...string) (string, error) {
 	args := []string{"--vty_socket", f.dir, "-d", daemon}
@@ -134,10 +190,17 @@ func (f *HostFRR) VTY(daemon string, commands ...string) (string, error) {
 // Set changes the configuration of a daemon.
 func (f *HostFRR) Set(t *testing.T, daemon string, lines ...string) {
 	t.Helper()
-	out, err := f.VTY(daemon, slices.Concat([]string{"configure terminal"}, lines, []string{"end"})...)
-	if err != nil || strings.Contains(out, "%") {
-		t.Fatalf("%s of %s does not take %q: %v: %s", daemon, f.Node, lines, err, out)
+	if err := f.set(daemon, lines); err != nil {
+		t.Fatal(err)
 	}
+}
+
+func (f *HostFRR) set(daemon string, lines []string) error {
+	out, err := f.VTY(daemon, slices.Concat([]string{"configure terminal"}, lines, []string{"end"})...)
+	if err == nil && strings.Contains(out, "%") {
+		err = fmt.Errorf("%s of %s does not take %q: %s", daemon, f.Node, lines, out)
+	}
+	return err
 }
 
 // show reads the JSON of a command into v.

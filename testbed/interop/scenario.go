@@ -22,7 +22,7 @@ import (
 var scenarios embed.FS
 
 // guestNames are the guests that every scenario may use.
-var guestNames = []string{"frr1", "frr2", "frr3"}
+var guestNames = []string{"frr1", "frr2", "frr3", "frr4"}
 
 // booted boots the guests once a test process: what a guest is in a scenario, uml/node.sh makes of it.
 var booted = sync.OnceValues(func() (*Guests, error) {
@@ -184,10 +184,14 @@ func (s *Scenario) explain(t *testing.T) {
 		if _, err := g.Run("[ -f /run/frr/zebra.pid ]"); err != nil {
 			continue
 		}
-		out, err := g.Run(`vtysh -c "show ip nhrp" -c "show ip nhrp nhs" -c "show ip nhrp shortcut" -c "show ip route"; tail -40 /var/log/frr/frr.log; ip neigh`)
+		out, err := g.Run(`vtysh -c "show ip nhrp" -c "show ip nhrp nhs" -c "show ip nhrp shortcut" -c "show ip route"; tail -40 /var/log/frr/frr.log; ip neigh; ` +
+			`[ ! -f /var/log/frr/eigrpd.log ] || { vtysh -d eigrpd -c "show ip eigrp neighbors" -c "show ip eigrp topology"; tail -60 /var/log/frr/eigrpd.log; }`)
 		t.Logf("%s (%v)\n%s", name, err, out)
 	}
 	t.Logf("NHRP on the wire:\n%s", s.Wire)
+	if text := s.Wire.eigrpText(); text != "" {
+		t.Logf("EIGRP on the wire:\n%s", text)
+	}
 }
 
 // lanAddress finds the address of Ethernet1 or Ethernet2, and whether it is in a VRF.

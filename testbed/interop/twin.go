@@ -11,29 +11,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// NaveRoute is a row of naved's `show ip route vrf NAME --json`.
+// NaveRoute is a row of naved's `show ip route --json`.
 type NaveRoute struct {
 	Prefix   string
 	Source   string
-	NextHops []struct {
-		Address   netip.Addr
-		Interface string
-		Labels    []uint32
-	} `json:"next_hops"`
+	Distance int
+	NextHops []NaveHop `json:"next_hops"`
+}
+
+// NaveHop is a next hop of a route of naved's.
+type NaveHop struct {
+	Address   netip.Addr
+	Interface string
+	Labels    []uint32
 }
 
 // VRFRoute finds the route that BGP has brought to a VRF of a router, with one next hop; nil if there is none.
 func (s *Scenario) VRFRoute(router, vrf, prefix string) (*NaveRoute, error) {
-	var all []NaveRoute
-	if err := s.show(router, "ip route vrf "+vrf, &all); err != nil {
-		return nil, err
+	r, err := s.Route(router, vrf, prefix)
+	if r != nil && (r.Source != "bgp" || len(r.NextHops) != 1) {
+		r = nil
 	}
-	for i := range all {
-		if all[i].Prefix == prefix && all[i].Source == "bgp" && len(all[i].NextHops) == 1 {
-			return &all[i], nil
-		}
-	}
-	return nil, nil
+	return r, err
 }
 
 // routed waits until a VRF of a router has a prefix by a next hop with one label, and returns that.

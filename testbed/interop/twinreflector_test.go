@@ -171,7 +171,7 @@ func reflectorRestart(t *testing.T, s *Scenario, f *HostFRR) {
 			return n >= 2, err
 		})
 	}
-	f.Run(t, s, "bgpd")
+	f.Run(t, "bgpd")
 	for spoke := range far {
 		stands(t, spoke+" has no stale paths", func() (bool, error) {
 			holds()

@@ -229,21 +229,9 @@ func (w *Wire) String() string {
 // Tshark decodes all frames with tshark and returns the fields asked for (the first of each), a line a packet that fits its
 // filter; and the NHRP packets of the same frames.
 func (w *Wire) Tshark(filter string, fields ...string) (rows []string, nhrp []Packet, err error) {
-	frames := w.snapshot()
-	file := filepath.Join(w.dir, "wire.pcap")
-	f, err := os.Create(file)
+	file, frames, err := w.save()
 	if err != nil {
 		return nil, nil, err
-	}
-	defer f.Close()
-	out := pcapgo.NewWriter(f)
-	if err := out.WriteFileHeader(65536, layers.LinkTypeEthernet); err != nil {
-		return nil, nil, err
-	}
-	for _, fr := range frames {
-		if err := out.WritePacket(fr.info, fr.data); err != nil {
-			return nil, nil, err
-		}
 	}
 	args := []string{"-n", "-r", file, "-Y", filter, "-T", "fields", "-E", "occurrence=f"}
 	for _, f := range fields {
@@ -254,4 +242,25 @@ func (w *Wire) Tshark(filter string, fields ...string) (rows []string, nhrp []Pa
 		return nil, nil, fmt.Errorf("tshark: %w", err)
 	}
 	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' }), pick(frames, AnyNHRP), nil
+}
+
+// save writes all frames so far to a file.
+func (w *Wire) save() (file string, frames []frame, err error) {
+	frames = w.snapshot()
+	file = filepath.Join(w.dir, "wire.pcap")
+	f, err := os.Create(file)
+	if err != nil {
+		return "", nil, err
+	}
+	defer f.Close()
+	out := pcapgo.NewWriter(f)
+	if err := out.WriteFileHeader(65536, layers.LinkTypeEthernet); err != nil {
+		return "", nil, err
+	}
+	for _, fr := range frames {
+		if err := out.WritePacket(fr.info, fr.data); err != nil {
+			return "", nil, err
+		}
+	}
+	return file, frames, nil
 }

@@ -9,8 +9,10 @@
 #   NBMAGW=              default gateway
 #   IPSEC=               GRE goes in ESP; swan.sh says what else there is to set
 #   VRFS= BGP= LDP=      VPNs and labels; vpn.sh says what else there is to set
+#   EIGRP=AS             EIGRP over the tunnel; eigrp.sh says how
 . /run/peer/swan.sh
 . /run/peer/vpn.sh
+. /run/peer/eigrp.sh
 : "${ROLE:?}" "${N:=1}" "${KEY:=100000}" "${HUB:=192.0.2.1}" "${NHS:=dynamic}" "${HOLD:=300}" "${TMTU:=1400}" "${NETID:=1}"
 if [ "$ROLE" = hub ]; then
 	: "${NBMA:=192.0.2.1}" "${TUNNEL:=10.255.0.1}" "${LAN:=10.0.0}"
@@ -97,6 +99,7 @@ for d in zebra staticd nhrpd $(vpn_daemons); do
 	/usr/lib/frr/$d -d $x -A 127.0.0.1 || echo "$d does not start: $?"
 done
 vtysh -b
+eigrp_prepare
 
 # FRR 8.4 answers the kernel's question for an NHS's link-layer address with 0.0.0.0, now and then, and keeps to it: nothing leaves for the hub any more. What
 # its own cache says is put in place again.
