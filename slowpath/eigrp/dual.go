@@ -79,7 +79,7 @@ func (m *Machine) measure(e *entry, p *path) {
 	switch p.kind {
 	case fromNeighbor:
 		p.rd, p.vec = m.composite(&p.reported), m.along(p.reported, &p.ifc.link)
-		if m.cfg.In != nil && !m.cfg.In(p.ifc.name, e.prefix) {
+		if m.distance(p) == unusable || m.cfg.In != nil && !m.cfg.In(p.ifc.name, e.prefix) {
 			p.vec = m.unreachable()
 		}
 	case fromConnected:
@@ -98,6 +98,17 @@ func (m *Machine) fade(e *entry, p *path) {
 	p.reported, p.vec = m.unreachable(), m.unreachable()
 	p.rd, p.dist = infinity, infinity
 	e.paths = slices.DeleteFunc(e.paths, func(x *path) bool { return x == p })
+}
+
+// unusable is the administrative distance of what is not to be gone by.
+const unusable = 255
+
+// distance is the administrative distance of a neighbor's path.
+func (m *Machine) distance(p *path) uint8 {
+	if p.external {
+		return m.cfg.External
+	}
+	return m.cfg.Internal
 }
 
 // best is the path to use; nil if there is none: one of our own, as the RIB has it for better than ours, or else the shortest. Among equals the
@@ -125,11 +136,7 @@ func (m *Machine) best(e *entry) *path {
 	}
 	b := own
 	for _, p := range e.paths {
-		distance := m.cfg.Internal
-		if p.external {
-			distance = m.cfg.External
-		}
-		if p.nbr == nil || p.dist == infinity || p.rd >= own.dist || !e.feasible(p) || distance >= m.externals[e.prefix].Distance {
+		if p.nbr == nil || p.dist == infinity || p.rd >= own.dist || !e.feasible(p) || m.distance(p) >= m.externals[e.prefix].Distance {
 			continue
 		}
 		if b == own || p.dist < b.dist || p.dist == b.dist && p == e.succ {
@@ -151,10 +158,12 @@ func (m *Machine) learn(n *neighbor, r *eigrpmsg.Route, prefix netip.Prefix) *en
 		}
 	}
 	if r.External != nil && r.External.Router == m.cfg.RouterID && !m.infinite(&v) {
-		m.log(Log{Kind: LogDuplicateRouter, Iface: n.ifc.name, Neighbor: n.addr, Prefix: prefix})
+		if _, ours := m.externals[prefix]; !ours { // else it is what we have told, as of a hub without split horizon
+			m.log(Log{Kind: LogDuplicateRouter, Iface: n.ifc.name, Neighbor: n.addr, Prefix: prefix})
+		}
 		v = m.unreachable()
 	}
-	if a := prefix.Addr(); a.IsMulticast() || a.IsLoopback() {
+	if martian(prefix) {
 		return nil
 	}
 	e := m.entries[prefix]
@@ -183,6 +192,12 @@ func (m *Machine) learn(n *neighbor, r *eigrpmsg.Route, prefix netip.Prefix) *en
 	m.measure(e, p)
 	e.asked = e.asked || m.restarting && r.Metric.Flags&eigrpmsg.Active != 0
 	return e
+}
+
+// martian says whether packets are never forwarded to a prefix: this network, ourselves, groups, and what is beyond them (RFC 1812 section 5.3.7).
+func martian(p netip.Prefix) bool {
+	first := p.Addr().As4()[0]
+	return p.Bits() >= 8 && (first == 0 || first == 127) || p.Bits() >= 3 && first >= 224
 }
 
 func (m *Machine) entryOf(prefix netip.Prefix) *entry {

@@ -32,11 +32,11 @@ func (m *Machine) routeOf(e *entry) *Route {
 	if s == nil || s.dist == infinity {
 		return nil
 	}
-	r := &Route{Prefix: e.prefix, Metric: m.rib(s.dist), Distance: m.cfg.Internal, Tag: s.ext.Tag}
+	r := &Route{Prefix: e.prefix, Metric: m.rib(s.dist), Distance: m.distance(s), Tag: s.ext.Tag}
 	switch {
 	case s.kind == fromSummary:
 		sum := m.summaries[e.prefix]
-		if sum == nil || sum.distance == 255 {
+		if sum == nil || sum.distance == unusable {
 			return nil
 		}
 		r.Kind, r.Distance = Discard, sum.distance
@@ -44,7 +44,7 @@ func (m *Machine) routeOf(e *entry) *Route {
 	case s.nbr == nil:
 		return nil
 	case s.external:
-		r.Kind, r.Distance = External, m.cfg.External
+		r.Kind = External
 	}
 	hops := []*path{s}
 	if !e.active {

@@ -20,6 +20,7 @@ const (
 	maxRetries   = 16
 	flushGap     = 100 * time.Millisecond // between packets of changes by an interface, so that one holds many
 	maxQueue     = 1 << 13                // packets for a neighbor that does not acknowledge
+	maxAsked     = 1 << 16                // prefixes that a neighbor asks for before it is answered
 	maxExcluded  = 200                    // addresses in the list of who is not to take a multicast
 	fewNeighbors = 16                     // of an interface: changes do not wait until all can take them at the same time
 	fifoLimit    = 30 * time.Second       // that they wait at most for packets that are not sent yet, and for tables

@@ -179,6 +179,10 @@ func (m *Machine) reliable(n *neighbor, p *eigrpmsg.Packet, contents uint64) {
 			}
 			m.told(n, p.Opcode, &p.Routes[i], prefix)
 		}
+		if len(n.asks) > maxAsked { // they wait while we restart
+			m.terminate(n)
+			m.down(n, QueueOverflow)
+		}
 	}
 	if p.Opcode == eigrpmsg.Update && !n.gone {
 		n.lastTold = m.now

@@ -204,16 +204,16 @@ func (ifc *iface) share() uint64 {
 
 // emit sends a transmission now.
 func (m *Machine) emit(ifc *iface, t *transmission) {
+	n := t.to
+	if n != nil && (n.gone || len(n.queue) == 0 || n.queue[0] != t.msg) {
+		return // it has come by multicast since, or nobody wants it
+	}
 	size := 60 + len(t.msg.body) // with headers
 	if bps := ifc.share(); bps > 0 {
 		ifc.freeAt = m.now.Add(time.Duration(uint64(size) * 8 * uint64(time.Second) / bps))
 	}
 	p := &eigrpmsg.Packet{Opcode: t.msg.op, Flags: t.msg.flags, AS: m.cfg.AS, Sequence: t.msg.seq, Encoded: t.msg.body}
-	if t.to != nil {
-		n := t.to
-		if n.gone || len(n.queue) == 0 || n.queue[0] != t.msg {
-			return // it has come by multicast since, or nobody wants it
-		}
+	if n != nil {
 		m.outstanding(n)
 		if n.heard {
 			p.Ack, n.needAck = n.lastSeq, false

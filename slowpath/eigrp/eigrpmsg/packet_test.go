@@ -205,3 +205,22 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// What is reserved is sent as zero, and nobody's packets are dropped for it.
+func TestReserved(t *testing.T) {
+	p := Packet{Opcode: Update, Routes: []Route{{Wide: true, Router: ip("10.0.0.1"), NextHop: ip("0.0.0.0"), Metric: Metric{Delay: 1, Bandwidth: 2}, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}}}}
+	b, err := p.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const at = HeaderLen + 4 + 28
+	if b[at] != 0 || b[at+1] != 0 {
+		t.Fatalf("%x", b)
+	}
+	b[at+1] = 1
+	setChecksum(b)
+	q, err := Parse(b)
+	if err != nil || !reflect.DeepEqual(q.Routes, p.Routes) {
+		t.Errorf("%v: %+v", err, q)
+	}
+}

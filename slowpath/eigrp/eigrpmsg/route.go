@@ -190,9 +190,6 @@ func (r *Route) takeWide(v []byte, external bool) ([]byte, bool) {
 		Reliability: v[10], Load: v[11], MTU: be.Uint32(v[12:]) >> 8, Hops: v[15],
 		Delay: uint48(v[16:]), Bandwidth: uint48(v[22:]), Flags: be.Uint16(v[30:]),
 	}
-	if v[28] != 0 || v[29] != 0 {
-		return nil, false // reserved
-	}
 	v = v[wideLen:]
 	if len(v) < attributes {
 		return nil, false
