@@ -33,6 +33,7 @@ type kernelTable struct {
 type kernelWay struct {
 	key    string
 	hops   []rib.NextHop // none: Null0
+	stays  bool          // the source is the configuration, or DHCP
 	routes int
 	way    *host.Way // nil: the kernel can't go there, for now
 }
@@ -89,7 +90,9 @@ func (l *linux) route(t *kernelTable, c *rib.Change) {
 
 // way finds or makes the way of a route.
 func (t *kernelTable) way(r *rib.Route) *kernelWay {
+	stays := r.Source == rib.Static || r.Source == rib.DHCP
 	b := t.key[:0]
+	b = append(b, flag(stays))
 	for i := range r.Hops {
 		h := &r.Hops[i]
 		b = append(b, h.Iface...)
@@ -101,7 +104,7 @@ func (t *kernelTable) way(r *rib.Route) *kernelWay {
 	if w := t.ways[string(b)]; w != nil {
 		return w
 	}
-	w := &kernelWay{key: string(b), hops: slices.Clone(r.Hops)}
+	w := &kernelWay{key: string(b), hops: slices.Clone(r.Hops), stays: stays}
 	t.ways[w.key] = w
 	return w
 }
@@ -174,7 +177,7 @@ func (l *linux) sourceIn(vrf fib.VRF) (lowest netip.Addr) {
 
 // wayOf is how the kernel of a table's space gets to where a way leads; nil: it can't, as the netdevs are not there.
 func (l *linux) wayOf(t *kernelTable, w *kernelWay) *host.Way {
-	out := new(host.Way)
+	out := &host.Way{Stays: w.stays && t.space == l.g.home}
 	byNave := false
 	for i := range w.hops {
 		h, nave := l.hopOf(t.space, &w.hops[i])
@@ -201,6 +204,7 @@ func (l *linux) wayOf(t *kernelTable, w *kernelWay) *host.Way {
 	if len(out.Hops) == 1 {
 		out.Hops[0].Weight = 0
 	}
+	out.Stays = out.Stays && len(out.Hops) > 0 && !slices.ContainsFunc(out.Hops, func(h host.Hop) bool { return !h.Gateway.IsValid() }) // a twin ends with nave
 	return out
 }
 
@@ -271,7 +275,8 @@ func (g *Gateway) openRoutes(s *space) error {
 	return nil
 }
 
-// endRoutes takes nave's routes away when the Gateway ends. Nothing runs any more.
+// endRoutes takes nave's routes away when the Gateway ends, but for those that the box is reached by without nave: configured ones and DHCP's by ports, whose addresses stay as well.
+// Nothing runs any more.
 func (g *Gateway) endRoutes() {
 	for _, s := range g.spaces {
 		if s.routes == nil {

@@ -64,6 +64,9 @@ func (n *noted) text(p string) string {
 	if w.Source.IsValid() {
 		out += " src " + w.Source.String()
 	}
+	if w.Stays {
+		out += " stays"
+	}
 	return out
 }
 
@@ -137,7 +140,7 @@ func TestWaysOfTheKernel(t *testing.T) {
 		change(red, "0.0.0.0/0", rib.EIGRP, hop("Ethernet1", "10.7.1.9"), hop("Ethernet9", "10.99.0.9")),
 	})
 	for p, want := range map[string]string{
-		"10.1.0.0/16": "eth0 via 192.0.2.7", "10.2.0.0/16": "eth0 via 192.0.2.7, eth0 via 192.0.2.8 weight 3", "10.3.0.0/16": "eth0 via 198.51.100.7 onlink",
+		"10.1.0.0/16": "eth0 via 192.0.2.7 stays", "10.2.0.0/16": "eth0 via 192.0.2.7, eth0 via 192.0.2.8 weight 3", "10.3.0.0/16": "eth0 via 198.51.100.7 onlink",
 		"10.4.0.0/16": "nowhere", "10.5.0.0/16": "nowhere", "10.6.0.0/16": "", "10.7.0.0/16": "", "10.8.0.0/16": "", "10.9.0.0/16": "eth0 via 192.0.2.7",
 	} {
 		if got := global.text(p); got != want {

@@ -12,8 +12,12 @@ import (
 // protocol is nave's number in the kernel's routing tables: what carries it is ours, and is cleaned up by the next run.
 const protocol = 206
 
-// metric of nave's routes: those of others, which have none as a rule, are preferred and never replaced.
-const metric = 206
+// metric of nave's routes: those of others, which have none as a rule, are preferred and never replaced. FRR's zebra reads a distance out of the highest byte of the metric of a
+// route that it did not put there: so it installs what its own daemons know of the same prefix, and nave can choose by the distances that it knows itself.
+const metric = zebraDistance<<24 | protocol
+
+// zebraDistance is the greatest that zebra uses at all.
+const zebraDistance = 254
 
 // lastResort is the metric of the default route by which a VRF's namespace reaches what its kernel knows no other way to: every other route is preferred.
 const lastResort = 1<<32 - 1
@@ -22,6 +26,8 @@ const lastResort = 1<<32 - 1
 type Way struct {
 	Hops   []Hop      // several share the load; none: packets are dropped
 	Source netip.Addr // of packets that have none yet; the zero Addr: what the kernel takes
+	// Stays says that the routes are of use without nave, as the addresses of ports are: End leaves them.
+	Stays bool
 }
 
 // Hop is a next hop of a Way.
@@ -34,7 +40,7 @@ type Hop struct {
 
 // Equal tells whether two ways are the same.
 func (w *Way) Equal(o *Way) bool {
-	return w == o || w != nil && o != nil && w.Source == o.Source && slices.Equal(w.Hops, o.Hops)
+	return w == o || w != nil && o != nil && w.Source == o.Source && w.Stays == o.Stays && slices.Equal(w.Hops, o.Hops)
 }
 
 func (h *Hop) weight() int { return max(1, int(h.Weight)) }

@@ -165,7 +165,7 @@ func (r *Routes) Close() {
 	r.nl.close()
 }
 
-// End takes nave's routes away, and closes.
+// End takes nave's routes away, but for those by ways that stay, and closes.
 func (r *Routes) End() error {
 	r.cancel()
 	<-r.done
@@ -173,7 +173,10 @@ func (r *Routes) End() error {
 	var gone []routeKey
 	var m routeMessage
 	err := r.nl.dumpRoutes(protocol, func() { gone = gone[:0] }, func(b []byte) {
-		if m.parse(b) && m.ours() {
+		if !m.parse(b) || !m.ours() {
+			return
+		}
+		if w := r.entries[m.key].way; w == nil || !w.Stays {
 			gone = append(gone, m.key)
 		}
 	})

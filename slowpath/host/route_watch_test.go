@@ -113,7 +113,7 @@ func TestRoutesIn(t *testing.T) {
 	router, h := routed(t)
 	must(t, router.Sysctl("ipv6/conf/eth0/disable_ipv6", "0"))
 	run(t, router, "ip route add 10.10.0.0/16 via 10.1.0.7")
-	run(t, router, "ip route add 10.11.0.0/16 via 10.1.0.7 proto 206 metric 206")
+	run(t, router, "ip route add 10.11.0.0/16 via 10.1.0.7 proto 206 metric 4261413070")
 	o, _ := watchRoutes(t, h)
 	o.want(t, "10.10.0.0/16", "proto 3 metric 0 eth0 via 10.1.0.7")
 	for _, line := range []string{
@@ -122,7 +122,7 @@ func TestRoutesIn(t *testing.T) {
 		"ip route add blackhole 10.13.0.0/16 proto static", "ip route add unreachable 10.14.0.0/16", "ip route add prohibit 10.15.0.0/16", "ip route add throw 10.16.0.0/16",
 		"ip route add 10.17.0.0/16 dev eth1 scope link", "ip route add 10.18.0.0/16 via 192.0.2.7 dev eth1 onlink",
 		"ip route add 10.19.0.0/16 via 10.1.0.7 table 100", "ip route add 10.20.0.0/16 via 10.1.0.7 proto redirect", "ip route add 10.21.0.0/16 via 10.1.0.7 proto ra",
-		"ip route add 10.22.0.0/16 via 10.1.0.7 tos 0x10", "ip route add 10.23.0.0/16 via 10.1.0.7 proto 206 metric 206", "ip route add 10.24.0.0/16 via inet6 fe80::1 dev eth0",
+		"ip route add 10.22.0.0/16 via 10.1.0.7 tos 0x10", "ip route add 10.23.0.0/16 via 10.1.0.7 proto 206 metric 4261413070", "ip route add 10.24.0.0/16 via inet6 fe80::1 dev eth0",
 	} {
 		run(t, router, line)
 	}
