@@ -273,7 +273,7 @@ func communityTexts(p *bgp.PathStatus) (out []string) {
 	return out
 }
 
-// extendedTexts name extended communities (RFC 4360): route targets and sites of origin.
+// extendedTexts name extended communities (RFC 4360): route targets, sites of origin, and what EIGRP knew of a route (RFC 7868 section 7).
 func extendedTexts(p *bgp.PathStatus) (out []string) {
 	for _, t := range p.Extended {
 		switch kind := uint64(t) >> 48; {
@@ -281,6 +281,8 @@ func extendedTexts(p *bgp.PathStatus) (out []string) {
 			out = append(out, "RT:"+t.String())
 		case kind>>8 <= 2 && kind&0xff == 3:
 			out = append(out, "SoO:"+t.String())
+		case kind>>8 == 0x88: // EIGRP's, as IOS has them: two bytes, and four
+			out = append(out, fmt.Sprintf("0x%04X:%d:%d", kind, uint16(t>>32), uint32(t)))
 		default:
 			out = append(out, fmt.Sprintf("0x%016x", uint64(t)))
 		}

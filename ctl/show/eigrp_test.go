@@ -256,3 +256,24 @@ func TestEIGRPJSONEmpty(t *testing.T) {
 		}
 	}
 }
+
+// BGP that redistributes EIGRP takes the connected routes that EIGRP covers, and those alone.
+func TestRedistributingCovered(t *testing.T) {
+	s := eigrpSample()
+	s.Protocols.BGP[0].Redistribute = []string{"eigrp 1"}
+	for _, i := range s.Router.Interfaces {
+		if i.VRF != 0 || len(i.Addrs) == 0 {
+			continue
+		}
+		r := rib.Route{Prefix: i.Addrs[0].Masked(), Source: rib.Connected, Hops: []rib.NextHop{{Iface: i.Name}}}
+		if got := strings.Join(s.redistributing("", &r), ", "); got != "eigrp 1, bgp 65000" {
+			t.Errorf("%s of %s: %q", r.Prefix, i.Name, got)
+		}
+		s.Protocols.EIGRP[0].Networks = nil
+		if got := s.redistributing("", &r); len(got) != 0 {
+			t.Errorf("%s of %s, which no network covers: %q", r.Prefix, i.Name, got)
+		}
+		return
+	}
+	t.Fatal("no interface")
+}

@@ -92,14 +92,22 @@ func (s *Status) redistributing(vrf string, r *rib.Route) (out []string) {
 	case rib.Local, rib.DHCP:
 		from = family(r.Source)
 	}
+	froms := []string{from} // a connected route that EIGRP covers is of both
 	for i := range s.Protocols.EIGRP {
 		c := &s.Protocols.EIGRP[i]
 		own := fmt.Sprintf("eigrp %d", c.AS)
-		if c.VRF == vrf && (from == own || slices.Contains(c.Redistribute, from) || s.covered(c, r)) {
+		if c.VRF != vrf {
+			continue
+		}
+		covers := s.covered(c, r)
+		if covers {
+			froms = append(froms, own)
+		}
+		if covers || from == own || slices.Contains(c.Redistribute, from) {
 			out = append(out, own)
 		}
 	}
-	if c := s.Protocols.bgp(vrf); c != nil && slices.Contains(c.Redistribute, from) {
+	if c := s.Protocols.bgp(vrf); c != nil && slices.ContainsFunc(c.Redistribute, func(r string) bool { return slices.Contains(froms, r) }) {
 		out = append(out, fmt.Sprintf("bgp %d", s.BGPAS))
 	}
 	return out

@@ -180,7 +180,7 @@ func vpnPaths() []bgp.PathStatus {
 	}
 	learned := func(rd bgp.RD, p, hop string, label uint32) bgp.PathStatus {
 		return bgp.PathStatus{RD: rd, Prefix: pfx(p), Best: true, NextHop: addr(hop), Labels: []uint32{label}, LocalPref: 100, Origin: bgp.OriginIncomplete, Neighbour: addr("10.255.0.1"),
-			Extended: []bgp.RouteTarget{mustRT("65000:1"), mustRT("65000:1") | 1<<48, 0x4300_0000_0000_0001}, Originator: addr("10.255.0.12"), Communities: []uint32{65000<<16 | 5, 0xffffff01}, Since: ago(2 * time.Second)}
+			Extended: []bgp.RouteTarget{mustRT("65000:1"), mustRT("65000:1") | 1<<48, 0x4300_0000_0000_0001, 0x8801_000a_0000_6400}, Originator: addr("10.255.0.12"), Communities: []uint32{65000<<16 | 5, 0xffffff01}, Since: ago(2 * time.Second)}
 	}
 	second := learned(red, "192.168.12.0/24", "10.255.0.30", 40)
 	second.Best, second.Neighbour, second.Stale, second.Originator = false, addr("10.255.0.30"), true, addr("10.255.0.30")
