@@ -35,7 +35,7 @@ type process struct {
 	vrf     string // its name; "": the global table
 	machine *eigrp.Machine
 	links   map[string]eigrp.InterfaceState // as it was told
-	runs    map[string]bool                 // the interfaces that it runs on
+	runs    map[string][]netip.Prefix       // the interfaces that it runs on, with the subnets that it tells of; nil: all of them
 	taken   map[netip.Prefix]taken          // what is redistributed into it
 	count   []int                           // of taken, by the source
 	anew    bool
@@ -155,9 +155,9 @@ func sameState(a, b *eigrp.InterfaceState) bool {
 func (r *Router) runProcess(p *process, e *EIGRP) (changed bool) {
 	old := p.cfg
 	p.cfg, p.vrf = *e, r.vrfs[e.Key.VRF]
-	p.runs = make(map[string]bool, len(e.Run.Interfaces))
+	p.runs = make(map[string][]netip.Prefix, len(e.Run.Interfaces))
 	for k := range e.Run.Interfaces {
-		p.runs[e.Run.Interfaces[k].Name] = true
+		p.runs[e.Run.Interfaces[k].Name] = e.Run.Interfaces[k].Subnets
 	}
 	for _, name := range sortedNames(p.links) { // what left says goodbye with the configuration that it had
 		if l, ok := r.igrp.links[name]; !ok || l.vrf != e.Key.VRF {

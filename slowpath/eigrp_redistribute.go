@@ -162,7 +162,7 @@ func (r *Router) wantedBy(p *process, prefix netip.Prefix, route *rib.Route) (x 
 		}
 	}
 	if source == rib.Connected && len(route.Hops) > 0 {
-		if on = route.Hops[0].Iface; p.runs[on] {
+		if on = route.Hops[0].Iface; p.tells(on, prefix) {
 			return x, false
 		}
 	}
@@ -171,7 +171,7 @@ func (r *Router) wantedBy(p *process, prefix netip.Prefix, route *rib.Route) (x 
 		from := process
 		switch {
 		case s.Source == source || s.Source == rib.Static && source == rib.DHCP:
-		case s.Source == rib.EIGRP && source == rib.Connected && r.igrp.covers(p.cfg.Key.VRF, s.Process, on):
+		case s.Source == rib.EIGRP && source == rib.Connected && r.igrp.covers(p.cfg.Key.VRF, s.Process, on, prefix):
 			from = s.Process
 		default:
 			continue
@@ -195,13 +195,19 @@ func (r *Router) wantedBy(p *process, prefix netip.Prefix, route *rib.Route) (x 
 	return x, false
 }
 
-// covers tells whether a process of EIGRP runs on an interface.
-func (g *igrp) covers(vrf fib.VRF, as uint32, iface string) bool {
+// tells says whether a process runs on an interface and tells of the subnet: `network` may have only some of an interface's.
+func (p *process) tells(iface string, subnet netip.Prefix) bool {
+	of, runs := p.runs[iface]
+	return runs && (of == nil || slices.Contains(of, subnet))
+}
+
+// covers tells whether a process of EIGRP tells of a subnet of an interface.
+func (g *igrp) covers(vrf fib.VRF, as uint32, iface string, subnet netip.Prefix) bool {
 	if as == 0 || as > 0xffff {
 		return false
 	}
 	_, p := g.find(EIGRPKey{vrf, uint16(as)})
-	return p != nil && p.runs[iface]
+	return p != nil && p.tells(iface, subnet)
 }
 
 // external is a route as a process hears of it; ok is false where it has no metric.
@@ -297,7 +303,7 @@ func (g *igrp) originates(k fib.RouteKey, route *rib.Route, as uint32) (p *proce
 	case route.Source == rib.EIGRP:
 		return p, route.Process == as
 	case route.Source == rib.Connected || route.Source == rib.Local:
-		return p, len(route.Hops) > 0 && p.runs[route.Hops[0].Iface]
+		return p, len(route.Hops) > 0 && p.tells(route.Hops[0].Iface, k.Prefix)
 	}
 	return nil, false
 }
