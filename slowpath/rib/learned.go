@@ -35,11 +35,14 @@ func pushable(v uint32) bool {
 // Values are the labels, outermost first.
 func (s Labels) Values() []uint32 { return append([]uint32(nil), s.l[:s.n]...) }
 
+// unusable is the administrative distance of what is not to be gone by.
+const unusable = 255
+
 // Learned is what a routing protocol says of a prefix.
 type Learned struct {
 	Source   Source // BGP, EIGRP or Kernel
 	Process  uint32 // tells apart what several processes of the source say of a prefix: the AS of EIGRP; else 0
-	Distance int    // 0: the source's
+	Distance int    // 0: the source's; 255: no packet goes by it, as if it were not there
 	Metric   uint32
 	Tag      uint32
 	Hops     []NextHop // several share the load; none takes the route back, unless it is to Discard
@@ -56,7 +59,8 @@ func (r *RIB) SetRoute(vrf fib.VRF, p netip.Prefix, l Learned) {
 	p = p.Masked()
 	if l.Discard {
 		l.Hops = nil
-	} else if len(l.Hops) == 0 {
+	}
+	if len(l.Hops) == 0 && !l.Discard || l.Distance == unusable {
 		r.DelRoute(vrf, p, l.Source, l.Process)
 		return
 	}

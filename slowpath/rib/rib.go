@@ -305,6 +305,9 @@ func (r *RIB) SetStatics(vrf fib.VRF, want []StaticRoute) {
 	}
 	merged := make(map[key]candidate)
 	for _, s := range want {
+		if s.Distance == unusable {
+			continue
+		}
 		src := Static
 		if s.Source == DHCP {
 			src = DHCP
