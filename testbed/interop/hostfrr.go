@@ -2,9 +2,7 @@ package interop
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -161,15 +159,6 @@ func (f *HostFRR) Kill(t *testing.T, daemon string) {
 	}
 	_ = cmd.Wait() // its status says how it was ended
 	if err := os.Remove(f.file(daemon, ".vty")); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Stop asks a daemon to end.
-func (f *HostFRR) Stop(t *testing.T, daemon string) {
-	t.Helper()
-	f.end(f.daemons[daemon], daemon)
-	if err := os.Remove(f.file(daemon, ".vty")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
 }

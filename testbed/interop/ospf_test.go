@@ -39,7 +39,7 @@ func TestOSPFHost(t *testing.T) {
 		{"VRF", func(t *testing.T) { ospfInVRF(t, s) }},
 		{"killed", func(t *testing.T) { ospfKilled(t, s, hub, spoke4) }},
 		{"tshark", func(t *testing.T) {
-			if seen := s.Wire.eigrpWellFormed(t, ospfHub, ospfSpoke5); seen["update classic external"] == 0 || seen["query classic external unreachable"]+seen["update classic external unreachable"] == 0 {
+			if seen := s.Wire.eigrpWellFormed(t, ospfHub, ospfSpoke5); seen["update classic external"] == 0 || seen["query classic unreachable"]+seen["query classic external unreachable"] == 0 {
 				t.Errorf("the hub has not told of external routes, and of their end: %v", seen)
 			}
 		}},
