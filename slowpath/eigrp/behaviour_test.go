@@ -363,6 +363,7 @@ func TestConfiguredAnew(t *testing.T) {
 		{"stub", func(n *node) { n.cfg.Stub = Stub{Enabled: true, Connected: true} }, Reconfigured},
 		{"router ID", func(n *node) { n.cfg.RouterID = netip.MustParseAddr("192.0.2.99") }, Reconfigured},
 		{"neighbors", func(n *node) { n.iface("left").Neighbors = []netip.Addr{netip.MustParseAddr("192.0.2.7")} }, Reconfigured},
+		{"no interface", func(n *node) { n.cfg.Interfaces = nil }, Reconfigured},
 		{"nothing", func(n *node) { n.cfg = Config{} }, ShutDown},
 	} {
 		w := chain(t, 2).start()
@@ -376,6 +377,40 @@ func TestConfiguredAnew(t *testing.T) {
 		if !n.logged(LogNeighborDown, c.why) {
 			t.Errorf("%s: %+v", c.name, n.logs)
 		}
+	}
+}
+
+// The subnet of an interface is told all the time, whatever becomes of the neighbors on it: nobody looks for another way.
+func TestSubnetStays(t *testing.T) {
+	for name, do := range map[string]func(i *Interface){
+		"passive":        func(i *Interface) { i.Passive = true },
+		"neighbors":      func(i *Interface) { i.Neighbors = []netip.Addr{netip.MustParseAddr("10.1.0.9")} },
+		"authentication": func(i *Interface) { i.Auth = Auth{Mode: AuthMD5, Keys: []Key{{ID: 1, Secret: Secret("s")}}} },
+	} {
+		w := chain(t, 2).start()
+		w.run(4 * time.Second)
+		do(w.nodes[1].iface("lo"))
+		w.nodes[1].configure()
+		w.run(time.Second)
+		if n := w.nodes[0]; !n.has("10.1.0.0/24") || n.m.traffic.Received.Queries != 0 {
+			t.Errorf("%s: route %v, %d queries", name, n.has("10.1.0.0/24"), n.m.traffic.Received.Queries)
+		}
+	}
+}
+
+// A goodbye is signed as the neighbor knows it.
+func TestGoodbyeOfOldMode(t *testing.T) {
+	w := chain(t, 2)
+	for i, name := range []string{"right", "left"} {
+		w.nodes[i].iface(name).Auth = Auth{Mode: AuthMD5, Keys: []Key{{ID: 1, Secret: Secret("s")}}}
+	}
+	w.start()
+	w.run(4 * time.Second)
+	w.nodes[1].iface("left").Auth = Auth{}
+	w.nodes[1].configure()
+	w.run(10 * time.Millisecond)
+	if !w.nodes[0].logged(LogNeighborDown, Goodbye) {
+		t.Errorf("no goodbye: %+v", w.nodes[0].logs)
 	}
 }
 

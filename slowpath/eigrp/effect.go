@@ -88,7 +88,7 @@ const (
 	PeerRestarted
 	Goodbye        // the peer's
 	PeerTerminated // the peer ended us
-	InterfaceDown  // or EIGRP is not on it any more
+	InterfaceDown
 	Cleared
 	StuckInActive
 	KMismatch
@@ -96,7 +96,7 @@ const (
 	AuthChanged
 	ShutDown
 	MadePassive
-	Reconfigured // what neighbors depend on is another: AS, router ID, constants, metrics, being a stub, or who is a neighbor
+	Reconfigured // what neighbors depend on is another: AS, router ID, constants, metrics, being a stub, who is a neighbor, or whether EIGRP is on the interface
 )
 
 var reasonNames = [...]string{

@@ -86,14 +86,15 @@ func (ifc *iface) wide(m *Machine) bool {
 
 func (m *Machine) configureIface(ifc *iface, f Interface) {
 	old := ifc.cfg
-	ifc.cfg = f
-	if ifc.running && f.Passive != old.Passive {
-		m.stopIface(ifc, MadePassive)
-	} else if ifc.running && !slices.Equal(f.Neighbors, old.Neighbors) {
-		m.stopIface(ifc, Reconfigured)
-	} else if ifc.running && f.Auth.Mode != old.Auth.Mode {
-		m.stopIface(ifc, AuthChanged)
+	switch { // neighbors go, told in the way that they know; the subnets stay, as packets go on
+	case f.Passive != old.Passive:
+		m.hush(ifc, MadePassive)
+	case !slices.Equal(f.Neighbors, old.Neighbors):
+		m.hush(ifc, Reconfigured)
+	case f.Auth.Mode != old.Auth.Mode:
+		m.hush(ifc, AuthChanged)
 	}
+	ifc.cfg = f
 	ifc.enabled = true
 	m.refresh(ifc)
 	if f.Hello < old.Hello {
@@ -153,10 +154,17 @@ func (m *Machine) stopIface(ifc *iface, why Reason) {
 	if !ifc.running {
 		return
 	}
+	m.hush(ifc, why)
+	ifc.running = false
+	m.connect(ifc)
+}
+
+// hush ends all neighbors of an interface, saying goodbye, and says no more until refresh has it talk again.
+func (m *Machine) hush(ifc *iface, why Reason) {
 	if ifc.talking && ifc.state.Up {
 		m.goodbye(ifc)
 	}
-	ifc.running, ifc.talking = false, false
+	ifc.talking = false
 	for _, n := range slices.Clone(ifc.nbrs) {
 		m.down(n, why)
 	}
@@ -168,7 +176,6 @@ func (m *Machine) stopIface(ifc *iface, why Reason) {
 	ifc.joining = nil
 	ifc.changes, ifc.fifo = nil, nil
 	clear(ifc.pending)
-	m.connect(ifc)
 }
 
 // remeasure works the paths by an interface out again.

@@ -112,6 +112,7 @@ func (m *Machine) Configure(now time.Time, c Config) []Effect {
 	for _, ifc := range m.order {
 		if !seen[ifc.name] && ifc.enabled {
 			ifc.enabled = false
+			m.stopIface(ifc, Reconfigured)
 			m.refresh(ifc)
 		}
 	}
