@@ -303,15 +303,16 @@ func (a *assembly) profile(n *node) *Profile {
 			continue
 		}
 		f := Fact{Known: true, Found: s.found, Source: s.source, File: s.file, Line: s.line}
+		v := Value{Key: k, Text: s.text, Fact: f}
 		switch k.Kind {
 		case KindNumber:
-			*k.number(p) = Number{f, s.number}
+			*k.number(p), v.Any = Number{f, s.number}, s.number
 		case KindFlag:
-			*k.flag(p) = Flag{f, s.yes}
+			*k.flag(p), v.Any = Flag{f, s.yes}, s.yes
 		case KindWords:
-			*k.words(p) = Words{f, s.list}
+			*k.words(p), v.Any = Words{f, s.list}, s.list
 		}
-		p.Values = append(p.Values, Value{k, s.text, f})
+		p.Values = append(p.Values, v)
 	}
 	if !p.DMVPN.Supported.Known {
 		a.wrong(n.doc.file, n.name, "add dmvpn.supported under `values:`", "profile %s does not say whether it can be hub or spoke", n.name.name)

@@ -161,5 +161,6 @@ type RateLimiters struct {
 type Value struct {
 	Key  *Key
 	Text string // the value as written, without the unit
+	Any  any    // float64, bool or []string
 	Fact
 }

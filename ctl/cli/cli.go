@@ -27,13 +27,15 @@ type Session struct {
 	Daemon Daemon
 	Out    io.Writer
 	JSON   bool // show commands print JSON
+	// ProfileDir has hardware profiles of the user; empty: there are none.
+	ProfileDir string
 }
 
 // run is what a command of the table does.
 type run func(s *Session, m *grammar.Match) error
 
 // table is every exec command.
-var table = grammar.New(slices.Concat(commands, tableCommands, eigrpCommands), nil)
+var table = grammar.New(slices.Concat(commands, tableCommands, eigrpCommands, hwprofileCommands), nil)
 
 var commands = []*grammar.Command{
 	{Syntax: "show dmvpn [interface <iface:interface>]", Help: "peers of the tunnels", Data: shows("dmvpn", show.DMVPN)},

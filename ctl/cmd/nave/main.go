@@ -11,7 +11,7 @@ import (
 
 	"nave/ctl/api"
 	"nave/ctl/cli"
-	"nave/ctl/config"
+	"nave/ctl/hardware"
 )
 
 // errFindings ends the program after findings that are printed already.
@@ -32,6 +32,7 @@ func main() {
 func root(status *int) *cobra.Command {
 	var socket string
 	var asJSON bool
+	var profileDir string
 	root := &cobra.Command{
 		Use: "nave", Short: "show, clear and check: the tool of the nave gateway",
 		Example:       "  nave show dmvpn\n  nave show ip nhrp --json\n  nave check /etc/nave/nave.cfg",
@@ -40,8 +41,9 @@ func root(status *int) *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&socket, "socket", "/run/nave/nave.sock", "where the daemon answers")
 	root.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")
+	root.PersistentFlags().StringVar(&profileDir, "profile-dir", "", "directory of hardware profiles (*.yaml) beside those that are built in")
 	session := func() *cli.Session {
-		return &cli.Session{Daemon: api.NewClient(socket), Out: os.Stdout, JSON: asJSON}
+		return &cli.Session{Daemon: api.NewClient(socket), Out: os.Stdout, JSON: asJSON, ProfileDir: profileDir}
 	}
 	for _, c := range []struct {
 		name    string
@@ -59,18 +61,25 @@ func root(status *int) *cobra.Command {
 			},
 		})
 	}
-	root.AddCommand(&cobra.Command{
+	hw := hardware.Options{}
+	check := &cobra.Command{
 		Use: "check FILE...", Short: "check configurations, each alone and all together", Args: cobra.MinimumNArgs(1),
-		Long: "check prints file:line:column: severity: message (what to do) for each finding. Exit status: 2 for unknown commands\n" +
-			"or syntax, 1 for other errors, 0 otherwise.",
+		Example: "  nave check hub.cfg spoke*.cfg\n  nave check --profile sup720-3bxl-spa hub.cfg",
+		Long: "check prints file:line:column: severity: message (what to do) for each finding. With a hardware profile, by --profile or by\n" +
+			"`platform hardware profile NAME` in a file, it says as well what that hardware would do with the configuration, and where\n" +
+			"that is written: message [profile: effect; source] (what to do). Exit status: 2 for unknown commands or syntax, 1 for other\n" +
+			"errors (among them what the hardware would refuse), 0 otherwise.",
 		RunE: func(_ *cobra.Command, files []string) error {
-			code, err := config.CheckFiles(os.Stdout, asJSON, files...)
+			hw.Dir = profileDir
+			code, err := hardware.CheckFiles(os.Stdout, asJSON, hw, files...)
 			*status = code
 			if err == nil && code != 0 {
 				err = errFindings
 			}
 			return err
 		},
-	})
+	}
+	check.Flags().StringVar(&hw.Profile, "profile", "", "hardware profile for all files, whatever they say themselves; none: none (nave show hwprofiles lists them)")
+	root.AddCommand(check)
 	return root
 }
