@@ -140,7 +140,8 @@ func (r *Router) offer(p *process, prefix netip.Prefix, route *rib.Route, there 
 	}
 }
 
-// wantedBy is how a route goes into a process; ok is false if it doesn't. What the process said itself never does, nor what it tells of anyway: the subnets that it runs on.
+// wantedBy is how a route goes into a process; ok is false if it doesn't. What the process said itself never does, nor what it tells of anyway: the subnets that it runs on. For
+// the former there may be BGP's of the same prefix (overVPN).
 func (r *Router) wantedBy(p *process, prefix netip.Prefix, route *rib.Route) (x taken, ok bool) {
 	source, process := route.Source, uint32(0)
 	on := ""
@@ -158,7 +159,11 @@ func (r *Router) wantedBy(p *process, prefix netip.Prefix, route *rib.Route) (x 
 		}
 	case rib.EIGRP:
 		if process = route.Process; process == uint32(p.cfg.Key.AS) {
-			return x, false
+			over, ok := r.overVPN(p, prefix)
+			if !ok {
+				return x, false
+			}
+			route, source, process = &over, rib.BGP, 0
 		}
 	}
 	if source == rib.Connected && len(route.Hops) > 0 {
@@ -193,6 +198,19 @@ func (r *Router) wantedBy(p *process, prefix netip.Prefix, route *rib.Route) (x 
 		}
 	}
 	return x, false
+}
+
+// overVPN is BGP's route of a prefix where the process has a route itself, and BGP's is one of the same process at another site: the process has to choose between them by its
+// metric. By distance alone it would go by its own, which may be no other than that of BGP, come in by another edge of the same site: a loop.
+func (r *Router) overVPN(p *process, prefix netip.Prefix) (route rib.Route, ok bool) {
+	k := fib.RouteKey{VRF: p.cfg.Key.VRF, Prefix: prefix}
+	if k.VRF == fib.Global {
+		return route, false
+	}
+	if _, ok = eigrp.FromCommunities(prefix, p.cfg.Key.AS, r.igrp.vpn[k]); !ok {
+		return route, false
+	}
+	return r.rib.From(k, rib.BGP)
 }
 
 // tells says whether a process runs on an interface and tells of the subnet: `network` may have only some of an interface's.

@@ -31,6 +31,27 @@ func (r *RIB) Exact(vrf fib.VRF, p netip.Prefix) (Route, bool) {
 	return Route{}, false
 }
 
+// From is what a source says of a prefix, if packets can go by it, whether or not another source has a better route.
+func (r *RIB) From(k fib.RouteKey, s Source) (Route, bool) {
+	e := r.entry(k)
+	if e == nil {
+		return Route{}, false
+	}
+	for i := range e.candidates {
+		c := &e.candidates[i]
+		if c.source != s {
+			continue
+		}
+		if c.ends() {
+			return r.route(e, c, nil), true
+		}
+		if ways := r.ways(e, c, c.hops, &search{}); len(ways) > 0 {
+			return r.route(e, c, ways), true
+		}
+	}
+	return Route{}, false
+}
+
 // Longest is the route to a host as Routes has it. Other than Lookup it finds shortcuts, too.
 func (r *RIB) Longest(vrf fib.VRF, dst netip.Addr) (Route, bool) {
 	for bits := dst.BitLen(); bits >= 0; bits-- {
