@@ -114,6 +114,29 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%v: %v is printed beside the findings", c.args, err)
 		}
 	}
+	profiles := filepath.Join(dir, "profiles")
+	if err := os.Mkdir(profiles, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(filepath.Join("profiles", "iron.yaml"), "name: iron\nextends: sup720-3b\nplatform: A box\n")
+	write(filepath.Join("profiles", "wood.yaml"), "name: wood\nplatfrom: A box\n")
+	tunnel := write("tunnel.cfg", "interface Ethernet0\n ip address 192.0.2.1 255.255.255.0\ninterface Tunnel0\n ip address 10.0.0.1 255.255.255.0\n tunnel source Ethernet0\n tunnel destination 192.0.2.9\n tunnel key 1\n")
+	if _, _, err := nave(t, "check", "--profile", "iron", "--profile-dir", profiles, tunnel); err == nil || !strings.Contains(err.Error(), `wood.yaml:2:1: unknown key "platfrom" (did you mean platform?)`) {
+		t.Errorf("a file that is wrong: %v", err)
+	}
+	if err := os.Remove(filepath.Join(profiles, "wood.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	out, status, err := nave(t, "check", "--profile", "iron", "--profile-dir", profiles, tunnel)
+	if err != nil || status != 0 || !strings.Contains(out, "tunnel.cfg:7:2: warning: ") || !strings.Contains(out, "[iron: software-switched; DMVPN guide 12.2SR, pages 2-3, Tunnel Key") {
+		t.Errorf("with a profile: status %d, %v\n%s", status, err, out)
+	}
+	if _, status, err := nave(t, "check", "--profile", "iron", tunnel); err == nil || status != 2 || !strings.Contains(err.Error(), "sup720-3bxl") {
+		t.Errorf("a profile that is not there: status %d, %v", status, err)
+	}
+	if out, _, err := nave(t, "--profile-dir", profiles, "--socket", filepath.Join(dir, "none"), "show", "hwprofiles"); err != nil || !strings.Contains(out, "iron") {
+		t.Errorf("show hwprofiles without a daemon: %v\n%s", err, out)
+	}
 	if _, _, err := nave(t, "check"); err == nil {
 		t.Error("check without a file")
 	}
