@@ -41,6 +41,12 @@ func TestMartians(t *testing.T) {
 	if len(w.nodes[0].up()) != 1 {
 		t.Error("the neighbor is gone for what it said")
 	}
+	// Nor is it told, wherever it is from: a kernel may have such routes.
+	w.nodes[0].handle(Redistributed{Changed: []ExternalRoute{{Prefix: pfx("224.0.0.0/4"), Bandwidth: 1000, Delay: 1}, {Prefix: pfx("10.9.0.0/16"), Bandwidth: 1000, Delay: 1}}})
+	w.run(time.Second)
+	if w.nodes[1].has("224.0.0.0/4") || !w.nodes[1].has("10.9.0.0/16") {
+		t.Errorf("told: %v", w.nodes[1].routes)
+	}
 }
 
 // By distance 255 no packet is sent, and so nobody is told that there is a way.

@@ -207,6 +207,11 @@ func (m *Machine) entryOf(prefix netip.Prefix) *entry {
 		e.told.vec = m.unreachable()
 		e.sia.Fire = func() { m.siaDue(e) }
 		m.entries[prefix] = e
+		for _, ifc := range m.order { // what was lost, and is back before that was told, may still be what neighbors know
+			if _, waits := ifc.pending[prefix]; waits {
+				e.setOn(ifc.slot, true)
+			}
+		}
 	}
 	return e
 }

@@ -89,7 +89,7 @@ func (m *Machine) redistribute(ev Redistributed) {
 		}
 	}
 	for _, r := range ev.Changed {
-		if !r.Prefix.IsValid() || !r.Prefix.Addr().Is4() {
+		if !r.Prefix.IsValid() || !r.Prefix.Addr().Is4() || martian(r.Prefix) {
 			continue
 		}
 		r.Prefix = r.Prefix.Masked()
