@@ -88,9 +88,9 @@ func (e *entry) setOn(slot int, on bool) {
 	}
 }
 
-// routeFor is what an interface's neighbors are told of a prefix, and whether that is that we reach it.
-func (m *Machine) routeFor(ifc *iface, prefix netip.Prefix) (r eigrpmsg.Route, reachable bool) {
-	r = eigrpmsg.Route{Wide: ifc.wide(m), Router: m.cfg.RouterID, Prefixes: []netip.Prefix{prefix}}
+// routeFor is what an interface's neighbors are told of a prefix, with wide metrics or without (iface.wide), and whether that is that we reach it.
+func (m *Machine) routeFor(ifc *iface, prefix netip.Prefix, wide bool) (r eigrpmsg.Route, reachable bool) {
+	r = eigrpmsg.Route{Wide: wide, Router: m.cfg.RouterID, Prefixes: []netip.Prefix{prefix}}
 	e := m.entries[prefix]
 	v := m.unreachable()
 	if e != nil {
@@ -274,9 +274,9 @@ type packing struct {
 // pack cuts prefixes into packets; what is left over it returns.
 func (m *Machine) pack(ifc *iface, prefixes []netip.Prefix, how packing, deliver func(body []byte)) []netip.Prefix {
 	var body []byte
-	room := m.room(ifc)
+	room, wide := m.room(ifc), ifc.wide(m)
 	for i, p := range prefixes {
-		r, reachable := m.routeFor(ifc, p)
+		r, reachable := m.routeFor(ifc, p, wide)
 		e := m.entries[p]
 		if !reachable && !how.always && e != nil && !e.isOn(ifc.slot) {
 			continue
@@ -319,6 +319,6 @@ func (m *Machine) sendReplies(n *neighbor) {
 
 // single sends one prefix to one neighbor.
 func (m *Machine) single(n *neighbor, op eigrpmsg.Opcode, prefix netip.Prefix) {
-	r, _ := m.routeFor(n.ifc, prefix)
+	r, _ := m.routeFor(n.ifc, prefix, n.ifc.wide(m))
 	m.enqueue(n, &message{op: op, seq: m.nextSequence(), body: r.Append(nil)})
 }

@@ -232,7 +232,7 @@ func TestSoftClear(t *testing.T) {
 	w.run(5 * time.Second)
 	peer, n := w.nodes[1], w.nodes[0]
 	x := peer.m.ifaces["left"].nbrs[0]
-	r, _ := peer.m.routeFor(peer.m.ifaces["left"], pfx("10.1.0.0/24"))
+	r, _ := peer.m.routeFor(peer.m.ifaces["left"], pfx("10.1.0.0/24"), false)
 	before := n.changes
 	told := 0
 	w.see = func(from, to *node, s Send) {

@@ -161,13 +161,13 @@ func (m *Machine) endCohort(ifc *iface) {
 
 // tablePart is as much of a table as one packet holds, and what is left.
 func (m *Machine) tablePart(ifc *iface, left []*entry) (body []byte, rest []*entry) {
-	room := m.room(ifc)
+	room, wide := m.room(ifc), ifc.wide(m)
 	for ; len(left) > 0; left = left[1:] {
 		e := left[0]
 		if m.entries[e.prefix] != e {
 			continue
 		}
-		r, reachable := m.routeFor(ifc, e.prefix)
+		r, reachable := m.routeFor(ifc, e.prefix, wide)
 		if !reachable {
 			continue
 		}
