@@ -48,6 +48,21 @@ func (c *Config) Encapsulated(i *Interface, n int) (bytes int, known bool) {
 	return c.encapsulated(i, n), known
 }
 
+// Servers lists the addresses that a spoke's tunnel sends what is for its hubs to.
+func (i *Interface) Servers() []netip.Addr {
+	var out []netip.Addr
+	for _, s := range serversOf(i) {
+		a := i.Tunnel.Destination
+		if s.Addr.IsValid() {
+			a = i.nbma(s)
+		}
+		if a.IsValid() {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 // Link is a tunnel of one router that registers with, or has for its far end, a tunnel of another.
 type Link struct {
 	Hub, Spoke             *Config

@@ -2,6 +2,7 @@ package hardware
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -34,7 +35,7 @@ func (k *check) natHub() {
 			continue
 		}
 		seen[l.HubTunnel] = true
-		k.add(at(l.HubTunnel, "tunnel source"), config.Error, refused, why{p, p.DMVPN.HubBehindNAT.Fact}, "give the hub the public address itself",
+		k.add(at(l.HubTunnel, "tunnel source"), config.Error, refused, why{p, p.DMVPN.HubBehindNAT.Fact}, "give the hub the public address itself, or correct the spoke's address of it",
 			"%s is behind NAT: %s sends to %s, which is no address of it", l.HubTunnel.Name, name(l.Spoke, l.SpokeTunnel), l.NBMA)
 	}
 }
@@ -157,30 +158,53 @@ func (k *check) natUnknown() {
 	}
 }
 
-// mixedKeys looks at each hub and its spokes.
+// member is a tunnel of a network.
+type member struct {
+	c *config.Config
+	i *config.Interface
+}
+
+// mixedKeys looks at each hub with its spokes, and at spokes of one hub whose own file is not there.
 func (k *check) mixedKeys() {
-	members := map[*config.Interface][]config.Link{}
-	var hubs []*config.Interface
+	var networks []*[]member
+	byHub := map[*config.Interface]*[]member{}
+	linked := map[*config.Interface]bool{}
 	for _, l := range k.links {
-		if members[l.HubTunnel] == nil {
-			hubs = append(hubs, l.HubTunnel)
+		if byHub[l.HubTunnel] == nil {
+			byHub[l.HubTunnel] = &[]member{{l.Hub, l.HubTunnel}}
+			networks = append(networks, byHub[l.HubTunnel])
 		}
-		members[l.HubTunnel] = append(members[l.HubTunnel], l)
+		*byHub[l.HubTunnel] = append(*byHub[l.HubTunnel], member{l.Spoke, l.SpokeTunnel})
+		linked[l.SpokeTunnel] = true
 	}
-	for _, h := range hubs {
-		k.mixed(members[h])
+	type server struct {
+		nbma    netip.Addr
+		network uint32 // a hub may have several on one address
+	}
+	byServer := map[server]*[]member{}
+	for _, c := range k.files {
+		for _, i := range c.Tunnels() {
+			for _, a := range i.Servers() {
+				if linked[i] {
+					break
+				}
+				s := server{a, i.NHRP.NetworkID}
+				if byServer[s] == nil {
+					byServer[s] = &[]member{}
+					networks = append(networks, byServer[s])
+				}
+				*byServer[s] = append(*byServer[s], member{c, i})
+			}
+		}
+	}
+	seen := map[*config.Interface]bool{}
+	for _, list := range networks {
+		k.mixed(*list, seen)
 	}
 }
 
-func (k *check) mixed(links []config.Link) {
-	type member struct {
-		c *config.Config
-		i *config.Interface
-	}
-	list := []member{{links[0].Hub, links[0].HubTunnel}}
-	for _, l := range links {
-		list = append(list, member{l.Spoke, l.SpokeTunnel})
-	}
+// mixed looks at one network; seen are tunnels that something was said of.
+func (k *check) mixed(list []member, seen map[*config.Interface]bool) {
 	var w why
 	var bare *member
 	for n, m := range list {
@@ -195,7 +219,8 @@ func (k *check) mixed(links []config.Link) {
 		return
 	}
 	for _, m := range list {
-		if m.i.Tunnel.HasKey {
+		if m.i.Tunnel.HasKey && !seen[m.i] {
+			seen[m.i] = true
 			k.add(at(m.i, "tunnel key"), config.Error, refused, w, "remove `tunnel key` on all routers of the network",
 				"%s has a tunnel key, and %s, in the same network, has none", m.i.Name, name(bare.c, bare.i))
 		}

@@ -60,11 +60,16 @@ var ruleCases = []ruleCase{
 	{"hw-unique-source", plain, "crypto engine gre vpnblade\n" + head + hub + second + " tunnel source Ethernet0\n", nil},
 	{"hw-unique-source", "sup720-3b-vpnsm", "crypto engine gre vpnblade\n" + head + hub + second + " tunnel source Ethernet0\n", []string{"r1:24 warning software-switched"}},
 
+	{"hw-unique-source", plain, head + hub + " crypto engine gre vpnblade\n" + second + " crypto engine gre vpnblade\n tunnel source Ethernet0\n", nil},
+	{"hw-unique-source", plain, head + hub + " crypto engine gre vpnblade\n" + second + " tunnel source Ethernet0\n", []string{"r1:24 warning software-switched"}},
+
 	{"hw-gre-options", plain, head + hub + " tunnel checksum\n tunnel sequence-datagrams\n", []string{"r1:18 warning software-switched", "r1:19 warning software-switched"}},
 	{"hw-gre-options", plain, head + hub, nil},
 
 	{"hw-multicast", plain, head + hub, []string{"r1:13 info no effect"}},
 	{"hw-multicast", plain, "ip multicast-routing\n" + head + hub + " ip pim sparse-mode\n", []string{"r1:1 warning no effect", "r1:14 info no effect", "r1:19 warning no effect"}},
+	{"hw-multicast", plain, spoke, nil},
+	{"hw-multicast", plain, strings.Replace(spoke, "nbma 192.0.2.1", "nbma 192.0.2.1 multicast", 1), []string{"r1:12 info no effect"}},
 	{"hw-multicast", plain, head + strings.Replace(hub, " tunnel protection ipsec profile p\n", "", 1), nil},
 
 	{"hw-qos", plain, head + hub + " service-policy output x\n ip nhrp group g\n ip nhrp map group g service-policy output x\ninterface Ethernet0\n service-policy output y\nmls qos\n",
@@ -161,6 +166,8 @@ var ruleCases = []ruleCase{
 	{"hw-mixed-keys", plain, head + hub + " tunnel key 7\n---\n" + spoke, []string{"r1:18 error refused"}},
 	{"hw-mixed-keys", "", head + hub + "---\nplatform hardware profile sup720-3b\n" + spoke + " tunnel key 7\n", []string{"r2:17 error refused"}},
 	{"hw-mixed-keys", plain, head + hub + " tunnel key 7\n---\n" + spoke + " tunnel key 7\n", nil},
+	{"hw-mixed-keys", plain, spoke + "---\n" + spoke + " tunnel key 7\n", []string{"r2:16 error refused"}}, // without the hub's file
+	{"hw-mixed-keys", plain, spoke + "---\n" + strings.Replace(spoke, "network-id 1", "network-id 2", 1) + " tunnel key 7\n", nil},
 	{"hw-mixed-keys", "", head + hub + " tunnel key 7\n---\n" + spoke, nil}, // no such platform in it
 }
 

@@ -2,6 +2,7 @@ package hardware
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"nave/ctl/config"
@@ -54,13 +55,13 @@ func (k *check) tunnelKey(r *router) {
 
 func (k *check) uniqueSource(r *router) {
 	f := r.p.GRE.UniqueSource
-	if !f.IsYes() || r.p.Crypto.GRE.IsYes() && r.moduleGRE() {
+	if !f.IsYes() {
 		return
 	}
 	list := r.c.Tunnels()
 	for n, i := range list {
 		for _, o := range list[:n] {
-			if r.c.SameSource(&o.Tunnel, &i.Tunnel) {
+			if r.c.SameSource(&o.Tunnel, &i.Tunnel) && !(r.moduleGRE(i) && r.moduleGRE(o)) {
 				action := "give it another `tunnel source`, such as a loopback of its own"
 				if r.p.Crypto.GRE.IsYes() {
 					action += "; or let the module do GRE with `crypto engine gre vpnblade`"
@@ -72,9 +73,10 @@ func (k *check) uniqueSource(r *router) {
 	}
 }
 
-// moduleGRE tells whether the crypto module is told to do GRE.
-func (r *router) moduleGRE() bool {
-	return len(r.c.AsidesOf("", "crypto engine gre vpnblade")) > 0
+// moduleGRE tells whether the crypto module can do GRE and is told to for a tunnel, or for all.
+func (r *router) moduleGRE(i *config.Interface) bool {
+	const command = "crypto engine gre vpnblade"
+	return r.p.Crypto.GRE.IsYes() && len(r.c.AsidesOf("", command))+len(r.asides(i, command)) > 0
 }
 
 func (k *check) greOptions(r *router) {
@@ -105,8 +107,9 @@ func (k *check) multicast(r *router) {
 		for _, a := range r.asides(i, "ip pim") {
 			k.add(a.Pos, config.Warning, noEffect, r.because(f.Fact), "carry multicast outside the protected tunnels", "multicast that is routed into %s is dropped, as the tunnel is protected", i.Name)
 		}
-		if i.NHRP.MulticastDynamic || len(i.NHRP.Multicast) > 0 {
-			k.add(at(i, "ip nhrp map multicast dynamic", "ip nhrp map multicast"), config.Info, noEffect, r.because(f.Fact),
+		toServer := slices.ContainsFunc(i.NHRP.NHS, func(s config.NHS) bool { return s.Multicast })
+		if i.NHRP.MulticastDynamic || len(i.NHRP.Multicast) > 0 || toServer {
+			k.add(at(i, "ip nhrp map multicast dynamic", "ip nhrp map multicast", "ip nhrp nhs"), config.Info, noEffect, r.because(f.Fact),
 				"keep the line for routing protocols, and carry multicast of users outside the protected tunnels",
 				"multicast of others that is to go through %s is dropped, as the tunnel is protected; this router's own hellos pass by the route processor", i.Name)
 		}
