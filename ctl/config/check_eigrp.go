@@ -71,7 +71,7 @@ func (k *checker) keyChain(c *KeyChain) {
 		k.add(c.Pos, Warning, "key-chain-empty", "add `key NUMBER` with a `key-string`", "key chain %s has no key: nothing is sent where it is used", c.Name)
 	case !good:
 		k.add(c.Pos, Warning, "key-chain-expired", "add a key whose `send-lifetime` goes on", "the last key of key chain %s was good until %s: nothing is sent where it is used",
-			c.Name, last.Format(time.DateTime))
+			c.Name, last.Format("2006-01-02 15:04:05 MST"))
 	}
 }
 
