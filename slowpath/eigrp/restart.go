@@ -12,6 +12,7 @@ const (
 	restartStep  = 500 * time.Millisecond // between looks whether ours is over
 	restartLeast = 6 * time.Second        // that neighbors have to be heard in: one that is not may go on to send to us what we send to it
 	restartQuiet = 6 * time.Second        // a neighbor that has told nothing for so long has told all, whether it says so or not
+	restartStuck = 30 * time.Second       // after which one that is heard, and does not come up, is not waited for
 	restartLimit = 90 * time.Second       // of ours, whatever happens
 	restartHello = time.Second            // between Hellos during ours, and to those who restart until they have answered
 	plainInit    = 6 * time.Second        // after which a neighbor that acknowledged an INIT of a restart and gave none itself gets one without
@@ -62,7 +63,8 @@ func (m *Machine) restartOver() bool {
 			hold = max(hold, ifc.cfg.Hold)
 		}
 		for _, n := range ifc.nbrs {
-			if heard = true; !n.up || !n.toldAll && m.now.Sub(n.lastTold) < restartQuiet {
+			heard = true
+			if !n.up && age < restartStuck || n.up && !n.toldAll && m.now.Sub(n.lastTold) < restartQuiet {
 				return false
 			}
 		}

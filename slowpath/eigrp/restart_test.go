@@ -292,3 +292,23 @@ func TestRandomGracefulRestarts(t *testing.T) {
 		})
 	}
 }
+
+// Somebody who says Hello, and never goes on to be a neighbor, does not keep a router from its routes.
+func TestGracefulRestartBesideOneThatIsStuck(t *testing.T) {
+	w := chain(t, 3).start()
+	w.run(10 * time.Second)
+	n := w.nodes[1]
+	n.softRestart()
+	began := w.now
+	for n.m.Restarting() && w.now.Sub(began) < restartLimit {
+		n.handle(PacketReceived{Iface: "left", From: adr("172.16.1.9"), Multicast: true, Payload: helloOf(t, nil)})
+		w.run(time.Second)
+	}
+	if took := w.now.Sub(began); took < restartLeast || took > restartStuck+2*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	w.run(5 * time.Second)
+	if !n.has("10.2.0.0/24") || !w.nodes[0].has("10.2.0.0/24") {
+		t.Errorf("routes %v and %v", n.routes, w.nodes[0].routes)
+	}
+}
