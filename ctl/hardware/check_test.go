@@ -202,7 +202,7 @@ func TestTruncated(t *testing.T) {
 		if len(tc.text) > 4000 {
 			continue
 		}
-		for n := 0; n < len(tc.text); n += 37 {
+		for n := 0; n < len(tc.text); n += 113 {
 			for _, name := range []string{"sup2", plain, "sup720-3a"} {
 				if _, _, err := Check(set, name, parse(tc.text[:n])); err != nil {
 					t.Fatal(err)
