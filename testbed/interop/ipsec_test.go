@@ -142,13 +142,13 @@ func tail(text string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// Tunnels between nave and strongSwan, three of them side by side: suites first on two of them, lifetimes on the third, then what may befall a tunnel.
+// Tunnels between nave and strongSwan, four of them side by side: on three of them suites first, and then what may befall a tunnel; lifetimes, which are long, on the fourth.
 func TestStrongSwan(t *testing.T) {
-	l := lanes(t, 3)
+	l := lanes(t, 4)
 	t.Run("tunnels", func(t *testing.T) {
-		t.Run("1 and 2", func(t *testing.T) {
+		t.Run("1 to 3", func(t *testing.T) {
 			t.Parallel()
-			t.Run("suites", func(t *testing.T) { allSuites(t, l[:2]) })
+			t.Run("suites", func(t *testing.T) { allSuites(t, l[:3]) })
 			for k, s := range []Suite{old, modern} {
 				t.Run(s.String(), func(t *testing.T) {
 					t.Parallel()
@@ -156,14 +156,17 @@ func TestStrongSwan(t *testing.T) {
 					refusals(t, l[k], s)
 				})
 			}
+			t.Run("3", func(t *testing.T) {
+				t.Parallel()
+				badCertificates(t, l[2])
+				details(t, l[2])
+				scanned(t, l[2])
+			})
 		})
-		t.Run("3", func(t *testing.T) {
+		t.Run("4", func(t *testing.T) {
 			t.Parallel()
-			t.Run("lifetimes v2", func(t *testing.T) { lifetimes(t, l[2], modern, 120) })
-			t.Run("lifetimes v1", func(t *testing.T) { lifetimes(t, l[2], old, 60) })
-			badCertificates(t, l[2])
-			details(t, l[2])
-			scanned(t, l[2])
+			t.Run("lifetimes v2", func(t *testing.T) { lifetimes(t, l[3], modern, 120) })
+			t.Run("lifetimes v1", func(t *testing.T) { lifetimes(t, l[3], old, 60) })
 		})
 	})
 	if leaks := l[0].s.Wire.InClear(time.Time{}); len(leaks) > 0 {

@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -12,6 +13,10 @@ func TestMain(m *testing.M) {
 	// Programs built with the race detector linger for a second at their end otherwise: nave, hundreds of times.
 	if os.Getenv("GORACE") == "" {
 		os.Setenv("GORACE", "atexit_sleep_ms=0")
+	}
+	// What runs side by side here waits for others, most of the time; a machine of two cores would have two of it.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
 	}
 	code := m.Run()
 	if os.Geteuid() == 0 {

@@ -133,6 +133,9 @@ func (s *Scenario) plugGuests(t *testing.T, settings map[string]string) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { // the name must be free at once; a namespace takes its cables away at leisure
+			if _, err := g.Run("ip link set wan0 down"); err != nil { // or what it is now speaks in the next scenario, until it is something else
+				t.Error(err)
+			}
 			if _, err := gs.NS.Run("ip", "link", "del", far.Name); err != nil {
 				t.Error(err)
 			}
