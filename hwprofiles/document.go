@@ -310,7 +310,8 @@ func (r *reader) setting(d *document, at, n *yaml.Node) {
 		return
 	}
 	if n.Kind != yaml.MappingNode {
-		r.wrong(n, "write {value: ..., "+unitOf(k)+"basis: found or assumed, source: ...}", "%s says neither where its value comes from nor how sure it is", k.Name)
+		r.wrong(n, "write {value: ..., "+unitOf(k)+"basis: found or assumed, source: ...}", "%s says neither where its value comes from nor how sure it is",
+			k.Name)
 		return
 	}
 	s := setting{file: r.file, line: at.Line, column: at.Column}
@@ -325,7 +326,9 @@ func (r *reader) setting(d *document, at, n *yaml.Node) {
 	}
 	for _, m := range need {
 		if !have[m] {
-			r.wrong(at, "add `"+map[string]string{"value": "value: ...", "basis": "basis: found` or `basis: assumed", "source": "source: ...", "unit": "unit: " + k.Unit}[m]+"`", "%s has no %s", k.Name, m)
+			r.wrong(at,
+				"add `"+map[string]string{"value": "value: ...", "basis": "basis: found` or `basis: assumed", "source": "source: ...",
+					"unit": "unit: " + k.Unit}[m]+"`", "%s has no %s", k.Name, m)
 		}
 	}
 	if len(r.problems) == before {

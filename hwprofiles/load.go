@@ -92,6 +92,9 @@ func readDir(dir string) (docs []*document, problems Problems, err error) {
 			continue
 		}
 		path := filepath.Join(dir, e.Name())
+		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // a pipe would be waited for
+			return nil, nil, fmt.Errorf("hardware profile: %s is no file; remove it, or give it a name that does not end in %s", path, filepath.Ext(path))
+		}
 		text, err := readFile(path)
 		if err != nil {
 			return nil, nil, fmt.Errorf("hardware profile: %w", err)
@@ -290,7 +293,8 @@ func (a *assembly) profile(n *node) *Profile {
 	before := len(a.problems)
 	for _, f := range []struct{ what, have string }{{"platform", n.identity.platform}, {"supervisor", n.identity.supervisor}} {
 		if f.have == "" {
-			a.wrong(n.doc.file, n.name, "add `"+f.what+": ...`, or `part: yes` if this is not meant to be a profile", "profile %s has no %s", n.name.name, f.what)
+			a.wrong(n.doc.file, n.name, "add `"+f.what+": ...`, or `part: yes` if this is not meant to be a profile", "profile %s has no %s", n.name.name,
+				f.what)
 		}
 	}
 	p := &Profile{Name: n.name.name, Platform: n.identity.platform, Supervisor: n.identity.supervisor}

@@ -161,6 +161,17 @@ func TestDirectoryMissing(t *testing.T) {
 	}
 }
 
+// What is no file is not waited for.
+func TestDirectoryWithoutFile(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "x.yaml"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "x.yaml is no file") {
+		t.Errorf("%v", err)
+	}
+}
+
 // What goes wrong between files is told with the place.
 func TestAssembly(t *testing.T) {
 	for _, c := range []struct {

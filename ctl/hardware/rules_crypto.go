@@ -15,7 +15,8 @@ func (k *check) cryptoModule(r *router) {
 		return
 	}
 	for _, i := range r.tunnels(isProtected) {
-		k.add(at(i, "tunnel protection ipsec profile"), config.Warning, software, r.because(f.Fact), "add a crypto module, and choose the profile that has it", "packets of %s are encrypted by the route processor, as there is no crypto module", i.Name)
+		k.add(at(i, "tunnel protection ipsec profile"), config.Warning, software, r.because(f.Fact),
+			"add a crypto module, and choose the profile that has it", "packets of %s are encrypted by the route processor, as there is no crypto module", i.Name)
 	}
 }
 
@@ -36,7 +37,8 @@ func (k *check) cryptoCipher(r *router) {
 				continue
 			}
 			seen[t] = true
-			k.add(t.Pos, config.Error, refused, r.because(f.Fact), "use one of them on all routers of the network", "transform set %s of %s is %s, and the crypto module has %s", t.Name, i.Name, t.Cipher, strings.Join(f.List, ", "))
+			k.add(t.Pos, config.Error, refused, r.because(f.Fact), "use one of them on all routers of the network",
+				"transform set %s of %s is %s, and the crypto module has %s", t.Name, i.Name, t.Cipher, strings.Join(f.List, ", "))
 		}
 	}
 }
@@ -50,7 +52,8 @@ func (k *check) cryptoTunnels(r *router) {
 			n++
 		}
 		if f.Known && float64(peers) <= f.Value && f.Over(peers+n) {
-			k.add(i.Pos, config.Warning, scale, r.because(f.Fact), "spread the spokes over several hubs", "with the %d peers that are configured on %s there are %d, and the crypto module takes %d tunnels", n, i.Name, peers+n, f.Int())
+			k.add(i.Pos, config.Warning, scale, r.because(f.Fact), "spread the spokes over several hubs",
+				"with the %d peers that are configured on %s there are %d, and the crypto module takes %d tunnels", n, i.Name, peers+n, f.Int())
 		}
 		peers += n
 	}

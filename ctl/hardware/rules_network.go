@@ -35,7 +35,8 @@ func (k *check) natHub() {
 			continue
 		}
 		seen[l.HubTunnel] = true
-		k.add(at(l.HubTunnel, "tunnel source"), config.Error, refused, why{p, p.DMVPN.HubBehindNAT.Fact}, "give the hub the public address itself, or correct the spoke's address of it",
+		k.add(at(l.HubTunnel, "tunnel source"), config.Error, refused, why{p, p.DMVPN.HubBehindNAT.Fact},
+			"give the hub the public address itself, or correct the spoke's address of it",
 			"%s is behind NAT: %s sends to %s, which is no address of it", l.HubTunnel.Name, name(l.Spoke, l.SpokeTunnel), l.NBMA)
 	}
 }
@@ -46,7 +47,8 @@ func (k *check) natSpoke() {
 		if p == nil || !l.Translated {
 			continue
 		}
-		k.add(at(l.SpokeTunnel, "ip nhrp nhs"), config.Error, refused, why{p, p.DMVPN.HubBehindNAT.Fact}, "give the hub the public address itself, or take another platform for the spoke",
+		k.add(at(l.SpokeTunnel, "ip nhrp nhs"), config.Error, refused, why{p, p.DMVPN.HubBehindNAT.Fact},
+			"give the hub the public address itself, or take another platform for the spoke",
 			"the hub of %s, %s, is behind NAT: %s is no address of it", l.SpokeTunnel.Name, name(l.Hub, l.HubTunnel), l.NBMA)
 	}
 }
@@ -81,7 +83,8 @@ func (k *check) recent(p *hwprofiles.Profile, c *config.Config, i *config.Interf
 	have, known := version(c)
 	switch {
 	case k.profile(c) != nil:
-		k.add(pos, config.Error, refused, w, "take a "+p.Platform+" here too, or a router with "+need+" or later", "%s %s is a %s: this router would have to be one, too, or run %s", i.Name, what, p.Platform, need)
+		k.add(pos, config.Error, refused, w, "take a "+p.Platform+" here too, or a router with "+need+" or later",
+			"%s %s is a %s: this router would have to be one, too, or run %s", i.Name, what, p.Platform, need)
 	case !known:
 		k.add(pos, config.Info, refused, w, action, "%s %s is a %s: this router needs %s or later", i.Name, what, p.Platform, need)
 	default:
@@ -89,7 +92,8 @@ func (k *check) recent(p *hwprofiles.Profile, c *config.Config, i *config.Interf
 		case -1:
 			k.add(pos, config.Error, refused, w, action, "%s %s is a %s: this router needs %s or later, and has %s", i.Name, what, p.Platform, need, have)
 		case 0:
-			k.add(pos, config.Info, refused, w, action, "%s %s is a %s: this router needs %s or later, and `version %s` does not tell which it has", i.Name, what, p.Platform, need, have)
+			k.add(pos, config.Info, refused, w, action, "%s %s is a %s: this router needs %s or later, and `version %s` does not tell which it has", i.Name,
+				what, p.Platform, need, have)
 		}
 	}
 }

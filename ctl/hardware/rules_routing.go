@@ -24,10 +24,12 @@ func (k *check) tunnelRecursive(r *router) {
 	pos := at(i, "ip vrf forwarding", "vrf forwarding")
 	const action = "add `mls mpls tunnel-recursive`"
 	if slices.ContainsFunc(r.c.Interfaces, mplsPort) {
-		k.add(pos, config.Warning, refused, r.because(f.Fact), action, "%s makes this router a PE: its spokes don't reach sites across the MPLS network without `mls mpls tunnel-recursive`", i.Name)
+		k.add(pos, config.Warning, refused, r.because(f.Fact), action,
+			"%s makes this router a PE: its spokes don't reach sites across the MPLS network without `mls mpls tunnel-recursive`", i.Name)
 		return
 	}
-	k.add(pos, config.Info, refused, r.because(f.Fact), action, "if this router is a PE and spokes of %s are to reach sites across an MPLS network, `mls mpls tunnel-recursive` is missing", i.Name)
+	k.add(pos, config.Info, refused, r.because(f.Fact), action,
+		"if this router is a PE and spokes of %s are to reach sites across an MPLS network, `mls mpls tunnel-recursive` is missing", i.Name)
 }
 
 func (k *check) eigrpVRF(r *router) {
@@ -41,7 +43,8 @@ func (k *check) eigrpVRF(r *router) {
 				if fam.VRF == "" || i.VRF != fam.VRF {
 					continue
 				}
-				k.add(fam.Pos, config.Warning, advised, r.because(f.Fact), "use BGP: `address-family ipv4 vrf "+fam.VRF+"`", "EIGRP in VRF %s runs over %s", fam.VRF, i.Name)
+				k.add(fam.Pos, config.Warning, advised, r.because(f.Fact), "use BGP: `address-family ipv4 vrf "+fam.VRF+"`", "EIGRP in VRF %s runs over %s",
+					fam.VRF, i.Name)
 				break
 			}
 		}
@@ -55,7 +58,8 @@ func (k *check) mpls(r *router) {
 	}
 	for _, i := range r.c.Interfaces {
 		if i.MPLS.IP || i.MPLS.BGPForwarding {
-			k.add(at(i, "mpls ip", "mpls bgp forwarding"), config.Warning, software, r.because(f.Fact), "use an engine that switches labels, or VRFs without MPLS", "labelled packets of %s are forwarded %s", i.Name, byRouteProcessor(r.p))
+			k.add(at(i, "mpls ip", "mpls bgp forwarding"), config.Warning, software, r.because(f.Fact),
+				"use an engine that switches labels, or VRFs without MPLS", "labelled packets of %s are forwarded %s", i.Name, byRouteProcessor(r.p))
 		}
 	}
 }
@@ -67,7 +71,8 @@ func (k *check) mplsGRE(r *router) {
 	}
 	for _, i := range r.c.Tunnels() {
 		if i.MPLS.IP || i.MPLS.BGPForwarding {
-			k.add(at(i, "mpls ip", "mpls bgp forwarding"), config.Warning, software, r.because(f.Fact), "put a service card into the chassis, or let one box encrypt and another do GRE and MPLS",
+			k.add(at(i, "mpls ip", "mpls bgp forwarding"), config.Warning, software, r.because(f.Fact),
+				"put a service card into the chassis, or let one box encrypt and another do GRE and MPLS",
 				"labelled packets in %s are forwarded %s", i.Name, byRouteProcessor(r.p))
 		}
 	}
@@ -76,14 +81,16 @@ func (k *check) mplsGRE(r *router) {
 func (k *check) tunnelVLANs(r *router) {
 	f := r.p.GRE.VLANs
 	if list := r.c.Tunnels(); f.Over(len(list)) {
-		k.add(list[f.Int()].Pos, config.Warning, scale, r.because(f.Fact), "use multipoint tunnels", "%d tunnels, and %d internal VLANs at most", len(list), f.Int())
+		k.add(list[f.Int()].Pos, config.Warning, scale, r.because(f.Fact), "use multipoint tunnels", "%d tunnels, and %d internal VLANs at most", len(list),
+			f.Int())
 	}
 }
 
 func (k *check) vrfs(r *router) {
 	f := r.p.MPLS.VRFs
 	if f.Over(len(r.c.VRFs)) {
-		k.add(nth(r.c.VRFs, f.Int()), config.Warning, scale, r.because(f.Fact), "spread the VRFs over several routers", "%d VRFs, and %d at most", len(r.c.VRFs), f.Int())
+		k.add(nth(r.c.VRFs, f.Int()), config.Warning, scale, r.because(f.Fact), "spread the VRFs over several routers", "%d VRFs, and %d at most",
+			len(r.c.VRFs), f.Int())
 	}
 }
 
@@ -145,7 +152,8 @@ func (k *check) maximumRoutes(r *router) {
 		}
 	}
 	if f.Over(units) {
-		k.add(last, config.Error, refused, r.because(f.Fact), "make the parts smaller; IPv6 and multicast count twice", "the parts of `mls cef maximum-routes` take %d units of 72 bits, and there are %d", units, f.Int())
+		k.add(last, config.Error, refused, r.because(f.Fact), "make the parts smaller; IPv6 and multicast count twice",
+			"the parts of `mls cef maximum-routes` take %d units of 72 bits, and there are %d", units, f.Int())
 	}
 }
 
@@ -236,7 +244,8 @@ func (k *check) rateLimiters(r *router) {
 			continue
 		}
 		if used[name] = true; f.Over(len(used)) {
-			k.add(a.Pos, config.Warning, refused, r.because(f.Fact), "remove those that matter least", "`%s` is rate limiter %d of layer %s, and there are %d registers, first come first served", a.Text, len(used), what, f.Int())
+			k.add(a.Pos, config.Warning, refused, r.because(f.Fact), "remove those that matter least",
+				"`%s` is rate limiter %d of layer %s, and there are %d registers, first come first served", a.Text, len(used), what, f.Int())
 		}
 	}
 }

@@ -17,7 +17,8 @@ func (k *check) supervisor(r *router) {
 		return
 	}
 	for _, i := range r.dmvpn() {
-		k.add(i.Pos, config.Error, refused, r.because(f.Fact), "use a Supervisor Engine 720", "a %s with %s can't be hub or spoke of a DMVPN, as %s makes it", r.p.Platform, r.p.Supervisor, i.Name)
+		k.add(i.Pos, config.Error, refused, r.because(f.Fact), "use a Supervisor Engine 720",
+			"a %s with %s can't be hub or spoke of a DMVPN, as %s makes it", r.p.Platform, r.p.Supervisor, i.Name)
 	}
 }
 
@@ -49,7 +50,8 @@ func (k *check) tunnelKey(r *router) {
 				action = "give " + i.Name + " and " + o.Name + " sources of their own, and remove `tunnel key` here and on all routers of the network"
 			}
 		}
-		k.add(at(i, "tunnel key"), config.Warning, software, r.because(f.Fact), action, "packets of %s, which has a tunnel key, are forwarded %s", i.Name, byRouteProcessor(r.p))
+		k.add(at(i, "tunnel key"), config.Warning, software, r.because(f.Fact), action, "packets of %s, which has a tunnel key, are forwarded %s", i.Name,
+			byRouteProcessor(r.p))
 	}
 }
 
@@ -66,7 +68,8 @@ func (k *check) uniqueSource(r *router) {
 				if r.p.Crypto.GRE.IsYes() {
 					action += "; or let the module do GRE with `crypto engine gre vpnblade`"
 				}
-				k.add(at(i, "tunnel source"), config.Warning, software, r.because(f.Fact), action, "%s shares its source with %s: the packets of both are forwarded %s", i.Name, o.Name, byRouteProcessor(r.p))
+				k.add(at(i, "tunnel source"), config.Warning, software, r.because(f.Fact), action,
+					"%s shares its source with %s: the packets of both are forwarded %s", i.Name, o.Name, byRouteProcessor(r.p))
 				break
 			}
 		}
@@ -90,7 +93,8 @@ func (k *check) greOptions(r *router) {
 			command string
 		}{{i.Tunnel.Checksum, "tunnel checksum"}, {i.Tunnel.Sequence, "tunnel sequence-datagrams"}} {
 			if o.on {
-				k.add(at(i, o.command), config.Warning, software, r.because(f.Fact), "remove `"+o.command+"` on both ends", "packets of %s, with `%s`, are forwarded %s", i.Name, o.command, byRouteProcessor(r.p))
+				k.add(at(i, o.command), config.Warning, software, r.because(f.Fact), "remove `"+o.command+"` on both ends",
+					"packets of %s, with `%s`, are forwarded %s", i.Name, o.command, byRouteProcessor(r.p))
 			}
 		}
 	}
@@ -105,7 +109,8 @@ func (k *check) multicast(r *router) {
 	protected := r.tunnels(func(i *config.Interface) bool { return isDMVPN(i) && i.Tunnel.Protection.Profile != "" })
 	for _, i := range protected {
 		for _, a := range r.asides(i, "ip pim") {
-			k.add(a.Pos, config.Warning, noEffect, r.because(f.Fact), "carry multicast outside the protected tunnels", "multicast that is routed into %s is dropped, as the tunnel is protected", i.Name)
+			k.add(a.Pos, config.Warning, noEffect, r.because(f.Fact), "carry multicast outside the protected tunnels",
+				"multicast that is routed into %s is dropped, as the tunnel is protected", i.Name)
 		}
 		toServer := slices.ContainsFunc(i.NHRP.NHS, func(s config.NHS) bool { return s.Multicast })
 		if i.NHRP.MulticastDynamic || len(i.NHRP.Multicast) > 0 || toServer {
@@ -116,7 +121,8 @@ func (k *check) multicast(r *router) {
 	}
 	if len(protected) > 0 {
 		for _, a := range routed {
-			k.add(a.Pos, config.Warning, noEffect, r.because(f.Fact), "carry multicast outside the protected tunnels", "multicast is not routed through protected tunnels, such as %s", protected[0].Name)
+			k.add(a.Pos, config.Warning, noEffect, r.because(f.Fact), "carry multicast outside the protected tunnels",
+				"multicast is not routed through protected tunnels, such as %s", protected[0].Name)
 		}
 	}
 }
@@ -135,7 +141,8 @@ func (k *check) qos(r *router) {
 		for port := r.c.SourcePort(&i.Tunnel); port != nil && !seen[port.Name]; port = r.c.Interface(port.Parent()) {
 			seen[port.Name] = true
 			for _, a := range r.asides(port, "service-policy") {
-				k.add(a.Pos, config.Warning, noEffect, r.because(f.Fact), action, "`%s` on %s, the source of %s, does nothing to packets of the tunnel", a.Text, port.Name, i.Name)
+				k.add(a.Pos, config.Warning, noEffect, r.because(f.Fact), action, "`%s` on %s, the source of %s, does nothing to packets of the tunnel", a.Text,
+					port.Name, i.Name)
 			}
 		}
 		if i.NHRP.Group != "" {
@@ -159,7 +166,8 @@ func (k *check) adjustMSS(r *router) {
 	}
 	for _, i := range r.tunnels(isMGRE) {
 		if i.AdjustMSS != 0 {
-			k.add(at(i, "ip tcp adjust-mss"), config.Warning, noEffect, r.because(f.Fact), "remove it; adjust the MSS on the routers or hosts behind this one", "`ip tcp adjust-mss` is not supported on %s, which is multipoint", i.Name)
+			k.add(at(i, "ip tcp adjust-mss"), config.Warning, noEffect, r.because(f.Fact), "remove it; adjust the MSS on the routers or hosts behind this one",
+				"`ip tcp adjust-mss` is not supported on %s, which is multipoint", i.Name)
 		}
 	}
 }
@@ -171,7 +179,8 @@ func (k *check) preClassify(r *router) {
 	}
 	for _, i := range r.tunnels(isMGRE) {
 		for _, a := range r.asides(i, "qos pre-classify") {
-			k.add(a.Pos, config.Warning, noEffect, r.because(f.Fact), "remove it; the outer header has the inner TOS to go by", "`qos pre-classify` is not supported on %s, which is multipoint", i.Name)
+			k.add(a.Pos, config.Warning, noEffect, r.because(f.Fact), "remove it; the outer header has the inner TOS to go by",
+				"`qos pre-classify` is not supported on %s, which is multipoint", i.Name)
 		}
 	}
 }
@@ -183,7 +192,8 @@ func (k *check) tunnelVRF(r *router) {
 	}
 	for _, i := range r.tunnels(isMGRE) {
 		if i.Tunnel.VRF != "" {
-			k.add(at(i, "tunnel vrf"), config.Error, refused, r.because(f.Fact), "put the source of "+i.Name+" into the global table and remove the line", "`tunnel vrf` is not supported on %s, which is multipoint", i.Name)
+			k.add(at(i, "tunnel vrf"), config.Error, refused, r.because(f.Fact), "put the source of "+i.Name+" into the global table and remove the line",
+				"`tunnel vrf` is not supported on %s, which is multipoint", i.Name)
 		}
 	}
 }
@@ -195,7 +205,8 @@ func (k *check) pathMTU(r *router) {
 	}
 	for _, i := range r.tunnels(isMGRE) {
 		if i.Tunnel.PathMTU {
-			k.add(at(i, "tunnel path-mtu-discovery"), config.Warning, noEffect, r.because(f.Fact), "remove it, and set an `ip mtu` that fits every path", "`tunnel path-mtu-discovery` is not supported on %s, which is multipoint", i.Name)
+			k.add(at(i, "tunnel path-mtu-discovery"), config.Warning, noEffect, r.because(f.Fact), "remove it, and set an `ip mtu` that fits every path",
+				"`tunnel path-mtu-discovery` is not supported on %s, which is multipoint", i.Name)
 		}
 	}
 }
@@ -213,13 +224,17 @@ func (k *check) mtu(r *router) {
 		link := r.c.LinkMTU(&i.Tunnel)
 		switch {
 		case i.IPMTU == 0:
-			k.add(pos, config.Warning, software, r.because(f.Fact), set, "%s has no `ip mtu`: packets that are too long once encapsulated are fragmented by the route processor", i.Name)
+			k.add(pos, config.Warning, software, r.because(f.Fact), set,
+				"%s has no `ip mtu`: packets that are too long once encapsulated are fragmented by the route processor", i.Name)
 		case size > link:
-			k.add(pos, config.Warning, software, r.because(f.Fact), set, "packets of `ip mtu %d` on %s are %d bytes long once encapsulated, more than the %d of the link: the route processor fragments them", i.IPMTU, i.Name, size, link)
+			k.add(pos, config.Warning, software, r.because(f.Fact), set,
+				"packets of `ip mtu %d` on %s are %d bytes long once encapsulated, more than the %d of the link: the route processor fragments them", i.IPMTU, i.Name, size, link)
 		case !known && i.IPMTU > best:
-			k.add(pos, config.Info, software, r.because(f.Fact), set, "whether packets of `ip mtu %d` on %s fit the link depends on an IPsec profile that is not in this file; the route processor fragments what does not", i.IPMTU, i.Name)
+			k.add(pos, config.Info, software, r.because(f.Fact), set,
+				"whether packets of `ip mtu %d` on %s fit the link depends on an IPsec profile that is not in this file; the route processor fragments what does not", i.IPMTU, i.Name)
 		case i.IPMTU < best:
-			k.add(pos, config.Info, software, r.because(f.Fact), set, "packets longer than `ip mtu %d` on %s are fragmented by the route processor", i.IPMTU, i.Name)
+			k.add(pos, config.Info, software, r.because(f.Fact), set, "packets longer than `ip mtu %d` on %s are fragmented by the route processor", i.IPMTU,
+				i.Name)
 		}
 	}
 }
@@ -260,7 +275,8 @@ func (k *check) ipv6(r *router) {
 	}
 	for _, i := range r.dmvpn() {
 		for _, a := range r.asides(i, "ipv6") {
-			k.add(a.Pos, config.Error, refused, r.because(f.Fact), "remove it; IPv6 needs another way than "+i.Name, "`%s`: there is no IPv6 over DMVPN", strings.TrimSpace(a.Text))
+			k.add(a.Pos, config.Error, refused, r.because(f.Fact), "remove it; IPv6 needs another way than "+i.Name, "`%s`: there is no IPv6 over DMVPN",
+				strings.TrimSpace(a.Text))
 		}
 	}
 }
