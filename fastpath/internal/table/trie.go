@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"nave/fastpath/fib"
 	"nave/fastpath/internal/arena"
 )
 
@@ -47,8 +48,13 @@ const (
 	lenShift = idBits + 1
 )
 
-// MaxPaths is how many paths a set can have.
-const MaxPaths = 16
+// MaxPaths is how many paths a set can have: a power of two, as Path masks by it, below 1 << (32 - lenShift), as their number is in a word with one of them.
+const MaxPaths = fib.MaxPaths
+
+const (
+	_ = uint(-(MaxPaths & (MaxPaths - 1))) // it does not compile where that is not so
+	_ = uint(1<<(32-lenShift) - 1 - MaxPaths)
+)
 
 // pathSet is the paths of a route that has several: one line of memory. The first word carries their number above lenShift.
 type pathSet struct {
