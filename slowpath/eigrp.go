@@ -266,6 +266,30 @@ func (r *Router) ShutDownEIGRP() {
 	})
 }
 
+// QuitEIGRP says goodbye on the interfaces that c, which is about to be configured, has down or elsewhere: afterwards nothing leaves by them. It tells whether anybody was there to
+// hear it.
+func (r *Router) QuitEIGRP(c *Config) (heard bool) {
+	stays := make(map[string]link, len(c.Interfaces))
+	for k := range c.Interfaces {
+		if i := &c.Interfaces[k]; i.Up {
+			stays[i.Name] = link{vrf: i.VRF}
+		}
+	}
+	_ = r.step(func() {
+		for _, p := range r.igrp.processes {
+			for _, i := range p.machine.Interfaces() {
+				if l, ok := stays[i.Name]; i.Neighbors == 0 || ok && l.vrf == p.cfg.Key.VRF {
+					continue
+				}
+				heard = true
+				delete(p.links, i.Name) // so that the machine hears what becomes of it
+				r.tellEIGRP(p, eigrp.Leave{Iface: i.Name})
+			}
+		}
+	})
+	return heard
+}
+
 // ClearEIGRP ends neighbors of a process, which begin anew.
 func (r *Router) ClearEIGRP(k EIGRPKey, c eigrp.Clear) {
 	if _, p := r.igrp.find(k); p != nil {

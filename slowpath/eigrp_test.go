@@ -109,6 +109,39 @@ func TestEIGRPGoes(t *testing.T) {
 	}
 }
 
+// Before an interface goes by the configuration, neighbors there are told; and if it does not go after all, they are neighbors again.
+func TestEIGRPQuits(t *testing.T) {
+	for _, goes := range []bool{true, false} {
+		n, _, hub, spokes := dmvpnNet(t)
+		s := spokes[1]
+		next := s.config
+		if s.At(n.now).QuitEIGRP(&next) {
+			t.Error("somebody was told of what stays")
+		}
+		next.Interfaces = slices.Clone(next.Interfaces)
+		for k := range next.Interfaces {
+			if next.Interfaces[k].Name == "Tunnel0" {
+				next.Interfaces[k].Up = false
+			}
+		}
+		if !s.At(n.now).QuitEIGRP(&next) {
+			t.Error("nobody was told")
+		}
+		n.run(100 * time.Millisecond)
+		hub.want(0, map[string]string{"10.3.0.0/24": "none"})
+		if goes {
+			s.config = next
+		}
+		s.configure()
+		n.run(10 * time.Second)
+		route := "none"
+		if !goes {
+			route = "eigrp/100 90 Tunnel0 10.0.0.3"
+		}
+		hub.want(0, map[string]string{"10.3.0.0/24": route})
+	}
+}
+
 // What changes in the configuration and is not a neighbor's business leaves neighbors as they are.
 func TestEIGRPNeighborsStay(t *testing.T) {
 	n, _, hub, spokes := dmvpnNet(t)

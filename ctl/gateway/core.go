@@ -23,6 +23,8 @@ type Core struct {
 	refused  []show.Problem // what BGP's speaker did not take
 	current  slowpath.Config
 	load     TrustLoader
+	// farewell is called with what is about to be configured: neighbors can be told still what goes.
+	farewell func(next *slowpath.Config)
 
 	configured bool // a tree was given
 	presumed   presumed
@@ -98,7 +100,7 @@ func (c *Core) Current() slowpath.Config { return c.current }
 func (c *Core) Configure(now time.Time, tree *config.Config) error {
 	c.tree, c.configured = tree, true
 	c.loadTrust(now)
-	return c.apply(now)
+	return c.applyAfter(now, c.farewell)
 }
 
 // Reload reads the files of trustpoints again: certificates and revocation lists are renewed while the configuration stays.
@@ -144,12 +146,18 @@ func (c *Core) SetLease(now time.Time, name string, l Lease) error {
 	return c.apply(now)
 }
 
-func (c *Core) apply(now time.Time) error {
+func (c *Core) apply(now time.Time) error { return c.applyAfter(now, nil) }
+
+// applyAfter is apply, once something was done that can't be done afterwards.
+func (c *Core) applyAfter(now time.Time, before func(*slowpath.Config)) error {
 	if _, _, until := c.router.Takeover(); until.IsZero() {
 		c.numbers.disinherit()
 	}
 	c.presume()
 	c.current, c.problems = translate(c.tree, c.facts, c.numbers)
 	c.current.Incomplete = !c.configured || !c.isComplete()
+	if before != nil {
+		before(&c.current)
+	}
 	return c.router.At(now).Configure(c.current)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"nave/fastpath/fib"
+	"nave/slowpath"
 	"nave/slowpath/eigrp"
 	"nave/slowpath/host"
 )
@@ -145,6 +146,13 @@ func (s *space) closeEIGRP() error {
 
 // lastWords is how long a goodbye may be on its way: what leaves by a tunnel's twin is read there, and sent by a worker.
 const lastWords = 100 * time.Millisecond
+
+// farewellEIGRP says goodbye on interfaces that go with the next configuration.
+func (g *Gateway) farewellEIGRP(next *slowpath.Config) {
+	if g.isRunning && g.core.Router().At(time.Now()).QuitEIGRP(next) {
+		time.Sleep(lastWords)
+	}
+}
 
 // leaveEIGRP says goodbye to all neighbors, so that they look for other ways at once.
 func (g *Gateway) leaveEIGRP() {

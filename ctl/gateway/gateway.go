@@ -162,6 +162,7 @@ func (g *Gateway) start(tree *config.Config) (err error) {
 		g.core.Inherit(time.Now(), inherited)
 	}
 	g.core.SetTrustLoader(loadTrust)
+	g.core.farewell = g.farewellEIGRP
 	if err := g.openPorts(tree, plan); err != nil {
 		return err
 	}

@@ -321,6 +321,11 @@ func TestAuthenticationModes(t *testing.T) {
 		if up := len(w.nodes[0].up())+len(w.nodes[1].up()) == 2; up != c.up || w.nodes[0].has("10.1.0.0/24") != c.up {
 			t.Errorf("%s: up %v", c.name, up)
 		}
+		for i, n := range w.nodes { // what is refused is said, by the side that has no authentication as well
+			if refuses := n.logged(LogAuthFailure, 0); refuses == (c.up || c.name == "no key") || !c.up && len(n.m.Neighbors()) > 0 {
+				t.Errorf("%s: side %d says so: %v; neighbors %+v", c.name, i, refuses, n.m.Neighbors())
+			}
+		}
 	}
 }
 

@@ -160,12 +160,12 @@ func within(now, from, until time.Time) bool {
 	return (from.IsZero() || !now.Before(from)) && (until.IsZero() || now.Before(until))
 }
 
-// genuine says whether a packet may be looked at.
+// genuine says whether a packet may be looked at. Where nothing is authenticated, one that is signed may not, as in IOS: its sender would take none of ours.
 func (a *Auth) genuine(now time.Time, payload []byte, from netip.Addr) bool {
-	if a.Mode == AuthNone {
-		return true
-	}
 	t, id, ok := eigrpmsg.KeyOf(payload)
+	if a.Mode == AuthNone {
+		return !ok
+	}
 	if !ok || t != a.Mode.wire() {
 		return false
 	}

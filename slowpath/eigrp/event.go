@@ -65,6 +65,9 @@ type Clear struct {
 	Iface    string
 }
 
+// Leave ends the neighbors of an interface and tells them so, as it is about to go down in an orderly way. The next InterfaceState of it, or Configure, has it talk again if it did not.
+type Leave struct{ Iface string }
+
 // Shutdown ends all neighbors, telling them, and takes all routes back. The next Configure starts again; events before it are of no use.
 type Shutdown struct{}
 
@@ -76,5 +79,6 @@ func (InterfaceState) event() {}
 func (Redistributed) event()  {}
 func (Complete) event()       {}
 func (Clear) event()          {}
+func (Leave) event()          {}
 func (Shutdown) event()       {}
 func (Tick) event()           {}

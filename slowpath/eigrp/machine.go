@@ -155,6 +155,10 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 				}
 			}
 		}
+	case Leave:
+		if ifc := m.ifaces[ev.Iface]; ifc != nil {
+			m.hush(ifc, InterfaceDown)
+		}
 	case Shutdown:
 		m.turnOff(ShutDown)
 		m.on = false

@@ -3,6 +3,7 @@ package labs
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -81,6 +82,23 @@ func TestEIGRPFaults(t *testing.T) {
 		start(t, l, "spoke2")
 		rejoined(t, l)
 		f.flowing(t, recovery, "a spoke was stopped")
+	})
+	t.Run("a tunnel is shut", func(t *testing.T) {
+		text, err := os.ReadFile(l.ConfigFile("spoke2"))
+		must(t, err)
+		for _, c := range []string{strings.Replace(string(text), "interface Tunnel0\n", "interface Tunnel0\n shutdown\n", 1), string(text)} {
+			must(t, os.WriteFile(l.ConfigFile("spoke2"), []byte(c), 0o600))
+			if out, err := l.Nave("spoke2", "reload"); err != nil {
+				t.Fatalf("reload: %v: %s", err, out)
+			}
+			if c != string(text) {
+				if took := loses(t, l, "hub", "D 192.168.2.0/24 [90/*]", 5*time.Second); took > 2*time.Second {
+					t.Errorf("the hub has the routes of a spoke whose tunnel was shut for %v", took)
+				}
+			}
+		}
+		rejoined(t, l)
+		f.flowing(t, recovery, "a tunnel was shut")
 	})
 	t.Run("the hub is away", func(t *testing.T) {
 		must(t, l.KillRouter("hub"))
