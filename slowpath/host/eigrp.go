@@ -31,13 +31,9 @@ func (h *Host) OpenEIGRP() (*EIGRP, error) {
 	c := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		return control(raw, func(fd int) error {
 			return errors.Join(
-				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1),
 				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TTL, eigrpTTL),
-				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, eigrpTTL),
-				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP, 0),
-				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0), // not what others have joined
 				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT),
-				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, precedence))
+				forGroup(fd, eigrpTTL))
 		})
 	}}
 	var p net.PacketConn

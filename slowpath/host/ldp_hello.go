@@ -18,9 +18,6 @@ const PortLDP = 646
 // allRouters is the group that Hellos go to.
 var allRouters = netip.AddrFrom4([4]byte{224, 0, 0, 2})
 
-// precedence is the type of service of routing protocols: class selector 6.
-const precedence = 0xc0
-
 // Hellos is the socket of LDP's discovery: datagrams to all routers on a link.
 type Hellos struct {
 	conn  *net.UDPConn
@@ -33,11 +30,7 @@ func (h *Host) OpenHellos() (*Hellos, error) {
 		return control(raw, func(fd int) error {
 			return errors.Join(
 				unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 0),
-				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1),
-				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, 1),
-				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP, 0),
-				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0), // not what others have joined
-				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, precedence))
+				forGroup(fd, 1))
 		})
 	}}
 	var p net.PacketConn

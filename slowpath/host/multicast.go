@@ -12,6 +12,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// precedence is the type of service of routing protocols: class selector 6.
+const precedence = 0xc0
+
+// forGroup makes a socket one of a routing protocol that speaks to a group: it knows the netdev of each packet, does not hear itself, and hears of multicast what it has joined alone.
+func forGroup(fd, ttl int) error {
+	return errors.Join(
+		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1),
+		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, ttl),
+		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP, 0),
+		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0),
+		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, precedence))
+}
+
 // membership is a socket's part in a multicast group, by netdev.
 type membership struct {
 	group netip.Addr
