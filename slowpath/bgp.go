@@ -79,7 +79,7 @@ func (r *Router) learnRoute(e *bgp.Route) {
 	if !ok {
 		communities = nil
 	}
-	r.igrp.noteCommunities(fib.RouteKey{VRF: table, Prefix: e.Prefix}, communities)
+	r.eigrp.noteCommunities(fib.RouteKey{VRF: table, Prefix: e.Prefix}, communities)
 	if e.Withdrawn || !ok {
 		r.rib.DelRoute(table, e.Prefix, rib.BGP, 0)
 		return

@@ -237,7 +237,7 @@ func (r *Router) redistributed(k fib.RouteKey, source rib.Source, route *rib.Rou
 		var from *process
 		if s.Source == rib.EIGRP {
 			var ok bool
-			if from, ok = r.igrp.originates(k, route, s.Process); !ok {
+			if from, ok = r.eigrp.originates(k, route, s.Process); !ok {
 				continue
 			}
 		} else if s.Source != source {

@@ -149,7 +149,7 @@ func (r *Router) dropVRFs(c *Config) {
 	for id := range was {
 		if _, is := r.vrfs[id]; !is {
 			r.rib.RemoveVRF(id)
-			r.igrp.forget(id)
+			r.eigrp.forget(id)
 			r.kernel.forget(id)
 		}
 	}

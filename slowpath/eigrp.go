@@ -14,8 +14,8 @@ import (
 	"nave/slowpath/rib"
 )
 
-// igrp is what the Router knows of EIGRP, beside the RIB.
-type igrp struct {
+// eigrpTables is what the Router knows of EIGRP, beside the RIB.
+type eigrpTables struct {
 	seed      uint64
 	processes []*process // in the order of VRF and AS
 	links     map[string]link
@@ -60,8 +60,8 @@ type EIGRPLog struct {
 	eigrp.Log
 }
 
-func newIGRP(seed uint64) igrp {
-	return igrp{seed: seed, links: make(map[string]link), vpn: make(map[fib.RouteKey][]uint64), stale: make(map[fib.RouteKey]struct{})}
+func newEIGRP(seed uint64) eigrpTables {
+	return eigrpTables{seed: seed, links: make(map[string]link), vpn: make(map[fib.RouteKey][]uint64), stale: make(map[fib.RouteKey]struct{})}
 }
 
 func (k EIGRPKey) compare(o EIGRPKey) int {
@@ -69,7 +69,7 @@ func (k EIGRPKey) compare(o EIGRPKey) int {
 }
 
 // find is a process, and where it is or would be.
-func (g *igrp) find(k EIGRPKey) (at int, p *process) {
+func (g *eigrpTables) find(k EIGRPKey) (at int, p *process) {
 	at, ok := slices.BinarySearchFunc(g.processes, k, func(p *process, k EIGRPKey) int { return p.cfg.Key.compare(k) })
 	if ok {
 		p = g.processes[at]
@@ -78,7 +78,7 @@ func (g *igrp) find(k EIGRPKey) (at int, p *process) {
 }
 
 // of are the processes of a table.
-func (g *igrp) of(vrf fib.VRF) []*process {
+func (g *eigrpTables) of(vrf fib.VRF) []*process {
 	from, _ := g.find(EIGRPKey{VRF: vrf})
 	to := from
 	for to < len(g.processes) && g.processes[to].cfg.Key.VRF == vrf {
@@ -89,7 +89,7 @@ func (g *igrp) of(vrf fib.VRF) []*process {
 
 // configureEIGRP has the processes of c run. One that is there no more says goodbye.
 func (r *Router) configureEIGRP(c *Config) {
-	g := &r.igrp
+	g := &r.eigrp
 	g.bgpAS = c.BGP.Speaker.AS
 	anew := g.follow(c.Interfaces)
 	anew, g.ibgp = anew || g.ibgp != c.BGP.Internal, c.BGP.Internal
@@ -123,12 +123,12 @@ func (r *Router) configureEIGRP(c *Config) {
 }
 
 // seedOf is a process's own, so that what is random in one is not so in all.
-func (g *igrp) seedOf(k EIGRPKey) uint64 {
+func (g *eigrpTables) seedOf(k EIGRPKey) uint64 {
 	return g.seed ^ bits.RotateLeft64((uint64(k.VRF)<<16|uint64(k.AS))*0x9e3779b97f4a7c15, 17)
 }
 
 // follow notes what interfaces are like; it returns whether anything is not as it was.
-func (g *igrp) follow(all []Interface) (changed bool) {
+func (g *eigrpTables) follow(all []Interface) (changed bool) {
 	next := make(map[string]link, len(all))
 	for k := range all {
 		i := &all[k]
@@ -160,7 +160,7 @@ func (r *Router) runProcess(p *process, e *EIGRP) (changed bool) {
 		p.runs[e.Run.Interfaces[k].Name] = e.Run.Interfaces[k].Subnets
 	}
 	for _, name := range sortedNames(p.links) { // what left says goodbye with the configuration that it had
-		if l, ok := r.igrp.links[name]; !ok || l.vrf != e.Key.VRF {
+		if l, ok := r.eigrp.links[name]; !ok || l.vrf != e.Key.VRF {
 			delete(p.links, name)
 			r.tellEIGRP(p, eigrp.InterfaceState{Name: name})
 		}
@@ -169,14 +169,14 @@ func (r *Router) runProcess(p *process, e *EIGRP) (changed bool) {
 		run := e.Run
 		if r.takeover != nil { // of no meaning but at the first Configure of a machine
 			run.Restarting = true
-			run.Awaiting = r.border.on && !r.igrp.settled && slices.ContainsFunc(e.Redistribute, func(s EIGRPSource) bool { return s.Source == rib.BGP })
+			run.Awaiting = r.border.on && !r.eigrp.settled && slices.ContainsFunc(e.Redistribute, func(s EIGRPSource) bool { return s.Source == rib.BGP })
 			run.Inherited = func(p netip.Prefix) []netip.Addr { return r.rib.InheritedHops(fib.RouteKey{VRF: e.Key.VRF, Prefix: p}) }
 		}
 		r.carryOutEIGRP(p, p.machine.Configure(r.now, run))
 		changed = true
 	}
-	for _, name := range sortedNames(r.igrp.links) {
-		l := r.igrp.links[name]
+	for _, name := range sortedNames(r.eigrp.links) {
+		l := r.eigrp.links[name]
 		if l.vrf != e.Key.VRF {
 			continue
 		}
@@ -219,11 +219,11 @@ func sameSources(a, b *EIGRP) bool {
 
 // settleEIGRP has processes that restart wait no more for what BGP knows.
 func (r *Router) settleEIGRP() {
-	r.igrp.settled = true
+	r.eigrp.settled = true
 	if r.takeover == nil {
 		return
 	}
-	for _, p := range r.igrp.processes {
+	for _, p := range r.eigrp.processes {
 		r.tellEIGRP(p, eigrp.Complete{})
 	}
 }
@@ -231,8 +231,8 @@ func (r *Router) settleEIGRP() {
 // dropProcess ends a process.
 func (r *Router) dropProcess(p *process) {
 	r.tellEIGRP(p, eigrp.Shutdown{})
-	if at, is := r.igrp.find(p.cfg.Key); is == p {
-		r.igrp.processes = slices.Delete(r.igrp.processes, at, at+1)
+	if at, is := r.eigrp.find(p.cfg.Key); is == p {
+		r.eigrp.processes = slices.Delete(r.eigrp.processes, at, at+1)
 	}
 }
 
@@ -243,8 +243,8 @@ func (r *Router) EIGRP(vrf fib.VRF, p eigrp.PacketReceived) {
 		r.stats.EIGRPMalformed++
 		return
 	}
-	_, of := r.igrp.find(EIGRPKey{vrf, binary.BigEndian.Uint16(p.Payload[atAS:])})
-	if l, ok := r.igrp.links[p.Iface]; of == nil || !ok || l.vrf != vrf {
+	_, of := r.eigrp.find(EIGRPKey{vrf, binary.BigEndian.Uint16(p.Payload[atAS:])})
+	if l, ok := r.eigrp.links[p.Iface]; of == nil || !ok || l.vrf != vrf {
 		r.stats.EIGRPForNobody++
 		return
 	}
@@ -254,7 +254,7 @@ func (r *Router) EIGRP(vrf fib.VRF, p eigrp.PacketReceived) {
 // ShutDownEIGRP has all processes say goodbye. It is the last that the Router does: the routes stay in the fast path as they are.
 func (r *Router) ShutDownEIGRP() {
 	_ = r.step(func() {
-		for _, p := range r.igrp.processes {
+		for _, p := range r.eigrp.processes {
 			for _, e := range p.machine.Handle(r.now, eigrp.Shutdown{}) {
 				switch e.(type) {
 				case eigrp.Send, eigrp.Log:
@@ -262,7 +262,7 @@ func (r *Router) ShutDownEIGRP() {
 				}
 			}
 		}
-		r.igrp.processes = nil
+		r.eigrp.processes = nil
 	})
 }
 
@@ -276,7 +276,7 @@ func (r *Router) QuitEIGRP(c *Config) (heard bool) {
 		}
 	}
 	_ = r.step(func() {
-		for _, p := range r.igrp.processes {
+		for _, p := range r.eigrp.processes {
 			for _, i := range p.machine.Interfaces() {
 				if l, ok := stays[i.Name]; i.Neighbors == 0 || ok && l.vrf == p.cfg.Key.VRF {
 					continue
@@ -292,7 +292,7 @@ func (r *Router) QuitEIGRP(c *Config) (heard bool) {
 
 // ClearEIGRP ends neighbors of a process, which begin anew.
 func (r *Router) ClearEIGRP(k EIGRPKey, c eigrp.Clear) {
-	if _, p := r.igrp.find(k); p != nil {
+	if _, p := r.eigrp.find(k); p != nil {
 		_ = r.step(func() { r.tellEIGRP(p, c) })
 	}
 }
@@ -307,7 +307,7 @@ func (r *Router) carryOutEIGRP(p *process, effects []eigrp.Effect) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case eigrp.Send:
-			r.igrp.outbox = append(r.igrp.outbox, sendEIGRP{k.VRF, e})
+			r.eigrp.outbox = append(r.eigrp.outbox, sendEIGRP{k.VRF, e})
 		case eigrp.Route:
 			r.rib.SetRoute(k.VRF, e.Prefix, learnedEIGRP(k.AS, &e, r.now))
 		case eigrp.RouteGone:
@@ -345,14 +345,14 @@ func (r *Router) logEIGRP(p *process, l eigrp.Log) {
 
 // tickEIGRP does what is due.
 func (r *Router) tickEIGRP() {
-	for _, p := range r.igrp.processes {
+	for _, p := range r.eigrp.processes {
 		if d := p.machine.Deadline(); !d.IsZero() && !d.After(r.now) {
 			r.tellEIGRP(p, eigrp.Tick{})
 		}
 	}
 }
 
-func (g *igrp) deadline() (d time.Time) {
+func (g *eigrpTables) deadline() (d time.Time) {
 	for _, p := range g.processes {
 		if t := p.machine.Deadline(); !t.IsZero() && (d.IsZero() || t.Before(d)) {
 			d = t
@@ -363,8 +363,8 @@ func (g *igrp) deadline() (d time.Time) {
 
 // sendEIGRP sends what waits for the routes to be installed.
 func (r *Router) sendEIGRP() {
-	out := r.igrp.outbox
-	r.igrp.outbox = nil
+	out := r.eigrp.outbox
+	r.eigrp.outbox = nil
 	for i := range out {
 		r.linux.EIGRP(out[i].vrf, out[i].s)
 	}

@@ -22,7 +22,7 @@ const nullBandwidth = 10_000_000
 
 // redistribute tells the processes of EIGRP which routes of others are not as they were. Changes are in the order of VRF and prefix.
 func (r *Router) redistribute(changes []rib.Change) {
-	g := &r.igrp
+	g := &r.eigrp
 	if len(g.processes) == 0 {
 		clear(g.stale)
 		g.anew = false
@@ -61,7 +61,7 @@ func (r *Router) redistribute(changes []rib.Change) {
 
 // redistributeStale is redistribute of routes whose communities alone are not as they were.
 func (r *Router) redistributeStale() {
-	g := &r.igrp
+	g := &r.eigrp
 	if len(g.stale) == 0 {
 		return
 	}
@@ -154,7 +154,7 @@ func (r *Router) wantedBy(p *process, prefix netip.Prefix, route *rib.Route) (x 
 		}
 		source = rib.Connected
 	case rib.BGP:
-		if p.cfg.Key.VRF == fib.Global && !route.External && !r.igrp.ibgp {
+		if p.cfg.Key.VRF == fib.Global && !route.External && !r.eigrp.ibgp {
 			return x, false // iBGP has brought it to all who are to have it
 		}
 	case rib.EIGRP:
@@ -176,7 +176,7 @@ func (r *Router) wantedBy(p *process, prefix netip.Prefix, route *rib.Route) (x 
 		from := process
 		switch {
 		case s.Source == source || s.Source == rib.Static && source == rib.DHCP:
-		case s.Source == rib.EIGRP && source == rib.Connected && r.igrp.covers(p.cfg.Key.VRF, s.Process, on, prefix):
+		case s.Source == rib.EIGRP && source == rib.Connected && r.eigrp.covers(p.cfg.Key.VRF, s.Process, on, prefix):
 			from = s.Process
 		default:
 			continue
@@ -207,7 +207,7 @@ func (r *Router) overVPN(p *process, prefix netip.Prefix) (route rib.Route, ok b
 	if k.VRF == fib.Global {
 		return route, false
 	}
-	if _, ok = eigrp.FromCommunities(prefix, p.cfg.Key.AS, r.igrp.vpn[k]); !ok {
+	if _, ok = eigrp.FromCommunities(prefix, p.cfg.Key.AS, r.eigrp.vpn[k]); !ok {
 		return route, false
 	}
 	return r.rib.From(k, rib.BGP)
@@ -220,7 +220,7 @@ func (p *process) tells(iface string, subnet netip.Prefix) bool {
 }
 
 // covers tells whether a process of EIGRP tells of a subnet of an interface.
-func (g *igrp) covers(vrf fib.VRF, as uint32, iface string, subnet netip.Prefix) bool {
+func (g *eigrpTables) covers(vrf fib.VRF, as uint32, iface string, subnet netip.Prefix) bool {
 	if as == 0 || as > 0xffff {
 		return false
 	}
@@ -232,7 +232,7 @@ func (g *igrp) covers(vrf fib.VRF, as uint32, iface string, subnet netip.Prefix)
 func (r *Router) external(p *process, prefix netip.Prefix, route *rib.Route, s *EIGRPSource, set *EIGRPAttributes) (x eigrp.ExternalRoute, ok bool) {
 	key := fib.RouteKey{VRF: p.cfg.Key.VRF, Prefix: prefix}
 	if route.Source == rib.BGP {
-		if x, ok = eigrp.FromCommunities(prefix, p.cfg.Key.AS, r.igrp.vpn[key]); ok { // the same process at another site, in a way: `metric` is for what has none
+		if x, ok = eigrp.FromCommunities(prefix, p.cfg.Key.AS, r.eigrp.vpn[key]); ok { // the same process at another site, in a way: `metric` is for what has none
 			if set.HasTag {
 				x.Tag = set.Tag
 			}
@@ -259,11 +259,11 @@ func (r *Router) ownMetric(key fib.RouteKey, route *rib.Route, s *EIGRPSource) (
 		if len(route.Hops) == 0 {
 			return eigrp.ExternalRoute{Bandwidth: nullBandwidth, Reliability: 255, Load: 1, MTU: 1500}, true
 		}
-		l, ok := r.igrp.links[route.Hops[0].Iface]
+		l, ok := r.eigrp.links[route.Hops[0].Iface]
 		return eigrp.ExternalRoute{Bandwidth: l.state.Bandwidth, Delay: l.state.Delay, Reliability: 255, Load: 1, MTU: uint32(l.state.MTU)}, ok
 	case rib.EIGRP:
 		as := uint16(s.Process)
-		_, from := r.igrp.find(EIGRPKey{key.VRF, as})
+		_, from := r.eigrp.find(EIGRPKey{key.VRF, as})
 		if from == nil {
 			return x, false
 		}
@@ -285,7 +285,7 @@ func (r *Router) protocolOf(key fib.RouteKey, route *rib.Route, s *EIGRPSource) 
 	case rib.Connected, rib.Local:
 		return eigrpmsg.FromConnected, 0
 	case rib.BGP:
-		return eigrpmsg.FromBGP, r.igrp.bgpAS
+		return eigrpmsg.FromBGP, r.eigrp.bgpAS
 	case rib.Kernel:
 		return kernelProtocol(r.kernel.routes[key].Protocol), 0
 	}
@@ -293,7 +293,7 @@ func (r *Router) protocolOf(key fib.RouteKey, route *rib.Route, s *EIGRPSource) 
 }
 
 // noteCommunities keeps EIGRP's communities of a route of BGP; none: there is no route, or it has none.
-func (g *igrp) noteCommunities(k fib.RouteKey, communities []uint64) {
+func (g *eigrpTables) noteCommunities(k fib.RouteKey, communities []uint64) {
 	if slices.Equal(g.vpn[k], communities) {
 		return
 	}
@@ -306,12 +306,12 @@ func (g *igrp) noteCommunities(k fib.RouteKey, communities []uint64) {
 }
 
 // forget drops what is known of a table that is no more. Its processes go by themselves.
-func (g *igrp) forget(vrf fib.VRF) {
+func (g *eigrpTables) forget(vrf fib.VRF) {
 	maps.DeleteFunc(g.vpn, func(k fib.RouteKey, _ []uint64) bool { return k.VRF == vrf })
 }
 
 // originates tells how a process of EIGRP has a route of a table: routes that it has learned, and the subnets that it runs on. Other routes of the table are none of its.
-func (g *igrp) originates(k fib.RouteKey, route *rib.Route, as uint32) (p *process, ok bool) {
+func (g *eigrpTables) originates(k fib.RouteKey, route *rib.Route, as uint32) (p *process, ok bool) {
 	if as == 0 || as > 0xffff {
 		return nil, false
 	}

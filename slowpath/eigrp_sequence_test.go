@@ -105,7 +105,7 @@ func (w *eigrpTrouble) happen() {
 // consistent compares what processes and BGP were told, change by change, with what they would be told of all routes by now.
 func (w *eigrpTrouble) consistent(b *eigrpBox) {
 	w.t.Helper()
-	for _, p := range b.igrp.processes {
+	for _, p := range b.eigrp.processes {
 		n, counts := 0, make([]int, len(p.cfg.Redistribute))
 		for _, prefix := range b.rib.AllTold(p.cfg.Key.VRF) {
 			route, _ := b.rib.Told(fib.RouteKey{VRF: p.cfg.Key.VRF, Prefix: prefix})

@@ -8,8 +8,8 @@ import (
 
 // EIGRPStatus is what the processes know, in the order of VRF and AS; with topology, their topology tables, too.
 func (r *Router) EIGRPStatus(topology bool) []EIGRPStatus {
-	out := make([]EIGRPStatus, 0, len(r.igrp.processes))
-	for _, p := range r.igrp.processes {
+	out := make([]EIGRPStatus, 0, len(r.eigrp.processes))
+	for _, p := range r.eigrp.processes {
 		c := &p.cfg.Run
 		_, on := p.machine.Running()
 		s := EIGRPStatus{

@@ -105,14 +105,14 @@ func TestEIGRPOverVPN(t *testing.T) {
 	s.run(time.Second)
 	s.carry(0, "10.1.0.0/24", nil)
 	s.ce[1].want(0, map[string]string{"10.1.0.0/24": "none", "10.61.0.0/16": "eigrp/100 170" + by})
-	if len(s.pe[1].igrp.vpn) != 2 {
-		t.Errorf("communities: %v", s.pe[1].igrp.vpn)
+	if len(s.pe[1].eigrp.vpn) != 2 {
+		t.Errorf("communities: %v", s.pe[1].eigrp.vpn)
 	}
 	s.pe[1].config.VRFs, s.pe[1].config.EIGRP = nil, nil
 	s.pe[1].config.Interfaces = s.pe[1].config.Interfaces[:1]
 	s.pe[1].configure()
-	if len(s.pe[1].igrp.vpn)+len(s.pe[1].igrp.stale) != 0 {
-		t.Errorf("communities of a VRF that is no more: %v", s.pe[1].igrp.vpn)
+	if len(s.pe[1].eigrp.vpn)+len(s.pe[1].eigrp.stale) != 0 {
+		t.Errorf("communities of a VRF that is no more: %v", s.pe[1].eigrp.vpn)
 	}
 }
 

@@ -68,7 +68,7 @@ func (r *Router) followRoutes() (err error) {
 	r.behind = false
 	for range maxFollow {
 		changes := r.rib.Changes()
-		if len(changes) == 0 && !r.border.anew && !r.igrp.anew && len(r.igrp.stale) == 0 {
+		if len(changes) == 0 && !r.border.anew && !r.eigrp.anew && len(r.eigrp.stale) == 0 {
 			return err
 		}
 		r.changed(changes)

@@ -79,7 +79,7 @@ type Router struct {
 	vrfs       map[fib.VRF]string // all but the global table
 	quiet      map[string]bool    // interfaces with `no ip unreachables`
 	now        time.Time
-	moves      uint64 // of the RIB, when NHRP and Linux were last told
+	moves      uint64 // of the RIB, when NHRP was last told
 	nextSweep  time.Time
 	lastGroups time.Time
 	lastTooBig time.Time
@@ -95,7 +95,7 @@ type Router struct {
 	labels     labelling
 	pool       *label.Pool // BGP's labels
 	border     border
-	igrp       igrp
+	eigrp      eigrpTables
 	kernel     shared
 	behind     bool // the protocols have not followed all that they changed themselves
 }
@@ -146,7 +146,7 @@ func newRouter(e Engine, l Linux, random io.Reader, seed uint64) *Router {
 	r.nhrp = nhrp.NewSeeded(routes{r}, seed)
 	r.labels, r.pool = newLabelling(seed), label.NewSeeded(seed)
 	r.border = newBorder(r.pool)
-	r.igrp, r.kernel = newIGRP(seed), newShared()
+	r.eigrp, r.kernel = newEIGRP(seed), newShared()
 	return r
 }
 
@@ -228,7 +228,7 @@ func (r *Router) Deadline() time.Time {
 	}
 	for _, t := range []time.Time{
 		r.takeover.deadline(), r.nhrp.Deadline(), r.ike.Deadline(), r.sessions.Deadline(), r.fragments.Deadline(), r.held.deadline(), r.labels.ldp.Deadline(),
-		r.border.deadline(), r.igrp.deadline(),
+		r.border.deadline(), r.eigrp.deadline(),
 	} {
 		if !t.IsZero() && (d.IsZero() || t.Before(d)) {
 			d = t
