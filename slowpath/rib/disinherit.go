@@ -174,10 +174,10 @@ func (r *RIB) Complete(all bool) {
 	if r.inherited == nil {
 		return
 	}
-	r.inherited.incomplete = !all
-	if !all {
+	if r.inherited.incomplete = !all; !all {
 		return
 	}
+	r.endLent()
 	for id := range r.inherited.tunnels {
 		r.dropTunnel(id)
 	}

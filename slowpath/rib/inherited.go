@@ -34,6 +34,7 @@ type inherited struct {
 	bySA       map[fib.SAID][]*hop          // next hops that still go by their old adjacency, by what seals it
 	sealed     map[fib.SAID][]fib.AdjID     // adjacencies by what seals them
 	waiting    map[*entry]struct{}          // their new ways can't be used yet: the old ones stand
+	lent       map[string]netip.Addr        // interfaces whose address is not known yet, with the one that they had
 	pushes     bool                         // some adjacency pushes labels
 	incomplete bool                         // not all that the configuration speaks of is known yet
 }
@@ -47,7 +48,7 @@ func (r *RIB) Inherit(b fib.Batch) {
 		ports: make(map[fib.PortID]fib.Port), tunnels: make(map[fib.TunnelID]fib.Tunnel), adjs: make(map[fib.AdjID]fib.Adjacency),
 		groups: make(map[fib.GroupID][]fib.AdjID), routes: make(map[fib.RouteKey][]fib.AdjID), labels: make(map[uint32]fib.Label), byPlace: make(map[place][]fib.AdjID),
 		listed: make(map[fib.AdjID]bool), byPath: make(map[fib.AdjID][]fib.RouteKey), bySA: make(map[fib.SAID][]*hop), sealed: make(map[fib.SAID][]fib.AdjID),
-		labelled: make(map[fib.AdjID][]uint32), waiting: make(map[*entry]struct{}), incomplete: true,
+		labelled: make(map[fib.AdjID][]uint32), waiting: make(map[*entry]struct{}), lent: make(map[string]netip.Addr), incomplete: true,
 	}
 	for _, p := range b.Ports {
 		h.ports[p.ID] = p

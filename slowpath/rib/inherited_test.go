@@ -521,3 +521,38 @@ func TestOldAssociationGoes(t *testing.T) {
 		t.Errorf("the association is gone, and packets leave by %+v", a)
 	}
 }
+
+// An interface whose leased address is not known yet has the one that it had: without one it would take no transit. It is the end of that when all is known, or nothing came in time.
+func TestOldAddressUntilTheLease(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(r *RIB)
+		want netip.Addr
+	}{
+		{"the lease comes", func(r *RIB) { r.SetInterface(wan) }, wan.Addrs[0].Addr()},
+		{"another lease comes", func(r *RIB) {
+			other := wan
+			other.Addrs = []netip.Prefix{pfx("198.51.100.7/24")}
+			r.SetInterface(other)
+		}, addr("198.51.100.7")},
+		{"it has none", func(r *RIB) { r.Complete(true) }, netip.Addr{}},
+		{"nothing comes", func(r *RIB) { r.Disinherit() }, netip.Addr{}},
+	} {
+		r, f := restart(t)
+		bare := wan
+		bare.Addrs = nil
+		r.SetInterface(bare)
+		bare.MTU = 1400 // it is told twice
+		r.SetInterface(bare)
+		r.Complete(false)
+		flush(t, r)
+		if p := f.ports[wan.Port]; p.Addr != wan.Addrs[0].Addr() || p.MTU != 1400 {
+			t.Fatalf("%s: before that %+v", c.name, p)
+		}
+		c.do(r)
+		flush(t, r)
+		if p := f.ports[wan.Port]; p.Addr != c.want {
+			t.Errorf("%s: %+v", c.name, p)
+		}
+	}
+}

@@ -284,7 +284,7 @@ func (r *RIB) describe(i *iface) {
 		}
 		f := fib.Tunnel{
 			ID: t.ID, VRF: i.VRF, OuterVRF: t.OuterVRF, Local: t.Local, Remote: t.Remote, Key: t.Key, HasKey: t.HasKey,
-			Addr: i.primary(), MTU: i.MTU, MSS: i.MSS, Network: t.Network, Redirect: t.Redirect, Group: i.group,
+			Addr: r.addressOf(i), MTU: i.MTU, MSS: i.MSS, Network: t.Network, Redirect: t.Redirect, Group: i.group,
 			Protected: t.Protected, Protection: t.Protection, MPLS: i.MPLS,
 		}
 		if !r.takeTunnel(&f) {
@@ -295,7 +295,7 @@ func (r *RIB) describe(i *iface) {
 		r.batch.Ports = slices.DeleteFunc(r.batch.Ports, func(p fib.Port) bool { return p.ID == i.Port })
 	case i.Port != 0:
 		r.batch.DelPorts = slices.DeleteFunc(r.batch.DelPorts, func(id fib.PortID) bool { return id == i.Port })
-		f := fib.Port{ID: i.Port, VRF: i.VRF, MAC: i.MAC, Addr: i.primary(), MTU: i.MTU, MSS: i.MSS, MPLS: i.MPLS, Parent: i.Parent, VLAN: i.VLAN}
+		f := fib.Port{ID: i.Port, VRF: i.VRF, MAC: i.MAC, Addr: r.addressOf(i), MTU: i.MTU, MSS: i.MSS, MPLS: i.MPLS, Parent: i.Parent, VLAN: i.VLAN}
 		if !r.takePort(&f) {
 			r.batch.Ports = replace(r.batch.Ports, f, func(a, b fib.Port) bool { return a.ID == b.ID })
 		}
