@@ -40,7 +40,7 @@ func (r *Router) redistribute(changes []rib.Change) {
 			var ev eigrp.Redistributed
 			for i := range changes[:n] {
 				c := &changes[i]
-				r.offer(p, c.Prefix, &c.Route, !c.Gone, &ev)
+				r.reconsider(p, c.Prefix, &c.Route, !c.Gone, &ev)
 			}
 			r.tellRedistributed(p, ev)
 		}
@@ -75,7 +75,7 @@ func (r *Router) redistributeStale() {
 		for _, k := range keys {
 			if k.VRF == p.cfg.Key.VRF {
 				route, ok := r.rib.Told(k)
-				r.offer(p, k.Prefix, &route, ok, &ev)
+				r.reconsider(p, k.Prefix, &route, ok, &ev)
 			}
 		}
 		r.tellRedistributed(p, ev)
@@ -118,8 +118,8 @@ func (r *Router) tellRedistributed(p *process, ev eigrp.Redistributed) {
 	}
 }
 
-// offer puts what a process is to hear of a route into ev.
-func (r *Router) offer(p *process, prefix netip.Prefix, route *rib.Route, there bool, ev *eigrp.Redistributed) {
+// reconsider puts what a process is to hear of a route into ev.
+func (r *Router) reconsider(p *process, prefix netip.Prefix, route *rib.Route, there bool, ev *eigrp.Redistributed) {
 	old, had := p.taken[prefix]
 	var x taken
 	if there {
@@ -140,43 +140,18 @@ func (r *Router) offer(p *process, prefix netip.Prefix, route *rib.Route, there 
 	}
 }
 
-// wantedBy is how a route goes into a process; ok is false if it doesn't. What the process said itself never does, nor what it tells of anyway: the subnets that it runs on. For
-// the former there may be BGP's of the same prefix (overVPN).
+// wantedBy is how a route goes into a process; ok is false if it doesn't.
 func (r *Router) wantedBy(p *process, prefix netip.Prefix, route *rib.Route) (x taken, ok bool) {
-	source, process := route.Source, uint32(0)
-	on := ""
-	switch source {
-	case rib.Shortcut, rib.Adjacency:
+	o, ok := r.offered(p, prefix, route)
+	if !ok {
 		return x, false
-	case rib.Local:
-		if !r.border.hosts[fib.RouteKey{VRF: p.cfg.Key.VRF, Prefix: prefix}] {
-			return x, false // its subnet is told
-		}
-		source = rib.Connected
-	case rib.BGP:
-		if p.cfg.Key.VRF == fib.Global && !route.External && !r.eigrp.ibgp {
-			return x, false // iBGP has brought it to all who are to have it
-		}
-	case rib.EIGRP:
-		if process = route.Process; process == uint32(p.cfg.Key.AS) {
-			over, ok := r.overVPN(p, prefix)
-			if !ok {
-				return x, false
-			}
-			route, source, process = &over, rib.BGP, 0
-		}
-	}
-	if source == rib.Connected && len(route.Hops) > 0 {
-		if on = route.Hops[0].Iface; p.tells(on, prefix) {
-			return x, false
-		}
 	}
 	for i := range p.cfg.Redistribute {
 		s := &p.cfg.Redistribute[i]
-		from := process
+		from := o.process
 		switch {
-		case s.Source == source || s.Source == rib.Static && source == rib.DHCP:
-		case s.Source == rib.EIGRP && source == rib.Connected && r.eigrp.covers(p.cfg.Key.VRF, s.Process, on, prefix):
+		case s.Source == o.source || s.Source == rib.Static && o.source == rib.DHCP:
+		case s.Source == rib.EIGRP && o.source == rib.Connected && r.eigrp.covers(p.cfg.Key.VRF, s.Process, o.iface, prefix):
 			from = s.Process
 		default:
 			continue
@@ -186,18 +161,56 @@ func (r *Router) wantedBy(p *process, prefix netip.Prefix, route *rib.Route) (x 
 		}
 		set, permit := s.Set, true
 		if s.Permit != nil {
-			set, permit = s.Permit(prefix, route)
+			set, permit = s.Permit(prefix, o.route)
 		}
 		if !permit {
 			continue
 		}
 		x.source = i
-		if x.route, ok = r.external(p, prefix, route, s, &set); ok {
-			x.route.Distance = uint8(min(route.Distance, 255))
+		if x.route, ok = r.external(p, prefix, o.route, s, &set); ok {
+			x.route.Distance = uint8(min(o.route.Distance, 255))
 			return x, true
 		}
 	}
 	return x, false
+}
+
+// offer is a route as `redistribute` sees it.
+type offer struct {
+	route   *rib.Route
+	source  rib.Source // an address with a mask of 32 bits is connected
+	process uint32     // of EIGRP
+	iface   string     // of what is connected
+}
+
+// offered is a route that may go into a process. What the process said itself does not, nor what it tells of anyway: the subnets that it runs on. For the former there may be
+// BGP's of the same prefix (overVPN).
+func (r *Router) offered(p *process, prefix netip.Prefix, route *rib.Route) (o offer, ok bool) {
+	o = offer{route: route, source: route.Source}
+	switch o.source {
+	case rib.Shortcut, rib.Adjacency:
+		return o, false
+	case rib.Local:
+		if !r.border.hosts[fib.RouteKey{VRF: p.cfg.Key.VRF, Prefix: prefix}] {
+			return o, false // its subnet is told
+		}
+		o.source = rib.Connected
+	case rib.BGP:
+		if p.cfg.Key.VRF == fib.Global && !route.External && !r.eigrp.ibgp {
+			return o, false // iBGP has brought it to all who are to have it
+		}
+	case rib.EIGRP:
+		if route.Process == uint32(p.cfg.Key.AS) {
+			over, ok := r.overVPN(p, prefix)
+			return offer{route: &over, source: rib.BGP}, ok
+		}
+		o.process = route.Process
+	}
+	if o.source == rib.Connected && len(route.Hops) > 0 {
+		o.iface = route.Hops[0].Iface
+		return o, !p.tells(o.iface, prefix)
+	}
+	return o, true
 }
 
 // overVPN is BGP's route of a prefix where the process has a route itself, and BGP's is one of the same process at another site: the process has to choose between them by its
