@@ -131,47 +131,62 @@ func (m *Machine) reliable(n *neighbor, p *eigrpmsg.Packet, contents uint64) {
 	// With routes in it, the INIT of a restart begins nothing anew: the neighbor tells all again (`clear ip eigrp neighbors soft`).
 	soft := p.Opcode == eigrpmsg.Update && p.Flags&(eigrpmsg.FlagInit|eigrpmsg.FlagRestart) == eigrpmsg.FlagInit|eigrpmsg.FlagRestart && n.up && len(p.Routes) > 0
 	if p.Opcode == eigrpmsg.Update && p.Flags&eigrpmsg.FlagInit != 0 && !soft {
-		if n.gotInit && n.initSeq == p.Sequence {
-			m.ackLater(n)
+		if n = m.introduced(n, p); n == nil {
 			return
 		}
-		if n.gotInit && n.up && p.Flags&eigrpmsg.FlagRestart != 0 {
-			// One that acknowledges our INIT by its own has begun anew because of ours.
-			m.resync(n)
-			n.saidRestart, n.acked = true, p.Ack != 0 && p.Ack == n.ourInit
-		} else if n.gotInit && (n.up || n.acked || !n.resyncing) {
-			if n = m.restarted(n, p.Ack); n == nil {
-				return
-			}
-		}
-		n.gotInit, n.initSeq, n.lastSeq, n.heard = true, p.Sequence, p.Sequence, true
-		m.ackLater(n)
-		m.answerInit(n)
-		m.advance(n)
-	} else {
-		if !n.up {
-			return // it will be sent again
-		}
-		if d := int32(p.Sequence - n.lastSeq); d < 0 || d == 0 && contents^uint64(p.Opcode) == n.lastContents {
-			m.traffic.Duplicates++
-			if p.Sequence == n.lastSeq {
-				m.ackLater(n)
-			} else {
-				m.send(n.ifc, n.addr, &eigrpmsg.Packet{Opcode: eigrpmsg.Hello, AS: m.cfg.AS, Ack: p.Sequence})
-			}
-			return
-		}
-		n.lastSeq, n.heard = p.Sequence, true
-		m.ackLater(n)
-		if soft {
-			m.stale(n)
-			m.tellTable(n)
-		}
+	} else if !n.up || !m.isNext(n, p, contents) {
+		return // one of a neighbor that is not up will be sent again
+	} else if soft {
+		m.stale(n)
+		m.tellTable(n)
 	}
 	n.lastContents = contents ^ uint64(p.Opcode)
-	if !n.up {
-		return // an INIT has no routes
+	if n.up { // else it is an INIT, which has no routes
+		m.takeRoutes(n, p)
 	}
+}
+
+// introduced takes an INIT, the first packet to a neighbor that the sender knows nothing of. It returns who is the neighbor now; nil: there is nothing more to do.
+func (m *Machine) introduced(n *neighbor, p *eigrpmsg.Packet) *neighbor {
+	if n.gotInit && n.initSeq == p.Sequence {
+		m.ackLater(n)
+		return nil
+	}
+	if n.gotInit && n.up && p.Flags&eigrpmsg.FlagRestart != 0 {
+		// One that acknowledges our INIT by its own has begun anew because of ours.
+		m.resync(n)
+		n.saidRestart, n.acked = true, p.Ack != 0 && p.Ack == n.ourInit
+	} else if n.gotInit && (n.up || n.acked || !n.resyncing) {
+		if n = m.restarted(n, p.Ack); n == nil {
+			return nil
+		}
+	}
+	n.gotInit, n.initSeq, n.lastSeq, n.heard = true, p.Sequence, p.Sequence, true
+	m.ackLater(n)
+	m.answerInit(n)
+	m.advance(n)
+	return n
+}
+
+// isNext acknowledges a packet, and says whether it is a new one.
+func (m *Machine) isNext(n *neighbor, p *eigrpmsg.Packet, contents uint64) bool {
+	d := int32(p.Sequence - n.lastSeq)
+	if d > 0 || d == 0 && contents^uint64(p.Opcode) != n.lastContents {
+		n.lastSeq, n.heard = p.Sequence, true
+		m.ackLater(n)
+		return true
+	}
+	m.traffic.Duplicates++
+	if d == 0 {
+		m.ackLater(n)
+	} else {
+		m.send(n.ifc, n.addr, &eigrpmsg.Packet{Opcode: eigrpmsg.Hello, AS: m.cfg.AS, Ack: p.Sequence})
+	}
+	return false
+}
+
+// takeRoutes takes what a packet says of prefixes, and whether that was all.
+func (m *Machine) takeRoutes(n *neighbor, p *eigrpmsg.Packet) {
 	for i := range p.Routes {
 		for _, prefix := range p.Routes[i].Prefixes {
 			if n.gone {
