@@ -23,10 +23,10 @@ func (m *Machine) goActive(e *entry, query *neighbor) {
 // round asks all neighbors. The successor stays as long as it reaches the prefix at all, and its distance is what is told until all have replied.
 func (m *Machine) round(e *entry) {
 	e.fd, e.frozen = infinity, m.unreachable()
-	if e.succ != nil {
+	if e.cut = e.cut || e.succ == nil || e.succ.dist == infinity; !e.cut {
 		e.fd, e.frozen = e.succ.dist, e.succ.vec
 	}
-	e.lastDist = e.fd
+	e.lastDist, e.regained = e.fd, nil
 	e.replies = map[*neighbor]*owing{}
 	m.note(e)
 	for _, ifc := range m.order {
@@ -68,6 +68,7 @@ func (m *Machine) stillActive(e *entry, query *neighbor) {
 			e.origin = originAskedSince
 		}
 	}
+	e.cut = e.cut || s == nil || s.dist == infinity
 	m.install(e)
 	if query != nil {
 		m.reply(query, e.prefix)

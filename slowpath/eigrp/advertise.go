@@ -2,6 +2,7 @@ package eigrp
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"nave/slowpath/eigrp/eigrpmsg"
@@ -207,10 +208,7 @@ func (m *Machine) flush(ifc *iface) {
 		later = len(queries) - fit
 	}
 	now, waiting := queries[:len(queries)-later], queries[len(queries)-later:]
-	if len(stubs) > 0 {
-		m.pack(ifc, now, packing{}, func(b []byte) { m.deliver(ifc, stubs, m.message(eigrpmsg.Update, b)) })
-	}
-	m.pack(ifc, now, packing{always: true, last: true}, func(b []byte) { m.deliver(ifc, full, m.message(eigrpmsg.Query, b)) })
+	m.ask(ifc, now, full, stubs)
 	if !one || len(now) == 0 {
 		updates = m.pack(ifc, updates, packing{last: true, one: one}, func(b []byte) {
 			m.deliver(ifc, begun(all), m.message(eigrpmsg.Update, b))
@@ -222,6 +220,37 @@ func (m *Machine) flush(ifc *iface) {
 	}
 	for _, p := range updates {
 		m.pend(ifc, p, false)
+	}
+}
+
+// ask sends Queries to those who are to reply; the others, stubs and a successor that has asked itself, are told by Updates. Who were asked and is not waited for would reply all the same, and that
+// would count for the next computation.
+func (m *Machine) ask(ifc *iface, prefixes []netip.Prefix, full, stubs []*neighbor) {
+	type group struct {
+		asked, told []*neighbor
+		prefixes    []netip.Prefix
+	}
+	var groups []*group
+	for _, p := range prefixes {
+		replies := m.entries[p].replies
+		asked := slices.DeleteFunc(slices.Clone(full), func(n *neighbor) bool { return replies[n] == nil })
+		i := slices.IndexFunc(groups, func(g *group) bool { return slices.Equal(g.asked, asked) })
+		if i < 0 {
+			told := slices.Clone(stubs)
+			for _, n := range full {
+				if replies[n] == nil {
+					told = append(told, n)
+				}
+			}
+			i, groups = len(groups), append(groups, &group{asked: asked, told: told})
+		}
+		groups[i].prefixes = append(groups[i].prefixes, p)
+	}
+	for _, g := range groups {
+		if len(g.told) > 0 {
+			m.pack(ifc, g.prefixes, packing{}, func(b []byte) { m.deliver(ifc, g.told, m.message(eigrpmsg.Update, b)) })
+		}
+		m.pack(ifc, g.prefixes, packing{always: true, last: true}, func(b []byte) { m.deliver(ifc, g.asked, m.message(eigrpmsg.Query, b)) })
 	}
 }
 

@@ -30,8 +30,11 @@ type entry struct {
 	succ   *path  // the successor; while active the one of before, which may have lost its way
 	since  time.Time
 
-	asked     bool // while we restart
+	asked     bool        // while we restart: for the prefix, by somebody
+	askers    []*neighbor // those who wait for our reply until then
+	regained  *regained   // nil: the feasible distance is known
 	active    bool
+	cut       bool // active, and the successor has lost its way since: its next one may lead here
 	origin    origin
 	frozen    vector // what is told while active
 	lastDist  uint64 // of the successor, when it was last looked at
@@ -147,7 +150,17 @@ func (m *Machine) best(e *entry) *path {
 }
 
 // feasible says whether a path cannot lead back here: it is ours, or its neighbor is nearer than we ever were since the last free choice.
-func (e *entry) feasible(p *path) bool { return p != nil && (p.nbr == nil || p.rd < e.fd) }
+func (e *entry) feasible(p *path) bool {
+	switch {
+	case p == nil:
+		return false
+	case p.nbr == nil:
+		return true
+	case e.regained != nil:
+		return e.regainable(p)
+	}
+	return p.rd < e.fd
+}
 
 // learn takes what a neighbor says of a prefix; nil if nothing is known of the prefix after that.
 func (m *Machine) learn(n *neighbor, r *eigrpmsg.Route, prefix netip.Prefix) *entry {
@@ -205,6 +218,9 @@ func (m *Machine) entryOf(prefix netip.Prefix) *entry {
 	if e == nil {
 		e = &entry{prefix: prefix, fd: infinity, since: m.now}
 		e.told.vec = m.unreachable()
+		if m.regaining {
+			e.regained = &regained{}
+		}
 		e.sia.Fire = func() { m.siaDue(e) }
 		m.entries[prefix] = e
 		for _, ifc := range m.order { // what was lost, and is back before that was told, may still be what neighbors know
@@ -224,13 +240,21 @@ func (m *Machine) evaluate(e *entry, query *neighbor) {
 	}
 	if m.restarting {
 		if query != nil {
-			e.asked = true
+			if e.asked = true; !slices.Contains(e.askers, query) {
+				e.askers = append(e.askers, query)
+			}
 			m.reply(query, e.prefix)
 		}
 		return
 	}
 	best := m.best(e)
+	if query != nil && e.regained != nil {
+		e.regained.drop(query)
+	}
 	switch {
+	case query != nil && e.regained != nil && e.succ != nil && e.succ.nbr == query:
+		m.goActive(e, query)
+		return
 	case e.feasible(best):
 		e.fd = min(e.fd, best.dist)
 		m.settle(e, best)
@@ -247,7 +271,7 @@ func (m *Machine) evaluate(e *entry, query *neighbor) {
 
 // settle makes a path the successor of a passive prefix; nil: it can't be reached.
 func (m *Machine) settle(e *entry, p *path) {
-	e.succ = p
+	e.succ, e.cut = p, false
 	for _, x := range slices.Clone(e.paths) {
 		if x.nbr != nil && m.infinite(&x.reported) {
 			m.forget(e, x)

@@ -29,7 +29,7 @@ func (r *Route) same(o *Route) bool {
 // routeOf is what the RIB is to have; nil: nothing. While a prefix is active it is the successor of before alone.
 func (m *Machine) routeOf(e *entry) *Route {
 	s := e.succ
-	if s == nil || s.dist == infinity {
+	if s == nil || s.dist == infinity || e.cut {
 		return nil
 	}
 	r := &Route{Prefix: e.prefix, Metric: m.rib(s.dist), Distance: m.distance(s), Tag: s.ext.Tag}

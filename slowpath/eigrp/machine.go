@@ -53,6 +53,7 @@ type Machine struct {
 	begun        bool // has been configured to be on
 	restarting   bool
 	awaiting     bool // what other protocols have
+	regaining    bool // our restart is over, but not all know our table
 	restartBegan time.Time
 	restartTimer timers.Timer
 

@@ -50,6 +50,8 @@ type neighbor struct {
 	resyncing   bool // it restarts, and its routes of before stay
 	resyncBegan time.Time
 	staleTimer  timers.Timer
+	forgot      bool      // it has answered our restart by one of its own: it kept nothing of us
+	regaining   bool      // after our restart: it has not acknowledged all of our table
 	toldAll     bool      // its EOT has come
 	lastTold    time.Time // when an Update of its came, or it came up
 	initTimer   timers.Timer
@@ -74,7 +76,7 @@ func (m *Machine) neighborOf(ifc *iface, addr netip.Addr) *neighbor {
 		m.log(Log{Kind: LogTooManyNeighbors, Iface: ifc.name, Neighbor: addr})
 		return nil
 	}
-	n := &neighbor{ifc: ifc, addr: addr, since: m.now, rto: firstRTO, routes: map[*entry]*path{}, owes: map[*entry]bool{}}
+	n := &neighbor{ifc: ifc, addr: addr, since: m.now, rto: firstRTO, regaining: m.regaining, routes: map[*entry]*path{}, owes: map[*entry]bool{}}
 	n.holdTimer.Fire = func() { m.down(n, HoldExpired) }
 	n.retryTimer.Fire = func() { m.retry(n) }
 	n.staleTimer.Fire = func() { m.staleExpired(n) }

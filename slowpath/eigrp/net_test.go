@@ -30,6 +30,7 @@ type world struct {
 	packets, bytes int
 	noLoopCheck    bool
 	see            func(from, to *node, s Send)
+	looped         func(p netip.Prefix, way []string) // takes what goes round; nil: that fails the test
 }
 
 type happening struct {
@@ -82,6 +83,8 @@ type node struct {
 	seed    uint64
 	changes int
 	old     map[netip.Prefix]Route // of before a soft restart
+	oldFrom time.Time              // when that was, or the first of several in a row
+	oldEnd  time.Time              // of the last one
 	cpu     time.Duration
 	mute    func(PacketReceived) // takes packets in the machine's place
 }
@@ -135,12 +138,16 @@ func (n *node) handle(ev Event) {
 func (n *node) restart() {
 	n.seed += 1000
 	n.m = NewSeeded(n.seed)
+	n.old, n.oldEnd = nil, time.Time{}
 	clear(n.routes)
 	n.start()
 }
 
 // softRestart begins anew with the routes of before, which packets go on to go by until the machine has its own.
 func (n *node) softRestart() {
+	if !n.m.Restarting() {
+		n.oldFrom = n.w.now
+	}
 	n.seed += 1000
 	n.m = NewSeeded(n.seed)
 	n.old = maps.Clone(n.routes)
@@ -193,11 +200,15 @@ func (n *node) effects(step func() []Effect) {
 			delete(n.routes, p)
 			n.changes++
 		}
-		n.old = nil
+		n.old, n.oldEnd = nil, w.now
 	}
 	if !w.noLoopCheck {
 		for _, p := range touched {
-			w.noLoop(p)
+			if w.looped == nil {
+				w.noLoop(p)
+			} else if way := w.loop(p); way != nil {
+				w.looped(p, way)
+			}
 		}
 	}
 	if d := n.m.Deadline(); !d.IsZero() && !d.Equal(n.armed) {
@@ -288,9 +299,19 @@ func (w *world) runUntil(limit time.Duration, what string, ok func() bool) time.
 	return w.now.Sub(start)
 }
 
-// noLoop follows the routes of a prefix, where both ends know of each other, or where the next hop is one that a neighbor told of. Where only one does, as the other has restarted or lost it and the news has not
-// come, no protocol could know better.
+// noLoop sees to it that the routes of a prefix lead round nowhere.
 func (w *world) noLoop(p netip.Prefix) {
+	if way := w.loop(p); way != nil {
+		for _, n := range w.nodes {
+			w.t.Logf("%s: restarting %v, %s, %+v", n.name, n.m.Restarting(), n.m.about(p), n.routes[p].Hops)
+		}
+		w.t.Fatalf("%s: %s goes round: %v", w.now.Sub(epoch), p, way)
+	}
+}
+
+// loop follows the routes of a prefix, where both ends know of each other, or where the next hop is one that a neighbor told of; nil: they lead round nowhere. Where only one knows,
+// as the other has begun anew or lost it and the news has not come, no protocol could know better.
+func (w *world) loop(p netip.Prefix) (round []string) {
 	const visiting, done = 1, 2
 	state := map[*node]int{}
 	var visit func(n *node, way []string)
@@ -298,17 +319,21 @@ func (w *world) noLoop(p netip.Prefix) {
 		way = append(way, n.name)
 		switch state[n] {
 		case visiting:
-			for _, n := range w.nodes {
-				w.t.Logf("%s: %+v", n.name, n.m.about(p))
-			}
-			w.t.Fatalf("%s: %s goes round: %v", w.now.Sub(epoch), p, way)
+			round = slices.Clone(way[slices.Index(way, n.name):])
+			return
 		case done:
 			return
 		}
 		state[n] = visiting
 		if r, ok := n.routes[p]; ok {
+			_, inherited := n.old[p]
 			for _, h := range r.Hops {
-				if next := w.owner[h.Addr]; next != nil && (next.knows(h.Addr, n.ports[h.Iface]) || n.m.ifaces[h.Iface].byAddr[h.Addr] == nil) {
+				next := w.owner[h.Addr]
+				if next == nil {
+					continue
+				}
+				x := next.knows(h.Addr, n.ports[h.Iface])
+				if inherited && x != nil && next.keeps(x, n) || !inherited && (x != nil || n.m.ifaces[h.Iface].byAddr[h.Addr] == nil) {
 					visit(next, way)
 				}
 			}
@@ -316,18 +341,27 @@ func (w *world) noLoop(p netip.Prefix) {
 		state[n] = done
 	}
 	for _, n := range w.nodes {
-		visit(n, nil)
-	}
-}
-
-// knows says whether a node has the router at a port as a neighbor of the interface with an address of its own.
-func (n *node) knows(own netip.Addr, port *port) bool {
-	for _, ifc := range n.m.order {
-		if x := ifc.byAddr[port.st.Addrs[0].Addr()]; x != nil && x.up && ifc.isOwn(own) {
-			return true
+		if visit(n, nil); round != nil {
+			return round
 		}
 	}
-	return false
+	return nil
+}
+
+// knows is the router at a port as a node has it as a neighbor of the interface with an address of its own; nil: it does not.
+func (n *node) knows(own netip.Addr, port *port) *neighbor {
+	for _, ifc := range n.m.order {
+		if x := ifc.byAddr[port.st.Addrs[0].Addr()]; x != nil && (x.up || x.resyncing) && ifc.isOwn(own) {
+			return x
+		}
+	}
+	return nil
+}
+
+// keeps says whether a node keeps what it knew of a neighbor before that restarted; or goes by what it did then, as it restarts, too. One that has begun anew is in no one's debt,
+// and who forwards to it as before cannot know until the restart is over: that is the only loop that there may be.
+func (n *node) keeps(x *neighbor, restarting *node) bool {
+	return x.since.Before(restarting.oldFrom) || n.m.Restarting() || !x.since.After(n.oldEnd)
 }
 
 // distances are what each node should have for a prefix that a node has at a metric of its own, where all links have the same bandwidth.

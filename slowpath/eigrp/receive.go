@@ -78,6 +78,10 @@ func (m *Machine) helloFrom(ifc *iface, n *neighbor, from netip.Addr, p *eigrpms
 			}
 			return
 		}
+		if n != nil && n.up && !n.saidRestart && !n.resumable() && p.Flags&eigrpmsg.FlagRestart != 0 {
+			m.down(n, PeerRestarted)
+			n = nil
+		}
 		fresh := n == nil
 		if n = m.neighborOf(ifc, from); n == nil {
 			return
@@ -152,16 +156,19 @@ func (m *Machine) introduced(n *neighbor, p *eigrpmsg.Packet) *neighbor {
 		m.ackLater(n)
 		return nil
 	}
-	if n.gotInit && n.up && p.Flags&eigrpmsg.FlagRestart != 0 {
+	if n.gotInit && n.up && n.resumable() && p.Flags&eigrpmsg.FlagRestart != 0 {
 		// One that acknowledges our INIT by its own has begun anew because of ours.
 		m.resync(n)
 		n.saidRestart, n.acked = true, p.Ack != 0 && p.Ack == n.ourInit
-	} else if n.gotInit && (n.up || n.acked || !n.resyncing) {
+	} else if n.gotInit && n.up || n.resyncing && !n.up && p.Flags&eigrpmsg.FlagRestart == 0 {
+		// One that says nothing of a restart any more is through with it without us, and goes by what we do not know.
 		if n = m.restarted(n, p.Ack); n == nil {
 			return nil
 		}
 	}
 	n.gotInit, n.initSeq, n.lastSeq, n.heard = true, p.Sequence, p.Sequence, true
+	n.forgot = p.Flags&eigrpmsg.FlagRestart == 0
+	n.saidRestart = n.saidRestart || !n.forgot
 	m.ackLater(n)
 	m.answerInit(n)
 	m.advance(n)

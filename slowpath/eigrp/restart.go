@@ -75,6 +75,7 @@ func (m *Machine) restartOver() bool {
 // endRestart chooses routes from all that neighbors have told by now, and tells them ours.
 func (m *Machine) endRestart() {
 	m.stopRestart()
+	m.beginRegaining()
 	for _, p := range sortedPrefixes(m.entries) {
 		if e := m.entries[p]; e != nil {
 			m.takeUp(e)
@@ -99,34 +100,14 @@ func (m *Machine) endRestart() {
 	}
 }
 
-// takeUp chooses the first route of a prefix after our restart. Neighbors may reach it by way of us, and not tell by what they say: so the router that packets go to by now is the successor, and the feasible
-// distance is the one by it. If there is none, or it is lost or not the nearest any more, or somebody has begun to ask for the prefix meanwhile, the neighbors have to be asked.
-func (m *Machine) takeUp(e *entry) {
-	ask, best := e.asked, e.best()
-	e.asked = false
-	if best != nil && best.nbr == nil {
-		ask = false // it is ours
-	} else if m.cfg.Inherited != nil {
-		ask = true // that there is no way may be new
-		hops := m.cfg.Inherited(e.prefix)
-		for _, p := range e.paths {
-			if p.nbr != nil && p.dist != infinity && slices.Contains(hops, p.hop) && (e.succ == nil || p.dist < e.succ.dist) {
-				e.succ, e.fd = p, p.dist
-				ask = false
-			}
-		}
-	}
-	if ask || e.succ != nil && e.best() != e.succ {
-		m.goActive(e, nil)
-		return
-	}
-	m.evaluate(e, nil)
-}
-
 func (m *Machine) stopRestart() {
-	m.restarting = false
+	m.restarting, m.regaining = false, false
 	m.timers.Stop(&m.restartTimer)
 }
+
+// resumable says whether what a neighbor goes on to do after its restart is what it told. It is not if it has not told all even once: then it restarts for the second time, and we know nothing of what
+// it did before the first.
+func (n *neighbor) resumable() bool { return n.toldAll || n.resyncing }
 
 // resync is the other side: a neighbor that is up has begun anew, and goes on forwarding by what it told. Nothing of the exchange before counts any more; what it still has to reply
 // to it is asked again, as it has forgotten it.

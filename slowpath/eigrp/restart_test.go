@@ -1,7 +1,6 @@
 package eigrp
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -178,7 +177,6 @@ func TestGracefulRestartWithLoss(t *testing.T) {
 		for _, l := range w.links {
 			l.loss = 0.3
 		}
-		w.noLoopCheck = true
 		n := w.nodes[w.rng.IntN(len(w.nodes))]
 		before := w.changes(nil)
 		n.softRestart()
@@ -262,35 +260,6 @@ func TestSoftClear(t *testing.T) {
 // restarting says whether any router is.
 func (w *world) restarting() bool {
 	return slices.ContainsFunc(w.nodes, func(n *node) bool { return n.m.Restarting() })
-}
-
-// Graceful restarts among all that can happen, one at a time. Where half of the network restarts at once, computations may wait for each other in a circle, until the active time ends them.
-func TestRandomGracefulRestarts(t *testing.T) {
-	for seed := range uint64(6) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			w := random(t, 300+seed, 8, 4)
-			w.noLoopCheck = true // while a router restarts, what it forwards by is nobody's to change
-			w.start()
-			settleWorld(w, time.Minute)
-			limit := 2 * time.Minute
-			for round := range 12 {
-				if round > 8 {
-					limit = 15 * time.Minute
-				}
-				for range 1 + w.rng.IntN(3) {
-					if w.rng.IntN(2) == 0 && (round > 8 || !w.restarting()) {
-						w.nodes[w.rng.IntN(len(w.nodes))].softRestart()
-					} else {
-						disturb(w)
-					}
-					w.run(time.Duration(w.rng.IntN(400)) * time.Millisecond)
-				}
-				w.runUntil(2*time.Minute, "restarted", func() bool { return !w.restarting() })
-				settleWorld(w, limit)
-			}
-		})
-	}
 }
 
 // Somebody who says Hello, and never goes on to be a neighbor, does not keep a router from its routes.

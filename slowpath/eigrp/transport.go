@@ -293,6 +293,9 @@ func (m *Machine) acknowledged(n *neighbor, seq uint32) {
 		m.advance(n)
 		return
 	}
+	if first.flags&eigrpmsg.FlagEOT != 0 {
+		n.regaining = false
+	}
 	if len(n.queue) == 0 {
 		m.feed(n, first.seq)
 	}

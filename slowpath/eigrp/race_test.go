@@ -1,0 +1,5 @@
+//go:build race
+
+package eigrp
+
+const racing = true
