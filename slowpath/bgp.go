@@ -76,7 +76,7 @@ func (r *Router) learnRoute(e *bgp.Route) {
 	}
 	hop, ok := r.routeHop(e)
 	communities := e.Extended
-	if !ok {
+	if !ok || e.External && e.RD == 0 { // whoever is outside makes no route an internal one of EIGRP
 		communities = nil
 	}
 	r.eigrp.noteCommunities(fib.RouteKey{VRF: table, Prefix: e.Prefix}, communities)

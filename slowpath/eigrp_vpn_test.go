@@ -96,6 +96,11 @@ func TestEIGRPOverVPN(t *testing.T) {
 	}
 	s.carry(0, "10.1.0.0/24", nil)
 	s.ce[1].want(0, map[string]string{"10.1.0.0/24": "eigrp/100 90" + by})
+	// A neighbour of eBGP in the VRF itself makes no internal route.
+	s.carry(0, "10.1.0.0/24", func(e *bgp.Route) { e.External, e.RD, e.Labels, e.NextHop = true, 0, nil, ip("10.0.2.9") })
+	s.ce[1].want(0, map[string]string{"10.1.0.0/24": "eigrp/100 170" + by})
+	s.carry(0, "10.1.0.0/24", nil)
+	s.ce[1].want(0, map[string]string{"10.1.0.0/24": "eigrp/100 90" + by})
 	// A route that can't be used brings nothing.
 	s.carry(0, "10.1.0.0/24", func(e *bgp.Route) { e.Labels = nil })
 	s.ce[1].want(0, map[string]string{"10.1.0.0/24": "none"})

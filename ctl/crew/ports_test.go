@@ -308,7 +308,7 @@ func boss(dir string) {
 	outer := make([]byte, packet.EthernetLen)
 	packet.PutEthernet(outer, endMAC, outMAC, packet.TypeIPv4)
 	refused, err := c.Engine().Apply(&fib.Batch{
-		Ports:       []fib.Port{{ID: inPort, MAC: inMAC, MTU: 1500}, {ID: outPort, MAC: outMAC, MTU: 1500}},
+		Ports:       []fib.Port{{ID: inPort, MAC: inMAC, Addr: netip.MustParseAddr("10.1.0.1"), MTU: 1500}, {ID: outPort, MAC: outMAC, MTU: 1500}},
 		Adjacencies: []fib.Adjacency{{ID: 16, Kind: fib.AdjLink, Port: outPort, Outer: outer, MTU: 1500}},
 		Routes:      []fib.Route{{Prefix: netip.MustParsePrefix("10.9.0.0/16"), Paths: []fib.AdjID{16}}},
 	})

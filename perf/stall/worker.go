@@ -97,7 +97,7 @@ func (p *probe) set(e *fastpath.Engine, w *fastpath.Worker) error {
 	outer := make([]byte, packet.EthernetLen)
 	packet.PutEthernet(outer, there, here, packet.TypeIPv4)
 	refused, err := e.Apply(&fib.Batch{
-		Ports:       []fib.Port{{ID: 1, MAC: here, MTU: 1500}},
+		Ports:       []fib.Port{{ID: 1, MAC: here, Addr: netip.MustParseAddr("192.0.2.1"), MTU: 1500}},
 		Adjacencies: []fib.Adjacency{{ID: fib.FirstAdj, Kind: fib.AdjLink, Port: 1, Outer: outer, MTU: 1500}},
 		Routes:      []fib.Route{{Prefix: netip.MustParsePrefix("10.0.0.0/8"), Paths: []fib.AdjID{fib.FirstAdj}}},
 	})
