@@ -107,7 +107,7 @@ func hostAddresses(all []Interface) map[fib.RouteKey]bool {
 	hosts := make(map[fib.RouteKey]bool)
 	for _, i := range all {
 		for _, a := range i.Addrs {
-			if i.Up && a.IsSingleIP() && a.Addr().Is4() {
+			if i.Up && !i.Unnumbered && a.IsSingleIP() && a.Addr().Is4() {
 				hosts[fib.RouteKey{VRF: i.VRF, Prefix: a}] = true
 			}
 		}

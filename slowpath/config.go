@@ -85,6 +85,7 @@ type Attributes struct {
 // Interface is a port, loopback or tunnel.
 type Interface struct {
 	rib.Interface
+	Unnumbered     bool   // the addresses are borrowed (`ip unnumbered`): their subnet is the lender's
 	NoUnreachables bool   // `no ip unreachables`: no ICMP errors but for TTL and size towards this side
 	Bandwidth      uint64 // kbit/s: `bandwidth`, or what IOS takes for the kind of interface
 	Delay          uint64 // tens of microseconds: `delay`, or the same

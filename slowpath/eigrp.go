@@ -132,7 +132,7 @@ func (g *eigrpTables) follow(all []Interface) (changed bool) {
 	next := make(map[string]link, len(all))
 	for k := range all {
 		i := &all[k]
-		l := link{i.VRF, eigrp.InterfaceState{Name: i.Name, Up: i.Up, Bandwidth: i.Bandwidth, Delay: i.Delay, MTU: int(i.MTU)}}
+		l := link{i.VRF, eigrp.InterfaceState{Name: i.Name, Up: i.Up, Unnumbered: i.Unnumbered, Bandwidth: i.Bandwidth, Delay: i.Delay, MTU: int(i.MTU)}}
 		for _, a := range i.Addrs {
 			if a.Addr().Is4() {
 				l.state.Addrs = append(l.state.Addrs, a)
@@ -148,7 +148,7 @@ func (g *eigrpTables) follow(all []Interface) (changed bool) {
 }
 
 func sameState(a, b *eigrp.InterfaceState) bool {
-	return a.Up == b.Up && a.Bandwidth == b.Bandwidth && a.Delay == b.Delay && a.MTU == b.MTU && slices.Equal(a.Addrs, b.Addrs)
+	return a.Up == b.Up && a.Unnumbered == b.Unnumbered && a.Bandwidth == b.Bandwidth && a.Delay == b.Delay && a.MTU == b.MTU && slices.Equal(a.Addrs, b.Addrs)
 }
 
 // runProcess has a process run by e, and tells it what the interfaces of its table are like. What is as it was, it does not hear of. It returns whether it runs by something else now.

@@ -17,7 +17,7 @@ func (f *Facts) linkOf(i *config.Interface) (Link, bool) {
 
 func (t *translation) loopback(i *config.Interface) {
 	vrf, _ := t.numbers.vrf(i.VRF)
-	t.out.Interfaces = append(t.out.Interfaces, slowpath.Interface{Interface: rib.Interface{
+	t.out.Interfaces = append(t.out.Interfaces, slowpath.Interface{Unnumbered: i.Unnumbered != "", Interface: rib.Interface{
 		Name: i.Name, VRF: vrf, Addrs: t.addresses(i), Up: !i.Shutdown, MTU: 1500,
 	}})
 }
@@ -45,7 +45,7 @@ func (t *translation) port(i *config.Interface) {
 	if i.Parent() != "" {
 		in.Parent, in.VLAN = t.parent(i.Parent(), link), uint16(i.VLAN)
 	}
-	t.out.Interfaces = append(t.out.Interfaces, slowpath.Interface{NoUnreachables: i.NoUnreachables, Interface: in})
+	t.out.Interfaces = append(t.out.Interfaces, slowpath.Interface{Unnumbered: i.Unnumbered != "", NoUnreachables: i.NoUnreachables, Interface: in})
 }
 
 // parent is the number of a subinterface's port. Where the configuration has subinterfaces only, the port carries them and nothing of its own.

@@ -77,7 +77,7 @@ func (t *translation) tunnel(i *config.Interface) {
 		remote = dest
 	}
 	id := t.numbers.tunnel(i.Name, fib.Tunnel{OuterVRF: outer, Local: local, Remote: remote, Key: tun.Key, HasKey: tun.HasKey})
-	in := slowpath.Interface{NoUnreachables: i.NoUnreachables, Interface: rib.Interface{
+	in := slowpath.Interface{Unnumbered: i.Unnumbered != "", NoUnreachables: i.NoUnreachables, Interface: rib.Interface{
 		Name: i.Name, VRF: vrf, Addrs: t.addresses(i), Up: up && !i.Shutdown, MSS: uint16(i.AdjustMSS), MTU: uint16(mtu), MPLS: t.labelled(i),
 		Tunnel: &rib.Tunnel{
 			ID: id, OuterVRF: outer, Local: local, Remote: remote, Key: tun.Key, HasKey: tun.HasKey,

@@ -22,6 +22,7 @@ type InterfaceState struct {
 	Name        string
 	Up          bool
 	Addrs       []netip.Prefix // address and length of its subnet; the primary one first
+	Unnumbered  bool           // the addresses are another interface's (`ip unnumbered`): there is no subnet, and neighbors have any address
 	Bandwidth   uint64         // kbit/s
 	Delay       uint64         // tens of microseconds
 	Reliability uint8          // of 255; 0 counts as 255

@@ -140,3 +140,32 @@ func TestHalfANeighbor(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// A point-to-point link with borrowed addresses: the two have no subnet in common, are neighbors, and tell no subnet of the link.
+func TestUnnumbered(t *testing.T) {
+	for _, unicast := range []bool{false, true} {
+		w := newWorld(t, 1)
+		l := w.link()
+		for i := range 2 {
+			n := w.node(fmt.Sprintf("r%d", i))
+			n.attach(l, "Tunnel0", fmt.Sprintf("192.168.%d.1/32", i), 10000, 10).st.Unnumbered = true
+			n.attach(nil, "lo", fmt.Sprintf("192.168.%d.1/24", i), 10000, 10)
+			if unicast {
+				n.iface("Tunnel0").Neighbors = []netip.Addr{adr(fmt.Sprintf("192.168.%d.1", 1-i))}
+			}
+			w.owner[pfx(fmt.Sprintf("192.168.%d.1/24", i)).Addr()] = n
+		}
+		w.start()
+		w.run(5 * time.Second)
+		n := w.nodes[0]
+		if r := n.routes[pfx("192.168.1.0/24")]; len(n.routes) != 1 || len(r.Hops) != 1 || r.Hops[0].Addr != adr("192.168.1.1") || n.logged(LogNotOnSubnet, 0) {
+			t.Errorf("routes %v, %+v", n.routes, n.logs)
+		}
+		// An address of its own takes the link out of that.
+		n.setPort("Tunnel0", func(s *InterfaceState) { s.Unnumbered = false })
+		w.run(time.Second)
+		if len(n.up()) != 0 || len(n.routes) != 0 {
+			t.Errorf("with an address of its own: neighbors %v, routes %v", n.up(), n.routes)
+		}
+	}
+}

@@ -10,7 +10,7 @@ import (
 // connect brings the connected routes of an interface in line with its state.
 func (m *Machine) connect(ifc *iface) {
 	want := map[netip.Prefix]bool{}
-	if ifc.running {
+	if ifc.running && !ifc.state.Unnumbered { // else the subnet is the lender's
 		for _, p := range ifc.state.Addrs {
 			if p = p.Masked(); ifc.cfg.Subnets == nil || slices.Contains(ifc.cfg.Subnets, p) {
 				want[p] = true
