@@ -23,7 +23,14 @@
 // other one back.
 //
 // Restarts (restart.go): with Config.Restarting the machine takes the place of one that ended while packets went on. It says so, gathers what its neighbors know, which keep what they know
-// of it, and only then has Route effects. What it does for a neighbor that restarts is the same from the other side.
+// of it, and only then has Route effects. What it does for a neighbor that restarts is the same from the other side: what such a one told is kept for its hold time, and while it goes on for 240 seconds at most, from
+// the first of several restarts in a row.
+//
+// What a restart cannot do (regain.go): the router does not know its feasible distances, and so trusts the way that packets go by now only, and asks for any other, until all have acknowledged its new table. A
+// neighbor that begins anew, without its routes, while another one restarts owes that one nothing: what this one sends it as before may come back, until the restart is over, usually after 6 seconds, at most
+// after 90; then the way is given up. And the process before must have had as neighbors all who have it as one: who lost some of them, or began anew, less than a hold time ago had better not restart gracefully:
+// two
+// may have each other for the next hop, until the news of the new table has come, or half the active time has passed.
 //
 // Many neighbors at once (table.go, advertise.go): a table, and each packet of changes, goes to all of an interface by one multicast, and the next when they have acknowledged it; who does not in
 // time is left behind and goes on by unicast. On an mGRE tunnel a multicast is one packet for each spoke; of the share of the bandwidth, which is that of one spoke's line, it takes one.

@@ -16,7 +16,7 @@ const (
 	restartLimit = 90 * time.Second       // of ours, whatever happens
 	restartHello = time.Second            // between Hellos during ours, and to those who restart until they have answered
 	plainInit    = 6 * time.Second        // after which a neighbor that acknowledged an INIT of a restart and gave none itself gets one without
-	routeHold    = 240 * time.Second      // that the routes of a neighbor stay that restarts, whatever it says
+	routeHold    = 240 * time.Second      // that the routes of a neighbor stay that restarts, whatever it says, and however often: IOS's `timers nsf route-hold`
 )
 
 // A router that comes back with its forwarding as it was says so by the Restart flag of its Hellos and Updates (RFC 7868 section 6.2). On the one side its neighbors keep
@@ -134,8 +134,10 @@ func (m *Machine) stale(n *neighbor) {
 	if !n.resyncing {
 		m.log(Log{Kind: LogNeighborResync, Iface: n.ifc.name, Neighbor: n.addr})
 	}
-	n.resyncing, n.resyncBegan = true, m.now
-	m.timers.Set(&n.staleTimer, m.now.Add(n.hold))
+	if !n.resyncing { // one that begins again before it is through gets no more time
+		n.resyncing, n.resyncBegan = true, m.now
+	}
+	m.stillResyncing(n)
 }
 
 // stillResyncing gives a neighbor more time, as it goes on.

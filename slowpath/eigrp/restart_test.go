@@ -281,3 +281,44 @@ func TestGracefulRestartBesideOneThatIsStuck(t *testing.T) {
 		t.Errorf("routes %v and %v", n.routes, w.nodes[0].routes)
 	}
 }
+
+// One that begins to restart again and again, with a hold time as long as there is, and never tells its table, does not keep its routes for longer than the hold of routes.
+func TestGracefulRestartForEver(t *testing.T) {
+	for _, inits := range []bool{false, true} {
+		w := chain(t, 2).start()
+		w.run(10 * time.Second)
+		n, peer := w.nodes[0], w.nodes[1]
+		say := func(p *eigrpmsg.Packet) {
+			p.AS = 100
+			b, err := p.Append(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.push(happening{at: w.now, node: n, ev: PacketReceived{Iface: "right", From: adr("172.16.1.2"), Payload: b}})
+		}
+		peer.mute = func(ev PacketReceived) {
+			if p, _ := eigrpmsg.Parse(ev.Payload); p.Sequence != 0 {
+				say(&eigrpmsg.Packet{Opcode: eigrpmsg.Hello, Ack: p.Sequence})
+			}
+		}
+		last := time.Duration(0)
+		for began, seq := w.now, uint32(1<<30); w.now.Sub(began) < 20*time.Minute; seq += 2 {
+			n.handle(PacketReceived{Iface: "right", From: adr("172.16.1.2"), Multicast: true, Payload: helloOf(t, func(p *eigrpmsg.Packet) {
+				p.Flags, p.Parameters.Hold = eigrpmsg.FlagRestart, 65535
+				if seq%8 == 0 {
+					p.Flags = 0
+				}
+			})})
+			if inits {
+				say(&eigrpmsg.Packet{Opcode: eigrpmsg.Update, Flags: eigrpmsg.FlagInit | eigrpmsg.FlagRestart, Sequence: seq})
+			}
+			w.run(3 * time.Second)
+			if n.has("10.1.0.0/24") {
+				last = w.now.Sub(began)
+			}
+		}
+		if last < time.Minute || last > routeHold {
+			t.Errorf("INITs %v: the routes are kept for %s", inits, last)
+		}
+	}
+}
