@@ -30,7 +30,7 @@
 // neighbor that begins anew, without its routes, while another one restarts owes that one nothing: what this one sends it as before may come back, until the restart is over, usually after 6 seconds, at most
 // after 90; then the way is given up. And the process before must have had as neighbors all who have it as one: who lost some of them, or began anew, less than a hold time ago had better not restart gracefully:
 // two
-// may have each other for the next hop, until the news of the new table has come, or half the active time has passed.
+// may have each other for the next hop, until the news of the new table has come, or twice the active time has passed (active.go: who answers SIA-Queries is waited for).
 //
 // Many neighbors at once (table.go, advertise.go): a table, and each packet of changes, goes to all of an interface by one multicast, and the next when they have acknowledged it; who does not in
 // time is left behind and goes on by unicast. On an mGRE tunnel a multicast is one packet for each spoke; of the share of the bandwidth, which is that of one spoke's line, it takes one.
