@@ -17,7 +17,7 @@ import (
 const (
 	eigrpPerSecond = 20_000
 	eigrpBurst     = 4000
-	longestEIGRP   = 65536
+	longestEIGRP   = 16384 // no link of ours takes more at once
 )
 
 // eigrpSocket is EIGRP's socket in a space. The control plane's goroutine has it, but for names.
