@@ -188,7 +188,8 @@ func (m *Machine) learn(n *neighbor, r *eigrpmsg.Route, prefix netip.Prefix) *en
 		if m.infinite(&v) {
 			return e
 		}
-		if m.paths >= m.cfg.MaxPaths {
+		// A prefix whose paths are gone may stay for a while, as it is active, or as we restart: as many again of these.
+		if m.paths >= m.cfg.MaxPaths || e == nil && len(m.entries)-len(m.externals) >= 2*m.cfg.MaxPaths {
 			m.log(Log{Kind: LogTooManyPaths, Iface: n.ifc.name, Neighbor: n.addr, Prefix: prefix})
 			return e
 		}

@@ -12,7 +12,7 @@ func (m *Machine) connect(ifc *iface) {
 	want := map[netip.Prefix]bool{}
 	if ifc.running && !ifc.state.Unnumbered { // else the subnet is the lender's
 		for _, p := range ifc.state.Addrs {
-			if p = p.Masked(); ifc.cfg.Subnets == nil || slices.Contains(ifc.cfg.Subnets, p) {
+			if p = p.Masked(); !martian(p) && (ifc.cfg.Subnets == nil || slices.Contains(ifc.cfg.Subnets, p)) {
 				want[p] = true
 			}
 		}

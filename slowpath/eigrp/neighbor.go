@@ -40,6 +40,7 @@ type neighbor struct {
 
 	// Sending: the first of the queue is the one that is out.
 	queue      []*message
+	waiting    *message // that of them which waits for the interface's bandwidth
 	retryTimer timers.Timer
 	retries    int
 	firstSent  time.Time
@@ -148,10 +149,6 @@ func (m *Machine) advance(n *neighbor) {
 		m.log(Log{Kind: LogNeighborUp, Iface: n.ifc.name, Neighbor: n.addr})
 	} else {
 		m.askAgain(n)
-	}
-	if m.restarting {
-		n.inTable = true // it gets the table at the end
-		return
 	}
 	m.tellTable(n)
 }

@@ -34,23 +34,28 @@ func (m *Machine) beginRegaining() {
 	m.timers.Set(&m.restartTimer, m.now.Add(hold))
 }
 
-// checkRegained ends it, if nobody is left who has to acknowledge.
+// checkRegained ends it, if nobody is left who has to acknowledge, or nobody can keep our old table any more. More paths may be good enough for traffic then.
 func (m *Machine) checkRegained() {
 	if !m.regaining {
 		return
 	}
-	for _, ifc := range m.order {
-		for _, n := range ifc.nbrs {
-			if n.regaining {
-				m.timers.Set(&m.restartTimer, m.now.Add(restartStep))
-				return
-			}
-		}
+	if m.now.Sub(m.restartBegan) < routeHold && m.someRegaining() {
+		m.timers.Set(&m.restartTimer, m.now.Add(restartStep))
+		return
 	}
 	m.regaining = false
-	for _, e := range m.entries {
-		e.regained = nil
+	for _, p := range sortedPrefixes(m.entries) {
+		if e := m.entries[p]; e.regained != nil {
+			e.regained = nil
+			m.install(e)
+		}
 	}
+}
+
+func (m *Machine) someRegaining() bool {
+	return slices.ContainsFunc(m.order, func(ifc *iface) bool {
+		return slices.ContainsFunc(ifc.nbrs, func(n *neighbor) bool { return n.regaining })
+	})
 }
 
 // takeUp chooses the first route of a prefix after our restart. Neighbors may reach it by way of us, and not tell by what they say: so the router that packets go to by now is the successor. If there is none, or

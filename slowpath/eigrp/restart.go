@@ -113,11 +113,12 @@ func (n *neighbor) resumable() bool { return n.toldAll || n.resyncing }
 // to it is asked again, as it has forgotten it.
 func (m *Machine) resync(n *neighbor) {
 	m.stale(n)
-	if m.active > 0 {
+	if m.active > 0 || m.restarting {
 		for _, e := range m.entries {
 			if e.queryFrom == n {
 				e.queryFrom = nil
 			}
+			e.askers = slices.DeleteFunc(e.askers, func(x *neighbor) bool { return x == n })
 		}
 	}
 	m.timers.Stop(&n.retryTimer)
@@ -152,9 +153,13 @@ func (m *Machine) stillResyncing(n *neighbor) {
 	m.timers.Set(&n.staleTimer, at)
 }
 
-// askAgain asks a neighbor that is up again what it has been asked, or would have been.
+// askAgain asks a neighbor that is up again what it has been asked, or would have been; not what it is about to be asked with others, as a second reply would count for the next
+// computation.
 func (m *Machine) askAgain(n *neighbor) {
 	for _, e := range sortedEntries(n.owes) {
+		if i, waits := n.ifc.pending[e.prefix]; waits && n.ifc.changes[i].query {
+			continue
+		}
 		m.single(n, eigrpmsg.Query, e.prefix)
 	}
 }

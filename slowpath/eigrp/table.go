@@ -35,10 +35,13 @@ func (m *Machine) table() []*entry {
 	return out
 }
 
-// tellTable begins to send a neighbor all that we reach.
+// tellTable begins to send a neighbor all that we reach. While we restart, that is at its end: who is told an end of the table before lets our routes go.
 func (m *Machine) tellTable(n *neighbor) {
 	ifc := n.ifc
 	n.inTable, n.cohort, n.startup = true, nil, nil
+	if m.restarting {
+		return
+	}
 	if ifc.unicast() || len(ifc.nbrs) == 1 {
 		n.startup = m.table()
 		m.feed(n, 0)

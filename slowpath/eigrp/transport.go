@@ -172,6 +172,12 @@ func (m *Machine) transmit(ifc *iface, t *transmission) {
 		m.emit(ifc, t)
 		return
 	}
+	if t.to != nil {
+		if t.to.waiting == t.msg {
+			return // whatever asks for it once more, it goes once
+		}
+		t.to.waiting = t.msg
+	}
 	at := len(ifc.fifo)
 	if t.to == nil { // what many wait for goes before what is for one
 		if at = slices.IndexFunc(ifc.fifo, func(x *transmission) bool { return x.to != nil }); at < 0 {
@@ -205,6 +211,9 @@ func (ifc *iface) share() uint64 {
 // emit sends a transmission now.
 func (m *Machine) emit(ifc *iface, t *transmission) {
 	n := t.to
+	if n != nil && n.waiting == t.msg {
+		n.waiting = nil
+	}
 	if n != nil && (n.gone || len(n.queue) == 0 || n.queue[0] != t.msg) {
 		return // it has come by multicast since, or nobody wants it
 	}
