@@ -302,7 +302,7 @@ func (g *Gateway) Leave() {
 	}
 	g.cancel()
 	g.running.Wait()
-	g.closeLDP(true)
+	g.closeLDP()
 	g.border.close(true)
 	for _, s := range g.spaces {
 		s.closeSockets()
@@ -345,12 +345,13 @@ func (g *Gateway) closeSpaces() {
 // come home, and their namespaces go. release takes the steering off too, and the kernel is then as it was before nave.
 func (g *Gateway) Stop(release bool) {
 	if g.isRunning {
-		g.leaveEIGRP()
 		g.border.close(false) // while packets still come back, or each session would wait for its last words to be heard
+		g.leaveLDP()
+		g.leaveEIGRP() // last: neighbors whose routes to us are gone take no more from us
 	}
 	g.cancel()
 	g.running.Wait()
-	g.closeLDP(false)
+	g.closeLDP()
 	g.border.close(false)
 	g.closeIKE()
 	for _, t := range g.twins {

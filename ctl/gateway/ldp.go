@@ -146,14 +146,23 @@ func (s *ldpSockets) listen(local netip.Addr, on bool) {
 	})
 }
 
-// closeLDP says goodbye to all peers, unless leave, which ends as a crash does, and closes the sockets. The control plane has stopped.
-func (g *Gateway) closeLDP(leave bool) {
+// leaveLDP says goodbye to all peers, and waits for that to be out: they have to know the way to us when they read it.
+func (g *Gateway) leaveLDP() {
+	spoke := false
+	g.loop.Call(func(now time.Time) {
+		spoke = ldpRuns(&g.core.current.MPLS.LDP)
+		g.core.Router().At(now).LDP(ldp.Shutdown{})
+	})
+	if spoke {
+		time.Sleep(lastWords)
+	}
+}
+
+// closeLDP closes the sockets, which ends sessions as a crash does where leaveLDP was not called. The control plane has stopped.
+func (g *Gateway) closeLDP() {
 	s := g.ldp
 	if s == nil {
 		return // the start failed
-	}
-	if !leave && g.core != nil {
-		g.core.Router().At(time.Now()).LDP(ldp.Shutdown{})
 	}
 	if s.retry != nil {
 		s.retry.Stop()
