@@ -36,7 +36,7 @@ func (s *Set) Profiles() []*Profile {
 	return out
 }
 
-// Profile returns the profile with the name, or an error that says which there are.
+// Profile returns the profile with the name, or an error that says which was meant, or which there are.
 func (s *Set) Profile(name string) (*Profile, error) {
 	if p := s.byName[name]; p != nil {
 		return p, nil
@@ -44,7 +44,13 @@ func (s *Set) Profile(name string) (*Profile, error) {
 	if name == "" {
 		name = `""`
 	}
-	return nil, fmt.Errorf("there is no hardware profile %s: there are %s, %s", clip(name), None, strings.Join(s.names, ", "))
+	known := append(slices.Clone(s.names), None)
+	if len(name) >= 8 { // a short name is as near to any other short one
+		if best := nearest(strings.ToLower(name), known); best != "" {
+			return nil, fmt.Errorf("there is no hardware profile %s: did you mean %s?", clip(name), best)
+		}
+	}
+	return nil, fmt.Errorf("there is no hardware profile %s: there are %s; and %s is without one", clip(name), strings.Join(s.names, ", "), None)
 }
 
 // Load reads the profiles that come with nave and, if dir is not empty, those of its *.yaml files: a file there wins

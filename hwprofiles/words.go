@@ -8,15 +8,20 @@ import (
 // plain writes a number without an exponent and without needless digits.
 func plain(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
-// near says which of the words was meant, or lists them.
-func near(word string, words []string) string {
-	best, least := "", 4 // further away is another word
+// nearest is which of the words was meant; "": that can't be told.
+func nearest(word string, words []string) (best string) {
+	least := 4 // further away is another word
 	for _, w := range words {
 		if d := distance(word, w); d < least {
 			best, least = w, d
 		}
 	}
-	if best != "" {
+	return best
+}
+
+// near says which of the words was meant, or lists them.
+func near(word string, words []string) string {
+	if best := nearest(word, words); best != "" {
 		return "did you mean " + best + "?"
 	}
 	if group, _, ok := strings.Cut(word, "."); ok {

@@ -32,6 +32,7 @@ func TestCheckFiles(t *testing.T) {
 	keyed := "mls mpls tunnel-recursive\n" + head + hub + " tunnel key 5\n" + ike
 	bare, own := write(t, dir, "bare.cfg", keyed), write(t, dir, "own.cfg", "platform hardware profile sup720-3b\n"+keyed)
 	odd, phase3 := write(t, dir, "odd.cfg", "platform hardware profile sup9\n"), write(t, dir, "phase3.cfg", head+hub+" ip nhrp redirect\n"+ike)
+	typo := write(t, dir, "typo.cfg", "platform hardware profile sup720-3BXL-spar\n")
 	unsure := write(t, dir, "none.cfg", "platform hardware profile none\n"+keyed)
 	for _, tc := range []struct {
 		name  string
@@ -48,9 +49,10 @@ func TestCheckFiles(t *testing.T) {
 		{"none by option", Options{Profile: "none"}, []string{own}, 0, []string{"without a hardware profile"}, []string{"software-switched"}},
 		{"none in the file", Options{}, []string{unsure}, 0, []string{"without a hardware profile"}, []string{"software-switched"}},
 		{"each its own", Options{}, []string{bare, own}, 0, []string{"bare.cfg:1:1: info: `mls mpls tunnel-recursive` has no effect", "own.cfg:20:2: warning"}, []string{"own.cfg:2:1"}},
-		{"unknown in the file", Options{}, []string{odd}, 1, []string{"odd.cfg:1:1: error: there is no hardware profile sup9: there are none, sup2,"}, nil},
-		{"what is refused is an error", Options{Profile: "sup720-3bxl-spa"}, []string{phase3}, 1, []string{"error: there is no `ip nhrp redirect` [sup720-3bxl-spa: refused; "}, nil},
-		{"and is none without", Options{}, []string{phase3}, 0, nil, []string{"there is no `ip nhrp redirect`"}},
+		{"unknown in the file", Options{}, []string{odd}, 1, []string{"odd.cfg:1:1: error: there is no hardware profile sup9: there are sup2,"}, nil},
+		{"misspelled in the file", Options{}, []string{typo}, 1, []string{"typo.cfg:1:1: error: there is no hardware profile sup720-3BXL-spar: did you mean sup720-3bxl-spa? (name"}, nil},
+		{"what is refused is an error", Options{Profile: "sup720-3bxl-spa"}, []string{phase3}, 1, []string{"error: a Catalyst 6500 does not have `ip nhrp redirect` [sup720-3bxl-spa: refused; "}, nil},
+		{"and is none without", Options{}, []string{phase3}, 0, nil, []string{"does not have `ip nhrp redirect`"}},
 	} {
 		var out bytes.Buffer
 		code, err := CheckFiles(&out, false, tc.o, tc.files...)

@@ -33,7 +33,7 @@ func (k *check) cryptoCipher(r *router) {
 		}
 		for _, name := range p.TransformSets {
 			t := r.c.TransformSet(name)
-			if t == nil || seen[t] || t.Cipher == "" || slices.Contains(f.List, strings.TrimPrefix(t.Cipher, "esp-")) {
+			if t == nil || seen[t] || t.Cipher == "" || t.Cipher == "esp-null" || slices.Contains(f.List, strings.TrimPrefix(t.Cipher, "esp-")) {
 				continue
 			}
 			seen[t] = true

@@ -233,14 +233,11 @@ func (k *check) rateLimiters(r *router) {
 			words = words[:len(words)-1]
 		}
 		used, f, what := l3, r.p.RateLimiters.L3, "3"
-		if len(words) > 0 && words[0] == "layer2" {
+		name, layer2 := register(strings.Join(words, " "))
+		if layer2 {
 			used, f, what = l2, r.p.RateLimiters.L2, "2"
 		}
-		name := strings.Join(words, " ")
-		if strings.HasSuffix(name, "acl input") || strings.HasSuffix(name, "acl output") { // they share a register
-			name = strings.Join(words[:len(words)-1], " ")
-		}
-		if used[name] {
+		if name == "" || used[name] {
 			continue
 		}
 		if used[name] = true; f.Over(len(used)) {
@@ -248,4 +245,21 @@ func (k *check) rateLimiters(r *router) {
 				"`%s` is rate limiter %d of layer %s, and there are %d registers, first come first served", a.Text, len(used), what, f.Int())
 		}
 	}
+}
+
+// register names the register that a rate limiter takes, and says whether it is one of layer 2; "" is none of its own. Some share one
+// (Cisco OL-11615-01, pages 72 to 81).
+func register(limiter string) (name string, layer2 bool) {
+	switch limiter {
+	case "unicast acl input", "unicast acl output":
+		return "unicast acl", false
+	case "unicast ip icmp unreachable no-route", "unicast ip icmp unreachable acl-drop", "unicast ip errors", "unicast ip rpf-failure":
+		return "unicast ip errors", false
+	case "multicast ipv4 igmp":
+		return limiter, true
+	}
+	if slices.Contains(strings.Fields(limiter), "share") { // with one that is named, or that the router chooses
+		return "", false
+	}
+	return limiter, strings.HasPrefix(limiter, "layer2")
 }

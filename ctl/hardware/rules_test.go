@@ -124,6 +124,7 @@ var ruleCases = []ruleCase{
 	{"hw-crypto-cipher", plain, "crypto ipsec transform-set g esp-gcm\ncrypto ipsec profile q\n set transform-set t g\n" + head + hub + " tunnel protection ipsec profile q\n", []string{"r1:1 error refused"}},
 	{"hw-crypto-cipher", "sup720-3b-vpnsm", strings.Replace(head, "3des", "aes 256", 1) + hub, []string{"r1:1 error refused"}},
 	{"hw-crypto-cipher", "sup720-3b-spa", strings.Replace(head, "3des", "aes 256", 1) + hub, nil},
+	{"hw-crypto-cipher", "sup720-3b-vpnsm", strings.Replace(head, "esp-3des", "esp-null", 1) + hub, nil},
 	{"hw-crypto-cipher", plain, "crypto ipsec transform-set unused esp-gcm\n" + head + hub, nil},
 	{"hw-crypto-tunnels", "sup720-3b-vpnsm", head + hub + lines(8001, " ip nhrp map 10.8.%d.%d 203.0.113.1\n"), []string{"r1:10 warning scale"}},
 	{"hw-crypto-tunnels", "sup720-3b-vpnsm", head + hub + lines(8000, " ip nhrp map 10.8.%d.%d 203.0.113.1\n"), nil},
@@ -143,6 +144,8 @@ var ruleCases = []ruleCase{
 	{"hw-fib", plain, "mls cef maximum-routes ip 1\nmls cef maximum-routes mpls 1\nmpls label mode vrf v protocol all-afs per-vrf\nip vrf v\n rd 1:1\nrouter bgp 1\n" + lines(1025, "ip route vrf v 10.%d.%d.0 255.255.255.0 Null0\n"), nil},
 	{"hw-rate-limiters", plain, lines(8, "mls rate-limit unicast ip kind%d%d 100 10\n") + "mls rate-limit unicast acl input 5 5\nmls rate-limit layer2 pdu 5\n", []string{"r1:9 warning refused"}},
 	{"hw-rate-limiters", plain, lines(7, "mls rate-limit unicast ip kind%d%dx 100 10\n") + "mls rate-limit unicast acl input 5 5\nmls rate-limit unicast acl output 5 5\nmls rate-limit layer2 pdu 5\n", nil},
+	{"hw-rate-limiters", plain, lines(7, "mls rate-limit unicast ip kind%d%dx 100 10\n") + "mls rate-limit unicast ip icmp unreachable no-route 5 5\nmls rate-limit unicast ip icmp unreachable acl-drop 5 5\nmls rate-limit unicast ip errors 5 5\nmls rate-limit unicast ip rpf-failure 5 5\nmls rate-limit multicast ipv6 sg share auto\n", nil},
+	{"hw-rate-limiters", plain, "mls rate-limit layer2 pdu 5\nmls rate-limit layer2 l2pt 5\nmls rate-limit multicast ipv4 igmp 5\n", []string{"r1:3 warning refused"}},
 	{"hw-rate-limiters", plain, "mls rate-limit layer2 pdu 5\nmls rate-limit layer2 l2pt 5\nmls rate-limit layer2 x 5\n", []string{"r1:3 warning refused"}},
 
 	{"hw-nat-hub", plain, head + hub + "---\n" + strings.Replace(spoke, "nbma 192.0.2.1", "nbma 203.0.113.5", 1), []string{"r1:15 error refused"}},

@@ -258,10 +258,10 @@ func (k *check) phase3(r *router) {
 	}
 	for _, i := range r.c.Interfaces {
 		if i.NHRP.Shortcut {
-			k.add(at(i, "ip nhrp shortcut"), config.Error, refused, r.because(f.Fact), phase2, "there is no `ip nhrp shortcut`")
+			k.add(at(i, "ip nhrp shortcut"), config.Error, refused, r.because(f.Fact), phase2, "a %s does not have `ip nhrp shortcut`", r.p.Platform)
 		}
 		if i.NHRP.Redirect {
-			k.add(at(i, "ip nhrp redirect"), config.Error, refused, r.because(f.Fact), phase2, "there is no `ip nhrp redirect`")
+			k.add(at(i, "ip nhrp redirect"), config.Error, refused, r.because(f.Fact), phase2, "a %s does not have `ip nhrp redirect`", r.p.Platform)
 		}
 	}
 }
