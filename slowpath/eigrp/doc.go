@@ -26,7 +26,7 @@
 // of it, and only then has Route effects. What it does for a neighbor that restarts is the same from the other side: what such a one told is kept for its hold time, and while it goes on for 240 seconds at most, from
 // the first of several restarts in a row.
 //
-// What a restart cannot do (regain.go): the router does not know its feasible distances, and so trusts the way that packets go by now only, and asks for any other, until all have acknowledged its new table, or 240 seconds have passed. A
+// What a restart cannot do (regain.go): the router does not know its feasible distances, and so trusts the way that packets go by now only, and asks for any other, until all have acknowledged its new table, or 240 seconds have passed (a hold time, if that is more). A
 // neighbor that begins anew, without its routes, while another one restarts owes that one nothing: what this one sends it as before may come back, until the restart is over, usually after 6 seconds, at most
 // after 90; then the way is given up. And the process before must have had as neighbors all who have it as one: who lost some of them, or began anew, less than a hold time ago had better not restart gracefully:
 // two
