@@ -1,6 +1,7 @@
 package hardware
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -278,5 +279,15 @@ func TestTunnelVLANs(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("%d tunnels: %v %v", n, err, diags)
 		}
+	}
+}
+
+// What to write about a tunnel with a key that shares its source names all who share it.
+func TestTunnelKeyNamesAllOfASource(t *testing.T) {
+	file := write(t, t.TempDir(), "r.cfg", head+hub+"interface Tunnel1\n tunnel source Ethernet0\n tunnel destination 192.0.2.9\n"+
+		"interface Tunnel2\n tunnel source 192.0.2.1\n tunnel destination 192.0.2.10\n tunnel key 7\n")
+	var out bytes.Buffer
+	if _, err := CheckFiles(&out, false, Options{Profile: plain}, file); err != nil || !strings.Contains(out.String(), "(give Tunnel2, Tunnel0 and Tunnel1 sources of their own, and remove `tunnel key` here") {
+		t.Errorf("%v\n%s", err, &out)
 	}
 }

@@ -44,11 +44,14 @@ func (k *check) tunnelKey(r *router) {
 		if !i.Tunnel.HasKey {
 			continue
 		}
-		action := "remove `tunnel key` here and on all routers of the network"
+		action, sharing := "remove `tunnel key` here and on all routers of the network", []string{i.Name}
 		for _, o := range r.c.Tunnels() {
 			if o != i && r.c.SameSource(&o.Tunnel, &i.Tunnel) {
-				action = "give " + i.Name + " and " + o.Name + " sources of their own, and remove `tunnel key` here and on all routers of the network"
+				sharing = append(sharing, o.Name)
 			}
+		}
+		if n := len(sharing) - 1; n > 0 {
+			action = "give " + strings.Join(sharing[:n], ", ") + " and " + sharing[n] + " sources of their own, and " + action
 		}
 		k.add(at(i, "tunnel key"), config.Warning, software, r.because(f.Fact), action, "packets of %s, which has a tunnel key, are forwarded %s", i.Name,
 			byRouteProcessor(r.p))
