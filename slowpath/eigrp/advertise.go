@@ -156,8 +156,8 @@ func (m *Machine) room(ifc *iface) int {
 	return max(n, leastPacket)
 }
 
-// flush tells the neighbors of an interface what changed, if there is anybody who can take it now; if not, it comes back when one can. Many neighbors are told a packet at a time:
-// while it is out they could be sent the next one by unicast only.
+// flush tells the neighbors of an interface what changed, if there is anybody who can take it now; if not, it comes back when one can. Many neighbors are
+// told a packet at a time: while it is out they could be sent the next one by unicast only.
 func (m *Machine) flush(ifc *iface) {
 	if !ifc.talking || len(ifc.changes) == 0 {
 		return
@@ -223,8 +223,8 @@ func (m *Machine) flush(ifc *iface) {
 	}
 }
 
-// ask sends Queries to those who are to reply; the others, stubs and a successor that has asked itself, are told by Updates. Who were asked and is not waited for would reply all the same, and that
-// would count for the next computation.
+// ask sends Queries to those who are to reply; the others, stubs and a successor that has asked itself, are told by Updates. Who were asked and is not waited
+// for would reply all the same, and that would count for the next computation.
 func (m *Machine) ask(ifc *iface, prefixes []netip.Prefix, full, stubs []*neighbor) {
 	type group struct {
 		asked, told []*neighbor

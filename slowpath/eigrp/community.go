@@ -6,8 +6,8 @@ import (
 	"nave/slowpath/eigrp/eigrpmsg"
 )
 
-// Communities are the extended communities that a BGP route is to have that is made of what this process has for a prefix: by them a process of the same AS at another
-// site has the route as if it had come by EIGRP. False: the process cannot reach the prefix.
+// Communities are the extended communities that a BGP route is to have that is made of what this process has for a prefix: by them a process of the same AS
+// at another site has the route as if it had come by EIGRP. False: the process cannot reach the prefix.
 func (m *Machine) Communities(prefix netip.Prefix) ([]uint64, bool) {
 	e := m.entries[prefix]
 	if e == nil {
@@ -26,8 +26,8 @@ func (m *Machine) Communities(prefix netip.Prefix) ([]uint64, bool) {
 	return c.Append(nil), true
 }
 
-// FromCommunities is the route to redistribute into the process of an AS for a BGP route with these extended communities, as the process at the other site had it: an
-// internal route stays one. False: they are not of a route of that AS.
+// FromCommunities is the route to redistribute into the process of an AS for a BGP route with these extended communities, as the process at the other site
+// had it: an internal route stays one. False: they are not of a route of that AS.
 func FromCommunities(prefix netip.Prefix, as uint16, communities []uint64) (ExternalRoute, bool) {
 	c, ok := eigrpmsg.ReadCommunities(communities)
 	if !ok || c.AS != as {

@@ -47,14 +47,14 @@ type Config struct {
 	// functions that say something else, gives them by Configure.
 	In, Out func(iface string, prefix netip.Prefix) bool
 
-	// Restarting, at the first Configure of a machine: packets still go by the routes of a process that has ended. Neighbors are asked to keep theirs (graceful restart), and
-	// there is no Route effect until they have told all again; Machine.Restarting says how long.
+	// Restarting, at the first Configure of a machine: packets still go by the routes of a process that has ended. Neighbors are asked to keep theirs
+	// (graceful restart), and there is no Route effect until they have told all again; Machine.Restarting says how long.
 	Restarting bool
-	// Inherited, with Restarting: the addresses that packets to a prefix go to by those routes; none: there is no such route. By it the choice among what neighbors tell is as loop-free as
-	// any. nil: not known; then it is the shortest one, as of a router that begins anew.
+	// Inherited, with Restarting: the addresses that packets to a prefix go to by those routes; none: there is no such route. By it the choice among what
+	// neighbors tell is as loop-free as any. nil: not known; then it is the shortest one, as of a router that begins anew.
 	Inherited func(prefix netip.Prefix) []netip.Addr
-	// Awaiting, with Restarting: routes of other protocols come that are not known yet. Neighbors would let them go if they were not told again: all goes on as it was until the event
-	// Complete, or the end of what a restart may take.
+	// Awaiting, with Restarting: routes of other protocols come that are not known yet. Neighbors would let them go if they were not told again: all goes on
+	// as it was until the event Complete, or the end of what a restart may take.
 	Awaiting bool
 
 	MaxNeighbors int // Hellos of more are ignored

@@ -130,8 +130,8 @@ func (e *entry) best() *path {
 	return b
 }
 
-// best is the path to use, as entry.best has it; but one that was redistributed gives way to a neighbor's that the RIB would prefer. That is so only where the neighbor cannot
-// depend on ours, as it is nearer than we say that we are.
+// best is the path to use, as entry.best has it; but one that was redistributed gives way to a neighbor's that the RIB would prefer. That is so only where
+// the neighbor cannot depend on ours, as it is nearer than we say that we are.
 func (m *Machine) best(e *entry) *path {
 	own := e.best()
 	if own == nil || own.kind != fromRedistribution || m.externals[e.prefix].Distance == 0 {

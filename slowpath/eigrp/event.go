@@ -66,7 +66,8 @@ type Clear struct {
 	Iface    string
 }
 
-// Leave ends the neighbors of an interface and tells them so, as it is about to go down in an orderly way. The next InterfaceState of it, or Configure, has it talk again if it did not.
+// Leave ends the neighbors of an interface and tells them so, as it is about to go down in an orderly way. The next InterfaceState of it, or Configure, has
+// it talk again if it did not.
 type Leave struct{ Iface string }
 
 // Shutdown ends all neighbors, telling them, and takes all routes back. The next Configure starts again; events before it are of no use.

@@ -67,7 +67,8 @@ func (ifc *iface) onLink(a netip.Addr) bool {
 	return slices.ContainsFunc(ifc.state.Addrs, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// common says whether an address is of the primary subnet: neighbors are, where there is one. What one on a secondary subnet would be sent comes from another subnet than its own.
+// common says whether an address is of the primary subnet: neighbors are, where there is one. What one on a secondary subnet would be sent comes from another
+// subnet than its own.
 func (ifc *iface) common(a netip.Addr) bool {
 	return len(ifc.state.Addrs) > 0 && (ifc.state.Unnumbered || ifc.state.Addrs[0].Contains(a))
 }

@@ -115,7 +115,8 @@ func (m *Machine) softly(n *neighbor) uint32 {
 	return 0
 }
 
-// resumes says whether a neighbor may be sent the INIT of a restart. FRR's eigrpd, which gives its own version with the form 1.2 of TLVs, can fall over it; IOS of that form is 12 or more.
+// resumes says whether a neighbor may be sent the INIT of a restart. FRR's eigrpd, which gives its own version with the form 1.2 of TLVs, can fall over it;
+// IOS of that form is 12 or more.
 func (n *neighbor) resumes() bool {
 	return n.software.TLVMajor >= 2 || n.software.Major >= 12
 }

@@ -7,8 +7,9 @@ import (
 	"nave/slowpath/eigrp/eigrpmsg"
 )
 
-// After a restart a router does not know its feasible distances any more: what neighbors keep of it may be less than what it tells now. So nobody but the router that packets go to by now can be trusted to
-// lead elsewhere, until all have acknowledged the new table, and those who have not been heard have let go the old one. Until then a prefix that needs another way is asked for, which sets things right as well.
+// After a restart a router does not know its feasible distances any more: what neighbors keep of it may be less than what it tells now. So nobody but the
+// router that packets go to by now can be trusted to lead elsewhere, until all have acknowledged the new table, and those who have not been heard have let go
+// the old one. Until then a prefix that needs another way is asked for, which sets things right as well.
 
 // regained is what is kept of the forwarding of before for such a prefix.
 type regained struct {
@@ -58,8 +59,9 @@ func (m *Machine) someRegaining() bool {
 	})
 }
 
-// takeUp chooses the first route of a prefix after our restart. Neighbors may reach it by way of us, and not tell by what they say: so the router that packets go to by now is the successor. If there is none, or
-// it is lost or not the nearest any more, or it has begun to ask for the prefix meanwhile, the neighbors have to be asked.
+// takeUp chooses the first route of a prefix after our restart. Neighbors may reach it by way of us, and not tell by what they say: so the router that
+// packets go to by now is the successor. If there is none, or it is lost or not the nearest any more, or it has begun to ask for the prefix meanwhile, the
+// neighbors have to be asked.
 func (m *Machine) takeUp(e *entry) {
 	asked, askers, best := e.asked, e.askers, e.best()
 	e.asked, e.askers = false, nil

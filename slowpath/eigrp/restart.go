@@ -19,9 +19,9 @@ const (
 	routeHold    = 240 * time.Second      // that the routes of a neighbor stay that restarts, whatever it says, and however often: IOS's `timers nsf route-hold`
 )
 
-// A router that comes back with its forwarding as it was says so by the Restart flag of its Hellos and Updates (RFC 7868 section 6.2). On the one side its neighbors keep
-// what it told, tell it all anew, and let go what it has not told again when it says that it is through (EOT). On the other side it chooses no route and tells none until
-// its neighbors are through: with some of them only it might choose a way that leads back to itself.
+// A router that comes back with its forwarding as it was says so by the Restart flag of its Hellos and Updates (RFC 7868 section 6.2). On the one side its
+// neighbors keep what it told, tell it all anew, and let go what it has not told again when it says that it is through (EOT). On the other side it chooses no
+// route and tells none until its neighbors are through: with some of them only it might choose a way that leads back to itself.
 
 // beginRestart is our side, at the first Configure.
 func (m *Machine) beginRestart() {
@@ -30,11 +30,12 @@ func (m *Machine) beginRestart() {
 	m.timers.Set(&m.restartTimer, m.now.Add(restartStep))
 }
 
-// Restarting says whether the machine still gathers what its neighbors know, after a Configure with Restarting: until then its routes are those of the process before.
+// Restarting says whether the machine still gathers what its neighbors know, after a Configure with Restarting: until then its routes are those of the
+// process before.
 func (m *Machine) Restarting() bool { return m.restarting }
 
-// saysRestart says whether what goes out by an interface has the Restart flag: while we restart, and for a moment on an interface that comes after that, but before its neighbors
-// can have missed us.
+// saysRestart says whether what goes out by an interface has the Restart flag: while we restart, and for a moment on an interface that comes after that, but
+// before its neighbors can have missed us.
 func (m *Machine) saysRestart(ifc *iface) bool {
 	return m.restarting || m.now.Before(ifc.restartUntil)
 }
@@ -105,12 +106,12 @@ func (m *Machine) stopRestart() {
 	m.timers.Stop(&m.restartTimer)
 }
 
-// resumable says whether what a neighbor goes on to do after its restart is what it told. It is not if it has not told all even once: then it restarts for the second time, and we know nothing of what
-// it did before the first.
+// resumable says whether what a neighbor goes on to do after its restart is what it told. It is not if it has not told all even once: then it restarts for
+// the second time, and we know nothing of what it did before the first.
 func (n *neighbor) resumable() bool { return n.toldAll || n.resyncing }
 
-// resync is the other side: a neighbor that is up has begun anew, and goes on forwarding by what it told. Nothing of the exchange before counts any more; what it still has to reply
-// to it is asked again, as it has forgotten it.
+// resync is the other side: a neighbor that is up has begun anew, and goes on forwarding by what it told. Nothing of the exchange before counts any more;
+// what it still has to reply to it is asked again, as it has forgotten it.
 func (m *Machine) resync(n *neighbor) {
 	m.stale(n)
 	if m.active > 0 || m.restarting {
@@ -153,8 +154,8 @@ func (m *Machine) stillResyncing(n *neighbor) {
 	m.timers.Set(&n.staleTimer, at)
 }
 
-// askAgain asks a neighbor that is up again what it has been asked, or would have been; not what it is about to be asked with others, as a second reply would count for the next
-// computation.
+// askAgain asks a neighbor that is up again what it has been asked, or would have been; not what it is about to be asked with others, as a second reply would
+// count for the next computation.
 func (m *Machine) askAgain(n *neighbor) {
 	for _, e := range sortedEntries(n.owes) {
 		if i, waits := n.ifc.pending[e.prefix]; waits && n.ifc.changes[i].query {

@@ -8,8 +8,8 @@ import (
 	"nave/slowpath/timers"
 )
 
-// A neighbor that has come up is sent the whole table. Where many do at about the same time, as at a hub that has started, they are sent it together, by multicast: one packet at a
-// time, as each has to acknowledge it before the next. Who does not in time goes on by itself.
+// A neighbor that has come up is sent the whole table. Where many do at about the same time, as at a hub that has started, they are sent it together, by
+// multicast: one packet at a time, as each has to acknowledge it before the next. Who does not in time goes on by itself.
 
 // Bounds of how long the neighbors of a table wait for each other.
 const (
