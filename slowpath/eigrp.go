@@ -238,7 +238,7 @@ func (r *Router) dropProcess(p *process) {
 
 // EIGRP takes a packet of IP protocol 88 that came to an address of this router or to the group, by an interface of the VRF. The AS in it says which process it is for.
 func (r *Router) EIGRP(vrf fib.VRF, p eigrp.PacketReceived) {
-	const header, atAS = 20, 18 // RFC 7868 section 6.1
+	const header, atAS = 20, 18 // RFC 7868 section 6.5
 	if len(p.Payload) < header {
 		r.stats.EIGRPMalformed++
 		return

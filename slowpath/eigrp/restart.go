@@ -19,7 +19,7 @@ const (
 	routeHold    = 240 * time.Second      // that the routes of a neighbor stay that restarts, whatever it says, and however often: IOS's `timers nsf route-hold`
 )
 
-// A router that comes back with its forwarding as it was says so by the Restart flag of its Hellos and Updates (RFC 7868 section 6.2). On the one side its
+// A router that comes back with its forwarding as it was says so by the Restart flag of its Hellos and Updates (RFC 7868 section 6.5). On the one side its
 // neighbors keep what it told, tell it all anew, and let go what it has not told again when it says that it is through (EOT). On the other side it chooses no
 // route and tells none until its neighbors are through: with some of them only it might choose a way that leads back to itself.
 

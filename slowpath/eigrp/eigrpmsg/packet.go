@@ -10,7 +10,7 @@ import (
 // Opcode says what a packet is for.
 type Opcode uint8
 
-// The opcodes (RFC 7868 section 6.3). An acknowledgement is a Hello with an acknowledged sequence number.
+// The opcodes (RFC 7868 section 6.5). An acknowledgement is a Hello with an acknowledged sequence number.
 const (
 	Update   Opcode = 1
 	Request  Opcode = 2
