@@ -87,6 +87,18 @@ func (s *Scenario) Gone(t *testing.T, router, prefix string) {
 	})
 }
 
+// GoneFrom waits until a router has a prefix at an NBMA address no more. It may have it at another.
+func (s *Scenario) GoneFrom(t *testing.T, router, prefix, nbma string) {
+	t.Helper()
+	Soon(t, func() error {
+		e, err := s.Entry(router, prefix)
+		if err == nil && e != nil && e.NBMA == netip.MustParseAddr(nbma) {
+			err = fmt.Errorf("%s still has %+v", router, *e)
+		}
+		return err
+	})
+}
+
 // Unknown checks that a router has nothing for a prefix now.
 func (s *Scenario) Unknown(t *testing.T, router, prefix string) {
 	t.Helper()

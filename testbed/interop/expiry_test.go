@@ -90,8 +90,8 @@ func TestDuplicate(t *testing.T) {
 	if _, err := s.Guests["frr1"].Run(killed); err != nil {
 		t.Fatal(err)
 	}
-	s.Gone(t, "hub", "10.255.0.11/32")
-	s.Become(t, "frr2", "twin") // it may ask again only in a minute by itself
+	s.GoneFrom(t, "hub", "10.255.0.11/32", "192.0.2.11") // and the twin may ask in that very moment
+	s.Become(t, "frr2", "twin")                          // or only in a minute by itself
 	s.Learned(t, "hub", "10.255.0.11/32", "192.0.2.12", "registered", "unique")
 	FRRHas(t, twin, "show ip nhrp", "nhs", "10.255.0.1")
 	s.wellFormed(t)
