@@ -170,13 +170,27 @@ func (s *Scenario) restart(t *testing.T, router string, holds func() error, agai
 	if err := s.StartRouter(router); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.WaitReady(router, patience); err != nil {
-		t.Fatal(err)
-	}
-	Soon(t, func() error {
+	ready := make(chan error, 1)
+	go func() { ready <- s.WaitReady(router, patience) }()
+	still := func() {
+		t.Helper()
 		if err := holds(); err != nil {
 			t.Fatalf("%v after naved of %s was killed: %v", time.Since(killed), router, err)
 		}
+	}
+	for waiting := true; waiting; { // its sessions may be back before it says that it is ready
+		select {
+		case err := <-ready:
+			if err != nil {
+				t.Fatal(err)
+			}
+			waiting = false
+		default:
+			still()
+		}
+	}
+	Soon(t, func() error {
+		still()
 		ok, err := again()
 		if err == nil && !ok {
 			err = fmt.Errorf("naved of %s was killed %v ago, and its session has not come back", router, time.Since(killed))
