@@ -2,12 +2,7 @@ package golden
 
 import (
 	"encoding/binary"
-	"errors"
-	"io"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 )
@@ -27,30 +22,14 @@ type EIGRPPacket struct {
 // EIGRP reads the EIGRP packets of a capture in testdata/eigrp.
 func EIGRP(t testing.TB, file string) []EIGRPPacket {
 	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	f, err := os.Open(filepath.Join(filepath.Dir(here), "testdata", "eigrp", file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	next, err := reader(f)
-	if err != nil {
-		t.Fatalf("%s: %v", file, err)
-	}
 	var out []EIGRPPacket
-	for frame := 1; ; frame++ {
-		data, at, err := next()
-		if errors.Is(err, io.EOF) {
-			return out
-		}
-		if err != nil {
-			t.Fatalf("%s frame %d: %v", file, frame, err)
-		}
+	frames(t, "eigrp", file, func(frame int, at time.Time, data []byte) {
 		if p, ok := eigrpOf(data); ok {
 			p.File, p.Frame, p.Time = file, frame, at
 			out = append(out, p)
 		}
-	}
+	})
+	return out
 }
 
 // eigrpOf takes Ethernet, IPv4 and GRE off a frame.

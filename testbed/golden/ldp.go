@@ -2,12 +2,7 @@ package golden
 
 import (
 	"encoding/binary"
-	"errors"
-	"io"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 )
@@ -28,30 +23,14 @@ type LDPPacket struct {
 // LDP reads the LDP packets of a capture in testdata/ldp.
 func LDP(t testing.TB, file string) []LDPPacket {
 	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	f, err := os.Open(filepath.Join(filepath.Dir(here), "testdata", "ldp", file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	next, err := reader(f)
-	if err != nil {
-		t.Fatalf("%s: %v", file, err)
-	}
 	var out []LDPPacket
-	for frame := 1; ; frame++ {
-		data, at, err := next()
-		if errors.Is(err, io.EOF) {
-			return out
-		}
-		if err != nil {
-			t.Fatalf("%s frame %d: %v", file, frame, err)
-		}
+	frames(t, "ldp", file, func(frame int, at time.Time, data []byte) {
 		if p, ok := ldpOf(data); ok {
 			p.File, p.Frame, p.Time = file, frame, at
 			out = append(out, p)
 		}
-	}
+	})
+	return out
 }
 
 // ldpOf is what a frame carries of LDP.

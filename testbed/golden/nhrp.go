@@ -2,12 +2,9 @@ package golden
 
 import (
 	"encoding/binary"
-	"errors"
 	"io"
 	"net/netip"
 	"os"
-	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 
@@ -35,30 +32,14 @@ type NHRPPacket struct {
 // NHRP reads the NHRP packets of a capture in testdata/nhrp.
 func NHRP(t testing.TB, file string) []NHRPPacket {
 	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	f, err := os.Open(filepath.Join(filepath.Dir(here), "testdata", "nhrp", file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	next, err := reader(f)
-	if err != nil {
-		t.Fatalf("%s: %v", file, err)
-	}
 	var out []NHRPPacket
-	for frame := 1; ; frame++ {
-		data, at, err := next()
-		if errors.Is(err, io.EOF) {
-			return out
-		}
-		if err != nil {
-			t.Fatalf("%s frame %d: %v", file, frame, err)
-		}
+	frames(t, "nhrp", file, func(frame int, at time.Time, data []byte) {
 		if p, ok := nhrpOf(data); ok {
 			p.File, p.Frame, p.Time = file, frame, at
 			out = append(out, p)
 		}
-	}
+	})
+	return out
 }
 
 // reader reads pcap and pcapng.
