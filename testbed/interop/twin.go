@@ -154,6 +154,17 @@ func (g given) note(t *testing.T, label uint32, what string) {
 	g[label] = what
 }
 
+// back tells whether FRR has another session with a peer than the one that was the n-th.
+func (f *HostFRR) back(peer string, n int) func() (bool, error) {
+	return func() (bool, error) {
+		now, err := f.Sessions(peer)
+		if err != nil || now == n {
+			return false, err
+		}
+		return f.Established(peer)
+	}
+}
+
 // restart kills a router's naved and starts another one a second later, when its peers have noticed. Meanwhile, and until again says that its peer has it back, holds is
 // asked over and over whether what it told its peer is still there.
 func (s *Scenario) restart(t *testing.T, router string, holds func() error, again func() (bool, error)) {

@@ -249,13 +249,7 @@ func twinHubRestart(t *testing.T, s *Scenario, f *HostFRR, labels given) {
 		}
 		return nil
 	}
-	s.restart(t, "hub", holds, func() (bool, error) {
-		n, err := f.Sessions(twinHub)
-		if err != nil || n == sessions {
-			return false, err
-		}
-		return f.Established(twinHub)
-	})
+	s.restart(t, "hub", holds, f.back(twinHub, sessions))
 	if stale == 0 {
 		t.Error("no route of the hub's was ever stale in FRR: the session did not break, or nothing was kept")
 	}

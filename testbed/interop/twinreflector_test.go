@@ -105,13 +105,7 @@ func reflectorClientRestart(t *testing.T, s *Scenario, f *HostFRR, labels given)
 		}
 		return nil
 	}
-	s.restart(t, "spoke3", holds, func() (bool, error) {
-		n, err := f.Sessions(twinFRR)
-		if err != nil || n == sessions {
-			return false, err
-		}
-		return f.Established(twinFRR)
-	})
+	s.restart(t, "spoke3", holds, f.back(twinFRR, sessions))
 	if stale == 0 {
 		t.Error("no route of spoke3's was ever stale in FRR: the session did not break, or nothing was kept")
 	}
