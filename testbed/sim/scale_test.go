@@ -17,7 +17,7 @@ func fewer(spokes int) int {
 
 func TestHundredSpokes(t *testing.T) { star(t, 100) }
 
-func TestThousandSpokes(t *testing.T) { star(t, fewer(1000)) }
+func TestThousandSpokes(t *testing.T) { star(t, 1000) }
 
 // star has all spokes register, and then each ping the network behind another: a spoke to its neighbour.
 func star(t *testing.T, spokes int) {

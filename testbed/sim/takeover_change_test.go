@@ -416,7 +416,7 @@ func TestTakeoverOverBadLinks(t *testing.T) {
 
 // Many spokes: the hub finds all of them again in a few seconds, and not all at the same moment.
 func TestTakeoverOfManySpokes(t *testing.T) {
-	spokes := fewer(200)
+	const spokes = 200
 	eachCrypto(t, func(t *testing.T, crypto string) {
 		n := Star(t, 118, spokes, protection)
 		for _, e := range n.order {
