@@ -21,8 +21,14 @@ func (e *Engine) Apply(b *fib.Batch) ([]fib.Refusal, error) {
 	if err := e.checkBatch(b); err != nil {
 		return nil, fmt.Errorf("fastpath: apply: %w; nothing was changed", err)
 	}
+	if e.pricer != nil {
+		e.pricer.Begin(b)
+	}
 	refused := e.install(b)
 	e.remove(b)
+	if e.pricer != nil && e.pricer.Stale() {
+		_ = e.reprice() // what finds no room keeps the price that it had
+	}
 	e.tables.Commit()
 	e.forget()
 	return refused, nil
@@ -102,19 +108,24 @@ func (e *Engine) installLabel(l *fib.Label) error {
 	if err := e.installed(l.Paths); err != nil {
 		return err
 	}
-	return e.tables.SetLabel(l)
+	isNew := e.tables.Label(l.In) == 0
+	err := e.tables.SetLabel(l)
+	if err != nil && isNew && e.pricer != nil {
+		e.pricer.LabelGone(l.In, l.Action, fib.PlaceNone)
+	}
+	return err
 }
 
 func (e *Engine) installRoute(r *fib.Route) error {
 	if err := e.installed(r.Paths); err != nil {
 		return err
 	}
-	var paths [fib.MaxPaths]uint32
-	for i, id := range r.Paths {
-		paths[i] = uint32(id)
+	was := fib.PlaceNone
+	if e.pricer != nil {
+		addr, plen := prefixWord(r.Prefix)
+		was = e.tables.RoutePlace(uint16(r.VRF), addr, plen)
 	}
-	addr, plen := prefixWord(r.Prefix)
-	return e.tables.Insert(uint16(r.VRF), addr, plen, paths[:len(r.Paths)])
+	return e.insertRoute(r, was)
 }
 
 // installed looks for adjacencies that are not there: not sent yet, or refused in this batch or an earlier one.
@@ -130,11 +141,13 @@ func (e *Engine) installed(ids []fib.AdjID) error {
 func (e *Engine) remove(b *fib.Batch) {
 	t := e.tables
 	for _, k := range b.DelRoutes {
+		e.routeGone(k)
 		addr, plen := prefixWord(k.Prefix)
 		t.Delete(uint16(k.VRF), addr, plen)
 	}
 	t.MoveRoutes() // before adjacencies go that they have led to
 	for _, in := range b.DelLabels {
+		e.labelGone(in)
 		t.DelLabel(in)
 	}
 	for _, id := range b.DelGroups {

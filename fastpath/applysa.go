@@ -88,7 +88,21 @@ var errSAChanged = errors.New("another one of that number is installed: take it 
 
 // installSA installs a checked association, or changes what may change of it.
 func (e *Engine) installSA(f *fib.SA) error {
-	if e.tables.SA(uint32(f.ID)) != nil {
+	installed := e.tables.SA(uint32(f.ID)) != nil
+	if e.pricer != nil {
+		if err := e.pricer.SA(f, installed); err != nil {
+			return err
+		}
+	}
+	err := e.putSA(f, installed)
+	if err != nil && !installed && e.pricer != nil {
+		e.pricer.SAGone(f.ID)
+	}
+	return err
+}
+
+func (e *Engine) putSA(f *fib.SA, installed bool) error {
+	if installed {
 		_, err := e.tables.SetSA(f, table.SAShape{})
 		return err
 	}
@@ -142,6 +156,9 @@ func (e *Engine) removeSA(id fib.SAID) {
 		return
 	}
 	e.tables.DelSA(uint32(id))
+	if e.pricer != nil {
+		e.pricer.SAGone(id)
+	}
 	if t := e.transforms[id].Swap(nil); t != nil {
 		e.spent = append(e.spent, spentTransform{t, e.arena.Epoch()})
 	}

@@ -41,6 +41,8 @@ const (
 	blkHand // Ref of what handover.go shares
 	blkTunnelBase
 	blkAdjBase // Refs of what counters stood at when their entry was installed
+	blkCredit  // Ref of the budgets
+	blkClock   // CLOCK_MONOTONIC when the engine's clock began, nanoseconds
 	blkHeader
 )
 
@@ -60,7 +62,7 @@ const (
 )
 
 // blockKind changes with the meaning of the words, where arena.LayoutVersion does not.
-const blockKind = 3
+const blockKind = 4
 
 // ErrLayout means that an arena was laid out by a build that this one does not understand, or in other sizes than asked for. Nothing in it may be used or changed.
 var ErrLayout = errors.New("the arena is laid out otherwise")
@@ -117,8 +119,14 @@ func (e *Engine) newBlock() error {
 		}
 		b[d.at] = uint64(ref)
 	}
+	credit, err := e.newCredit()
+	if err != nil {
+		return fmt.Errorf("fastpath: engine block: %w", err)
+	}
+	b[blkCredit], b[blkClock] = uint64(credit), uint64(monotonic()-e.Now())
 	e.block = b
 	e.openBases()
+	e.openCredit(credit)
 	e.arena.SetEngine(r)
 	return nil
 }
@@ -149,6 +157,8 @@ func (e *Engine) openBlock() error {
 	}
 	e.block = e.arena.U64(r, blkHeader+e.cfg.Workers*wkrWordsPerWorker)
 	e.openBases()
+	e.openCredit(arena.Ref(head[blkCredit]))
+	e.start = time.Now().Add(time.Duration(int64(head[blkClock]) - monotonic()))
 	e.openHand(arena.Ref(head[blkHand]))
 	for i := range e.cfg.Workers {
 		if !e.holdsWorker(i) {
@@ -160,7 +170,8 @@ func (e *Engine) openBlock() error {
 
 // holdsAll tells whether what the block's head names, in the sizes that it says, lies in the arena, in blocks of its own.
 func (e *Engine) holdsAll(head []uint64) bool {
-	return e.holds(head[blkHand], 4*e.cfg.handWords()) && e.holds(head[blkTunnelBase], 8*linkWords*e.cfg.MaxTunnels) && e.holds(head[blkAdjBase], 16*e.cfg.MaxAdjacencies)
+	return e.holds(head[blkHand], 4*e.cfg.handWords()) && e.holds(head[blkTunnelBase], 8*linkWords*e.cfg.MaxTunnels) && e.holds(head[blkAdjBase], 16*e.cfg.MaxAdjacencies) &&
+		e.holds(head[blkCredit], 8*creditSize)
 }
 
 // holdsWorker tells the same of what there is of worker i.
@@ -242,7 +253,7 @@ func (e *Engine) newWorker(i int) (*Worker, error) {
 	if atomic.LoadUint64(&b[wkrReady]) == 0 {
 		return nil, fmt.Errorf("fastpath: worker %d: %w: the arena has no rings for it", i, ErrLayout)
 	}
-	w := &Worker{e: e, t: e.tables, index: i, burst: e.cfg.Burst, byID: make([]*queue, e.cfg.MaxPorts)}
+	w := &Worker{e: e, t: e.tables, credit: e.credit, index: i, burst: e.cfg.Burst, byID: make([]*queue, e.cfg.MaxPorts)}
 	w.room = int(b[wkrChunk]) - port.Headroom
 	for _, d := range []struct {
 		at, slots      int

@@ -23,7 +23,8 @@ const (
 	cntHistogram
 	cntReasons = cntHistogram + HistogramBuckets
 	cntLost    = cntReasons + NumReasons
-	cntWords   = cntLost + NumReasons
+	cntSpent   = cntLost + NumReasons
+	cntWords   = cntSpent + fib.NumBudgets
 )
 
 // HistogramBuckets is how many buckets the histogram of packets a poll has: 0, 1, 2 to 3, 4 to 7, up to 256 and more.
@@ -117,14 +118,16 @@ type WorkerCount struct {
 	// Histogram counts polls by packets: 0, 1, 2 to 3, 4 to 7, and so on, the last 256 and more.
 	Histogram [HistogramBuckets]uint64 `json:"histogram"`
 	Reasons   [NumReasons]uint64       `json:"-"` // packets by reason
+	Spent     [fib.NumBudgets]uint64   `json:"-"` // units of each budget
 	Lost      [NumReasons]uint64       `json:"-"` // punts beyond their rate, that the slow path was too slow for, or that fit no slot, by reason
 }
 
 // Snapshot is the engine's numbers at one time. Each number is right; they are not all of the same instant.
 type Snapshot struct {
 	Workers     []WorkerCount
-	Reasons     [NumReasons]uint64 // packets by reason, of all workers
-	Lost        [NumReasons]uint64 // punts that found no room, by reason, of all workers
+	Reasons     [NumReasons]uint64     // packets by reason, of all workers
+	Lost        [NumReasons]uint64     // punts that found no room, by reason, of all workers
+	Spent       [fib.NumBudgets]uint64 // units of each budget, of all workers
 	Ports       map[fib.PortID]LinkCount
 	Tunnels     map[fib.TunnelID]LinkCount
 	Adjacencies map[fib.AdjID]Count // of those that are installed, since they were
@@ -158,6 +161,9 @@ func (e *Engine) Counters() Snapshot {
 		for r := range wc.Reasons {
 			s.Reasons[r] += wc.Reasons[r]
 			s.Lost[r] += wc.Lost[r]
+		}
+		for b := range wc.Spent {
+			s.Spent[b] += wc.Spent[b]
 		}
 	}
 	for id := 1; id < e.cfg.MaxPorts; id++ {
@@ -211,6 +217,9 @@ func (c *counters) read() (n WorkerCount) {
 	n.Labelled = load(cntLabelled)
 	for i := range n.Histogram {
 		n.Histogram[i] = load(cntHistogram + i)
+	}
+	for i := range n.Spent {
+		n.Spent[i] = load(cntSpent + i)
 	}
 	for i := range n.Reasons {
 		n.Reasons[i], n.Lost[i] = load(cntReasons+i), load(cntLost+i)

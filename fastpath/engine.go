@@ -7,6 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"nave/fastpath/fib"
 	"nave/fastpath/internal/arena"
 	"nave/fastpath/internal/sa"
 	"nave/fastpath/internal/table"
@@ -121,6 +124,7 @@ type Engine struct {
 	// What the workers share to hand packets over (handover.go): a block of the arena, and how to wake each, of those that this process can.
 	handRef arena.Ref
 	hand    []uint32
+	credit  []uint64 // credit.go
 	wakes   []atomic.Pointer[wake]
 	others  []*wake // of other processes
 
@@ -132,6 +136,7 @@ type Engine struct {
 	mu      sync.Mutex // guards what follows, and writing to the tables
 	workers []*Worker
 	base    bases
+	pricer  fib.Pricer       // nil: nothing costs anything
 	spent   []spentTransform // taken away, and maybe still in use
 	closed  bool
 }
@@ -202,8 +207,15 @@ func (e *Engine) Close() error {
 	return errors.Join(err, e.arena.Close())
 }
 
-// Now is the engine's clock, nanoseconds: what Run passes to Poll.
+// Now is the engine's clock, nanoseconds: what Run passes to Poll. It is the same in all processes that share the tables.
 func (e *Engine) Now() int64 { return int64(time.Since(e.start)) }
+
+// monotonic is the clock that Now counts by, the same for all processes.
+func monotonic() int64 {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // never fails
+	return t.Nano()
+}
 
 // NewWorker makes the next worker, of this process. Its frames live in pool, which its ports share and nobody else uses.
 func (e *Engine) NewWorker(pool *port.Pool) (*Worker, error) {

@@ -13,7 +13,7 @@ func (w *Worker) forward(p *pkt, id uint32) verdict {
 	}
 	a := w.t.Adj(id)
 	if a == nil {
-		return p.drop(NoAdjacency)
+		return w.software(p, id)
 	}
 	if a.Kind != fib.AdjTunnel && a.Kind != fib.AdjLink {
 		return w.forwardAside(p, a, id)
@@ -26,16 +26,33 @@ func (w *Worker) leave(p *pkt, a *table.Adj, id uint32) verdict {
 	if !p.own && p.ip.TTL() <= 1 {
 		return w.punt(p, TTLExpired, p.ip)
 	}
-	if a.Flags&table.AdjMustSeal != 0 {
-		return p.drop(NoSA)
-	}
-	if a.Flags&table.AdjResolve != 0 {
-		w.resolve(p, a, id)
+	if a.Flags&(table.AdjMustSeal|table.AdjPriced|table.AdjResolve) != 0 {
+		if r := w.leaveAside(p, a, id); r != Unknown {
+			return p.drop(r)
+		}
 	}
 	if t := p.tunnel; t != nil && t.Flags&table.TunnelRedirect != 0 && a.Network == t.Network && a.Network != 0 {
 		w.redirect(p, a, id)
 	}
 	return w.output(p, a, id)
+}
+
+// leaveAside is what leave does at some adjacencies: it refuses, takes the price, tells the slow path. Unknown: the packet leaves.
+//
+//go:noinline
+func (w *Worker) leaveAside(p *pkt, a *table.Adj, id uint32) Reason {
+	if a.Flags&table.AdjMustSeal != 0 {
+		return NoSA
+	}
+	if a.Flags&table.AdjPriced != 0 {
+		if r := w.payAdj(p, a); r != Unknown {
+			return r
+		}
+	}
+	if a.Flags&table.AdjResolve != 0 {
+		w.resolve(p, a, id)
+	}
+	return Unknown
 }
 
 // nowhere is forward for what is no adjacency.
@@ -78,7 +95,7 @@ func (w *Worker) leak(p *pkt, a *table.Adj) verdict {
 		return w.nowhere(p, id)
 	}
 	if a = w.t.Adj(id); a == nil {
-		return p.drop(NoAdjacency)
+		return w.software(p, id)
 	}
 	if a.Kind == fib.AdjTunnel || a.Kind == fib.AdjLink {
 		return w.leave(p, a, id)

@@ -31,6 +31,11 @@ func (w *Worker) fit(p *pkt, a *table.Adj, id uint32) (v verdict, fits bool) {
 	if int(p.ip.FlagsOffset()&packet.OffsetMask)*8+n > 1<<16 {
 		return p.drop(IPLength), false // would end beyond the largest packet there is
 	}
+	if a.Flags&table.AdjPriced != 0 {
+		if r := w.payFragment(p, a, p.ip.TOS()); r != Unknown {
+			return p.drop(r), false
+		}
+	}
 	return w.fragmentInner(p, a, id, mtu), false
 }
 

@@ -69,6 +69,11 @@ func (w *Worker) greOpen(p *pkt, h tunnelHeader, start, n int) verdict {
 	if h.congested && !markCE(ip) {
 		return p.drop(ECN)
 	}
+	if t.Flags&table.TunnelPriced != 0 {
+		if r := w.payTunnel(p, t, len(ip), ip.TOS(), false); r != Unknown {
+			return p.drop(r)
+		}
+	}
 	p.ip = ip
 	p.start = start + int(g.Len)
 	if t.Addr == 0 {

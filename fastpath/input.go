@@ -87,6 +87,7 @@ func (p *pkt) arrived(in *table.Port) {
 	p.tunnel, p.outerSrc, p.outerDst, p.gre, p.top = nil, 0, 0, 0, 0
 	p.own, p.copied, p.along, p.framed, p.nested, p.leaks = false, false, false, false, false, false
 	p.outerPort, p.sa, p.spi, p.ah = 0, 0, 0, 0
+	p.by = fib.ByHardware
 }
 
 // route decides about an IPv4 packet that came in by a port or out of a tunnel: for us, or transit.

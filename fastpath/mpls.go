@@ -32,6 +32,10 @@ func (w *Worker) mplsGRE(p *pkt, t *table.Tunnel, congested bool, start, n int) 
 		return p.drop(MPLSOff)
 	case congested:
 		return p.drop(ECN) // EXP carries no marks here, as with a sender that knows no ECN
+	case t.Flags&table.TunnelPriced != 0 && n >= packet.LabelLen:
+		if r := w.payTunnel(p, t, n, packet.GetLSE(p.chunk[start:]).EXP()<<5, true); r != Unknown {
+			return p.drop(r)
+		}
 	}
 	return w.mplsSwitch(p, start, start+n)
 }
@@ -58,6 +62,11 @@ func (w *Worker) mplsSwitch(p *pkt, start, end int) verdict {
 		}
 		if l == 0 && e.Label() != fib.ExplicitNull {
 			return w.noLabel(p, e.Label(), end)
+		}
+		if l.Priced() {
+			if r := w.payLabel(p, l, e); r != Unknown {
+				return p.drop(r)
+			}
 		}
 		if e.Bottom() {
 			return w.popIP(p, l, e, at, end)
@@ -175,13 +184,19 @@ func (w *Worker) swap(p *pkt, l table.Label, e packet.LSE, start, end int) verdi
 	}
 	a := w.t.Adj(id)
 	if a == nil {
-		return p.drop(NoAdjacency)
+		if r := w.paySoftware(p, id, e.EXP()<<5); r != Unknown {
+			return p.drop(r)
+		}
+		id &^= table.Software
+		if a = w.t.Adj(id); a == nil {
+			return p.drop(NoAdjacency)
+		}
 	}
-	if a.Kind != fib.AdjLink && a.Kind != fib.AdjTunnel || a.Flags&(table.AdjMustSeal|table.AdjResolve) != 0 {
+	if a.Kind != fib.AdjLink && a.Kind != fib.AdjTunnel || a.Flags&(table.AdjMustSeal|table.AdjPriced|table.AdjResolve) != 0 {
 		if a.Kind == fib.AdjLookup && e.Bottom() {
 			return w.popLookup(p, l, e+1, a, start, end)
 		}
-		if v, ok := w.swapAside(p, a, id); !ok {
+		if v, ok := w.swapAside(p, a, id, e, end-start); !ok {
 			return v
 		}
 	}
@@ -243,8 +258,8 @@ func (w *Worker) popLookup(p *pkt, l table.Label, e packet.LSE, a *table.Adj, st
 	return w.leak(p, a)
 }
 
-// swapAside is for an adjacency that does more than send, or less. True: it sends, too.
-func (w *Worker) swapAside(p *pkt, a *table.Adj, id uint32) (verdict, bool) {
+// swapAside is for an adjacency that does more than send, or less, with what is under label e, of n bytes. True: it sends, too.
+func (w *Worker) swapAside(p *pkt, a *table.Adj, id uint32, e packet.LSE, n int) (verdict, bool) {
 	switch {
 	case a.Flags&table.AdjMustSeal != 0:
 		return p.drop(NoSA), false
@@ -257,7 +272,12 @@ func (w *Worker) swapAside(p *pkt, a *table.Adj, id uint32) (verdict, bool) {
 	case a.Kind != fib.AdjLink && a.Kind != fib.AdjTunnel:
 		return p.drop(AdjacencyDrops), false
 	}
-	if a.NextHop != 0 && w.limit.Allow(limitResolve|uint64(a.VRF)<<32|uint64(a.Tunnel), uint64(a.NextHop), w.now, w.resolveEvery) {
+	if a.Flags&table.AdjPriced != 0 {
+		if r := w.pay(p, a.Price, n, e.EXP()<<5, a.Labels != 0 || !e.Bottom()); r != Unknown {
+			return p.drop(r), false
+		}
+	}
+	if a.Flags&table.AdjResolve != 0 && a.NextHop != 0 && w.limit.Allow(limitResolve|uint64(a.VRF)<<32|uint64(a.Tunnel), uint64(a.NextHop), w.now, w.resolveEvery) {
 		w.puntAdj(p, Resolve, nil, id, a.NextHop, 0)
 	}
 	return drop, true
@@ -340,6 +360,11 @@ func (w *Worker) fitLabelled(p *pkt, a *table.Adj, id uint32, under packet.LSE, 
 	}
 	if int(ip.FlagsOffset()&packet.OffsetMask)*8+len(ip) > 1<<16 {
 		return 0, p.drop(IPLength)
+	}
+	if a.Flags&table.AdjPriced != 0 {
+		if r := w.payFragment(p, a, p.tos); r != Unknown {
+			return 0, p.drop(r)
+		}
 	}
 	if under != 0 {
 		under.Put(p.chunk[start:])

@@ -55,9 +55,11 @@ func (w *Worker) replicate(p *pkt, group, from uint32, fromPort uint16) verdict 
 // copyTo sends one copy by an adjacency.
 func (w *Worker) copyTo(p *pkt, a *table.Adj, id uint32) verdict {
 	c := &w.child
-	*c = pkt{vrf: p.vrf, port: p.port, gre: p.gre, tos: p.tos, own: p.own, tunnel: p.tunnel, copied: true, part: true}
-	if a.Flags&table.AdjMustSeal != 0 {
-		return c.drop(NoSA)
+	*c = pkt{vrf: p.vrf, port: p.port, gre: p.gre, tos: p.tos, own: p.own, tunnel: p.tunnel, copied: true, part: true, by: p.by}
+	if a.Flags&(table.AdjMustSeal|table.AdjPriced) != 0 {
+		if r := w.copyAside(p, a); r != Unknown {
+			return c.drop(r)
+		}
 	}
 	f, ok := w.newFrame(len(p.ip))
 	if !ok {
@@ -69,6 +71,21 @@ func (w *Worker) copyTo(p *pkt, a *table.Adj, id uint32) verdict {
 	v := w.outputCopy(c, a, id)
 	w.releaseUnless(v, c.frame)
 	return v
+}
+
+// copyAside is what copyTo does at some adjacencies: it refuses, or takes the price. Unknown: the copy leaves.
+//
+//go:noinline
+func (w *Worker) copyAside(p *pkt, a *table.Adj) Reason {
+	switch {
+	case a.Flags&table.AdjMustSeal != 0:
+		return NoSA
+	case p.own:
+		return Unknown
+	case a.Price.NoMulticast():
+		return EncryptedMulticast
+	}
+	return w.payAdj(p, a)
 }
 
 // outputCopy sends a copy: an IP packet, or for a protocol of GRE's own what it carries.

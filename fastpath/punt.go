@@ -61,7 +61,7 @@ func (w *Worker) punt(p *pkt, r Reason, data []byte) verdict {
 // puntAdj puts data, and where it came from, into the punt ring, and counts it. What the reason's bucket has no token for is lost, as
 // when the ring is full.
 func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu uint16) verdict {
-	if !w.tokens.take(r, w.now) {
+	if !w.tokens.take(r, w.now) || w.metered && !w.payPunt(p, r) {
 		w.c.words[cntLost+int(r)]++
 		return done
 	}

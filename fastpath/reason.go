@@ -107,6 +107,15 @@ const (
 	InjectToSelf
 	InjectBad
 
+	// Hardware that is emulated.
+	EngineOver
+	CryptoOver
+	CEFOver
+	ProcessOver
+	ExceptionOver
+	MTUOver
+	EncryptedMulticast
+
 	// To the slow path.
 	Local
 	Fragment
@@ -224,6 +233,14 @@ var reasons = [NumReasons]reasonInfo{
 	GleanWaits:     {ClassDrop, "glean-waits", "the next hop is being resolved already"},
 	InjectToSelf:   {ClassDrop, "inject-to-self", "a packet of this box that its own routes lead back to it"},
 	InjectBad:      {ClassDrop, "inject-bad", "an injected packet for a port, tunnel, adjacency or group that is gone"},
+
+	EngineOver:         {ClassDrop, "engine-over", "the emulated forwarding engine makes no more passes a second"},
+	CryptoOver:         {ClassDrop, "crypto-over", "the emulated crypto module carries no more bytes a second"},
+	CEFOver:            {ClassDrop, "cef-over", "the emulated route processor's queue is full: its CEF switches no more packets a second"},
+	ProcessOver:        {ClassDrop, "process-over", "the emulated route processor's queue is full: its processes switch no more packets a second"},
+	ExceptionOver:      {ClassDrop, "exception-over", "the route has no room in the emulated table, and more such packets come than are let through to the route processor"},
+	MTUOver:            {ClassDrop, "mtu-over", "to be fragmented by the emulated route processor, and more such packets come than mls rate-limit lets through"},
+	EncryptedMulticast: {ClassDrop, "encrypted-multicast", "multicast of others, which the emulated hardware does not send through protected tunnels"},
 
 	Local:      {ClassPunt, "local", "for an address of this box"},
 	Fragment:   {ClassPunt, "fragment", "a fragment for an address of this box, to be reassembled"},

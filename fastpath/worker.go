@@ -51,6 +51,9 @@ type Worker struct {
 	limit  *table.Limiter
 	tokens allowance // of punts
 
+	credit  []uint64 // the budgets, of all workers
+	metered bool     // there are some, as of this poll
+
 	// What the last packet for us was found by, of this poll only: the next one is mostly the same.
 	lastHere   uint64 // VRF and address, and bit 48
 	lastTunnel *table.Tunnel
@@ -126,12 +129,13 @@ type pkt struct {
 	tos    uint8  // outside, where gre is set
 	reason Reason
 	// Reset all at once (arrived), so they stand together.
-	own    bool // of this box: injected
-	copied bool // a copy for a member of a group
-	along  bool // it goes where its label says, and so does the answer to its source
-	framed bool // it came in by a subinterface, and its frame is as it came, without its tag
-	nested bool // it came out of a tunnel in which it had come by a label
-	leaks  bool // it was looked up again in another VRF
+	own    bool    // of this box: injected
+	copied bool    // a copy for a member of a group
+	along  bool    // it goes where its label says, and so does the answer to its source
+	framed bool    // it came in by a subinterface, and its frame is as it came, without its tag
+	nested bool    // it came out of a tunnel in which it had come by a label
+	leaks  bool    // it was looked up again in another VRF
+	by     fib.Way // the route processor has it, and is paid
 
 	from     uint16 // the VRF that it leaked from, where leaks is set
 	part     bool   // a fragment or a copy: its packet is counted by itself
@@ -217,6 +221,7 @@ func (w *Worker) Poll(now int64) int {
 	w.reader.Enter()
 	w.lastHere, w.lastTunnel, w.lastSA = 0, nil, nil
 	w.look()
+	w.refill()
 	w.checkHand()
 	n := 0
 	for _, q := range w.queues {

@@ -19,6 +19,7 @@ const (
 	AdjPipe                 // labels that are new to a packet get a TTL of 255
 	AdjUnique               // as it was installed
 	AdjTagged               // the Ethernet header has a tag
+	AdjPriced               // Price is something
 )
 
 // OuterRoom is how much of Outer has a place of its own. What is in front of that, of the longest, stands at the start of Inner, which has room for it.
@@ -50,6 +51,7 @@ type Adj struct {
 	Sum      uint16 // folded sum of the outer IP header without TOS, length, identification and flags
 	Via      uint16 // the port, where Port is 0: of what has a tag or labels outside, so that the hot way has no eye for those
 	Expires  uint32 // as it was installed; the writer's alone, so that it changes in place
+	Price    Price
 }
 
 const adjSize = int(unsafe.Sizeof(Adj{}))
@@ -112,6 +114,7 @@ func (t *Tables) SetAdj(f *fib.Adjacency) error {
 	if tun := t.Tunnel(uint32(f.Tunnel)); tun != nil && tun.Flags&TunnelProtected != 0 && n.Flags&AdjSealed == 0 && n.Kind == fib.AdjTunnel {
 		n.Flags |= AdjMustSeal
 	}
+	t.priceAdj(&n, f)
 	return t.putAdj(uint32(f.ID), &n)
 }
 

@@ -115,7 +115,7 @@ func (t *Tables) RouteEntries() iter.Seq[fib.Route] {
 			if !t.eachRoute(0, ref, 0, func(addr uint32, plen int, v uint32) bool {
 				f := fib.Route{VRF: fib.VRF(vrf), Prefix: netip.PrefixFrom(wordAddr(addr), plen)}
 				for _, id := range t.hopPaths(v) {
-					f.Paths = append(f.Paths, fib.AdjID(id))
+					f.Paths = append(f.Paths, fib.AdjID(id&^Software))
 				}
 				return yield(f)
 			}) {

@@ -39,7 +39,7 @@ func (t *Tables) countsOf(r uint32, worker int) *labelCounts {
 	return (*labelCounts)(unsafe.Add(t.at(r), labelEntriesSize+(1+worker)*labelCountsSize))
 }
 
-// Label is an entry: bits 0 to 26 a Hop, 32 to 47 the VRF, 48 and 49 the action, then flags. 0 is no entry.
+// Label is an entry: bits 0 to 26 a Hop, 32 to 47 the VRF, 48 and 49 the action, then flags, from 52 on the price. 0 is no entry.
 type Label uint64
 
 const (
@@ -126,13 +126,23 @@ func (t *Tables) Labels() int { return int(t.root.labelCount) }
 // SetLabel installs a label or replaces what becomes of it. The engine has checked it.
 func (t *Tables) SetLabel(f *fib.Label) error {
 	old := t.Label(f.In)
-	if old != 0 && t.sameLabel(old, f) {
+	return t.setLabel(f, old, t.priceLabel(f, old.Place()))
+}
+
+// SetLabelAnew prices an installed label as though it were not there yet.
+func (t *Tables) SetLabelAnew(f *fib.Label) error {
+	return t.setLabel(f, t.Label(f.In), t.priceLabel(f, fib.PlaceNone))
+}
+
+// setLabel puts a label that costs price in the place of its entry old.
+func (t *Tables) setLabel(f *fib.Label, old, price Label) error {
+	if old != 0 && t.sameLabel(old, f) && old&labelPriced == price {
 		return nil
 	}
 	if old == 0 && t.Labels() >= t.size.Labels {
 		return ErrFull
 	}
-	n := Label(f.Action) << labelAction
+	n := Label(f.Action)<<labelAction | price
 	if f.Pipe {
 		n |= labelPipe
 	}
@@ -142,7 +152,7 @@ func (t *Tables) SetLabel(f *fib.Label) error {
 	if f.Action == fib.LabelLookup {
 		n |= Label(f.VRF) << labelVRF
 	} else {
-		hop, err := t.makeHop(f.Paths)
+		hop, err := t.makeHop(f.Paths, n.Place())
 		if err != nil {
 			return err
 		}
@@ -179,10 +189,14 @@ func (t *Tables) putLabel(in uint32, n Label, isNew bool) error {
 	return nil
 }
 
-// makeHop is the hop to one adjacency or to a set of them.
-func (t *Tables) makeHop(paths []fib.AdjID) (Hop, error) {
+// makeHop is the hop to one adjacency or to a set of them, of an entry that is in that place.
+func (t *Tables) makeHop(paths []fib.AdjID, place fib.Place) (Hop, error) {
+	mark := Hop(0)
+	if place == fib.PlaceSoftware {
+		mark = Software
+	}
 	if len(paths) == 1 {
-		return Hop(paths[0]), nil
+		return Hop(paths[0]) | mark, nil
 	}
 	r, err := t.alloc(pathSetSize)
 	if err != nil {
@@ -191,7 +205,7 @@ func (t *Tables) makeHop(paths []fib.AdjID) (Hop, error) {
 	var words [MaxPaths]uint32
 	n := min(len(paths), MaxPaths)
 	for i, p := range paths[:n] {
-		words[i] = uint32(p)
+		words[i] = uint32(p) | uint32(mark)
 	}
 	(*pathSet)(t.a.Ptr(r)).fill(words[:n])
 	return Hop(r) | multiBit, nil
@@ -232,10 +246,10 @@ func (t *Tables) labelEntry(in uint32, l Label) fib.Label {
 	case l.Action() == fib.LabelLookup:
 	case h.Multi():
 		for _, id := range (*pathSet)(t.at(h.ID())).paths() {
-			f.Paths = append(f.Paths, fib.AdjID(id))
+			f.Paths = append(f.Paths, fib.AdjID(id&^Software))
 		}
 	default:
-		f.Paths = []fib.AdjID{fib.AdjID(h.ID())}
+		f.Paths = []fib.AdjID{fib.AdjID(h.ID() &^ Software)}
 	}
 	return f
 }

@@ -52,7 +52,7 @@ func TestLabels(t *testing.T) {
 				f.VRF = fib.VRF(rnd.IntN(1 << 16))
 			} else {
 				for range 1 + rnd.IntN(MaxPaths) {
-					f.Paths = append(f.Paths, fib.AdjID(16+rnd.IntN(1<<26-16)))
+					f.Paths = append(f.Paths, fib.AdjID(16+rnd.IntN(Software-16)))
 				}
 			}
 			if err := tab.SetLabel(&f); err != nil {
@@ -210,7 +210,7 @@ func TestAdjLabels(t *testing.T) {
 	if a.Limit != 1496 || !slices.Equal(a.Inner[fib.MaxInner-6:], []byte{0x88, 0x47, 0, 0, 0, 0}) || a.InnerLen != 18 || a.Pushes() == (&Adj{}).Pushes() {
 		t.Errorf("record %+v", a)
 	}
-	if unsafe.Sizeof(*a) != 124 || unsafe.Offsetof(a.Outer) != arena.Line {
+	if unsafe.Sizeof(*a) != 128 || unsafe.Offsetof(a.Outer) != arena.Line {
 		t.Errorf("%d bytes, outer header at %d", unsafe.Sizeof(*a), unsafe.Offsetof(a.Outer))
 	}
 }

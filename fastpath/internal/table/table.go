@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"nave/fastpath/fib"
 	"nave/fastpath/internal/arena"
 )
 
@@ -34,8 +35,9 @@ type Tables struct {
 
 	vrfs, ports, tunnels, adjs, groups, buckets, sas, spis, labels, vlans []uint32
 
-	routes int // installed; the writer's
-	nodes  int // of the tries, below their roots
+	routes int        // installed; the writer's
+	nodes  int        // of the tries, below their roots
+	pricer fib.Pricer // nil: nothing costs anything; the writer's
 	dirty  bool
 	moved  bool // routes
 }
@@ -64,8 +66,8 @@ type root struct {
 
 // New lays empty tables out in a.
 func New(a *arena.Arena, size Sizes) (*Tables, error) {
-	if size.VRFs < 1 || size.Ports < 2 || size.Tunnels < 2 || size.Adjacencies < 17 || size.Adjacencies > 1<<idBits || size.Groups < 2 || size.Routes < 1 || size.SAs < 2 || size.Labels < 1 || size.Workers < 0 || size.Workers > arena.MaxReaders {
-		return nil, fmt.Errorf("table: sizes %+v: too small, or more than %d adjacencies", size, 1<<idBits)
+	if size.VRFs < 1 || size.Ports < 2 || size.Tunnels < 2 || size.Adjacencies < 17 || size.Adjacencies > Software || size.Groups < 2 || size.Routes < 1 || size.SAs < 2 || size.Labels < 1 || size.Workers < 0 || size.Workers > arena.MaxReaders {
+		return nil, fmt.Errorf("table: sizes %+v: too small, or more than %d adjacencies", size, Software)
 	}
 	t := &Tables{a: a, size: size, base: a.Ptr(0)}
 	r, err := a.AllocKept(int(unsafe.Sizeof(root{})))

@@ -14,7 +14,8 @@ const (
 	TunnelHasKey = 1 << iota
 	TunnelRedirect
 	TunnelProtected
-	TunnelMPLS // takes labelled packets
+	TunnelMPLS   // takes labelled packets
+	TunnelPriced // Price is something
 )
 
 // Tunnel is a tunnel interface as the worker needs it: one cache line.
@@ -34,6 +35,7 @@ type Tunnel struct {
 	Addr     uint32
 
 	Protection uint32 // what its packets must have come out of, where TunnelProtected is set
+	Price      Price  // of what comes out of it
 }
 
 const tunnelSize = int(unsafe.Sizeof(Tunnel{}))
@@ -173,6 +175,7 @@ func (t *Tables) prepare(c *tunnelChange, f *fib.Tunnel) {
 			c.n.Flags |= b.flag
 		}
 	}
+	t.priceTunnel(&c.n, f)
 	if c.old = t.Tunnel(uint32(f.ID)); c.old != nil {
 		c.oldRef = t.tunnels[f.ID]
 		same := *c.old
