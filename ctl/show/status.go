@@ -37,7 +37,8 @@ type Status struct {
 	BGPAS      uint32    // of `router bgp`; 0: there is none
 	Peers      []rib.Use // adjacencies of tunnels, to find their counters in Fastpath.Adjacencies
 	Steering   bpf.Verdicts
-	QueueLost  uint64 // punts and requests to Linux that found their queue full
+	QueueLost  uint64    // punts and requests to Linux that found their queue full
+	Hardware   *Hardware // that is emulated; nil: none
 }
 
 // Problem is something configured that is not carried out, and why.
