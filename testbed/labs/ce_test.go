@@ -2,7 +2,6 @@ package labs
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +67,7 @@ router bgp AS
 
 // Neighbours inside VRFs: their routes are in their VRF and in those that import them, and in no other.
 func TestBGPInsideVRFs(t *testing.T) {
+	t.Parallel()
 	ce := func(as, password string) string {
 		return strings.NewReplacer("AS\n", as+"\n", "PASSWORD", password).Replace(ceConfig)
 	}
@@ -90,20 +90,17 @@ func TestBGPInsideVRFs(t *testing.T) {
 		Ping("blue1", "10.6.0.7", ""), Ping("blue1", "10.6.0.102", ""), Unreachable("blue1", "10.6.0.101"), Ping("blue2", "10.7.0.102", ""),
 		Ping("red1", "10.8.0.7", ""), Ping("red2", "10.8.0.7", ""), Ping("shared1", "10.6.0.101", ""), Unreachable("blue1", "10.8.0.7"), Unreachable("blue2", "10.8.0.7"),
 		Unreachable("shared1", "10.6.0.102"))
-	out, err := l.Nave("pe", "show", "ip", "bgp", "vpnv4", "vrf", "red")
-	if err != nil || !strings.Contains(out, "10.6.0.0/24") || !strings.Contains(out, "65001 ?") {
-		t.Errorf("%v\n%s", err, out)
-	}
+	lines(t, l, "pe", strings.Fields("show ip bgp vpnv4 vrf red"), []string{"10.6.0.0/24", "65001 ?"})
 	// without the password there is no session, and the others' go on
-	takeConfig(t, l, "pe", strings.Replace(peConfig, "only4red", "another1", 1))
-	takeConfig(t, l, "cered", ce("65001", "no auto-summary"))
-	check(t, l, Unreachable("red1", "10.6.0.7"), Unreachable("shared1", "10.6.0.101"), Ping("blue1", "10.6.0.102", ""), Ping("red1", "10.8.0.7", ""))
-	takeConfig(t, l, "cered", ce("65001", "neighbor 10.5.0.1 password 0 another1"))
+	reload(t, l, "pe", strings.Replace(peConfig, "only4red", "another1", 1))
+	reload(t, l, "cered", ce("65001", "no auto-summary"))
+	check(t, l, cut("red1", "10.6.0.7"), cut("shared1", "10.6.0.101"), Ping("blue1", "10.6.0.102", ""), Ping("red1", "10.8.0.7", ""))
+	reload(t, l, "cered", ce("65001", "neighbor 10.5.0.1 password 0 another1"))
 	check(t, l, peered("cered"), Ping("red1", "10.6.0.101", ""), Ping("shared1", "10.6.0.101", ""), Unreachable("blue1", "10.6.0.101"))
 	// a neighbour inside a VRF goes, with the session and the server for the VRF, and comes back
-	takeConfig(t, l, "pe", strings.Replace(peConfig, "  neighbor 10.5.0.2 remote-as 65002\n", "", 1))
-	check(t, l, Unreachable("blue1", "10.6.0.7"), Ping("blue1", "10.7.0.1", ""))
-	takeConfig(t, l, "pe", peConfig)
+	reload(t, l, "pe", strings.Replace(peConfig, "  neighbor 10.5.0.2 remote-as 65002\n", "", 1))
+	check(t, l, cut("blue1", "10.6.0.7"), Ping("blue1", "10.7.0.1", ""))
+	reload(t, l, "pe", peConfig)
 	check(t, l, peered("ceblue"), Ping("blue1", "10.6.0.102", ""))
 }
 
@@ -120,14 +117,5 @@ func peered(router string) Check {
 				return err
 			})
 		},
-	}
-}
-
-// takeConfig has a router run by another configuration.
-func takeConfig(t *testing.T, l *topo.Lab, router, text string) {
-	t.Helper()
-	must(t, os.WriteFile(l.ConfigFile(router), []byte(text), 0o600))
-	if out, err := l.Nave(router, "reload"); err != nil {
-		t.Fatalf("reload of %s: %v: %s", router, err, out)
 	}
 }

@@ -1,56 +1,19 @@
 package labs
 
 import (
-	"fmt"
-	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"nave/testbed/topo"
 )
 
-// lines waits until what a command says has some words in one line each, and none with others.
-func lines(t *testing.T, l *topo.Lab, node string, command []string, want []string, none ...string) {
-	t.Helper()
-	var out string
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) {
-		out = ""
-		if command[0] == "show" {
-			out, _ = l.Nave(node, command...)
-		} else {
-			out, _ = l.Run(node, command...)
-		}
-		ok := true
-		for _, w := range want {
-			ok = ok && strings.Contains(out, w)
-		}
-		for _, w := range none {
-			ok = ok && !strings.Contains(out, w)
-		}
-		if ok {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%s of %s: want %q and none of %q in\n%s", strings.Join(command, " "), node, want, none, out)
-		}
-	}
-}
-
 // The kernel has nave's routes through a crash and what follows it, and after a clean stop those that are of use without nave; nave has the kernel's, by its own interfaces.
 func TestRoutesSharedWithLinux(t *testing.T) {
+	t.Parallel()
 	l := topo.ForTest(t, phase3().Topology)
-	text, err := os.ReadFile(l.ConfigFile("spoke1"))
-	must(t, err)
-	configure := func(more string) {
-		t.Helper()
-		must(t, os.WriteFile(l.ConfigFile("spoke1"), append(append([]byte{}, text...), more...), 0o600))
-		if out, err := l.Nave("spoke1", "reload"); err != nil {
-			t.Fatalf("reload: %v: %s", err, out)
-		}
-	}
+	text := configuration(t, l, "spoke1")
 	kernel, table := []string{"ip", "-4", "route", "show"}, []string{"show", "ip", "route"}
 	lines(t, l, "spoke1", kernel, []string{"default via 198.51.100.254 dev eth0 proto 206", "10.0.0.0/8 dev Tunnel0 proto 206 scope link metric 4261413070"})
 	for _, line := range []string{
@@ -61,7 +24,7 @@ func TestRoutesSharedWithLinux(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	configure("ip route import kernel\n")
+	reload(t, l, "spoke1", text+"ip route import kernel\n")
 	lines(t, l, "spoke1", table, []string{"10.77.0.0", "110/20", "10.78.0.0", "10.79.0.0"}, "10.80.0.0")
 	// the tunnel's twin goes and comes back: the kernel's routes by it go with it, nave's come back
 	if _, err := l.Run("spoke1", "ip", "link", "set", "Tunnel0", "down"); err != nil {
@@ -73,15 +36,13 @@ func TestRoutesSharedWithLinux(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines(t, l, "spoke1", kernel, []string{"10.0.0.0/8 dev Tunnel0"})
-	configure("")
+	reload(t, l, "spoke1", text)
 	lines(t, l, "spoke1", table, nil, "10.78.0.0", "10.79.0.0")
 	must(t, l.KillRouter("spoke1"))
 	lines(t, l, "spoke1", kernel, []string{"default via 198.51.100.254 dev eth0 proto 206", "10.0.0.0/8 dev Tunnel0 proto 206", "10.78.0.0/16 via"})
-	must(t, l.StartRouter("spoke1"))
-	must(t, l.WaitReady("spoke1", 15*time.Second))
+	start(t, l, "spoke1")
 	lines(t, l, "spoke1", kernel, []string{"default via 198.51.100.254 dev eth0 proto 206", "10.0.0.0/8 dev Tunnel0 proto 206"})
-	text = []byte(strings.Replace(string(text), "ip route 10.0.0.0 255.0.0.0", "ip route 10.0.0.0 255.128.0.0", 1))
-	configure("")
+	reload(t, l, "spoke1", strings.Replace(text, "ip route 10.0.0.0 255.0.0.0", "ip route 10.0.0.0 255.128.0.0", 1))
 	lines(t, l, "spoke1", kernel, []string{"10.0.0.0/9 dev Tunnel0 proto 206"}, "10.0.0.0/8 ")
 	must(t, l.StopRouter("spoke1", unix.SIGTERM))
 	lines(t, l, "spoke1", kernel, []string{"default via 198.51.100.254 dev eth0 proto 206", "10.78.0.0/16 via"}, "10.0.0.0/", "Tunnel0")
@@ -89,6 +50,7 @@ func TestRoutesSharedWithLinux(t *testing.T) {
 
 // What only labels lead to, programs in a VRF's namespace reach by nave0, from an address that the far end answers; a default route there does not take it.
 func TestLabelledRoutesInTheKernel(t *testing.T) {
+	t.Parallel()
 	lab := bgp2547()
 	l := topo.ForTest(t, lab.Topology)
 	holds(t, l, lab)
@@ -96,14 +58,6 @@ func TestLabelledRoutesInTheKernel(t *testing.T) {
 	if out, err := red.Run("ip", "route", "add", "default", "via", "192.168.11.7"); err != nil {
 		t.Fatal(err, out)
 	}
-	must(t, topo.Eventually(5*time.Second, func() error {
-		out, err := red.Run("ip", "-4", "route", "show", "proto", "206")
-		if err == nil && !strings.Contains(out, "192.168.12.0/24 dev nave0 scope link src 192.168.11.2 metric 4261413070") {
-			err = fmt.Errorf("the kernel's routes of red:\n%s", out)
-		}
-		return err
-	}))
-	if out, err := red.Run("ping", "-n", "-c", "1", "-W", "2", "192.168.12.7"); err != nil {
-		t.Errorf("%v: %s", err, out)
-	}
+	linesIn(t, red, "ip -4 route show proto 206", []string{"192.168.12.0/24 dev nave0 scope link src 192.168.11.2 metric 4261413070"})
+	answers(t, red, "192.168.12.7")
 }

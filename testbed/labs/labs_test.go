@@ -1,6 +1,8 @@
 package labs
 
 import (
+	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -16,7 +18,12 @@ import (
 	"nave/testbed/topo"
 )
 
+// Tests that mostly wait run two at a time, once those have run that need the machine for themselves: what floods, and what measures how long or how much.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "2"); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	if os.Geteuid() == 0 {
 		topo.CleanUp()
@@ -59,11 +66,13 @@ var elsewhere = map[string]string{
 
 // Every lab comes up, and what must hold in it does.
 func TestLabs(t *testing.T) {
+	t.Parallel()
 	for _, lab := range All() {
 		if elsewhere[lab.Name] != "" {
 			continue
 		}
 		t.Run(lab.Name, func(t *testing.T) {
+			t.Parallel()
 			if slices.Contains([]string{"dhcp", "guide"}, lab.Name) {
 				need.Command(t, "dnsmasq")
 			}
@@ -88,49 +97,48 @@ func TestFind(t *testing.T) {
 
 // With naved and its workers killed the box answers and forwards nothing; the next one takes the steering over.
 func TestKilled(t *testing.T) {
-	need.Command(t, "tcpdump")
+	t.Parallel()
 	l := topo.ForTest(t, phase3().Topology)
+	w := watch(t, l)
 	check(t, l, Registered("hub", "10.255.0.11", "10.255.0.12"), Ping("host1", "10.2.0.7", ""))
 	// The kernel would forward, and the internet would take it.
 	must(t, l.NS("spoke1").Sysctl("ipv4/ip_forward", "1"))
 	must(t, l.KillRouter("spoke1"))
 	check(t, l, Ping("internet", "198.51.100.1", ""), Ping("host1", "10.1.0.1", ""))
-	if out := leaks(t, l); out != "" {
-		t.Errorf("inner packets on the internet:\n%s", out)
+	if n := leaks(t, l, w); n > 0 {
+		t.Errorf("%d inner packets on the internet; the first in clear: %s", n, w.Seen().First)
 	}
 	// Without steering, and without the twin that holds the kernel's routes, they would be there: what is tested can be seen.
 	must(t, bpf.RemovePins(l.RunDir("spoke1")))
 	if _, err := l.Run("spoke1", "ip", "link", "del", "Tunnel0"); err != nil {
 		t.Fatal(err)
 	}
-	if leaks(t, l) == "" {
-		t.Error("with the steering taken off no packet leaks: this test sees nothing")
-	}
-	must(t, l.StartRouter("spoke1"))
-	must(t, l.WaitReady("spoke1", 15*time.Second))
+	comes(t, func() error { // the kernel takes a program off its netdev beside other work
+		if leaks(t, l, w) == 0 {
+			return errors.New("with the steering taken off no packet leaks: this test sees nothing")
+		}
+		return nil
+	})
+	start(t, l, "spoke1")
 	check(t, l, Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"))
 }
 
-// leaks sends pings from host 1 to host 2 and returns what the internet saw of them.
-func leaks(t *testing.T, l *topo.Lab) string {
+// leaks sends pings from host 1 to host 2, and is how many packets with an inner address the internet saw meanwhile.
+func leaks(t *testing.T, l *topo.Lab, w *Watch) int {
 	t.Helper()
-	capture := l.NS("internet").Command("tcpdump", "-lnq", "-i", "spoke1", "-c", "1", "net", "10.0.0.0/8")
-	var out strings.Builder
-	capture.Stdout = &out
-	must(t, capture.Start())
-	time.Sleep(500 * time.Millisecond)
+	before := w.Seen().Inner
 	for range 3 {
 		if _, err := l.Run("host1", "ping", "-n", "-c", "1", "-W", "1", "10.2.0.7"); err == nil {
 			t.Error("host 2 answers though nothing forwards")
 		}
 	}
-	_ = capture.Process.Signal(unix.SIGINT) // it may have ended by itself
-	_ = capture.Wait()                      // interrupted
-	return strings.TrimSpace(out.String())
+	time.Sleep(500 * time.Millisecond) // what crossed a moment ago is to be counted
+	return w.Seen().Inner - before
 }
 
 // A clean stop keeps the addresses and the steering, too; with --release the kernel has the ports back.
 func TestCleanStop(t *testing.T) {
+	t.Parallel()
 	l := topo.ForTest(t, phase3().Topology)
 	check(t, l, Registered("hub", "10.255.0.11"))
 	must(t, l.StopRouter("spoke1", unix.SIGTERM))
@@ -140,16 +148,14 @@ func TestCleanStop(t *testing.T) {
 	if !strings.Contains(out, "xdp") {
 		t.Errorf("the steering is gone after a clean stop: %s", out)
 	}
-	if out, err := l.Run("spoke1", "ip", "link", "show", "Tunnel0"); err == nil {
-		t.Errorf("the twin is left: %s", out)
-	}
-	must(t, l.StartRouter("spoke1"))
-	must(t, l.WaitReady("spoke1", 15*time.Second))
+	lines(t, l, "spoke1", []string{"ip", "link", "show"}, []string{"eth0"}, "Tunnel0") // the twin goes
+	start(t, l, "spoke1")
 	check(t, l, Ping("host1", "10.2.0.7", ""))
 }
 
 // A second naved on the same ports says so, and disturbs nothing.
 func TestSecondDaemon(t *testing.T) {
+	t.Parallel()
 	l := topo.ForTest(t, phase3().Topology)
 	check(t, l, Ping("host1", "10.2.0.7", ""))
 	for _, dir := range []string{l.RunDir("spoke1"), l.Dir + "/other"} {
@@ -164,27 +170,17 @@ func TestSecondDaemon(t *testing.T) {
 
 // Reading a bad configuration again changes nothing; a good one is applied without ending what stands.
 func TestReload(t *testing.T) {
+	t.Parallel()
 	l := topo.ForTest(t, phase3().Topology)
-	check(t, l, Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"))
-	good, err := os.ReadFile(l.ConfigFile("spoke1"))
-	must(t, err)
-	must(t, os.WriteFile(l.ConfigFile("spoke1"), append(good, "interfase Tunnel9\n"...), 0o600))
-	if out, err := l.Nave("spoke1", "reload"); err == nil || !strings.Contains(out, "the running configuration stands") {
+	check(t, l, Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"), Direct("host2", "10.1.0.7"))
+	good := configuration(t, l, "spoke1")
+	if out, err := load(l, "spoke1", good+"interfase Tunnel9\n"); err == nil || !strings.Contains(out, "the running configuration stands") {
 		t.Errorf("reload of a bad configuration: %v: %s", err, out)
 	}
 	check(t, l, Direct("host1", "10.2.0.7"))
-	before, err := l.Nave("spoke1", "show", "ip", "nhrp")
-	must(t, err)
-	text := strings.Replace(string(good), "ip route 10.0.0.0", "ip route 172.31.0.0 255.255.0.0 Null0\nip route 10.0.0.0", 1)
-	must(t, os.WriteFile(l.ConfigFile("spoke1"), []byte(text), 0o600))
-	if out, err := l.Nave("spoke1", "reload"); err != nil {
-		t.Fatalf("reload: %v: %s", err, out)
-	}
-	out, err := l.Nave("spoke1", "show", "ip", "route")
-	must(t, err)
-	if !strings.Contains(out, "172.31.0.0/16 is directly connected, Null0") {
-		t.Errorf("the new route is not there:\n%s", out)
-	}
+	before := settledNHRP(t, l, "spoke1")
+	reload(t, l, "spoke1", strings.Replace(good, "ip route 10.0.0.0", "ip route 172.31.0.0 255.255.0.0 Null0\nip route 10.0.0.0", 1))
+	lines(t, l, "spoke1", []string{"show", "ip", "route"}, []string{"172.31.0.0/16 is directly connected, Null0"})
 	after, err := l.Nave("spoke1", "show", "ip", "nhrp")
 	must(t, err)
 	if strings.Count(before, "NBMA address") != strings.Count(after, "NBMA address") {
@@ -193,8 +189,27 @@ func TestReload(t *testing.T) {
 	check(t, l, Direct("host1", "10.2.0.7"))
 }
 
+// settledNHRP is what a router shows of NHRP once no entry has come or gone for a second.
+func settledNHRP(t *testing.T, l *topo.Lab, router string) (text string) {
+	t.Helper()
+	comes(t, func() error {
+		before := text
+		var err error
+		if text, err = l.Nave(router, "show", "ip", "nhrp"); err != nil {
+			return err
+		}
+		if strings.Count(before, "NBMA address") != strings.Count(text, "NBMA address") {
+			time.Sleep(time.Second)
+			return fmt.Errorf("entries of %s still come or go:\n%s\n%s", router, before, text)
+		}
+		return nil
+	})
+	return text
+}
+
 // Packets that do not fit the tunnel: with DF their sender is told the size, without they are fragmented and arrive.
 func TestMTU(t *testing.T) {
+	t.Parallel()
 	l := topo.ForTest(t, phase3().Topology)
 	check(t, l, Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"))
 	out, err := l.Run("host1", "ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", "1450", "10.2.0.7")
@@ -213,6 +228,7 @@ func TestMTU(t *testing.T) {
 
 // A smaller link on the way: outer packets are fragmented there and put together by the far gateway.
 func TestReassembly(t *testing.T) {
+	t.Parallel()
 	top := phase3().Topology
 	for k := range top.Links {
 		if top.Links[k].B.Dev == "spoke2" {
@@ -228,17 +244,12 @@ func TestReassembly(t *testing.T) {
 
 // The hub goes on when one of two hubs dies: within three renewals the spokes know, and find each other through the other.
 func TestDualHubFailover(t *testing.T) {
+	t.Parallel()
 	lab := dualHub()
 	l := topo.ForTest(t, lab.Topology)
 	check(t, l, lab.Checks...)
 	must(t, l.KillRouter("hub1"))
-	must(t, topo.Eventually(20*time.Second, func() error {
-		out, err := l.Nave("spoke1", "show", "ip", "nhrp", "nhs")
-		if err == nil && !strings.Contains(out, "10.255.0.1  E") {
-			err = fmt.Errorf("spoke 1 does not know that hub 1 is down:\n%s", out)
-		}
-		return err
-	}))
+	lines(t, l, "spoke1", strings.Fields("show ip nhrp nhs"), []string{"10.255.0.1  E"}) // it knows that hub 1 is down
 	for _, s := range []string{"spoke1", "spoke2"} {
 		if _, err := l.Nave(s, "clear", "dmvpn", "session"); err != nil {
 			t.Fatal(err)
@@ -296,6 +307,7 @@ func cpuTime(t *testing.T, pid int) time.Duration {
 
 // With path MTU discovery on the tunnel a router on the way tells how much fits, and senders are told in turn.
 func TestPathMTU(t *testing.T) {
+	t.Parallel()
 	top := phase3().Topology
 	for k := range top.Links {
 		if top.Links[k].B.Dev == "spoke2" {
@@ -322,6 +334,7 @@ func TestPathMTU(t *testing.T) {
 
 // traceroute sees the routers of the path: TTL runs out on a port, in the hub's tunnel, and on the far spoke.
 func TestTTL(t *testing.T) {
+	t.Parallel()
 	top := phase2().Topology
 	for k := range top.Nodes { // no default route: there must be something that has none
 		top.Nodes[k].Config = strings.Replace(top.Nodes[k].Config, "ip route 0.0.0.0 0.0.0.0 198.51.100.254",

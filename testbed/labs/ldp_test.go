@@ -12,6 +12,7 @@ import (
 
 // Sessions of LDP come up over tunnels with the kernel's sockets, go with a clean stop at once, and come back after a crash.
 func TestLDPSessions(t *testing.T) {
+	t.Parallel()
 	l := topo.ForTest(t, enterprise2547().Topology)
 	neighbors := func(router string) int {
 		out, _ := l.Nave(router, "show", "mpls", "ldp", "neighbor")

@@ -3,7 +3,7 @@ package labs
 import (
 	"fmt"
 	"net"
-	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,20 +16,7 @@ import (
 	"nave/testbed/topo"
 )
 
-// vrfSpace is the network namespace of a VRF of a router: each naved of a lab has its own, and all share one /run.
-func vrfSpace(t *testing.T, l *topo.Lab, router, vrf string) *netns.NS {
-	t.Helper()
-	names, err := netns.Namespaces("nave-" + vrf)
-	must(t, err)
-	for _, name := range names {
-		ns := &netns.NS{Name: name}
-		if out, err := ns.Run("ip", "link", "show", "dev", "lo"); err == nil && strings.HasSuffix(out, " "+l.RunDir(router)) {
-			return ns
-		}
-	}
-	t.Fatalf("%s has no namespace of VRF %s", router, vrf)
-	return nil
-}
+var pingLoss = regexp.MustCompile(`(\d+) packets transmitted, (\d+) received`)
 
 // pings is a row of pings, 20 ms apart.
 type pings struct {
@@ -64,6 +51,7 @@ func (p *pings) lost(t *testing.T) int {
 // naved is killed, and another takes over: ports stay in the namespaces of their VRFs, where the workers go on with them, and no packet of either VRF is lost. A stop brings all
 // home.
 func TestNamespaces(t *testing.T) {
+	t.Parallel()
 	lab := vrfAware()
 	l := topo.ForTest(t, lab.Topology)
 	holds(t, l, lab)
@@ -74,15 +62,9 @@ func TestNamespaces(t *testing.T) {
 	}
 	kernel("running")
 	for _, ns := range []*netns.NS{red, blue} { // the box itself, in each VRF
-		if out, err := ns.Run("ping", "-n", "-c", "1", "-W", "2", "192.168.1.7"); err != nil {
-			t.Errorf("%v: %s", err, out)
-		}
-		if out, err := ns.Run("ip", "route", "get", "198.51.100.9"); err != nil || !strings.Contains(out, "dev nave0") {
-			t.Errorf("the last resort: %v: %s", err, out)
-		}
-		if out, err := ns.Run("ip", "-4", "address", "show", "to", "10.9.0.1"); err != nil || !strings.Contains(out, "10.9.0.1/24") {
-			t.Errorf("the port's address: %v: %s", err, out)
-		}
+		answers(t, ns, "192.168.1.7")
+		linesIn(t, ns, "ip route get 198.51.100.9", []string{"dev nave0"}) // the last resort
+		linesIn(t, ns, "ip -4 address show to 10.9.0.1", []string{"10.9.0.1/24"})
 	}
 	const count = 600
 	rows := []*pings{startPings(t, l, "red1", "192.168.1.7", count), startPings(t, l, "blue2", "10.9.0.7", count)}
@@ -107,22 +89,17 @@ func TestNamespaces(t *testing.T) {
 	check(t, l, Ping("red1", "192.168.1.7", ""), Ping("blue1", "192.168.1.7", ""))
 	must(t, l.StopRouter("hub", unix.SIGTERM))
 	for _, dev := range []string{"eth2", "eth3"} {
-		out, err := l.Run("hub", "ip", "address", "show", "dev", dev)
-		if err != nil || strings.Contains(out, "inet ") || !strings.Contains(out, "xdp") {
-			t.Errorf("after a stop: %v: %s", err, out)
-		}
+		lines(t, l, "hub", []string{"ip", "address", "show", "dev", dev}, []string{"xdp"}, "inet ")
 	}
-	for _, ns := range []*netns.NS{red, blue} {
-		if left, err := netns.Namespaces(ns.Name); err != nil || len(left) > 0 {
-			t.Errorf("after a stop: %v, %v", left, err)
-		}
-	}
-	check(t, l, Unreachable("red1", "10.9.0.1"), Unreachable("red1", "172.17.0.1"))
+	spaceGone(t, red)
+	spaceGone(t, blue)
+	check(t, l, cut("red1", "10.9.0.1"), cut("red1", "172.17.0.1"))
 }
 
 // Subinterfaces in two VRFs on a trunk go through a kill of naved, whose TAPs the next one takes over; the box itself reaches its neighbours by them, and what it does not
 // know by nave.
 func TestTrunkKilled(t *testing.T) {
+	t.Parallel()
 	lab := trunk()
 	l := topo.ForTest(t, lab.Topology)
 	holds(t, l, lab)
@@ -138,14 +115,9 @@ func TestTrunkKilled(t *testing.T) {
 		}
 	}
 	red := vrfSpace(t, l, "west", "red")
-	if out, err := red.Run("ip", "link", "show", "dev", "eth0.10"); err != nil {
-		t.Errorf("the TAP: %v: %s", err, out)
-	}
-	for _, to := range []string{"10.0.0.2", "192.168.2.7"} {
-		if out, err := red.Run("ping", "-n", "-c", "1", "-W", "2", to); err != nil {
-			t.Errorf("%v: %s", err, out)
-		}
-	}
+	linesIn(t, red, "ip link show dev eth0.10", []string{"eth0.10"}) // the TAP
+	answers(t, red, "10.0.0.2")
+	answers(t, red, "192.168.2.7")
 	check(t, l, lab.Checks...)
 }
 
@@ -168,65 +140,49 @@ func changed(t *testing.T, lab Lab, router string, oldNew ...string) topo.Topolo
 
 // A port changes its VRF while workers are threads, goes nowhere and is down while its name is taken where it is to be, and goes there when it is not any more.
 func TestPortBetweenVRFs(t *testing.T) {
+	t.Parallel()
 	lab := vrfAware()
 	l := topo.ForTest(t, changed(t, lab, "hub", "hostname hub\n", "hostname hub\nfastpath workers thread\n"))
 	check(t, l, lab.Checks...)
-	text, err := os.ReadFile(l.ConfigFile("hub"))
-	must(t, err)
+	text := configuration(t, l, "hub")
 	const inRed, inNone = " description the hosts of RED\n ip vrf forwarding RED\n", " description the hosts of RED\n"
-	load := func(text string) (string, error) {
-		must(t, os.WriteFile(l.ConfigFile("hub"), []byte(text), 0o600))
-		return l.Nave("hub", "reload")
-	}
-	global := strings.Replace(strings.Replace(string(text), inRed, inNone, 1), "interface Ethernet3\n description the hosts of RED\n ip address 10.9.0.1", "interface Ethernet3\n description the hosts of RED\n ip address 10.8.0.1", 1)
+	global := strings.Replace(strings.Replace(text, inRed, inNone, 1), "interface Ethernet3\n description the hosts of RED\n ip address 10.9.0.1", "interface Ethernet3\n description the hosts of RED\n ip address 10.8.0.1", 1)
 	for range 2 {
-		if out, err := load(global); err != nil {
-			t.Fatal(err, out)
-		}
-		check(t, l, Unreachable("red1", "192.168.1.7"), Unreachable("red2", "10.9.0.7"))
-		if out, err := l.Run("hub", "ip", "address", "show", "dev", "eth3"); err != nil || !strings.Contains(out, "10.8.0.1/24") {
-			t.Errorf("in the global table: %v: %s", err, out)
-		}
-		if out, err := load(string(text)); err != nil {
-			t.Fatal(err, out)
-		}
+		reload(t, l, "hub", global)
+		check(t, l, cut("red1", "192.168.1.7"), cut("red2", "10.9.0.7"))
+		lines(t, l, "hub", []string{"ip", "address", "show", "dev", "eth3"}, []string{"10.8.0.1/24"})
+		reload(t, l, "hub", text)
 		check(t, l, Ping("red1", "192.168.1.7", ""))
 	}
 	if out, err := l.Run("hub", "ip", "tuntap", "add", "eth3", "mode", "tap"); err != nil {
 		t.Fatal(err, out)
 	}
-	if out, err := load(global); err == nil || !strings.Contains(out, "port Ethernet3: host: move eth3 to the network namespace of naved: a netdev of that name is there already") {
+	if out, err := load(l, "hub", global); err == nil || !strings.Contains(out, "port Ethernet3: host: move eth3 to the network namespace of naved: a netdev of that name is there already") {
 		t.Errorf("a name that is taken: %v: %s", err, out)
 	}
-	check(t, l, Unreachable("red1", "10.9.0.1"), Unreachable("red1", "192.168.1.7"), Ping("blue1", "192.168.1.7", ""))
+	check(t, l, cut("red1", "10.9.0.1"), cut("red1", "192.168.1.7"), Ping("blue1", "192.168.1.7", ""))
 	if out, err := l.Run("hub", "ip", "link", "del", "eth3"); err != nil {
 		t.Fatal(err, out)
 	}
-	if out, err := load(string(text)); err != nil {
-		t.Fatal(err, out)
-	}
+	reload(t, l, "hub", text)
 	check(t, l, lab.Checks...)
 }
 
 // A tunnel whose packets leave by a VRF has its source from the DHCP server there.
 func TestLeaseInVRF(t *testing.T) {
+	t.Parallel()
 	need.Command(t, "dnsmasq")
 	lab := dhcp()
 	l := topo.ForTest(t, changed(t, lab, "spoke1",
 		"interface Ethernet0\n", "ip vrf NET\n rd 1:1\n!\ninterface Ethernet0\n ip vrf forwarding NET\n", " tunnel source", " tunnel vrf NET\n tunnel source"))
 	check(t, l, lab.Checks...)
 	// naved writes its routes into the kernel beside its other work, after the lease.
-	must(t, topo.Eventually(5*time.Second, func() error {
-		out, err := vrfSpace(t, l, "spoke1", "NET").Run("ip", "route")
-		if err == nil && !strings.Contains(out, "default via 198.51.100.254 dev eth0") {
-			err = fmt.Errorf("no default route by the lease: %s", out)
-		}
-		return err
-	}))
+	linesIn(t, vrfSpace(t, l, "spoke1", "NET"), "ip route", []string{"default via 198.51.100.254 dev eth0"})
 }
 
 // A namespace that somebody has put a netdev into stays when its VRF goes, and keeps no naved from starting.
 func TestNamespaceInUseStays(t *testing.T) {
+	t.Parallel()
 	lab := vrfAware()
 	l := topo.ForTest(t, changed(t, lab, "hub", "hostname hub\n", "hostname hub\nip vrf GREEN\n"))
 	green := vrfSpace(t, l, "hub", "GREEN")
@@ -239,22 +195,19 @@ func TestNamespaceInUseStays(t *testing.T) {
 	if out, err := green.Run("ip", "link", "show", "dev", "theirs"); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
-	if text, err := os.ReadFile(l.LogFile("hub")); err != nil || !strings.Contains(string(text), "of VRF GREEN stays") {
-		t.Errorf("%v: the log says nothing of it", err)
-	}
+	logs(t, l, "hub", "of VRF GREEN stays")
 	check(t, l, lab.Checks...)
 	if out, err := green.Run("ip", "link", "del", "theirs"); err != nil {
 		t.Fatal(err, out)
 	}
 	must(t, l.StopRouter("hub", unix.SIGTERM))
 	start(t, l, "hub")
-	if left, err := netns.Namespaces(green.Name); err != nil || len(left) > 0 {
-		t.Errorf("%v, %v: with the netdev gone it stays", left, err)
-	}
+	spaceGone(t, green) // with the netdev gone
 }
 
 // A UDP port of IKE that another program has keeps naved from nothing else, and a reload takes it when it is free.
 func TestStartWithoutIKEPort(t *testing.T) {
+	t.Parallel()
 	lab := vrfAware()
 	l := topo.ForTest(t, lab.Topology)
 	must(t, l.StopRouter("red", unix.SIGTERM))
@@ -262,11 +215,7 @@ func TestStartWithoutIKEPort(t *testing.T) {
 	must(t, l.NS("red").Do(func() (err error) { other, err = net.ListenPacket("udp4", ":500"); return err }))
 	defer other.Close()
 	start(t, l, "red")
-	text, err := os.ReadFile(l.LogFile("red"))
-	must(t, err)
-	if !strings.Contains(string(text), "the configuration runs, with faults") || !strings.Contains(string(text), "UDP port 500") {
-		t.Error("the log says nothing of the port")
-	}
+	logs(t, l, "red", "the configuration runs, with faults", "UDP port 500")
 	if out, err := l.Nave("red", "reload"); err == nil || !strings.Contains(out, "UDP port 500") {
 		t.Errorf("a reload with the port taken: %v: %s", err, out)
 	}
@@ -279,26 +228,15 @@ func TestStartWithoutIKEPort(t *testing.T) {
 
 // A start that fails leaves no port in a namespace: what it has moved it brings home.
 func TestFailedStartBringsPortsHome(t *testing.T) {
+	t.Parallel()
 	lab := vrfAware()
 	l := topo.ForTest(t, lab.Topology)
 	check(t, l, lab.Checks...)
 	must(t, l.StopRouter("hub", unix.SIGTERM))
 	l.Topology = changed(t, lab, "hub", "interface Ethernet3\n", "interface Ethernet3\n mtu 9000\n")
 	must(t, l.StartRouter("hub"))
-	const why = "naved: gateway: port Ethernet3: eth3 has MTU 9000"
-	for late := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-		if log, err := os.ReadFile(l.LogFile("hub")); err == nil && strings.Contains(string(log), why) {
-			break
-		}
-		if time.Now().After(late) {
-			t.Fatalf("naved does not say %q", why)
-		}
-	}
-	for _, dev := range []string{"eth2", "eth3"} {
-		if out, err := l.Run("hub", "ip", "link", "show", "dev", dev); err != nil {
-			t.Errorf("%v: %s", err, out)
-		}
-	}
+	logs(t, l, "hub", "naved: gateway: port Ethernet3: eth3 has MTU 9000")
+	haveHome(t, l, "hub", "eth2", "eth3")
 	l.Topology = changed(t, lab, "hub", " mtu 9000\n", "")
 	_ = l.StopRouter("hub", unix.SIGKILL) // it has ended
 	start(t, l, "hub")

@@ -39,12 +39,6 @@ func configure(l *topo.Lab, node string, line string) {
 	}
 }
 
-func start(t *testing.T, l *topo.Lab, node string) {
-	t.Helper()
-	must(t, l.StartRouter(node))
-	must(t, l.WaitReady(node, 15*time.Second))
-}
-
 // What becomes of sealed traffic between two spokes when parts of nave die, and are there again.
 func TestProcesses(t *testing.T) {
 	lab := protected()
@@ -84,10 +78,7 @@ func navedDies(t *testing.T, l *topo.Lab) {
 		if now := workers(t, l, node); len(was) != 1 || !slices.Equal(now, was) {
 			t.Errorf("%s: workers %v, were %v", node, now, was)
 		}
-		out, err := l.Nave(node, "show", "processes")
-		if err != nil || !strings.Contains(out, fmt.Sprint(was[0])) || !strings.Contains(out, "daemon before") {
-			t.Errorf("%s: %v: %s", node, err, out)
-		}
+		lines(t, l, node, []string{"show", "processes"}, []string{fmt.Sprint(was[0]), "daemon before"})
 	}
 	recovered(t, l)
 }
@@ -110,12 +101,7 @@ func workerDies(t *testing.T, l *topo.Lab) {
 	for range 3 {
 		was := workers(t, l, "spoke1")
 		must(t, unix.Kill(was[0], unix.SIGKILL))
-		must(t, topo.Eventually(5*time.Second, func() error {
-			if now := workers(t, l, "spoke1"); len(now) != 1 || now[0] == was[0] {
-				return fmt.Errorf("workers are %v, were %v", now, was)
-			}
-			return nil
-		}))
+		haveWorkers(t, l, "spoke1", "a new one comes", func(now []int) bool { return len(now) == 1 && now[0] != was[0] })
 		time.Sleep(time.Second)
 	}
 	lost, sent, _ := s.lost(t)
@@ -123,16 +109,17 @@ func workerDies(t *testing.T, l *topo.Lab) {
 		t.Errorf("%d of %d packets were lost: want some, of one second each at most", lost, sent)
 	}
 	t.Logf("%d of %d packets were lost, 5 ms apart, in three deaths", lost, sent)
-	text := logText(t, l, "spoke1")
-	if n := strings.Count(text, "SA_UP"); n != before {
+	comes(t, func() error {
+		text := logText(t, l, "spoke1")
+		if strings.Count(text, "-WORKER_DOWN: worker 0") != 3 || strings.Count(text, "-WORKER_UP: worker 0") != 3 {
+			return fmt.Errorf("the log does not tell:\n%s", text)
+		}
+		return nil
+	})
+	if n := strings.Count(logText(t, l, "spoke1"), "SA_UP"); n != before {
 		t.Errorf("%d SAs were set up for it", n-before)
 	}
-	if strings.Count(text, "-WORKER_DOWN: worker 0") != 3 || strings.Count(text, "-WORKER_UP: worker 0") != 3 {
-		t.Errorf("the log does not tell:\n%s", text)
-	}
-	if out, err := l.Nave("spoke1", "show", "processes", "--json"); err != nil || !strings.Contains(out, `"restarts": 3`) {
-		t.Errorf("%v: %s", err, out)
-	}
+	lines(t, l, "spoke1", strings.Fields("show processes --json"), []string{`"restarts": 3`})
 }
 
 // otherSizes: what the workers have does not fit what the next naved wants. It says so and starts afresh.
@@ -141,12 +128,8 @@ func otherSizes(t *testing.T, l *topo.Lab) {
 	must(t, l.StopRouter("spoke1", unix.SIGKILL))
 	configure(l, "spoke1", "fastpath count 2")
 	start(t, l, "spoke1")
-	if now := workers(t, l, "spoke1"); len(now) != 2 || slices.Contains(now, was[0]) {
-		t.Errorf("workers %v, were %v", now, was)
-	}
-	if !strings.Contains(logText(t, l, "spoke1"), "forwarding starts afresh") {
-		t.Error("the log does not tell")
-	}
+	haveWorkers(t, l, "spoke1", "two others come", func(now []int) bool { return len(now) == 2 && !slices.Contains(now, was[0]) })
+	logs(t, l, "spoke1", "forwarding starts afresh")
 	recovered(t, l)
 }
 
@@ -155,18 +138,14 @@ func asThreads(t *testing.T, l *topo.Lab) {
 	must(t, l.StopRouter("spoke1", unix.SIGKILL))
 	configure(l, "spoke1", "fastpath workers thread")
 	start(t, l, "spoke1")
-	if now := workers(t, l, "spoke1"); len(now) != 0 {
-		t.Errorf("workers %v beside threads", now)
-	}
+	haveWorkers(t, l, "spoke1", "threads are in their place", func(now []int) bool { return len(now) == 0 })
 	recovered(t, l)
 }
 
 // cleanStop ends the workers, too.
 func cleanStop(t *testing.T, l *topo.Lab) {
 	must(t, l.StopRouter("spoke2", unix.SIGTERM))
-	if now := workers(t, l, "spoke2"); len(now) != 0 {
-		t.Errorf("workers %v are left", now)
-	}
+	haveWorkers(t, l, "spoke2", "they end, too", func(now []int) bool { return len(now) == 0 })
 	start(t, l, "spoke2")
 	recovered(t, l)
 }

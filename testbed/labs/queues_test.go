@@ -3,7 +3,6 @@ package labs
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -160,19 +159,11 @@ func TestOwnerDies(t *testing.T) {
 	for i := range 12 {
 		must(t, topo.Eventually(10*time.Second, func() error { return ping(i) }))
 	}
-	pids, err := l.NS("r").PIDs()
-	must(t, err)
-	killed := false
-	for _, pid := range pids {
-		comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-		if strings.TrimSpace(string(comm)) == "nave-worker-1" {
-			must(t, unix.Kill(pid, unix.SIGKILL))
-			killed = true
-		}
+	pids := workers(t, l, "r") // by their number
+	if len(pids) != 2 {
+		t.Fatalf("the workers are %v", pids)
 	}
-	if !killed {
-		t.Fatalf("no process of worker 1 among %v", pids)
-	}
+	must(t, unix.Kill(pids[1], unix.SIGKILL))
 	for i := range 12 {
 		must(t, topo.Eventually(10*time.Second, func() error { return ping(i) }))
 	}
@@ -190,9 +181,7 @@ func TestOwnerDies(t *testing.T) {
 		}
 		return nil
 	}))
-	if log, err := os.ReadFile(l.LogFile("r")); err != nil || !strings.Contains(string(log), "a worker died") {
-		t.Errorf("%v: nothing in the log of a worker that died:\n%s", err, log)
-	}
+	logs(t, l, "r", "a worker died")
 	if n, reasons := handedOver(t, l); n == 0 || reasons["hand-over-full"] > 0 {
 		t.Errorf("%d packets handed over; not forwarded: %v", n, reasons)
 	}

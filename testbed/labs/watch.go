@@ -28,6 +28,7 @@ type Seen struct {
 	// Clear is what should be in the tunnel: GRE, and packets with an inner address. First is the first of them.
 	Clear int
 	First string
+	Inner int // of Clear, those with an inner address outside
 	Other int
 }
 
@@ -98,8 +99,12 @@ func (w *Watch) count(b []byte, at time.Time) {
 	defer w.mu.Unlock()
 	const udp, gre, esp = 17, 47, 50
 	hl := int(b[0]&15) * 4
+	inner := inside.Contains(from) || inside.Contains(to)
 	switch {
-	case proto == gre || inside.Contains(from) || inside.Contains(to):
+	case proto == gre || inner:
+		if inner {
+			w.seen.Inner++
+		}
 		if w.seen.Clear++; w.seen.Clear == 1 {
 			w.seen.First = fmt.Sprintf("%s %s > %s protocol %d: %x", at.Format(time.StampMilli), from, to, proto, b[:min(len(b), 80)])
 		}

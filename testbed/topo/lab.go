@@ -54,7 +54,7 @@ func Up(t Topology, o Options) (lab *Lab, err error) {
 			fmt.Fprintf(o.Log, format+"\n", args...)
 		}
 	}
-	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+	if err := makeDir(o.Dir); err != nil {
 		return lab, fmt.Errorf("topo: %w", err)
 	}
 	say("making %d namespaces and %d cables", len(t.Nodes), len(t.Links))
@@ -73,6 +73,16 @@ func Up(t Topology, o Options) (lab *Lab, err error) {
 		}
 	}
 	return lab, lab.save()
+}
+
+// makeDir makes a lab's folder. That of all labs, in which it is, another lab may take away in the moment between, as the last one.
+func makeDir(dir string) (err error) {
+	for range 20 {
+		if err = os.MkdirAll(dir, 0o755); !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return err
 }
 
 // NS is the namespace of a node.
@@ -147,6 +157,12 @@ func (l *Lab) StartRouter(node string) error {
 	}
 	defer log.Close()
 	args := []string{"-c", l.ConfigFile(node), "--run-dir", l.RunDir(node)}
+	if len(n.Profiles) > 0 {
+		if err := l.writeProfiles(node, n.Profiles); err != nil {
+			return err
+		}
+		args = append(args, "--profile-dir", l.ProfileDir(node))
+	}
 	for _, p := range l.ports(node) {
 		args = append(args, "--port", p.Iface+"="+p.Dev)
 	}
@@ -158,6 +174,22 @@ func (l *Lab) StartRouter(node string) error {
 		return fmt.Errorf("topo: start naved in %s: %w", node, err)
 	}
 	l.PIDs[node], l.procs[node] = c.Process.Pid, c
+	return nil
+}
+
+// ProfileDir is where a router's hardware profiles of its own are.
+func (l *Lab) ProfileDir(node string) string { return filepath.Join(l.Dir, node+".profiles") }
+
+func (l *Lab) writeProfiles(node string, texts map[string]string) error {
+	dir := l.ProfileDir(node)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("topo: %w", err)
+	}
+	for name, text := range texts {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return fmt.Errorf("topo: %w", err)
+		}
+	}
 	return nil
 }
 

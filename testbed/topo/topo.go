@@ -25,6 +25,8 @@ type Node struct {
 	Config  string   // of a router, in the IOS dialect
 	Gateway string   // default route of a host or core; empty: none
 	Setup   []string // commands run in the node's namespace once its links are there, split at spaces
+	// Profiles are hardware profiles of a router's own, for its --profile-dir: YAML by the name of the file.
+	Profiles map[string]string
 }
 
 // Port is one end of a cable. Iface is the name that a router's configuration has for it; empty for other nodes.
