@@ -31,11 +31,12 @@ func parse(args []string, errs io.Writer) (*flags, error) {
 	f := new(flags)
 	fs := flag.NewFlagSet("naveperf path", flag.ContinueOnError)
 	fs.SetOutput(errs)
-	var size, tunnels, transform, works string
+	var size, tunnels, transform, works, prices string
 	fs.StringVar(&works, "work", "", "works to measure, separated by commas: "+strings.Join(workNames(), ", ")+" (default all)")
 	fs.StringVar(&size, "size", "", "sizes of the inner packets in bytes, or imix (default 64,512,1400,imix)")
 	fs.StringVar(&tunnels, "tunnels", "", "numbers of peers (default 1, and 1000 and 10000 for some rows)")
 	fs.StringVar(&transform, "transform", "", "ESP transforms, or all (default "+defaultCipher+")")
+	fs.StringVar(&prices, "prices", "", "what entries cost, as on emulated hardware: "+strings.Join(priceNames, ", ")+" (default none)")
 	fs.IntVar(&f.Runs, "runs", 15, "runs of a row, whose median counts")
 	fs.IntVar(&f.Passes, "passes", 3, "passes over all rows, which share the runs: rows are printed in the last one")
 	fs.DurationVar(&f.Time, "time", 15*time.Millisecond, "length of a run")
@@ -59,7 +60,7 @@ func parse(args []string, errs io.Writer) (*flags, error) {
 	if f.Tunnels, err = parseTunnels(tunnels); err != nil {
 		return nil, err
 	}
-	f.Works, f.Transforms = words(works), parseTransforms(transform)
+	f.Works, f.Transforms, f.Prices = words(works), parseTransforms(transform), words(prices)
 	if f.reference != "" && f.html == "" {
 		return nil, fmt.Errorf("--reference is for the page: say --html FILE, too")
 	}

@@ -24,6 +24,7 @@ func TestBadFlags(t *testing.T) {
 		{"--tunnels 0", "--tunnels 0: want 1 to"},
 		{"--tunnels 60001", "--tunnels 60001"},
 		{"--transform rot13", `--transform "rot13": there are aes-128-gcm`},
+		{"--prices none,dear", `--prices "dear": there are none, zero, paid`},
 		{"--runs 0", "--runs 0"},
 		{"--passes 0", "--passes 0"},
 		{"--time 0s", "--time 0s"},

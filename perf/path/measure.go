@@ -18,6 +18,7 @@ type Options struct {
 	Sizes      []report.Size
 	Tunnels    []int
 	Transforms []string
+	Prices     []string // none, zero, paid; empty is none
 
 	Runs   int           // of each row, in all passes together
 	Passes int           // over all rows: what the machine does for a second or two then meets a part of a row's runs
@@ -42,11 +43,12 @@ const (
 
 // group is rows that share a scene.
 type group struct {
-	work  *work
-	tr    *transform
-	n     int
-	sizes []report.Size
-	rows  []tally // one a size
+	work   *work
+	tr     *transform
+	n      int
+	prices string
+	sizes  []report.Size
+	rows   []tally // one a size
 }
 
 // tally is what the runs of a row were.
@@ -102,7 +104,7 @@ func (g *group) burst(o *Options) int {
 
 // row is the row of size k, out of all its runs.
 func (g *group) row(k int, o *Options, hz float64) (report.Row, error) {
-	row := report.Row{Work: g.work.name, Tunnels: g.n, Size: g.sizes[k], Burst: g.burst(o)}
+	row := report.Row{Work: g.name(), Tunnels: g.n, Size: g.sizes[k], Burst: g.burst(o)}
 	if g.work.sealed() {
 		row.Transform = g.tr.name
 	}
@@ -136,12 +138,17 @@ func (g *group) measure(ctx context.Context, o *Options, runs int, hz float64) (
 			err = e
 		}
 	}()
+	if p := pricer(g.prices); p != nil {
+		if err := s.gw.e.SetPricer(p); err != nil {
+			return err
+		}
+	}
 	if g.rows == nil {
 		g.rows = make([]tally, len(g.sizes))
 	}
 	for k, size := range g.sizes {
 		if err := s.measure(ctx, o, size, runs, hz, &g.rows[k]); err != nil {
-			return fmt.Errorf("%s, %s bytes, %d tunnels: %w", g.work.name, size, g.n, err)
+			return fmt.Errorf("%s, %s bytes, %d tunnels: %w", g.name(), size, g.n, err)
 		}
 	}
 	return nil

@@ -281,3 +281,33 @@ func TestCancelled(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestPrices: rows with prices forward all and right, each under a name of its own, and those that pay do pay.
+func TestPrices(t *testing.T) {
+	o := short()
+	o.Sizes, o.Tunnels, o.Prices = []report.Size{64}, []int{3}, []string{noPrices, zeroPrices, paidPrices}
+	seen := map[string]bool{}
+	for _, r := range measure(t, o) {
+		seen[r.Key()] = true
+	}
+	if len(seen) != 3*len(works) || !seen["ipv4/64/3"] || !seen["ipv4+zero/64/3"] || !seen["hairpin+paid/aes-128-gcm/64/3"] {
+		t.Errorf("rows %v", seen)
+	}
+	for i := range works {
+		for _, name := range priceNames[1:] {
+			s := testScene(t, &works[i], 7)
+			if err := s.gw.e.SetPricer(pricer(name)); err != nil {
+				t.Fatal(err)
+			}
+			before := s.gw.e.Counters()
+			if err := s.pass(warmStep, func(uint64) {}); err != nil {
+				t.Fatal(err)
+			}
+			after := s.gw.e.Counters()
+			spent := after.Spent[fib.Engine] - before.Spent[fib.Engine]
+			if packets := uint64(len(s.slots)); name == zeroPrices && spent != 0 || name == paidPrices && spent < packets*fib.PassCost {
+				t.Errorf("%s+%s: %d packets spent %d", works[i].name, name, packets, spent)
+			}
+		}
+	}
+}

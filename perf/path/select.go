@@ -43,6 +43,9 @@ func (o *Options) check() error {
 			return fmt.Errorf("--transform %q: there are %s, or all", t, transformNames())
 		}
 	}
+	if err := checkPrices(o.Prices); err != nil {
+		return err
+	}
 	for _, n := range o.Tunnels {
 		if n < 1 || n > maxTunnels {
 			return fmt.Errorf("--tunnels %d: want 1 to %d", n, maxTunnels)
@@ -82,10 +85,24 @@ func (o *Options) groups() (list []group, err error) {
 			of = []string{""}
 		}
 		for _, t := range of {
-			list = append(list, o.tunnelGroups(w, findTransform(t))...)
+			for _, g := range o.tunnelGroups(w, findTransform(t)) {
+				list = append(list, g.priced(o.Prices)...)
+			}
 		}
 	}
 	return list, nil
+}
+
+// priced is a group for each of the prices.
+func (g group) priced(prices []string) (list []group) {
+	if len(prices) == 0 {
+		return []group{g}
+	}
+	for _, p := range prices {
+		g.prices = p
+		list = append(list, g)
+	}
+	return list
 }
 
 // tunnelGroups is a group for each number of tunnels.

@@ -47,7 +47,7 @@ func (s *Size) UnmarshalJSON(b []byte) error {
 
 // Row is one measurement. Numbers are medians of several short runs.
 type Row struct {
-	Work      string `json:"work"`      // ipv4, gre-encap, gre-decap, esp-encap, esp-decap, hairpin, mpls-push, mpls-swap, mpls-pop
+	Work      string `json:"work"`      // ipv4, gre-encap, gre-decap, esp-encap, esp-decap, hairpin, mpls-push, mpls-swap, mpls-pop; with prices like ipv4+zero
 	Transform string `json:"transform"` // like aes-128-gcm; empty where nothing is sealed
 	Size      Size   `json:"size"`      // of the inner packets
 	Tunnels   int    `json:"tunnels"`   // peers, each with its own route, adjacency and associations
@@ -127,7 +127,7 @@ func (r *Report) JSON(out io.Writer) error {
 }
 
 // head is the heading of the text table, above columns of Line.
-const head = "work       transform            size tunnels   ticks       ns    Mpps   Gbit/s  allocs  p99.9 burst  spread\n"
+const head = "work           transform            size tunnels   ticks       ns    Mpps   Gbit/s  allocs  p99.9 burst  spread\n"
 
 // Head writes what stands above the lines: the machine, and the names of the columns.
 func (r *Report) Head(out io.Writer) error {
@@ -145,7 +145,7 @@ func (r *Row) Line(out io.Writer) error {
 	if transform == "" {
 		transform = "-"
 	}
-	_, err := fmt.Fprintf(out, "%-10s %-20s %4s %7d %7.1f %8.1f %7.3f %8.2f %7s %12.0f %6.1f%%\n",
+	_, err := fmt.Fprintf(out, "%-14s %-20s %4s %7d %7.1f %8.1f %7.3f %8.2f %7s %12.0f %6.1f%%\n",
 		r.Work, transform, r.Size, r.Tunnels, r.TicksPerPacket, r.NsPerPacket, r.Mpps, r.Gbps, allocs(r.AllocsPerPacket), r.P999BurstTicks, 100*r.Spread)
 	return err
 }
