@@ -48,14 +48,28 @@ func TestNoAllocations(t *testing.T) {
 		{"labels outside, cut", lan, toLAN(ipv4(hostIP, ip4("10.44.0.1"), pattern(1350)))},
 	} {
 		for _, flows := range []int{0, 1000} {
-			t.Run(fmt.Sprintf("%s/%d", c.name, flows), func(t *testing.T) { noAllocations(t, c.in, c.frame, flows) })
+			t.Run(fmt.Sprintf("%s/%d", c.name, flows), func(t *testing.T) { noAllocations(t, c.in, c.frame, flows, nil) })
 		}
+		t.Run(c.name+"/priced", func(t *testing.T) { noAllocations(t, c.in, c.frame, 0, dear()) })
 	}
 }
 
-func noAllocations(t *testing.T, in fib.PortID, frame []byte, flows int) {
+// dear is a pricer by which everything costs something of everything.
+func dear() *tariff {
+	p := &tariff{adj: fib.Price{Cost: 20, Way: fib.ByCEF, Labelled: fib.ByProcess, Fragment: fib.ByProcess, Crypto: true}, label: fib.Price{Cost: 5, Way: fib.ByCEF}}
+	p.tunnel = p.adj
+	for b := range p.meters {
+		p.meters[b] = fib.Meter{Rate: 1_000_000, Burst: 10_000}
+	}
+	return p
+}
+
+func noAllocations(t *testing.T, in fib.PortID, frame []byte, flows int, pricer fib.Pricer) {
 	r := leakRig(t, withOuterLabels, func(c *Config, b *fib.Batch) { b.Ports[1].MSS, c.FlowCache = 1300, flows })
 	r.t = t
+	if pricer != nil {
+		r.price(pricer)
+	}
 	r.w.Detach(wan)
 	r.w.Detach(lan)
 	ports := map[fib.PortID]*echo{wan: {r: r}, lan: {r: r}}

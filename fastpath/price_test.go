@@ -268,3 +268,46 @@ func TestRefusedSA(t *testing.T) {
 		t.Errorf("associations %v after all went", next.sas)
 	}
 }
+
+// Prices and budgets are in the arena: a worker of another process pays, its clock is the writer's, and the next writer finds prices and takes them away.
+func TestPricesAreShared(t *testing.T) {
+	writer := newWriter(t, 1, gcm128)
+	meters := fib.Meters{fib.CEF: {Rate: 1000, Burst: 5}}
+	if err := writer.SetPricer(&tariff{room: 1000, adj: fib.Price{Way: fib.ByCEF}, meters: meters}); err != nil {
+		t.Fatal(err)
+	}
+	worker := joinAs(t, writer, 0)
+	if d := worker.e.Now() - writer.Now(); d > 1e6 || d < -1e9 {
+		t.Errorf("the clocks differ by %d ns", d)
+	}
+	send := func() int {
+		for range 8 {
+			worker.lan.in = append(worker.lan.in, toLAN(ipv4(hostIP, behind1, pattern(64))))
+		}
+		worker.settle()
+		return len(worker.wan.take())
+	}
+	if n := send(); n != 5 {
+		t.Errorf("%d of 8 packets left with 5 to spend", n)
+	}
+	if s := writer.Counters(); s.Spent[fib.CEF] != 5 || s.Reasons[CEFOver] != 3 {
+		t.Errorf("the writer reads %d spent and %d dropped", s.Spent[fib.CEF], s.Reasons[CEFOver])
+	}
+	next, err := Adopt(dup(t, writer.ArenaFD()), sharedConfig(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Close()
+	if n := send(); n != 0 {
+		t.Errorf("%d packets left while the next writer knows of no prices yet", n)
+	}
+	if err := next.SetPricer(nil); err != nil {
+		t.Fatal(err)
+	}
+	if n := send(); n != 8 {
+		t.Errorf("%d of 8 packets left without prices", n)
+	}
+	if worker.e.SetPricer(nil) == nil {
+		t.Error("a process that only reads sets prices")
+	}
+}
