@@ -34,6 +34,8 @@ type Limiter struct {
 	Case     string // as in the configuration: "all ttl-failure"
 	Rate     int    // packets a second
 	Burst    int    // packets
+	Place    string // what has its register: the case, or what it shares one with; empty: it has none of its own
+	Layer2   bool   // it is a register of layer 2
 	Register bool   // it found one
 	Budget   fib.Budget
 	Known    bool // Budget says which one it is: nave has such packets
