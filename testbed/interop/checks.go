@@ -244,6 +244,39 @@ func Soon(t *testing.T, f func() error) {
 	}
 }
 
+// Logs waits until a router has logged some texts.
+func (s *Scenario) Logs(t *testing.T, router string, want ...string) {
+	t.Helper()
+	Soon(t, func() error {
+		text, _, err := s.LogSince(router, 0)
+		for _, w := range want {
+			if err == nil && !strings.Contains(text, w) {
+				err = fmt.Errorf("the log of %s has no %q:\n%s", router, w, text)
+			}
+		}
+		return err
+	})
+}
+
+// again starts a router's naved, and waits until it answers.
+func (s *Scenario) again(t *testing.T, router string) {
+	t.Helper()
+	if err := errors.Join(s.StartRouter(router), s.WaitReady(router, patience)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Unanswered waits until a ping finds no answer: for a way that a change takes away, in its own time.
+func (s *Scenario) Unanswered(t *testing.T, node, from, to string) {
+	t.Helper()
+	Soon(t, func() error {
+		if s.Ping(node, from, to) == nil {
+			return fmt.Errorf("%s still reaches %s", node, to)
+		}
+		return nil
+	})
+}
+
 // wellFormed checks that every NHRP packet of the scenario is in order for our own parser and for tshark.
 func (s *Scenario) wellFormed(t *testing.T) {
 	t.Helper()

@@ -18,9 +18,14 @@ func details(t *testing.T, l *lane) {
 func aggressive(t *testing.T, l *lane) {
 	s := Suite{Version: 1, Auth: "psk", IKE: "aes128-sha1-modp1536", ESP: "aes128-sha1"}
 	isAggressive := func() {
-		if n, err := l.s.Session(l.router, l.swan); err != nil || n == nil || len(n.established()) == 0 || !n.established()[0].Aggressive {
-			t.Errorf("the session is not one of aggressive mode: %+v (%v)", n, err)
-		}
+		t.Helper()
+		Soon(t, func() error {
+			n, err := l.s.Session(l.router, l.swan)
+			if err == nil && (n == nil || len(n.established()) == 0 || !n.established()[0].Aggressive) {
+				err = fmt.Errorf("the session is not one of aggressive mode: %+v", n)
+			}
+			return err
+		})
 	}
 	if err := l.swanStarts(s, nil, []string{"AGGRESSIVE=yes"}); err != nil {
 		t.Error(err)
@@ -50,7 +55,7 @@ func anotherGroup(t *testing.T, l *lane) {
 		t.Fatal(err)
 	}
 	l.settled(t)
-	if err := l.s.CheckNave(l.router, l.swan, s, true); err != nil {
+	if err := l.agrees(s, true); err != nil {
 		t.Error(err)
 	}
 	if err := l.down(); err != nil {
@@ -61,9 +66,7 @@ func anotherGroup(t *testing.T, l *lane) {
 		t.Error(err)
 	}
 	l.settled(t)
-	if err := l.s.CheckNave(l.router, l.swan, s, false); err != nil {
-		t.Error(err)
-	}
+	Soon(t, func() error { return l.s.CheckNave(l.router, l.swan, s, false) })
 	if err := l.down(); err != nil {
 		t.Error(err)
 	}
@@ -83,9 +86,7 @@ func fragments(t *testing.T, l *lane) {
 	if longest > 576 || n < 3 {
 		t.Errorf("of nave's %d IKE packets the longest has %d bytes", n, longest)
 	}
-	if err := s.check(l.guest, false); err != nil {
-		t.Error(err)
-	}
+	Soon(t, func() error { return s.check(l.guest, false) })
 	if err := l.down(); err != nil {
 		t.Error(err)
 	}

@@ -100,6 +100,13 @@ func (l *lane) ping(fromNave bool) error {
 	return err
 }
 
+// agrees waits until both sides show the suite: packets may cross a moment before.
+func (l *lane) agrees(s Suite, initiator bool) error {
+	return topo.Eventually(5*time.Second, func() error {
+		return errors.Join(l.s.CheckNave(l.router, l.swan, s, initiator), s.check(l.guest, !initiator))
+	})
+}
+
 // row is a line of the interop table.
 type row struct {
 	suite Suite
@@ -119,9 +126,10 @@ func (l *lane) run(s Suite, initiator bool) row {
 	for _, check := range []func() error{
 		func() error { return topo.Eventually(15*time.Second, func() error { return l.ping(initiator) }) },
 		func() error { return topo.Eventually(5*time.Second, func() error { return l.ping(!initiator) }) },
-		func() error { return l.s.CheckNave(l.router, l.swan, s, initiator) },
-		func() error { return s.check(l.guest, !initiator) },
-		func() error { return l.s.Wire.Sealed(start, l.nave, l.swan, s.protocol()) },
+		func() error { return l.agrees(s, initiator) },
+		func() error {
+			return topo.Eventually(5*time.Second, func() error { return l.s.Wire.Sealed(start, l.nave, l.swan, s.protocol()) })
+		},
 	} {
 		if r.err == nil {
 			r.err = check()

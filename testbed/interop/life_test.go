@@ -98,9 +98,7 @@ func life(t *testing.T, l *lane, s Suite) {
 		if c := l.newChild(t, before); c.Initiator || c.PFS == 0 {
 			t.Errorf("the new child is %+v", c)
 		}
-		if err := l.oneChild(s); err != nil {
-			t.Error(err)
-		}
+		Soon(t, func() error { return l.oneChild(s) })
 	})
 	t.Run("nave rekeys the child", func(t *testing.T) {
 		before := l.active(t)
@@ -184,10 +182,13 @@ func dies(t *testing.T, l *lane) {
 		t.Fatal(err)
 	}
 	t.Logf("noticed after %v", time.Since(start).Round(time.Second))
-	n, err := l.s.Session(l.router, l.swan)
-	if err != nil || n != nil && strings.HasPrefix(n.Status, "UP") {
-		t.Errorf("the session with a dead peer is %+v (%v)", n, err)
-	}
+	Soon(t, func() error {
+		n, err := l.s.Session(l.router, l.swan)
+		if err == nil && n != nil && strings.HasPrefix(n.Status, "UP") {
+			err = fmt.Errorf("the session with a dead peer is %+v", n)
+		}
+		return err
+	})
 	if _, err := l.guest.Run("kill -CONT $(cat /run/swan.pid)"); err != nil {
 		t.Fatal(err)
 	}
@@ -215,13 +216,20 @@ func (l *lane) newChild(t *testing.T, before NaveChild) NaveChild {
 }
 
 // ike is nave's established IKE SA.
-func (l *lane) ike(t *testing.T) NaveIKE {
+func (l *lane) ike(t *testing.T) (sa NaveIKE) {
 	t.Helper()
-	n, err := l.s.Session(l.router, l.swan)
-	if err != nil || n == nil || len(n.established()) == 0 {
-		t.Fatalf("%s has %+v for its peer (%v)", l.router, n, err)
-	}
-	return n.established()[0]
+	Soon(t, func() error {
+		n, err := l.s.Session(l.router, l.swan)
+		if err != nil {
+			return err
+		}
+		if n == nil || len(n.established()) == 0 {
+			return fmt.Errorf("%s has %+v for its peer", l.router, n)
+		}
+		sa = n.established()[0]
+		return nil
+	})
+	return sa
 }
 
 // oneChild checks that strongSwan has one IKE SA with one child, as the suite has it, and by which nave sends.

@@ -14,8 +14,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("GORACE") == "" {
 		os.Setenv("GORACE", "atexit_sleep_ms=0")
 	}
-	// What runs side by side here waits for others, most of the time; a machine of two cores would have two of it.
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	// What runs side by side here waits for others, most of the time: four tunnels with strongSwan, and then two scenarios.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)
 	}
 	code := m.Run()

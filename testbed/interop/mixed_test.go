@@ -12,6 +12,7 @@ var (
 
 // An FRR spoke and nave spokes behind a nave hub; see scenarios/mixed.
 func TestMixed(t *testing.T) {
+	t.Parallel()
 	s := Start(t, "mixed")
 	for n, nbma := range map[string]string{"10.255.0.11": "192.0.2.11", "10.255.0.13": "192.0.2.13", "10.255.0.14": "192.0.2.14"} {
 		s.Learned(t, "hub", n+"/32", nbma, "unique", "registered")

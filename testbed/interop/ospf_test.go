@@ -16,6 +16,7 @@ const (
 
 // FRR's ospfd beside naved, over nave's tunnels; see scenarios/ospf-host.
 func TestOSPFHost(t *testing.T) {
+	t.Parallel()
 	s := Start(t, "ospf-host")
 	s.addAddress(t, "hub-host", "10.40.0.1/24")
 	s.addAddress(t, "spoke3-host2", "172.16.34.1/24")

@@ -68,13 +68,21 @@ func (l *lane) refuses(t *testing.T, s Suite, r refusal) {
 		t.Errorf("strongSwan is let in: %s", out)
 	}
 	l.says(t, logged, 15*time.Second, r.log)
-	if charon, err := l.guest.Run("cat /var/log/charon.log"); err != nil || !strings.Contains(charon, r.charon) {
-		t.Errorf("strongSwan's log (%v) has no %s:\n%s", err, r.charon, charon)
-	}
-	if r.notify != "" {
-		if seen, err := l.s.Wire.Notifies(l.nave, l.swan); err != nil || !slices.Contains(seen, r.notify) {
-			t.Errorf("no notification %s crossed the wire, but %v (%v)", r.notify, seen, err)
+	Soon(t, func() error {
+		charon, err := l.guest.Run("cat /var/log/charon.log")
+		if err == nil && !strings.Contains(charon, r.charon) {
+			err = fmt.Errorf("strongSwan's log has no %s:\n%s", r.charon, charon)
 		}
+		return err
+	})
+	if r.notify != "" {
+		Soon(t, func() error {
+			seen, err := l.s.Wire.Notifies(l.nave, l.swan)
+			if err == nil && !slices.Contains(seen, r.notify) {
+				err = fmt.Errorf("no notification %s crossed the wire, but %v", r.notify, seen)
+			}
+			return err
+		})
 	}
 	n, err := l.s.Session(l.router, l.swan)
 	if err != nil || n != nil && len(n.Children) > 0 { // an IKE SA may be up: RFC 7296 section 1.2
@@ -165,10 +173,13 @@ func scanned(t *testing.T, l *lane) {
 		}
 		l.settled(t)
 	})
-	n, err := l.s.Session(l.router, l.swan)
-	if err != nil || n == nil || n.Status != "UP-ACTIVE" {
-		t.Errorf("after all that the session is %+v (%v)", n, err)
-	}
+	Soon(t, func() error {
+		n, err := l.s.Session(l.router, l.swan)
+		if err == nil && (n == nil || n.Status != "UP-ACTIVE") {
+			err = fmt.Errorf("after all that the session is %+v", n)
+		}
+		return err
+	})
 	if err := l.down(); err != nil {
 		t.Error(err)
 	}

@@ -162,9 +162,12 @@ func (s *Scenario) rise(t *testing.T, router, iface string, least uint64, f func
 	t.Helper()
 	before := s.crossed(t, router, iface)
 	f()
-	if n := s.crossed(t, router, iface) - before; n < least {
-		t.Errorf("nave has sent %d packets by %s of %s and not %d", n, iface, router, least)
-	}
+	Soon(t, func() error { // whatever the workers have counted
+		if n := s.crossed(t, router, iface) - before; n < least {
+			return fmt.Errorf("nave has sent %d packets by %s of %s and not %d", n, iface, router, least)
+		}
+		return nil
+	})
 }
 
 // addAddress gives a node another network, on its loopback.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"nave/testbed/need"
 	"nave/testbed/netns"
@@ -21,8 +22,33 @@ import (
 //go:embed scenarios
 var scenarios embed.FS
 
-// guestNames are the guests that every scenario may use.
+// guestNames are the guests that a scenario may use, by the names that it has for them.
 var guestNames = []string{"frr1", "frr2", "frr3", "frr4"}
+
+// places are where scenarios are up, two at a time: the guests that are frr1 and frr2 of the one that is there. A scenario of more guests has both places.
+var places = func() chan []string {
+	c := make(chan []string, 2)
+	c <- guestNames[:2]
+	c <- guestNames[2:]
+	return c
+}()
+
+// takePlace waits for a place for the length of a test, and returns its guests, by number. A scenario of more than two guests is up alone: of those that run side by
+// side none may have that many.
+func takePlace(t *testing.T, guests int) []string {
+	began := time.Now()
+	place := <-places
+	t.Cleanup(func() { places <- place })
+	if guests > len(place) {
+		other := <-places
+		t.Cleanup(func() { places <- other })
+		place = slices.Sorted(slices.Values(slices.Concat(place, other)))
+	}
+	if waited := time.Since(began); waited > time.Second {
+		t.Logf("waited %v for a place", waited.Round(time.Second))
+	}
+	return place
+}
 
 // booted boots the guests once a test process: what a guest is in a scenario, uml/node.sh makes of it.
 var booted = sync.OnceValues(func() (*Guests, error) {
@@ -80,6 +106,7 @@ func StartWith(t *testing.T, name string, routers, guests map[string]string) *Sc
 	need.Root(t)
 	need.Command(t, "ip", "ethtool", "ping", "nsenter", "modprobe", "iptables-legacy", "vtysh", "tshark", "swanctl", "nft")
 	need.File(t, kernel, "/usr/lib/uml/modules", "/usr/lib/frr/nhrpd", "/usr/lib/ipsec/charon", "/dev/net/tun")
+	place := takePlace(t, len(guests))
 	top := topo.Topology{Name: name, Nodes: []topo.Node{
 		{Name: "internet", Kind: topo.Core, Setup: []string{
 			"ip link add wan type bridge mcast_snooping 0 stp_state 0", "ip addr add 192.0.2.254/24 dev wan", "ip link set wan up",
@@ -103,7 +130,7 @@ func StartWith(t *testing.T, name string, routers, guests map[string]string) *Sc
 		}
 	}
 	if len(guests) > 0 {
-		s.plugGuests(t, guests)
+		s.plugGuests(t, place, guests)
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -113,8 +140,8 @@ func StartWith(t *testing.T, name string, routers, guests map[string]string) *Sc
 	return s
 }
 
-// plugGuests lays cables to the guests of a scenario and makes them what their settings say, all at once.
-func (s *Scenario) plugGuests(t *testing.T, settings map[string]string) {
+// plugGuests lays cables to the guests of a scenario, which are those of a place in the order of their names, and makes them what their settings say, all at once.
+func (s *Scenario) plugGuests(t *testing.T, place []string, settings map[string]string) {
 	t.Helper()
 	gs, err := booted()
 	if err != nil {
@@ -122,12 +149,13 @@ func (s *Scenario) plugGuests(t *testing.T, settings map[string]string) {
 	}
 	var all sync.WaitGroup
 	for name, text := range settings {
-		g := gs.named(name)
-		if g == nil {
-			t.Fatalf("there is no guest %s; there are %v", name, guestNames)
+		k := slices.Index(guestNames, name)
+		if k < 0 || k >= len(place) {
+			t.Fatalf("there is no guest %s; there are %v", name, guestNames[:len(place)])
 		}
+		g := gs.named(place[k])
 		s.Guests[name] = g
-		far := netns.End{NS: gs.NS, Name: "w-" + name}
+		far := netns.End{NS: gs.NS, Name: "w-" + g.Name}
 		node, bridge := segment(text)
 		if err := netns.Veth(netns.End{NS: s.NS(node), Name: name}, far, 1500); err != nil {
 			t.Fatal(err)
@@ -143,7 +171,7 @@ func (s *Scenario) plugGuests(t *testing.T, settings map[string]string) {
 		for _, e := range []struct {
 			ns          *netns.NS
 			dev, bridge string
-		}{{s.NS(node), name, bridge}, {gs.NS, far.Name, "b-" + name}} {
+		}{{s.NS(node), name, bridge}, {gs.NS, far.Name, "b-" + g.Name}} {
 			if _, err := e.ns.Run("ip", "link", "set", e.dev, "master", e.bridge); err != nil {
 				t.Fatal(err)
 			}

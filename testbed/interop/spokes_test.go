@@ -17,6 +17,7 @@ var (
 
 // FRR spokes behind a nave hub; see scenarios/frr-spokes.
 func TestFRRSpokes(t *testing.T) {
+	t.Parallel()
 	s := Start(t, "frr-spokes")
 	t.Run("registration", func(t *testing.T) {
 		registered(t, s, "192.0.2.11", "10.255.0.11", 15, true)

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"nave/testbed/topo"
 )
 
 // suites are what nave and strongSwan have to agree on: every version, way to authenticate, cipher, hash and group at least once.
@@ -107,6 +109,7 @@ func certified(t *testing.T, s *Scenario) string {
 
 // What these tests say of strongSwan holds between two of it: names of algorithms, roles, and nothing in clear.
 func TestGuestsAgree(t *testing.T) {
+	t.Parallel()
 	s := StartWith(t, "agree", nil, map[string]string{
 		"frr1": "ROLE=gre\nNBMA=192.0.2.11\nTUNNEL=10.255.1.1\nGATEWAY=192.0.2.12\nSTART=none\n" + suites[0].settings(""),
 		"frr2": "ROLE=gre\nN=2\nNBMA=192.0.2.12\nTUNNEL=10.255.1.2\nGATEWAY=192.0.2.11\nSTART=none\n" + suites[0].settings(""),
@@ -132,14 +135,13 @@ func TestGuestsAgree(t *testing.T) {
 			continue
 		}
 		s.Reaches(t, "frr1", "10.255.1.1", "10.255.1.2")
-		if err := suite.check(a, true); err != nil {
-			t.Errorf("%s: %v", suite, err)
-		}
-		if err := suite.check(b, false); err != nil {
-			t.Errorf("%s: %v", suite, err)
-		}
-		if err := s.Wire.Sealed(start, "192.0.2.11", "192.0.2.12", suite.protocol()); err != nil {
-			t.Errorf("%s: %v", suite, err)
+		for _, check := range []func() error{
+			func() error { return suite.check(a, true) }, func() error { return suite.check(b, false) },
+			func() error { return s.Wire.Sealed(start, "192.0.2.11", "192.0.2.12", suite.protocol()) },
+		} {
+			if err := topo.Eventually(5*time.Second, check); err != nil {
+				t.Errorf("%s: %v", suite, err)
+			}
 		}
 		t.Log(suite, time.Since(start).Round(time.Millisecond))
 	}

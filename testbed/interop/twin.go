@@ -3,6 +3,7 @@ package interop
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -110,6 +111,18 @@ func (s *Scenario) swapped(router string, label uint32) (out []uint32, hop strin
 		}
 	}
 	return nil, "", fmt.Errorf("%s has no label %d with one path", router, label)
+}
+
+// swaps waits until a router swaps a label for others on the way to a next hop; it pops it where there are none.
+func (s *Scenario) swaps(t *testing.T, router string, label uint32, hop string, want ...uint32) {
+	t.Helper()
+	Soon(t, func() error {
+		out, to, err := s.swapped(router, label)
+		if err == nil && (to != hop || !slices.Equal(out, want)) {
+			err = fmt.Errorf("%s swaps label %d for %v to %s and not for %v to %s", router, label, out, to, want, hop)
+		}
+		return err
+	})
 }
 
 // md5Failures is how many segments with another password the kernel has refused in nodes.

@@ -20,6 +20,7 @@ const (
 
 // FRR's bgpd and ldpd as spoke of a nave hub, over the tunnel of a naved beside them; see scenarios/twin-client.
 func TestTwinClient(t *testing.T) {
+	t.Parallel()
 	s := Start(t, "twin-client")
 	if _, err := s.Run("spoke3", "ip", "addr", "add", "10.13.0.1/24", "dev", "lo"); err != nil {
 		t.Fatal(err)
@@ -102,9 +103,7 @@ func twinRoutes(t *testing.T, s *Scenario, f *HostFRR, labels given) {
 		if p.Originator == "" {
 			t.Errorf("%s's route is reflected without an originator: %+v", vrf, *p)
 		}
-		if out, hop, err := s.swapped("hub", p.Label); err != nil || hop != twinSpoke4 || !slices.Equal(out, []uint32{theirs}) {
-			t.Errorf("the hub swaps label %d, which FRR has for %s, for %v to %s (%v) and not for %d, spoke4's", p.Label, vrf, out, hop, err, theirs)
-		}
+		s.swaps(t, "hub", p.Label, twinSpoke4, theirs)
 	}
 	start := time.Now()
 	for _, c := range []struct {
@@ -115,9 +114,7 @@ func twinRoutes(t *testing.T, s *Scenario, f *HostFRR, labels given) {
 			t.Errorf("the hub has label %d for %s's 172.16.3.0/24, FRR gave it %d", got, c.vrf, c.label)
 		}
 		ours := s.routed(t, "spoke4", c.vrf, "172.16.3.0/24", twinHub)
-		if out, hop, err := s.swapped("hub", ours); err != nil || hop != twinFRR || !slices.Equal(out, []uint32{c.label}) {
-			t.Errorf("the hub swaps label %d, which spoke4 has, for %v to %s (%v) and not for FRR's %d", ours, out, hop, err, c.label)
-		}
+		s.swaps(t, "hub", ours, twinFRR, c.label)
 		_ = s.vrfPing(c.from, "", "172.16.3.1") // there is no answer: the machine's kernel knows no labels
 		_ = s.vrfPing(c.from, "", "172.16.3.1")
 		stands(t, "packets with the hub's label and then with FRR's", func() (bool, error) {
@@ -179,9 +176,7 @@ func twinBindings(t *testing.T, s *Scenario, f *HostFRR, labels given) {
 	if got := f.bound(t, labels, "10.13.0.0/24"); got != fmt.Sprint(local) {
 		t.Errorf("FRR has label %s of the hub's for 10.13.0.0/24, the hub says %d", got, local)
 	}
-	if out, hop, err := s.swapped("hub", local); err != nil || len(out) != 0 || hop != twinFRR {
-		t.Errorf("the hub does not pop label %d to FRR, but swaps it for %v to %s (%v)", local, out, hop, err)
-	}
+	s.swaps(t, "hub", local, twinFRR)
 }
 
 // twinWithdrawals: routes and bindings go, at either end, and others stay.

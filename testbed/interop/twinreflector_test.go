@@ -9,6 +9,7 @@ import (
 
 // FRR's bgpd as route reflector of nave spokes, over the tunnel of a naved beside it; see scenarios/twin-reflector.
 func TestTwinReflector(t *testing.T) {
+	t.Parallel()
 	s := Start(t, "twin-reflector")
 	f := s.StartFRR(t, "hub")
 	labels := given{}
@@ -31,9 +32,7 @@ func TestTwinReflector(t *testing.T) {
 	s.strangers(t, "spoke3-host", "", "172.16.4.102")
 	s.strangers(t, "spoke4-host2", "", "172.16.3.101")
 	for _, leg := range [][3]string{{"192.0.2.13", "192.0.2.14", "172.16.4.101"}, {"192.0.2.14", "192.0.2.13", "172.16.3.102"}} {
-		if got := s.labelledTo(start, leg[0], leg[1], leg[2]); len(got) != 1 || len(got[0]) != 1 {
-			t.Errorf("packets straight from %s to %s for %s have the labels %v", leg[0], leg[1], leg[2], got)
-		}
+		s.oneLabel(t, start, leg[0], leg[1], leg[2])
 	}
 	reflectorWithdrawals(t, s, f)
 	reflectorClientRestart(t, s, f, labels)

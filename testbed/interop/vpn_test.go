@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -107,8 +108,21 @@ func (s *Scenario) labelledTo(since time.Time, from, to, dst string) (out [][]ui
 	return out
 }
 
+// oneLabel waits until packets to an address have crossed the Ethernet between two nodes, "" for any, all with the same single label. An answer may be there before what
+// records the wire has read the packet.
+func (s *Scenario) oneLabel(t *testing.T, since time.Time, from, to, dst string) {
+	t.Helper()
+	Soon(t, func() error {
+		if got := s.labelledTo(since, from, to, dst); len(got) != 1 || len(got[0]) != 1 {
+			return fmt.Errorf("packets from %q to %q for %s have the labels %v", from, to, dst, got)
+		}
+		return nil
+	})
+}
+
 // FRR and nave spokes with VPNs behind a nave hub that swaps their labels; see scenarios/vpn-spokes.
 func TestVPNSpokes(t *testing.T) {
+	t.Parallel()
 	s := Start(t, "vpn-spokes")
 	s.says(t, "hub", "ip bgp vpnv4 all", "172.16.1.0", "172.16.2.0", "172.16.3.0")
 	for _, g := range []string{"frr1", "frr2"} {
@@ -127,12 +141,16 @@ func TestVPNSpokes(t *testing.T) {
 	s.strangers(t, "spoke3-host2", "", "172.16.1.101", "172.16.9.7")
 	s.strangers(t, "hub-host", "", "172.16.1.102", "172.16.3.102")
 	// The hub swaps: one label on each leg, and another on the second. Blue's, of the packets that find nobody, are there too.
-	in, out := s.labelledTo(start, "192.0.2.11", "192.0.2.1", "172.16.2.101"), s.labelledTo(start, "192.0.2.1", "192.0.2.12", "172.16.2.101")
-	for _, leg := range [][][]uint32{in, out} {
-		if len(leg) != 2 || len(leg[0]) != 1 || len(leg[1]) != 1 {
-			t.Errorf("packets to 172.16.2.101 reach the hub with labels %v and leave it with %v: want one deep, red's and blue's", in, out)
+	var in, out [][]uint32
+	Soon(t, func() error {
+		in, out = s.labelledTo(start, "192.0.2.11", "192.0.2.1", "172.16.2.101"), s.labelledTo(start, "192.0.2.1", "192.0.2.12", "172.16.2.101")
+		for _, leg := range [][][]uint32{in, out} {
+			if len(leg) != 2 || len(leg[0]) != 1 || len(leg[1]) != 1 {
+				return fmt.Errorf("packets to 172.16.2.101 reach the hub with labels %v and leave it with %v: want one deep, red's and blue's", in, out)
+			}
 		}
-	}
+		return nil
+	})
 	for _, stack := range in {
 		if slices.ContainsFunc(out, func(o []uint32) bool { return slices.Equal(o, stack) }) {
 			t.Errorf("label %v comes to the hub and leaves it", stack)
@@ -153,6 +171,7 @@ func TestVPNSpokes(t *testing.T) {
 
 // nave spokes behind an FRR hub that reflects their routes as they are; see scenarios/vpn-reflector.
 func TestVPNReflector(t *testing.T) {
+	t.Parallel()
 	s := Start(t, "vpn-reflector")
 	for _, r := range []string{"spoke3", "spoke4"} {
 		s.says(t, r, "ip bgp vpnv4 all", "172.16.9.0", "172.16.3.0", "172.16.4.0")
@@ -164,9 +183,7 @@ func TestVPNReflector(t *testing.T) {
 	s.strangers(t, "spoke3-host", "", "172.16.4.102", "172.16.9.102")
 	s.strangers(t, "spoke4-host2", "", "172.16.3.101", "172.16.9.101")
 	for _, leg := range [][3]string{{"192.0.2.13", "192.0.2.14", "172.16.4.101"}, {"192.0.2.14", "192.0.2.13", "172.16.3.102"}} {
-		if got := s.labelledTo(start, leg[0], leg[1], leg[2]); len(got) != 1 || len(got[0]) != 1 {
-			t.Errorf("packets straight from %s to %s for %s have the labels %v", leg[0], leg[1], leg[2], got)
-		}
+		s.oneLabel(t, start, leg[0], leg[1], leg[2])
 		if got := s.labelledTo(start, leg[0], "192.0.2.1", leg[2]); len(got) > 0 {
 			t.Errorf("packets with the label of %s were sent to the hub: %v", leg[2], got)
 		}
@@ -174,12 +191,7 @@ func TestVPNReflector(t *testing.T) {
 	if err := s.KillRouter("spoke3"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.StartRouter("spoke3"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.WaitReady("spoke3", patience); err != nil {
-		t.Fatal(err)
-	}
+	s.again(t, "spoke3")
 	s.reachesVPN(t, "spoke4-host2", "", "172.16.3.102")
 	s.reachesVPN(t, "spoke3-host", "", "172.16.4.101", "172.16.9.101")
 	s.strangers(t, "spoke4-host2", "", "172.16.3.101")
@@ -192,6 +204,7 @@ func TestVPNReflector(t *testing.T) {
 
 // nave as provider edge of an MPLS core; see scenarios/vpn-core.
 func TestVPNCore(t *testing.T) {
+	t.Parallel()
 	s := Start(t, "vpn-core")
 	s.says(t, "pe", "mpls ldp neighbor", "10.9.9.1:0", "Oper")
 	s.guestSays(t, "frr1", "show mpls ldp neighbor", "10.9.9.254", "OPERATIONAL")
@@ -202,9 +215,7 @@ func TestVPNCore(t *testing.T) {
 	s.reachesVPN(t, "frr1", "red", "172.16.9.7", "172.16.9.101")
 	s.strangers(t, "pe-host", "", "172.16.1.102", "10.100.0.1")
 	s.strangers(t, "frr1", "net", "172.16.9.7")
-	if got := s.labelledTo(start, "", "", "172.16.1.101"); len(got) != 1 || len(got[0]) != 1 {
-		t.Errorf("packets to 172.16.1.101 have the labels %v; the next hop is on the link and wants none of its own", got)
-	}
+	s.oneLabel(t, start, "", "", "172.16.1.101") // the next hop is on the link and wants none of its own
 	// data of a spoke, in red
 	s.Learned(t, "pe", "10.255.0.13/32", "192.0.2.13", "registered")
 	s.reachesVPN(t, "spoke3-host", "", "172.16.1.101", "172.16.9.7")
@@ -213,18 +224,21 @@ func TestVPNCore(t *testing.T) {
 	sealed := time.Now()
 	s.reachesVPN(t, "spoke4-host", "", "172.16.9.102")
 	s.reachesVPN(t, "pe-host2", "", "172.16.4.7")
-	var esp int
-	for _, p := range s.Wire.Labelled(sealed) {
-		if p.Dst.String() == "10.100.0.4" {
-			if p.Proto != protoESP {
-				t.Errorf("to spoke4 and not ESP: %s", &p)
+	Soon(t, func() error {
+		var esp int
+		for _, p := range s.Wire.Labelled(sealed) {
+			if p.Dst.String() == "10.100.0.4" {
+				if p.Proto != protoESP {
+					t.Fatalf("to spoke4 and not ESP: %s", &p)
+				}
+				esp++
 			}
-			esp++
 		}
-	}
-	if esp == 0 {
-		t.Error("no labelled ESP to spoke4 crossed the core")
-	}
+		if esp == 0 {
+			return errors.New("no labelled ESP to spoke4 crossed the core")
+		}
+		return nil
+	})
 	s.strangers(t, "spoke4-host", "", "172.16.9.101", "172.16.1.101")
 	if bare := s.Wire.bare(start, vpnNet); len(bare) > 0 {
 		t.Errorf("%d packets of a VPN in clear and without a label: %v", len(bare), bare[:min(3, len(bare))])
@@ -252,9 +266,13 @@ func wrongPasswords(t *testing.T, s *Scenario) {
 		return nil
 	})
 	s.guestSays(t, "frr1", "show bgp ipv4 vpn summary", "10.9.9.254")
-	if out, err := s.Nave("pe", "show", "ip", "bgp", "vpnv4", "all"); err != nil || strings.Contains(out, "172.16.1.0") {
-		t.Errorf("routes of a neighbour with another password (%v):\n%s", err, out)
-	}
+	Soon(t, func() error {
+		out, err := s.Nave("pe", "show", "ip", "bgp", "vpnv4", "all")
+		if err == nil && strings.Contains(out, "172.16.1.0") {
+			err = fmt.Errorf("routes of a neighbour with another password:\n%s", out)
+		}
+		return err
+	})
 	set("core-secret")
 	s.says(t, "pe", "mpls ldp neighbor", "10.9.9.1:0", "Oper")
 	s.reachesVPN(t, "pe-host", "", "172.16.1.101")
