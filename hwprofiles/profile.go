@@ -76,6 +76,8 @@ type Forwarding struct {
 type RouteProcessor struct {
 	CEF     Number // by its own express forwarding
 	Process Number // packet by packet, in a process
+	// Packets that wait for either; more are dropped.
+	CEFQueue, ProcessQueue Number
 }
 
 // FIB is the routing table of the hardware: one pool of units of 72 bits.

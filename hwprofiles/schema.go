@@ -67,6 +67,8 @@ var keys = []*Key{
 	rate("hw.dfc_mpps", "Mpps", 1e5, "rate of one card's own engine", func(p *Profile) *Number { return &p.Forwarding.DFC }),
 	rate("rp.sw_cef_kpps", "kpps", 1e6, "rate of the route processor, by its express forwarding", func(p *Profile) *Number { return &p.RouteProcessor.CEF }),
 	rate("rp.process_kpps", "kpps", 1e6, "rate of the route processor, in a process", func(p *Profile) *Number { return &p.RouteProcessor.Process }),
+	count("rp.cef_queue", "packets", 1, million, "packets that wait for its express forwarding; more are dropped", func(p *Profile) *Number { return &p.RouteProcessor.CEFQueue }),
+	count("rp.process_queue", "packets", 1, million, "packets that wait for its processes; more are dropped", func(p *Profile) *Number { return &p.RouteProcessor.ProcessQueue }),
 
 	count("fib.units72", "units", 1024, 64*million, "size of the FIB TCAM, in units of 72 bits", func(p *Profile) *Number { return &p.FIB.Units }),
 	count("fib.split.ip_mpls", "entries", 0, 64*million, "entries for IPv4 and labels, unless `mls cef maximum-routes` splits otherwise", func(p *Profile) *Number { return &p.FIB.IPMPLS }),
