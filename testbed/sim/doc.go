@@ -15,7 +15,7 @@
 //	ldp.go       its sockets for LDP: Hellos, and as much of TCP as that takes
 //	eigrp.go     its raw sockets for EIGRP
 //	node.go      hosts and the internet: IPv4 with forwarding, fragments and ICMP errors
-//	nat.go       a NAT box
+//	nat.go       NAT boxes of every behaviour; nat_packet.go what they do to a packet
 //	stack.go     a host stack: echo replies, reassembly, a record of what came
 //	probe.go     Ping and Trace, and the way that packets take
 //	frame.go     packets as values

@@ -134,7 +134,7 @@ func (nd *Node) near(a netip.Addr) []int {
 // answers speaks for the segment, and for what is behind its other ports: it passes tagged frames on, and has no address in a VLAN itself.
 func (nd *Node) answers(at int, vlan uint16, addr [4]byte) ([6]byte, bool) {
 	seg := nd.ports[at].seg
-	if a := netip.AddrFrom4(addr); vlan == 0 && (seg.addr.Addr() == a || slices.Contains(seg.also, a)) {
+	if a := netip.AddrFrom4(addr); vlan == 0 && (seg.addr.Addr() == a || slices.Contains(seg.also, a) || nd.nat != nil && nd.nat.speaksFor(seg, a)) {
 		return seg.mac, true
 	}
 	for k := range nd.ports {
