@@ -524,13 +524,24 @@ func (tr *traffic) flows(q int) bool {
 	return tr.got[q].Load() > tr.was[q]
 }
 
-// loss pauses until nothing is under way, and tells how many packets were lost since the last time.
+// loss pauses until nothing is under way, and tells how many packets were lost since the last time. What is missing is waited for: it may be late on a machine that is busy.
 func (tr *traffic) loss(t *testing.T) (lost [queues]int) {
 	t.Helper()
 	for q := range queues {
 		tr.paused[q].Store(true)
 	}
+	whole := func() bool {
+		for q := range queues {
+			if tr.sent[q].Load()-tr.got[q].Load() > tr.base[q] {
+				return false
+			}
+		}
+		return true
+	}
 	time.Sleep(150 * time.Millisecond)
+	for late := time.Now().Add(2 * time.Second); !whole() && time.Now().Before(late); {
+		time.Sleep(10 * time.Millisecond)
+	}
 	for q := range queues {
 		missing := tr.sent[q].Load() - tr.got[q].Load()
 		lost[q] = int(missing - tr.base[q])
