@@ -168,7 +168,7 @@ func (g *Guest) await(file string, limit time.Duration, what string) error {
 		select {
 		case <-g.ended:
 			return fmt.Errorf("interop: guest %s ended during %s; its console:\n%s", g.Name, what, g.console())
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }
