@@ -35,7 +35,7 @@ type Session struct {
 type run func(s *Session, m *grammar.Match) error
 
 // table is every exec command.
-var table = grammar.New(slices.Concat(commands, tableCommands, eigrpCommands, hwprofileCommands), nil)
+var table = grammar.New(slices.Concat(commands, tableCommands, eigrpCommands, hwprofileCommands, hardwareCommands), nil)
 
 var commands = []*grammar.Command{
 	{Syntax: "show dmvpn [interface <iface:interface>]", Help: "peers of the tunnels", Data: shows("dmvpn", show.DMVPN)},
