@@ -28,6 +28,16 @@ func must(t testing.TB, err error) {
 	}
 }
 
+// eventually waits until f is true.
+func eventually(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !f(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("never: " + what)
+		}
+	}
+}
+
 // exchange sends n packets and returns what was sent and what came.
 func exchange(t *testing.T, s gen.Sender, r sink.Receiver, n uint64, pps float64) (gen.Sent, sink.Report) {
 	t.Helper()
@@ -185,12 +195,21 @@ func TestCommands(t *testing.T) {
 			return Sink(ctx, []string{"--iface", "eth0", "--json", "--every", "0"}, &got, io.Discard)
 		})
 	}()
-	time.Sleep(300 * time.Millisecond)
+	eventually(t, "the sink listens", func() bool {
+		out, err := b.Run("ip", "link", "show", "eth0")
+		return err == nil && strings.Contains(out, "prog/xdp")
+	})
 	var sent bytes.Buffer
 	must(t, a.Do(func() error {
 		return Gen(t.Context(), strings.Fields("--iface eth0 --driver afxdp --gateway 10.9.0.2 --mix ip-512 --rate 10kpps --count 500 --json"), &sent, io.Discard)
 	}))
-	time.Sleep(50 * time.Millisecond)
+	eventually(t, "all packets have come", func() bool {
+		out, err := b.Run("ip", "-s", "-j", "link", "show", "eth0")
+		var links []struct {
+			Stats struct{ RX struct{ Packets int } } `json:"stats64"`
+		}
+		return err == nil && json.Unmarshal([]byte(out), &links) == nil && len(links) == 1 && links[0].Stats.RX.Packets >= 500
+	})
 	stop()
 	must(t, <-done)
 	var s struct {
