@@ -184,7 +184,7 @@ func HardwareProfile(s *Status) string {
 	return ofHardware(s, func(b *strings.Builder, h *Hardware) {
 		p := h.Profile
 		fmt.Fprintf(b, "Hardware profile %s\n  Platform:      %s\n  Supervisor:    %s\n  Crypto module: %s\n", p.Name, p.Platform, p.Supervisor, moduleName(p))
-		fmt.Fprintf(b, "  Loaded:        %s ago, of %s\n", elapsed(s.Time.Sub(h.Since)), strings.Join(files(p), ", "))
+		fmt.Fprintf(b, "  Loaded:        %s ago%s\n", elapsed(s.Time.Sub(h.Since)), fromFiles(files(p)))
 		fmt.Fprintf(b, "  %d values, %d of them assumed; `show hwprofiles %s` lists them\n", len(p.Values), assumed(p), p.Name)
 	})
 }
@@ -201,6 +201,14 @@ func files(p *hwprofiles.Profile) []string {
 	return out
 }
 
+// fromFiles names where something is from, if that is known.
+func fromFiles(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return ", from " + strings.Join(list, ", ")
+}
+
 // SoftwareSwitched is `show platform software-switched`: what the route processor has to forward, why, and how it bears that; and what of the configuration this hardware
 // does not carry out.
 func SoftwareSwitched(s *Status) string {
@@ -215,7 +223,11 @@ func SoftwareSwitched(s *Status) string {
 		}
 		b.WriteString(rowsOrNone(rows))
 		entriesInSoftware(b, h)
-		b.WriteString("Packets that have to be cut: by process" + map[bool]string{true: ", but for those into protected tunnels (" + follows(p, "crypto.prefragment") + ")"}[p.Crypto.Prefragmented.IsYes()] + "\n")
+		b.WriteString("Packets that have to be cut: by process")
+		if p.Crypto.Prefragmented.IsYes() {
+			fmt.Fprintf(b, ", but for those into protected tunnels (%s)", follows(p, "crypto.prefragment"))
+		}
+		b.WriteString("\n")
 		b.WriteString("\nConfigured, and other than without this hardware:\n")
 		rows = [][]string{{"  Interface", "Command", "Effect", "Because"}}
 		for _, r := range h.Restricted {
@@ -231,24 +243,28 @@ func SoftwareSwitched(s *Status) string {
 	})
 }
 
+// entriesInSoftware says which routes and labels the forwarding engine's table does not have.
 func entriesInSoftware(b *strings.Builder, h *Hardware) {
-	u := &h.Usage
-	fmt.Fprintf(b, "\nWithout room in the forwarding engine's table: %s, %s; by CEF", inSoftware(u.IPv4, "routes"), inSoftware(u.MPLS, "labels"))
-	if h.Meters[fib.Exception].Rate > 0 {
-		fmt.Fprintf(b, ", at most %s in all", limit(h, fib.Exception))
+	u, p := &h.Usage, h.Profile
+	fmt.Fprintf(b, "\nRoutes without room in the forwarding engine's table: %s\n", inSoftware(u.IPv4))
+	if p.MPLS.Hardware.No() {
+		fmt.Fprintf(b, "Labels that the forwarding engine does not switch: %d (%s)\n", u.MPLS.Software, follows(p, "mpls.hw"))
+	} else {
+		fmt.Fprintf(b, "Labels without room there: %s\n", inSoftware(u.MPLS))
 	}
-	b.WriteString("\n")
+	if h.Meters[fib.Exception].Rate > 0 {
+		fmt.Fprintf(b, "  Packets of what has no room go by CEF, at most %s in all\n", limit(h, fib.Exception))
+	}
 	if over := u.AggregateLabels.Used - u.AggregateLabels.Size; over > 0 && u.AggregateLabels.Size > 0 {
-		fmt.Fprintf(b, "Labels of whole VRFs that pass the forwarding engine twice: %d (%s)\n", over, follows(h.Profile, "mpls.aggregate_labels"))
+		fmt.Fprintf(b, "Labels of whole VRFs that pass the forwarding engine once more: %d (%s)\n", over, follows(p, "mpls.aggregate_labels"))
 	}
 }
 
-func inSoftware(r hwprofiles.Routes, what string) string {
-	text := fmt.Sprintf("%d %s", r.Software, what)
+func inSoftware(r hwprofiles.Routes) string {
 	if r.Exception {
-		text += " (exception state)"
+		return fmt.Sprintf("%d (exception state)", r.Software)
 	}
-	return text
+	return fmt.Sprint(r.Software)
 }
 
 // rowsOrNone makes a table, or says that it is empty.

@@ -165,19 +165,16 @@ func widths(u *hwprofiles.Usage) []widthUsage {
 	return out
 }
 
-// flowTable is the emulated table of flows: what it holds of those that nave remembers, and what it has no room for.
+// flowTable is the emulated table of flows: what it holds of those that nave remembers, and what had to make room there for others.
 func flowTable(s *Status, h *Hardware) (held, failed, entries int) {
-	n, live := &h.Profile.NetFlow, int(s.Fastpath.Flows.Live)
-	held = live
+	n := &h.Profile.NetFlow
+	held = int(s.Fastpath.Flows.Live)
 	for _, most := range []hwprofiles.Number{n.Entries, n.Effective} {
 		if most.Over(held) {
 			held = most.Int()
 		}
 	}
-	if n.Entries.Known {
-		entries = n.Entries.Int()
-	}
-	return held, live - held, entries
+	return held, int(s.Fastpath.Flows.Evicted), n.Entries.Int()
 }
 
 func netflowCapacity(b *strings.Builder, s *Status, h *Hardware) {

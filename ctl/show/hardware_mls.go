@@ -208,7 +208,7 @@ func MLSNetFlow(s *Status) string {
 		held, failed, entries := flowTable(s, h)
 		fmt.Fprintf(b, "Earl in Module %s\nSummary of Netflow CAM Utilization (as a percentage)\n====================================================\n", module)
 		fmt.Fprintf(b, "%-45s:%5s\n", "TCAM Utilization", percent(held, entries))
-		fmt.Fprintf(b, "Flows: %d held, %d without room, %s entries of which %s can be used\n", held, failed, size(entries), size(h.Profile.NetFlow.Effective.Int()))
+		fmt.Fprintf(b, "Flows: %d held, %d made room for others, %s entries of which %s can be used\n", held, failed, size(entries), size(h.Profile.NetFlow.Effective.Int()))
 		if s.Fastpath.Flows.Capacity == 0 {
 			b.WriteString("No flows are remembered; `fastpath flows NUMBER` and a restart turn that on\n")
 		}

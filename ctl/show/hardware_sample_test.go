@@ -62,7 +62,7 @@ func hardwareSample(t *testing.T) *Status {
 		fib.Exception: {PerSecond: 9_990, Peak: 10_000, PeakTime: ago(time.Second)}, fib.LimitTTL: {PerSecond: 4, Peak: 10, PeakTime: ago(48 * time.Hour)},
 	}
 	f := &s.Fastpath
-	f.Flows = fastpath.FlowCount{Live: 240_000, Capacity: 1 << 20, Added: 300_000}
+	f.Flows = fastpath.FlowCount{Live: 229_000, Capacity: 1 << 20, Added: 300_000, Evicted: 10_000}
 	f.Reasons[fastpath.EngineOver], f.Reasons[fastpath.CryptoOver], f.Reasons[fastpath.CEFOver], f.Reasons[fastpath.ProcessOver], f.Reasons[fastpath.ExceptionOver] = 11, 22, 33, 44, 55
 	f.Reasons[fastpath.MTUOver], f.Reasons[fastpath.EncryptedMulticast] = 66, 77
 	f.Lost[fastpath.TTLExpired], f.Lost[fastpath.Fragment], f.Lost[fastpath.Unroutable], f.Lost[fastpath.FragNeeded] = 88, 5, 9, 4

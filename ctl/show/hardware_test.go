@@ -9,6 +9,7 @@ import (
 
 	"nave/fastpath"
 	"nave/fastpath/fib"
+	"nave/hwprofiles"
 )
 
 var allSections = []Section{SectionCPU, SectionVLAN, SectionForwarding, SectionNetFlow, SectionRateLimit, SectionCrypto}
@@ -151,6 +152,30 @@ func TestShort(t *testing.T) {
 	}{{0, 0, "-"}, {5, 0, "-"}, {0, 7, "0%"}, {1, 1 << 20, "1%"}, {843_727, 1 << 20, "80%"}, {8000, 8000, "100%"}, {514, 512, "100%"}} {
 		if got := percent(c.used, c.size); got != c.want {
 			t.Errorf("%d of %d: %q, want %q", c.used, c.size, got, c.want)
+		}
+	}
+}
+
+// An engine that switches no labels has no want of room for them.
+func TestLabelsInSoftware(t *testing.T) {
+	s := hardwareSample(t)
+	s.Hardware.Usage.MPLS.Hardware, s.Hardware.Usage.MPLS.Software = 0, 12
+	if text := SoftwareSwitched(s); !strings.Contains(text, "\nLabels without room there: 12\n") {
+		t.Errorf("labels without room:\n%s", text)
+	}
+	s.Hardware.Profile.MPLS.Hardware = hwprofiles.Flag{Fact: hwprofiles.Fact{Known: true}}
+	if text := SoftwareSwitched(s); !strings.Contains(text, "\nLabels that the forwarding engine does not switch: 12 (mpls.hw)\n") {
+		t.Errorf("labels in software:\n%s", text)
+	}
+}
+
+// The table of flows holds no more than the hardware's, however many are remembered.
+func TestFlowTable(t *testing.T) {
+	s := hardwareSample(t)
+	for live, want := range map[uint64]int{0: 0, 229_000: 229_000, 230_000: 230_000, 240_000: 230_000, 1 << 20: 230_000} {
+		s.Fastpath.Flows.Live = live
+		if held, failed, entries := flowTable(s, s.Hardware); held != want || failed != 10_000 || entries != 262_144 {
+			t.Errorf("%d flows: %d held, %d failed, %d entries", live, held, failed, entries)
 		}
 	}
 }

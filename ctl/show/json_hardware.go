@@ -94,7 +94,7 @@ func roomsJSON(u *hwprofiles.Usage) []object {
 
 func netflowJSON(s *Status, h *Hardware) any {
 	held, failed, entries := flowTable(s, h)
-	return object{"on": s.Fastpath.Flows.Capacity > 0, "flows": held, "without_room": failed, "size": sizeOrNull(entries), "effective": sizeOrNull(h.Profile.NetFlow.Effective.Int())}
+	return object{"on": s.Fastpath.Flows.Capacity > 0, "flows": held, "made_room": failed, "size": sizeOrNull(entries), "effective": sizeOrNull(h.Profile.NetFlow.Effective.Int())}
 }
 
 func limitersUsedJSON(_ *Status, h *Hardware) any {
