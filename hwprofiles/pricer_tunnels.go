@@ -198,12 +198,13 @@ func (s *tunnels) judge() {
 		if t == nil {
 			continue
 		}
+		if !t.installed && t.adjs == 0 {
+			delete(s.of, id)
+			continue
+		}
 		if v := s.verdict(t); v != t.verdict {
 			t.verdict = v
 			s.stale = s.stale || t.asked
-		}
-		if !t.installed && t.adjs == 0 {
-			delete(s.of, id)
 		}
 	}
 	s.dirty = s.dirty[:0]
