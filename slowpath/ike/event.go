@@ -1,6 +1,9 @@
 package ike
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // Event is something that happened; Handle takes one at a time. The types of this file are all there are.
 type Event interface{ event() }
@@ -16,6 +19,9 @@ type Received struct {
 type Initiate struct {
 	Protection uint32
 	Remote     netip.AddrPort
+	// Within is for a peer behind NAT that begins at the same moment, and whose port is therefore given (RFC 7296 section 2.23 lets IKE begin on port 4500): the first message is
+	// repeated fast, and when it was not answered in so long, that is the end. While the peer's own attempt is under way it is waited for. 0: as usual.
+	Within time.Duration
 }
 
 // Release says that children with a peer are not wanted any more: the peer is told, and the IKE SA goes when nothing is left on it.

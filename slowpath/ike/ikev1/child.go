@@ -273,7 +273,7 @@ func (e *Engine) sayLater(c *child) {
 	}
 	if s == nil {
 		var f *fault
-		if s, f = e.start(c.Path, profile, 0); f != nil {
+		if s, f = e.start(c.Path, profile, 0, 0); f != nil {
 			return
 		}
 		s.transient = true

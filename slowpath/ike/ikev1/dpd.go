@@ -172,7 +172,7 @@ func (c *child) watchOrphan() {
 			c.watchOrphan()
 			return
 		}
-		if _, f := e.start(c.Path, profile, 0); f != nil {
+		if _, f := e.start(c.Path, profile, 0, 0); f != nil {
 			c.watchOrphan()
 			return
 		}

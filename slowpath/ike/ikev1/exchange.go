@@ -143,8 +143,23 @@ func (x *exchange) resend(path ike.Path) {
 	x.e.transmit(path, x.sent)
 }
 
+// openEvery is how often a first message is sent whose way NAT boxes are just opening: the other side's first packet may come later than ours.
+const openEvery = 100 * time.Millisecond
+
 // expect waits for an answer to what was sent, and asks again.
 func (x *exchange) expect() {
+	if s := x.sa; s.within > 0 && s.cr == (ikemsg.SPI{}) {
+		last := s.created.Add(s.within)
+		x.e.after(&x.timer, min(openEvery, last.Sub(x.e.now)), func() {
+			if !x.e.now.Before(last) {
+				x.task.timeout(x)
+				return
+			}
+			x.resend(s.path)
+			x.expect()
+		})
+		return
+	}
 	wait := retries[x.tries]
 	x.e.after(&x.timer, x.e.less(wait+wait/20, 10), func() {
 		if x.tries++; x.tries >= len(retries) {

@@ -242,7 +242,7 @@ func (e *Engine) recover(from ike.Path) {
 	if from.Remote.Port() != 0 { // behind NAT
 		path.Local, path.Remote = netip.AddrPortFrom(local, natPort), netip.AddrPortFrom(remote, from.Remote.Port())
 	}
-	if _, f := e.start(path, e.cfg.Protections[k].ISAKMPProfile, 0); f != nil {
+	if _, f := e.start(path, e.cfg.Protections[k].ISAKMPProfile, 0, 0); f != nil {
 		e.failed(ike.Log{Protection: e.cfg.Protections[k].ID, Path: path, Why: f.why, Text: f.text})
 	}
 }

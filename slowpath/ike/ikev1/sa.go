@@ -38,6 +38,7 @@ type sa struct {
 	path       ike.Path
 	initiator  bool
 	aggressive bool
+	within     time.Duration // so soon an initiator's first message is to be answered; 0: as usual
 	state      state
 	ci, cr     ikemsg.SPI
 	created    time.Time
@@ -93,8 +94,8 @@ func (s *sa) named(r ikemsg.SPI) {
 	s.e.byCookies[cookies{s.ci, s.cr}] = s
 }
 
-// start begins phase 1 as initiator. nil: it failed at once, and the fault says why.
-func (e *Engine) start(path ike.Path, profile string, replaces ike.SAID) (*sa, *fault) {
+// start begins phase 1 as initiator; within is that of ike.Initiate. nil: it failed at once, and the fault says why.
+func (e *Engine) start(path ike.Path, profile string, replaces ike.SAID, within time.Duration) (*sa, *fault) {
 	aggressive := false
 	if p := e.profile(profile); p != nil {
 		aggressive = p.Aggressive
@@ -104,7 +105,7 @@ func (e *Engine) start(path ike.Path, profile string, replaces ike.SAID) (*sa, *
 		return nil, faultf(ike.WhyLimit, 0, "call admission")
 	}
 	s := e.newSA(path, true)
-	s.profile, s.aggressive, s.replaces = profile, aggressive, replaces
+	s.profile, s.aggressive, s.replaces, s.within = profile, aggressive, replaces, within
 	s.ci = e.cookie()
 	e.ours[s.ci] = s
 	s.arm(ike.Identity{})
@@ -365,7 +366,7 @@ func (s *sa) aged() {
 		s.renewCarried()
 	}
 	if !s.retired && len(s.offspring()) > 0 && !e.cfg.V1.Disabled {
-		if _, f := e.start(s.path, s.profile, s.id); f != nil {
+		if _, f := e.start(s.path, s.profile, s.id, 0); f != nil {
 			e.failed(ike.Log{Path: s.path, SA: s.id, Peer: s.other, Why: f.why, Text: f.text})
 		}
 	}

@@ -14,6 +14,8 @@ type want struct {
 	peer       *peer
 	protection uint32
 	remote     netip.AddrPort // port 0: any
+	within     time.Duration  // ike.Initiate
+	since      time.Time
 	local      netip.Addr
 	id         ike.Identity // who it has to be; IDNone: anybody
 	replaces   *child       // nil: none
@@ -27,6 +29,7 @@ type want struct {
 const (
 	wantPause = 3 * time.Second // a peer's own negotiation of the same is waited for
 	wantTries = 3               // SAs that may end under one
+	calling   = time.Second     // a peer that has just come up is about to make the child itself, where both began at once
 )
 
 // initiate takes an Initiate in.
@@ -53,8 +56,7 @@ func (e *Engine) initiate(ev ike.Initiate) {
 		host.leave()
 		return
 	}
-	w := &want{e: e, peer: host, protection: p.ID, remote: ev.Remote, local: p.Local}
-	w.remote = remote
+	w := &want{e: e, peer: host, protection: p.ID, remote: remote, local: p.Local, within: ev.Within, since: e.now}
 	host.wants = append(host.wants, w)
 	w.pursue()
 }
@@ -111,7 +113,7 @@ func (w *want) pursue() {
 	case p == nil:
 		w.fail(ike.WhyPolicy, 0, "the protection is gone")
 		return
-	case w.replaces == nil && w.peer.child(w.protection, w.remote) != nil:
+	case w.replaces == nil && (w.peer.child(w.protection, w.remote) != nil || w.within > 0 && w.called()):
 		w.drop()
 		return
 	case w.replaces != nil && (w.replaces.state != childActive || w.replaces.old):
@@ -123,6 +125,10 @@ func (w *want) pursue() {
 	}
 	if w.peer.answering(w.protection, w.remote) {
 		e.after(&w.pause, wantPause, w.pursue)
+		return
+	}
+	if w.within > 0 && w.peer.calls() {
+		e.after(&w.pause, calling, w.pursue)
 		return
 	}
 	if s := w.peer.best(w.local, w.remote, w.id, p.ISAKMPProfile); s != nil {
@@ -145,12 +151,27 @@ func (w *want) pursue() {
 			return
 		}
 	}
-	s, f := e.start(w.path(p), p.ISAKMPProfile, 0)
+	s, f := e.start(w.path(p), p.ISAKMPProfile, 0, w.within)
 	if f != nil {
 		w.fail(f.why, 0, f.text)
 		return
 	}
 	w.sa = s
+}
+
+// calls tells whether an SA is on its way that the peer started, or was a moment ago. Its NAT box may choose a port for each that it speaks to, so it counts from whichever port it
+// comes.
+func (p *peer) calls() bool {
+	return slices.ContainsFunc(p.sas, func(s *sa) bool {
+		return !s.initiator && (s.state < established || s.state == established && p.e.now.Sub(s.since) < calling)
+	})
+}
+
+// called tells whether the peer has made the child meanwhile.
+func (w *want) called() bool {
+	return slices.ContainsFunc(w.peer.children, func(c *child) bool {
+		return c.Protection == w.protection && !c.Initiator && !c.old && c.state == childActive && !c.born.Before(w.since)
+	})
 }
 
 // suitsPath tells whether an SA that is in negotiation will be what is needed.

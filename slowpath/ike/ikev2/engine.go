@@ -148,12 +148,19 @@ func (e *Engine) initiate(ev ike.Initiate) {
 		fail(ike.WhyPolicy, "not a peer of the tunnel")
 		return
 	}
-	w := want{ev.Protection, ev.Remote.Addr()}
+	w := want{ev.Protection, ev.Remote}
 	if _, waits := e.wants[w]; waits {
 		return
 	}
 	var up *sa
-	for _, s := range e.with(p.VRF, w.remote) {
+	for _, s := range e.with(p.VRF, w.remote.Addr()) {
+		if ev.Within > 0 && !s.initiator && s.state == stateAuth && s.path.Local.Addr() == p.Local {
+			e.await(w, s) // from whichever port: its NAT box may choose one for each that it speaks to
+			return
+		}
+		if !leads(s.path.Remote, w.remote) {
+			continue // another peer at the same address
+		}
 		if s.hasChild(ev.Protection) || s.starting(ev.Protection) {
 			return
 		}
@@ -172,7 +179,7 @@ func (e *Engine) initiate(ev ike.Initiate) {
 		return
 	}
 	s := e.newSA(e.pathTo(p, ev.Remote), true)
-	s.profile, s.protection = e.profile(p.IKEv2Profile), p.ID
+	s.profile, s.protection, s.within = e.profile(p.IKEv2Profile), p.ID, ev.Within
 	e.await(w, s)
 	s.enqueue(newInit(s))
 }
@@ -198,8 +205,8 @@ const (
 
 // release takes down what leads to a peer.
 func (e *Engine) release(ev ike.Release) {
-	w := want{ev.Protection, ev.Remote.Addr()}
-	if s := e.wants[w]; s != nil {
+	for _, w := range e.wanting(ev.Protection, ev.Remote) {
+		s := e.wants[w]
 		e.satisfied(w)
 		if s.state == stateInit || s.state == stateAuth {
 			s.end(ike.WhyReleased)

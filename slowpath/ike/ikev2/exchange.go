@@ -25,6 +25,12 @@ const (
 	maxTries    = 5
 )
 
+// openEvery is how often a first message is sent whose way NAT boxes are just opening: the other side's first packet may come later than ours.
+const openEvery = 100 * time.Millisecond
+
+// opening tells whether a request is such a first message.
+func (s *sa) opening(r *request) bool { return s.within > 0 && r.exchange == ikev2msg.ExchangeInit }
+
 // enqueue has a task done when those before it are.
 func (s *sa) enqueue(t task) {
 	s.e.touch(s)
@@ -53,6 +59,9 @@ func (s *sa) next() {
 			d.every = s.dpd().Retry
 			r.due = s.e.now.Add(d.every)
 		}
+		if s.opening(r) {
+			r.due = s.e.now.Add(openEvery)
+		}
 		s.pending = r
 		s.transmit(s.path, r.packets)
 	}
@@ -72,9 +81,13 @@ func (s *sa) transmit(path ike.Path, packets [][]byte) {
 func (s *sa) resend() {
 	r := s.pending
 	r.tries++
-	if r.tries < maxTries {
+	opening := s.opening(r)
+	if last := s.begun.Add(s.within); opening && s.e.now.Before(last) || !opening && r.tries < maxTries {
 		s.e.stats.Resent++
-		r.due = s.e.now.Add(firstResend << r.tries)
+		r.due = s.e.now.Add(firstResend << min(r.tries, maxTries))
+		if opening {
+			r.due = earlier(s.e.now.Add(openEvery), last)
+		}
 		if d, ok := r.task.(*dpdTask); ok && d.every > 0 {
 			r.due = s.e.now.Add(d.every)
 		}

@@ -66,7 +66,24 @@ func (e *Engine) all() []*sa {
 // want is a child that somebody waits for.
 type want struct {
 	protection uint32
-	remote     netip.Addr
+	remote     netip.AddrPort // as it was asked for: see leads
+}
+
+// leads tells whether a path leads to a peer as it is asked for: port 0 stands for any, and 500 for 4500 too, where IKE goes on.
+func leads(path, asked netip.AddrPort) bool {
+	floated := asked.Port() == portIKE && path.Port() == portNATT
+	return path.Addr() == asked.Addr() && (asked.Port() == 0 || asked.Port() == path.Port() || floated)
+}
+
+// wanting lists what is waited for of a peer, in the order of ports; of port 0 all of its address.
+func (e *Engine) wanting(protection uint32, remote netip.AddrPort) (list []want) {
+	for w := range e.wants {
+		if w.protection == protection && leads(w.remote, remote) {
+			list = append(list, w)
+		}
+	}
+	slices.SortFunc(list, func(a, b want) int { return a.remote.Compare(b.remote) })
+	return list
 }
 
 // await has an SA bring what somebody waits for.
@@ -92,7 +109,12 @@ func (e *Engine) satisfied(w want) bool {
 // brought notes that a child of a protection is there: nobody waits for it any more, at its SA or at another with the same peer.
 func (c *child) brought() {
 	e := c.sa.e
-	e.satisfied(want{c.Protection, c.Path.Remote.Addr()})
+	addr, port := c.Path.Remote.Addr(), c.Path.Remote.Port()
+	for _, asked := range []uint16{0, portIKE, port} {
+		if at := netip.AddrPortFrom(addr, asked); leads(c.Path.Remote, at) {
+			e.satisfied(want{c.Protection, at})
+		}
+	}
 	for _, w := range c.sa.waiting() { // by an address that the peer has left meanwhile
 		if w.protection == c.Protection {
 			e.satisfied(w)
@@ -104,7 +126,7 @@ func (c *child) brought() {
 func (s *sa) missed(protection uint32, why ike.Why) {
 	for _, w := range s.waiting() {
 		if w.protection == protection && s.e.satisfied(w) {
-			s.e.emit(ike.Failed{Protection: w.protection, Remote: netip.AddrPortFrom(w.remote, s.path.Remote.Port()), Why: why})
+			s.e.emit(ike.Failed{Protection: w.protection, Remote: w.remote, Why: why})
 		}
 	}
 }

@@ -38,7 +38,8 @@ type sa struct {
 	created    time.Time
 
 	profile    *ike.V2Profile
-	protection uint32 // what an initiator starts for
+	protection uint32        // what an initiator starts for
+	within     time.Duration // so soon an initiator's first message is to be answered; 0: as usual
 	self, peer ike.Identity
 	auth       [2]ike.AuthMethod // ours, the peer's
 
