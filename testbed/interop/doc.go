@@ -6,6 +6,8 @@
 // host called stranger, meet on one Ethernet, 192.0.2.0/24; behind a router that has an Ethernet1 stands a host.
 // What a node says of itself is compared with what crossed that Ethernet. Nodes with addresses of 10.99.0.0/24 are behind a NAT box.
 //
+// Two scenarios are up at a time, each with two of the four guests: most of the time they wait. What needs all guests, or measures loss, is up alone.
+//
 // A Suite says how a tunnel is protected; what both sides are told, and what both must show, comes from it.
 //
 //	guest.go       boots guests, and runs commands in them
