@@ -72,7 +72,8 @@ func TestRateLimitersParse(t *testing.T) {
 
 func TestMLSParses(t *testing.T) {
 	s := hardwareSample(t)
-	wants(t, "summary", found(cefRow, MLSCEFSummary(s)), "Total routes|786444", "IPv4 unicast routes|786432", "IPv4 Multicast routes|0", "MPLS routes|12", "IPv6 unicast routes|0", "IPv6 multicast routes|0", "EoM routes|0")
+	wants(t, "summary", found(cefRow, MLSCEFSummary(s)),
+		"Total routes|786444", "IPv4 unicast routes|786432", "IPv4 Multicast routes|0", "MPLS routes|12", "IPv6 unicast routes|0", "IPv6 multicast routes|0", "EoM routes|0")
 	wants(t, "exception", found(exception, MLSCEFException(s)), "IPv4|TRUE", "IPv6|FALSE", "MPLS|FALSE")
 	wants(t, "maximum", found(maximum, MLSCEFMaximumRoutes(s)), "IPv4|768k|", "MPLS|16k| (default)", "IPv6 + IP Multicast|120k| (default)")
 	wants(t, "flows", found(contended, MLSNetFlow(s)), "87")

@@ -47,7 +47,10 @@ func hardwareSample(t *testing.T) *Status {
 			{Command: "mls cef maximum-routes ip 900", Refused: true, Key: "fib.units72"}, {Interface: "Tunnel0", Command: "ip tcp adjust-mss 1360", Key: "mgre.adjust_mss"},
 			{Interface: "Tunnel0", Command: "ip nhrp redirect", Refused: true, Key: "phase3"},
 		},
-		Switched: []SwitchedTunnel{{Interface: "Tunnel0", Way: fib.ByCEF, Key: "gre.key_in_hw"}, {Interface: "Tunnel1", Labelled: true, Way: fib.ByCEF, Key: "mpls.over_gre"}, {Interface: "Tunnel2", Way: fib.ByProcess, Key: "gre.options_in_hw"}},
+		Switched: []SwitchedTunnel{
+			{Interface: "Tunnel0", Way: fib.ByCEF, Key: "gre.key_in_hw"}, {Interface: "Tunnel1", Labelled: true, Way: fib.ByCEF, Key: "mpls.over_gre"},
+			{Interface: "Tunnel2", Way: fib.ByProcess, Key: "gre.options_in_hw"},
+		},
 	}
 	h := s.Hardware
 	h.Meters[fib.Engine] = fib.Meter{Rate: 30e6 * fib.PassCost, Burst: 1e6}
@@ -57,8 +60,9 @@ func hardwareSample(t *testing.T) *Status {
 	h.Meters[fib.Exception] = fib.Meter{Rate: 10_000, Burst: 100}
 	h.Meters[fib.LimitTTL], h.Meters[fib.LimitNoRoute] = fib.Meter{Rate: 10, Burst: 1}, fib.Meter{Rate: 100, Burst: 10}
 	h.Loads = [fib.NumBudgets]Load{
-		fib.Engine: {PerSecond: 12_345_678 * fib.PassCost, Peak: 29_999_990 * fib.PassCost, PeakTime: ago(3 * time.Hour)}, fib.Crypto: {PerSecond: 156_250_000, Peak: 312_400_000, PeakTime: ago(2 * time.Hour)},
-		fib.CEF: {PerSecond: 52_000, Peak: 499_000, PeakTime: ago(time.Hour)}, fib.Process: {PerSecond: 450, Peak: 14_990, PeakTime: ago(time.Minute)},
+		fib.Engine: {PerSecond: 12_345_678 * fib.PassCost, Peak: 29_999_990 * fib.PassCost, PeakTime: ago(3 * time.Hour)},
+		fib.Crypto: {PerSecond: 156_250_000, Peak: 312_400_000, PeakTime: ago(2 * time.Hour)},
+		fib.CEF:    {PerSecond: 52_000, Peak: 499_000, PeakTime: ago(time.Hour)}, fib.Process: {PerSecond: 450, Peak: 14_990, PeakTime: ago(time.Minute)},
 		fib.Exception: {PerSecond: 9_990, Peak: 10_000, PeakTime: ago(time.Second)}, fib.LimitTTL: {PerSecond: 4, Peak: 10, PeakTime: ago(48 * time.Hour)},
 	}
 	f := &s.Fastpath
@@ -76,7 +80,8 @@ func fewValues(p *hwprofiles.Profile) *hwprofiles.Profile {
 	q.Values = nil
 	for _, v := range p.Values {
 		switch v.Key.Name {
-		case "rp.sw_cef_kpps", "fib.units72", "gre.key_in_hw", "gre.options_in_hw", "mgre.adjust_mss", "phase3", "mpls.over_gre", "mpls.aggregate_labels", "mcast.encrypted_gre", "crypto.tunnels", "crypto.prefragment":
+		case "rp.sw_cef_kpps", "fib.units72", "gre.key_in_hw", "gre.options_in_hw",
+			"mgre.adjust_mss", "phase3", "mpls.over_gre", "mpls.aggregate_labels", "mcast.encrypted_gre", "crypto.tunnels", "crypto.prefragment":
 			q.Values = append(q.Values, v)
 		}
 	}

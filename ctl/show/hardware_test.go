@@ -141,7 +141,10 @@ func TestBudgets(t *testing.T) {
 }
 
 func TestShort(t *testing.T) {
-	for n, want := range map[float64]string{0: "0 pps", 7: "7 pps", 999: "999 pps", 1000: "1 kpps", 1234: "1.23 kpps", 12_340: "12.3 kpps", 500_000: "500 kpps", 15e6: "15 Mpps", 2.5e9: "2.5 Gpps", 123_400: "123 kpps", 4e15: "4000 Tpps"} {
+	for n, want := range map[float64]string{
+		0: "0 pps", 7: "7 pps", 999: "999 pps", 1000: "1 kpps", 1234: "1.23 kpps", 12_340: "12.3 kpps",
+		500_000: "500 kpps", 15e6: "15 Mpps", 2.5e9: "2.5 Gpps", 123_400: "123 kpps", 4e15: "4000 Tpps",
+	} {
 		if got := short(n, "pps"); got != want {
 			t.Errorf("%v: %q, want %q", n, got, want)
 		}
