@@ -36,9 +36,14 @@ const spare = 512
 
 // newBox makes a box with room for n of everything that a peer has, and memory for so many frames.
 func newBox(n, frames int, batch *fib.Batch) (*box, error) {
-	e, err := fastpath.New(fastpath.Config{
+	return newBoxOf(fastpath.Config{
 		ArenaBytes: 64<<20 + n*16<<10, MaxAdjacencies: n + 64, MaxRoutes: 4*n + 1024, MaxSAs: 2*n + 64, MaxVRFs: 4, MaxPorts: 8, MaxTunnels: 8,
-	})
+	}, frames, batch)
+}
+
+// newBoxOf makes a box whose tables have those sizes.
+func newBoxOf(cfg fastpath.Config, frames int, batch *fib.Batch) (*box, error) {
+	e, err := fastpath.New(cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,7 @@ type command struct {
 // commands in the order that they are listed in.
 var commands = []command{
 	{"path", "the forwarding path in memory: ticks a packet, by work, size, tunnels and transform", path.Command},
+	{"hardware", "what hardware profiles forward, by feature, and this machine without one", path.HardwareCommand},
 	{"stall", "how long a poll loop stands still while a gigabyte a second is allocated beside it", stall.Command},
 	{"collect", "what Go benchmarks print, as a file that diff compares", baseline.CollectCommand},
 	{"diff", "what moved between two measurements by more than the noise", baseline.DiffCommand},
