@@ -18,6 +18,7 @@ func (k *checker) nhrp() {
 		}
 		k.nhrpNetwork(i)
 		k.nhrpTimes(i)
+		k.nhrpOpening(i)
 		for _, s := range i.NHRP.NHS {
 			k.nhs(i, s)
 		}
@@ -60,6 +61,23 @@ func (k *checker) nhrpTimes(i *Interface) {
 	if n.RegistrationTimeout > n.Hold() {
 		k.add(i.at("ip nhrp registration timeout"), Error, "registration-timeout", "make it a third of the hold time",
 			"%s registers every %d seconds, but its registrations last only %d", i.Name, n.RegistrationTimeout/time.Second, n.Hold()/time.Second)
+	}
+}
+
+// nhrpOpening checks that there is IPsec in UDP to open a path for, and more than one peer.
+func (k *checker) nhrpOpening(i *Interface) {
+	if !i.NHRP.SimultaneousOpen {
+		return
+	}
+	const code, line = "nhrp-simultaneous-open", "ip nhrp nat simultaneous-open"
+	switch {
+	case i.Tunnel.Protection.Profile == "":
+		k.add(i.at(line), Warning, code, "add `tunnel protection ipsec profile NAME`, or remove the line", "%s has no tunnel protection: nothing goes in UDP, so no path can be opened", i.Name)
+	case k.c.IPsec.NoNATT:
+		k.add(i.at(line), Warning, code, "remove `no crypto ipsec nat-transparency udp-encapsulation`, or this line",
+			"ESP does not go in UDP here, so %s can't open a path through NAT", i.Name)
+	case i.Tunnel.Mode != GREMultipoint:
+		k.add(i.at(line), Warning, code, "remove the line", "%s has one peer: there is no other path to open", i.Name)
 	}
 }
 

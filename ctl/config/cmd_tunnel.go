@@ -117,6 +117,9 @@ func nhrpCommands() []*spec {
 		n("max-send ~ <packets:1-65535> every <seconds:1-65535>", "Limit of NHRP packets sent", func(x *ctx, n *NHRP) {
 			n.MaxSend, n.MaxSendInterval = x.num("packets"), x.dur("seconds")
 		}).def("100 every 10"),
+		n("nat simultaneous-open", "Open paths between spokes behind NAT on both sides; on hub and spokes", func(x *ctx, n *NHRP) {
+			n.SimultaneousOpen = x.on()
+		}).def("off").nave(),
 		n("group ~ <group>", "Group name told to the hub", func(x *ctx, n *NHRP) { n.Group = x.str("group") }),
 		n("max-entries ~ <entries:1-1000000>", "Most cache entries of the interface; more are refused", func(x *ctx, n *NHRP) {
 			n.MaxEntries = x.num("entries")

@@ -80,6 +80,7 @@ func printNHRP(p *printer, n *NHRP) {
 	set(p, "ip nhrp group", n.Group)
 	set(p, "ip nhrp max-entries", n.MaxEntries)
 	set(p, "ip nhrp idle-timeout", n.IdleTimeout)
+	p.when(n.SimultaneousOpen, "ip nhrp nat simultaneous-open")
 	p.when(n.Shortcut, "ip nhrp shortcut")
 	p.when(n.Redirect, "ip nhrp redirect", opt(p, "timeout", n.RedirectTimeout))
 }

@@ -139,6 +139,7 @@ type NHRP struct {
 	ServerOnly           bool
 	ServerOnlyNonCaching bool
 	Shortcut             bool
+	SimultaneousOpen     bool // `ip nhrp nat simultaneous-open`
 	Redirect             bool
 	RedirectTimeout      time.Duration // 0: default, 8 s
 	MaxSend              int           // packets; 0: default, 100
