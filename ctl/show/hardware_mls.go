@@ -117,6 +117,8 @@ func MLSRateLimit(s *Status) string {
 			with := "Not sharing"
 			if g, ok := shared[l.Place]; ok {
 				with = fmt.Sprintf("Group:%d S", g)
+			} else if l.Place == "" {
+				with = "Shared D" // with one that the router chooses
 			}
 			row(name, "On", fmt.Sprint(l.Rate), fmt.Sprint(l.Burst), with)
 		}
@@ -132,6 +134,9 @@ func MLSRateLimit(s *Status) string {
 		limitedPackets(b, s, h)
 	})
 }
+
+// works tells whether there are packets that a rate limiter limits, and by which budget.
+func (l *Limiter) works() bool { return l.Register && l.Known && l.Budget < fib.NumBudgets }
 
 // limiter finds a rate limiter by its words; nil: it is not configured. Of several lines with the same words the last is what holds.
 func (h *Hardware) limiter(words string) (found *Limiter) {
@@ -150,7 +155,7 @@ func limitedPackets(b *strings.Builder, s *Status, h *Hardware) {
 		switch {
 		case !l.Register:
 			without = append(without, "`"+l.Case+"`")
-		case !l.Known:
+		case !l.works():
 			idle = append(idle, "`"+l.Case+"`")
 		case !slices.Contains(work, l.Budget):
 			work = append(work, l.Budget)

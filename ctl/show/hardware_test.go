@@ -216,4 +216,11 @@ func TestRegisters(t *testing.T) {
 	if !strings.Contains(text, fmt.Sprintf("%22s   %-10s   %9d   %5d", "TTL FAILURE", "On", 77, 3)) || registers(s.Hardware, false) != 3 {
 		t.Errorf("two lines of one case:\n%s", text)
 	}
+	s.Hardware.Limited = []Limiter{{Case: "multicast ipv6 sg share auto", Rate: 5, Burst: 1, Register: true, Known: true, Budget: fib.NumBudgets}}
+	if text := MLSRateLimit(s); !strings.Contains(text, "Shared D\n") || registers(s.Hardware, false) != 0 || !strings.Contains(text, "Without such packets here: `multicast ipv6 sg share auto`") {
+		t.Errorf("one that shares a register:\n%s", text)
+	}
+	if b := must(t)(MLSRateLimitJSON(s)); !strings.Contains(string(b), `"limits": null`) {
+		t.Errorf("a budget that is none: %s", b)
+	}
 }

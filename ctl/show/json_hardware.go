@@ -138,7 +138,7 @@ func MLSRateLimitJSON(s *Status) ([]byte, error) {
 			"limiter": l.Case, "type": limiterName(l.Case), "packets_per_second": l.Rate, "burst": l.Burst, "layer": map[bool]int{true: 2, false: 3}[l.Layer2], "register": l.Register, "shares": l.Place,
 			"limits": nil,
 		}
-		if l.Known && l.Register {
+		if l.works() {
 			row["limits"] = loadJSON(s, h, l.Budget)
 		}
 		list = append(list, row)
