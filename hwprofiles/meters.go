@@ -6,8 +6,8 @@ import (
 	"nave/fastpath/fib"
 )
 
-// How much lies in front of a budget. Hardware takes packets as they come; workers look once in a while, and find then what came meanwhile. So that what hardware would
-// take at its rate is not lost to that, no queue is shorter than what comes in the time between two looks.
+// How much lies in front of a budget. Hardware takes packets as they come; workers look once in a while, and find then what came meanwhile. So that what hardware
+// would take at its rate is not lost to that, no queue is shorter than what comes in the time between two looks.
 const (
 	ports = 10e-3 // seconds that buffers of ports, and of modules, are taken for where nothing is known of them
 	looks = 4e-3  // seconds that a worker may not look for, twice what it mostly is

@@ -9,7 +9,8 @@ import (
 
 // Pricer prices what is installed as the hardware of a profile would. It may be asked by several goroutines.
 //
-// Of routes and labels it keeps numbers only, as the engine says where each of them is; of tunnels, adjacencies and associations it keeps what their prices depend on.
+// Of routes and labels it keeps numbers only, as the engine says where each of them is; of tunnels, adjacencies and associations it keeps what their prices
+// depend on.
 type Pricer struct {
 	profile *Profile
 	options Options

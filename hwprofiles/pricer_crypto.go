@@ -40,8 +40,8 @@ func (s *peers) add(f *fib.SA, installed bool) error {
 	}
 	if n := len(s.count); !installed && s.count[k] == 0 && s.size.Over(n+1) {
 		s.refused++
-		return fmt.Errorf("hardware profile %s: %w: it takes %d tunnels (crypto.tunnels) and has %d, so there is none to %s; spread the peers over several hubs, or choose a larger module",
-			s.name, ErrCryptoFull, s.size.Int(), n, f.Remote)
+		return fmt.Errorf("hardware profile %s: %w: it takes %d tunnels (crypto.tunnels) and has %d, so there is none to %s; "+
+			"spread the peers over several hubs, or choose a larger module", s.name, ErrCryptoFull, s.size.Int(), n, f.Remote)
 	}
 	s.gone(f.ID)
 	s.of[f.ID] = k

@@ -255,8 +255,8 @@ func (s *split) rooms() []*room {
 	return out
 }
 
-// aggregates are the labels of whole VRFs, by label: true for those of which the routes are looked up in the pass that takes the label off. For those that came when there
-// were too many of these, it is one pass more.
+// aggregates are the labels of whole VRFs, by label: true for those of which the routes are looked up in the pass that takes the label off. For those that came
+// when there were too many of these, it is one pass more.
 type aggregates struct {
 	size  Number
 	first int // that need no second pass
