@@ -10,5 +10,9 @@
 // with nave are embedded (data/); a file of the same name in a directory of the user wins over one of them, or extends
 // it. See docs/hardware.md.
 //
+// A Pricer makes a profile felt where packets are forwarded (fib.Pricer): it says who forwards what leaves by an adjacency or comes out of a tunnel and what that
+// costs (pricer_tunnels.go), whether routes and labels find room in the FIB TCAM (pricer_rooms.go) and peers in the crypto module (pricer_crypto.go), and how fast
+// budgets fill up (meters.go). Usage is what it has given away.
+//
 // Nothing here knows a configuration or forwards a packet.
 package hwprofiles

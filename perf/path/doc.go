@@ -7,4 +7,6 @@
 //
 // Every packet must leave, or the measurement ends with the reasons that packets were dropped for. Before a row is measured, a burst of it is compared with what
 // should have come out, byte by byte; sealed packets are opened by a third engine, which knows the far side's keys.
+//
+// MeasureHardware measures what is left of that by the prices of hardware profiles, in the hardware's own time: packets that find no budget are dropped, and those that do are counted.
 package path

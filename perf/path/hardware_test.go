@@ -128,9 +128,9 @@ func TestHardwareRates(t *testing.T) {
 
 // TestHardwareRefused: what a profile does not do, or nothing is known of, has no rate and says why.
 func TestHardwareRefused(t *testing.T) {
-	rows := measureHardware(t, HardwareOptions{Profiles: testProfiles(t, "sup2", "unknown"), Features: []string{"ipv4", "ipv4-full", "gre-encap", "mpls-pop-many", "esp-encap"}})
+	rows := measureHardware(t, HardwareOptions{Profiles: testProfiles(t, "sup2", "unknown"), Features: []string{"ipv4", "ipv4-full", "gre-encap", "mpls-pop-many"}})
 	for row, want := range map[string]string{
-		"ipv4 64 sup2": "", "gre-encap 64 sup2": "dmvpn.supported", "esp-encap 1400 sup2": "dmvpn.supported", "ipv4-full 64 sup2": "fib.split.ip_mpls",
+		"ipv4 64 sup2": "", "gre-encap 64 sup2": "dmvpn.supported", "ipv4-full 64 sup2": "fib.split.ip_mpls",
 		"ipv4 64 unknown": "", "gre-encap 64 unknown": "", "ipv4-full 64 unknown": "fib.split.ip_mpls", "mpls-pop-many 64 unknown": "mpls.aggregate_labels",
 	} {
 		r, ok := rows[row]
@@ -216,7 +216,7 @@ func TestHardwareCommand(t *testing.T) {
 
 // TestHardwareRepeats: the same profile comes to the same after others, whatever these left in the tables.
 func TestHardwareRepeats(t *testing.T) {
-	ps := testProfiles(t, "iron", "iron-module", "unknown")
+	ps := testProfiles(t, "iron", "iron-module")
 	for _, name := range []string{"ipv4-full", "esp-hairpin", "mpls-pop-many"} {
 		f := &features[slices.IndexFunc(features, func(f feature) bool { return f.name == name })]
 		routes, labels := f.fillers(ps)
