@@ -189,6 +189,30 @@ func (e *Engine) Counters() Snapshot {
 	return s
 }
 
+// Tally is what all workers have spent of budgets, and packets by reason: what Counters says of them, without a look at each entry.
+type Tally struct {
+	Spent   [fib.NumBudgets]uint64 // units
+	Reasons [NumReasons]uint64
+}
+
+// Tally reads it.
+func (e *Engine) Tally() (t Tally) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return t
+	}
+	for _, w := range e.workers {
+		for b := range t.Spent {
+			t.Spent[b] += atomic.LoadUint64(&w.c.words[cntSpent+b])
+		}
+		for r := range t.Reasons {
+			t.Reasons[r] += atomic.LoadUint64(&w.c.words[cntReasons+r])
+		}
+	}
+	return t
+}
+
 // AdjacencyCount is what has left by adjacency id since it was installed: cheap, for finding idle ones.
 func (e *Engine) AdjacencyCount(id fib.AdjID) Count {
 	e.mu.Lock()

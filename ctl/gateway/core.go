@@ -26,6 +26,7 @@ type Core struct {
 	// farewell is called with what is about to be configured: neighbors can be told still what goes.
 	farewell func(next *slowpath.Config)
 
+	hardware   emulation
 	configured bool // a tree was given
 	presumed   presumed
 }
@@ -96,8 +97,11 @@ func (c *Core) Facts() Facts {
 // Current is what the control plane was last told.
 func (c *Core) Current() slowpath.Config { return c.current }
 
-// Configure runs by another configuration. What it has in common with the one before stays as it is.
+// Configure runs by another configuration. What it has in common with the one before stays as it is. One that names a hardware profile which can't be read changes nothing.
 func (c *Core) Configure(now time.Time, tree *config.Config) error {
+	if err := c.hardware.follow(now, tree); err != nil {
+		return err
+	}
 	c.tree, c.configured = tree, true
 	c.loadTrust(now)
 	return c.applyAfter(now, c.farewell)
@@ -154,7 +158,8 @@ func (c *Core) applyAfter(now time.Time, before func(*slowpath.Config)) error {
 		c.numbers.disinherit()
 	}
 	c.presume()
-	c.current, c.problems = translate(c.tree, c.facts, c.numbers)
+	c.current, c.problems = translate(c.hardware.restrict(c.tree), c.facts, c.numbers)
+	c.problems = append(c.problems, c.hardware.report(c.tree)...)
 	c.current.Incomplete = !c.configured || !c.isComplete()
 	if before != nil {
 		before(&c.current)

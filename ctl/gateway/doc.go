@@ -11,5 +11,6 @@
 //	ike.go        the sockets of IKE, the files of trustpoints, the load for call admission
 //	twins.go      tunnel interfaces as TUN devices, subinterfaces as TAP devices
 //	leases.go     DHCP
+//	hardware.go   the hardware of a profile that a Core is like; hardware_limits.go, hardware_sample.go: its rate limiters, how it does
 //	status.go     a copy of the state, for show output
 package gateway

@@ -31,6 +31,8 @@ type Options struct {
 	Log    *slog.Logger
 	// Worker is the program that runs crew.Main, and its arguments, for worker processes. Default: this program.
 	Worker []string
+	// Profiles choose the hardware that the box is to be like; nil: those that come with nave, as the configuration says.
+	Profiles *Profiles
 	// Event takes what the protocols report. It must not block.
 	Event func(Event)
 }
@@ -117,6 +119,9 @@ func Start(ctx context.Context, tree *config.Config, opt Options) (*Gateway, err
 }
 
 func (g *Gateway) start(tree *config.Config) (err error) {
+	if err := g.chooseHardware(tree); err != nil {
+		return err
+	}
 	if g.unlock, err = lock(slices.Sorted(maps.Values(g.opt.Ports))); err != nil {
 		return err
 	}
@@ -156,6 +161,7 @@ func (g *Gateway) start(tree *config.Config) (err error) {
 	g.border = newBorder(g)
 	g.cards = newCards(g)
 	g.core = NewCore(steered{g.engine, g.cards}, g.linux)
+	g.core.Emulate(g.opt.Profiles, g.engine)
 	var inherited fib.Batch
 	if g.workers.TookOver() {
 		inherited = g.engine.Inherited()
@@ -213,6 +219,7 @@ func (g *Gateway) run() {
 	g.running.Go(g.watchTrust)
 	g.running.Go(g.watchLoad)
 	g.running.Go(g.watchSharing)
+	g.running.Go(g.watchHardware)
 }
 
 // punted hands a punted packet to the control plane, if its kind has not come too often: a flood of one must not fill

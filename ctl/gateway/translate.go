@@ -89,9 +89,6 @@ func (t *translation) later() {
 	if len(t.tree.Logging.Hosts) > 0 {
 		t.problem("logging host", notYet+": the log goes to the journal")
 	}
-	if t.tree.Platform.HardwareProfile != "" {
-		t.problem("platform hardware profile", notYet)
-	}
 }
 
 func (t *translation) problem(what, why string) {

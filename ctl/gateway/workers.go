@@ -49,8 +49,12 @@ const (
 // openWorkers makes the workers, or finds those of the naved before.
 func (g *Gateway) openWorkers(tree *config.Config, p plan) error {
 	// A punt must hold a whole frame: the largest packet of any port.
+	profile, err := g.opt.Profiles.Choose(tree)
+	if err != nil {
+		return err
+	}
 	engine := fastpath.Config{
-		Workers: p.workers, SlotSize: p.chunk + 64, FlowCache: tree.Fastpath.Flows,
+		Workers: p.workers, SlotSize: p.chunk + 64, FlowCache: flowsOf(tree.Fastpath.Flows, p.workers, profile),
 		MaxLabels: maxLabels, MaxAdjacencies: maxLabels, ArenaBytes: arenaBytes + p.workers*countBytes*maxLabels,
 	}
 	frames := framesOwn + framesPerPort*max(1, len(p.links))*queuesOf(p.links, p.workers)

@@ -75,7 +75,13 @@ func Check(set *hwprofiles.Set, name string, files []*config.Config) (config.Dia
 			k.profiles[n] = p
 		}
 	}
-	for n, c := range files {
+	k.run()
+	return k.diags, k.profiles, nil
+}
+
+// run tries all rules.
+func (k *check) run() {
+	for n, c := range k.files {
 		if p := k.profiles[n]; p != nil {
 			k.router(&router{c: c, p: p})
 		}
@@ -86,7 +92,6 @@ func Check(set *hwprofiles.Set, name string, files []*config.Config) (config.Dia
 			r.network(k)
 		}
 	}
-	return k.diags, k.profiles, nil
 }
 
 // router is a configuration with the profile that it is checked against.

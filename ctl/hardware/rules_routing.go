@@ -3,9 +3,9 @@ package hardware
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"nave/ctl/config"
+	"nave/hwprofiles"
 )
 
 // mplsPort tells whether an interface that is no tunnel carries labels: towards an MPLS network.
@@ -135,9 +135,29 @@ func (r *router) width(kind string) int {
 // thousand is what `mls cef maximum-routes` counts in.
 const thousand = 1024
 
+// splitUnits is how many units of the TCAM the parts of `mls cef maximum-routes` take.
+func splitUnits(r *router) (units int) {
+	for _, kind := range kinds {
+		units += r.c.Platform.MaximumRoutes[kind] * thousand * r.width(kind)
+	}
+	return units
+}
+
+// Split is `mls cef maximum-routes` in entries by kind, as hardware takes it: nil where there is none, or one that is larger than the TCAM, which is refused.
+func Split(c *config.Config, p *hwprofiles.Profile) map[string]int {
+	if len(c.Platform.MaximumRoutes) == 0 || p.FIB.Units.Over(splitUnits(&router{c: c, p: p})) {
+		return nil
+	}
+	out := make(map[string]int)
+	for kind, n := range c.Platform.MaximumRoutes {
+		out[kind] = n * thousand
+	}
+	return out
+}
+
 func (k *check) maximumRoutes(r *router) {
 	f := r.p.FIB.Units
-	units, last := 0, config.Pos{}
+	last := config.Pos{}
 	for _, kind := range kinds {
 		n := r.c.Platform.MaximumRoutes[kind]
 		if n == 0 {
@@ -147,11 +167,11 @@ func (k *check) maximumRoutes(r *router) {
 		if h := r.p.MPLS.Hardware; kind == "mpls" && h.No() {
 			k.add(pos, config.Warning, noEffect, r.because(h.Fact), "remove it", "`mls cef maximum-routes mpls`: this engine holds no labels")
 		}
-		if units += n * thousand * r.width(kind); pos.Line > last.Line {
+		if pos.Line > last.Line {
 			last = pos
 		}
 	}
-	if f.Over(units) {
+	if units := splitUnits(r); f.Over(units) {
 		k.add(last, config.Error, refused, r.because(f.Fact), "make the parts smaller; IPv6 and multicast count twice",
 			"the parts of `mls cef maximum-routes` take %d units of 72 bits, and there are %d", units, f.Int())
 	}
@@ -226,40 +246,15 @@ func (r *router) labelled(vrf string) bool {
 }
 
 func (k *check) rateLimiters(r *router) {
-	l3, l2 := map[string]bool{}, map[string]bool{}
-	for _, a := range r.c.AsidesOf("", "mls rate-limit") {
-		words := strings.Fields(strings.TrimPrefix(a.Text, "mls rate-limit"))
-		for len(words) > 0 && strings.Trim(words[len(words)-1], "0123456789") == "" { // rate and burst
-			words = words[:len(words)-1]
-		}
-		used, f, what := l3, r.p.RateLimiters.L3, "3"
-		name, layer2 := register(strings.Join(words, " "))
-		if layer2 {
-			used, f, what = l2, r.p.RateLimiters.L2, "2"
-		}
-		if name == "" || used[name] {
+	for _, l := range Limiters(r.c, r.p) {
+		if !l.Over || !l.First {
 			continue
 		}
-		if used[name] = true; f.Over(len(used)) {
-			k.add(a.Pos, config.Warning, refused, r.because(f.Fact), "remove those that matter least",
-				"`%s` is rate limiter %d of layer %s, and there are %d registers, first come first served", a.Text, len(used), what, f.Int())
+		f, layer := r.p.RateLimiters.L3, "3"
+		if l.Layer2 {
+			f, layer = r.p.RateLimiters.L2, "2"
 		}
+		k.add(l.Pos, config.Warning, refused, r.because(f.Fact), "remove those that matter least",
+			"`%s` is rate limiter %d of layer %s, and there are %d registers, first come first served", l.Text, l.Nth, layer, f.Int())
 	}
-}
-
-// register names the register that a rate limiter takes, and says whether it is one of layer 2; "" is none of its own. Some share one
-// (Cisco OL-11615-01, pages 72 to 81).
-func register(limiter string) (name string, layer2 bool) {
-	switch limiter {
-	case "unicast acl input", "unicast acl output":
-		return "unicast acl", false
-	case "unicast ip icmp unreachable no-route", "unicast ip icmp unreachable acl-drop", "unicast ip errors", "unicast ip rpf-failure":
-		return "unicast ip errors", false
-	case "multicast ipv4 igmp":
-		return limiter, true
-	}
-	if slices.Contains(strings.Fields(limiter), "share") { // with one that is named, or that the router chooses
-		return "", false
-	}
-	return limiter, strings.HasPrefix(limiter, "layer2")
 }

@@ -167,11 +167,9 @@ func (k *check) adjustMSS(r *router) {
 	if !f.No() {
 		return
 	}
-	for _, i := range r.tunnels(isMGRE) {
-		if i.AdjustMSS != 0 {
-			k.add(at(i, "ip tcp adjust-mss"), config.Warning, noEffect, r.because(f.Fact), "remove it; adjust the MSS on the routers or hosts behind this one",
-				"`ip tcp adjust-mss` is not supported on %s, which is multipoint", i.Name)
-		}
+	for _, i := range r.having(&tcpAdjustMSS) {
+		k.add(at(i, "ip tcp adjust-mss"), config.Warning, noEffect, r.because(f.Fact), "remove it; adjust the MSS on the routers or hosts behind this one",
+			"`ip tcp adjust-mss` is not supported on %s, which is multipoint", i.Name)
 	}
 }
 
@@ -193,11 +191,9 @@ func (k *check) tunnelVRF(r *router) {
 	if !f.No() {
 		return
 	}
-	for _, i := range r.tunnels(isMGRE) {
-		if i.Tunnel.VRF != "" {
-			k.add(at(i, "tunnel vrf"), config.Error, refused, r.because(f.Fact), "put the source of "+i.Name+" into the global table and remove the line",
-				"`tunnel vrf` is not supported on %s, which is multipoint", i.Name)
-		}
+	for _, i := range r.having(&tunnelInVRF) {
+		k.add(at(i, "tunnel vrf"), config.Error, refused, r.because(f.Fact), "put the source of "+i.Name+" into the global table and remove the line",
+			"`tunnel vrf` is not supported on %s, which is multipoint", i.Name)
 	}
 }
 
@@ -206,11 +202,9 @@ func (k *check) pathMTU(r *router) {
 	if !f.No() {
 		return
 	}
-	for _, i := range r.tunnels(isMGRE) {
-		if i.Tunnel.PathMTU {
-			k.add(at(i, "tunnel path-mtu-discovery"), config.Warning, noEffect, r.because(f.Fact), "remove it, and set an `ip mtu` that fits every path",
-				"`tunnel path-mtu-discovery` is not supported on %s, which is multipoint", i.Name)
-		}
+	for _, i := range r.having(&tunnelPathMTU) {
+		k.add(at(i, "tunnel path-mtu-discovery"), config.Warning, noEffect, r.because(f.Fact), "remove it, and set an `ip mtu` that fits every path",
+			"`tunnel path-mtu-discovery` is not supported on %s, which is multipoint", i.Name)
 	}
 }
 
@@ -259,12 +253,9 @@ func (k *check) phase3(r *router) {
 	if !f.No() {
 		return
 	}
-	for _, i := range r.c.Interfaces {
-		if i.NHRP.Shortcut {
-			k.add(at(i, "ip nhrp shortcut"), config.Error, refused, r.because(f.Fact), phase2, "a %s does not have `ip nhrp shortcut`", r.p.Platform)
-		}
-		if i.NHRP.Redirect {
-			k.add(at(i, "ip nhrp redirect"), config.Error, refused, r.because(f.Fact), phase2, "a %s does not have `ip nhrp redirect`", r.p.Platform)
+	for _, c := range []*command{&nhrpShortcut, &nhrpRedirect} {
+		for _, i := range r.having(c) {
+			k.add(at(i, c.words), config.Error, refused, r.because(f.Fact), phase2, "a %s does not have `%s`", r.p.Platform, c.words)
 		}
 	}
 }

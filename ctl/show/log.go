@@ -38,6 +38,8 @@ func Log(e slowpath.Event) (text string, severity int) {
 		return logNoLabel(e)
 	case WorkerLog:
 		return logWorker(e)
+	case HardwareLog:
+		return logHardware(&e)
 	}
 	return "", severityNotice
 }

@@ -114,6 +114,8 @@ func fields(e gateway.Event) []slog.Attr {
 		add(l.Peer.Kind != ike.IDNone, "identity", l.Peer.String())
 		add(l.Why != ike.WhyNone, "reason", l.Why.String())
 		add(l.Code != 0, "notify", l.Code)
+	case show.HardwareLog:
+		return l.Fields()
 	case dmvpn.Log:
 		add(true, "event", l.About())
 		add(l.Profile != "", "profile", l.Profile)

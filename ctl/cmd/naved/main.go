@@ -31,6 +31,9 @@ type options struct {
 	copy    bool
 	release bool
 	debug   bool
+	// profile and profiles choose the hardware that the box is to be like.
+	profile  string
+	profiles string
 }
 
 func main() {
@@ -57,6 +60,8 @@ func main() {
 	f.StringVar(&o.runDir, "run-dir", "/run/nave", "folder for what outlives the daemon; one for each daemon of a machine")
 	f.BoolVar(&o.copy, "copy", false, "no zero-copy, for drivers where it is broken")
 	f.BoolVar(&o.release, "release", false, "on a clean stop give the ports back to the kernel; otherwise they go on dropping transit packets")
+	f.StringVar(&o.profile, "profile", "", "hardware profile to be like, whatever the configuration says; none is without")
+	f.StringVar(&o.profiles, "profile-dir", "", "folder of your own hardware profiles")
 	f.BoolVar(&o.debug, "debug", false, "log more")
 	if err := cmd.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "naved:", err)
@@ -84,6 +89,7 @@ func run(o options) error {
 	d.limit.follow(tree.Logging.DMVPNInterval)
 	d.gw, err = gateway.Start(ctx, tree, gateway.Options{
 		Ports: ports, RunDir: o.runDir, Copy: o.copy, Log: log, Event: d.event,
+		Profiles: &gateway.Profiles{Name: o.profile, Dir: o.profiles},
 	})
 	if err != nil && ctx.Err() != nil {
 		log.Info("naved was stopped while it started", "error", err)
