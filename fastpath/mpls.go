@@ -258,7 +258,7 @@ func (w *Worker) popLookup(p *pkt, l table.Label, e packet.LSE, a *table.Adj, st
 	return w.leak(p, a)
 }
 
-// swapAside is for an adjacency that does more than send, or less, with what is under label e, of n bytes. True: it sends, too.
+// swapAside is for an adjacency that does more than send, or less (the price is that of a labelled packet, also where its last label is taken off), with what is under label e, of n bytes. True: it sends, too.
 func (w *Worker) swapAside(p *pkt, a *table.Adj, id uint32, e packet.LSE, n int) (verdict, bool) {
 	switch {
 	case a.Flags&table.AdjMustSeal != 0:
@@ -273,7 +273,7 @@ func (w *Worker) swapAside(p *pkt, a *table.Adj, id uint32, e packet.LSE, n int)
 		return p.drop(AdjacencyDrops), false
 	}
 	if a.Flags&table.AdjPriced != 0 {
-		if r := w.pay(p, a.Price, n, e.EXP()<<5, a.Labels != 0 || !e.Bottom()); r != Unknown {
+		if r := w.pay(p, a.Price, n, e.EXP()<<5, true); r != Unknown {
 			return p.drop(r), false
 		}
 	}

@@ -35,6 +35,9 @@ func (e *Engine) SetPricer(p fib.Pricer) error {
 		}
 	}
 	err := errors.Join(e.priceRoutes(), e.priceLabels(), e.reprice())
+	if p != nil && p.Stale() { // by what it learned only in this round
+		err = errors.Join(err, e.reprice())
+	}
 	e.setMeters()
 	e.tables.Commit()
 	if err != nil {
