@@ -61,7 +61,7 @@ func TestShowHardware(t *testing.T) {
 		{[]string{"show platform hardware capacity rate-limit", "sh plat hard cap rate"}, "CPU Rate Limiters Resources\n", `"rate_limit": {`},
 		{[]string{"show platform hardware capacity vlan"}, "VLAN Resources\n", `"vlan": {`},
 		{[]string{"show platform hardware profile", "sh plat hard pro"}, "Hardware profile sup720-3bxl\n", `"profile": "sup720-3bxl"`},
-		{[]string{"show platform software-switched", "sh plat soft"}, "Tunnel0    all      CEF  gre.key_in_hw is no\n", `"key": "gre.key_in_hw"`},
+		{[]string{"show platform software-switched", "sh plat soft"}, "Tunnel0    all      CEF  it has a tunnel key (gre.key_in_hw is no)\n", `"key": "gre.key_in_hw"`},
 		{[]string{"show mls cef summary", "sh mls ce su"}, "    IPv4 unicast routes:          7\n", `"ipv4": 7`},
 		{[]string{"show mls cef exception status", "sh mls cef ex st"}, "Current IPv4 FIB exception state = FALSE\n", `"exception": false`},
 		{[]string{"show mls cef maximum-routes", "sh mls cef max"}, " IPv4 + MPLS         - 512k (default)\n", `"size": 524288`},
