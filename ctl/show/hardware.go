@@ -155,8 +155,8 @@ func follows(p *hwprofiles.Profile, key string) string {
 	return key + " is " + text
 }
 
-// cause is why the route processor forwards a tunnel's packets: "it has a tunnel key (gre.key_in_hw is no)".
-func cause(p *hwprofiles.Profile, key string) string {
+// causeOf is why the route processor forwards a tunnel's packets: "it has a tunnel key (gre.key_in_hw is no)".
+func causeOf(p *hwprofiles.Profile, key string) string {
 	text := softwareCauses[key]
 	if text == "" {
 		return follows(p, key)
@@ -228,7 +228,7 @@ func SoftwareSwitched(s *Status) string {
 		b.WriteString("\nTunnels whose packets it forwards:\n")
 		rows := [][]string{{"  Interface", "Packets", "By", "Because"}}
 		for _, t := range h.Switched {
-			rows = append(rows, []string{"  " + t.Interface, switchedPackets(t), wayName(t.Way), cause(p, t.Key)})
+			rows = append(rows, []string{"  " + t.Interface, switchedPackets(t), wayName(t.Way), causeOf(p, t.Key)})
 		}
 		b.WriteString(rowsOrNone(rows))
 		entriesInSoftware(b, h)
