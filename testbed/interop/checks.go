@@ -261,7 +261,7 @@ func (s *Scenario) Logs(t *testing.T, router string, want ...string) {
 // again starts a router's naved, and waits until it answers.
 func (s *Scenario) again(t *testing.T, router string) {
 	t.Helper()
-	if err := errors.Join(s.StartRouter(router), s.WaitReady(router, patience)); err != nil {
+	if err := s.Begin(router); err != nil {
 		t.Fatal(err)
 	}
 }

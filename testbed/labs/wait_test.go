@@ -138,8 +138,7 @@ func haveWorkers(t *testing.T, l *topo.Lab, router, what string, right func([]in
 // start starts a router's naved and waits until it answers.
 func start(t *testing.T, l *topo.Lab, node string) {
 	t.Helper()
-	must(t, l.StartRouter(node))
-	must(t, l.WaitReady(node, 15*time.Second))
+	must(t, l.Begin(node))
 }
 
 // reload gives a router another configuration at run time.

@@ -68,7 +68,7 @@ func Up(t Topology, o Options) (lab *Lab, err error) {
 		}
 	}
 	for _, n := range t.Routers() {
-		if err := lab.WaitReady(n, 15*time.Second); err != nil {
+		if err := lab.WaitReady(n, readyLimit); err != nil {
 			return lab, err
 		}
 	}
@@ -203,6 +203,17 @@ func (l *Lab) ports(node string) []Port {
 		}
 	}
 	return out
+}
+
+// readyLimit is how long a naved may take until it answers, on a machine that is busy with others. One that ends is not waited for.
+const readyLimit = time.Minute
+
+// Begin starts the naved of a node and waits until it answers.
+func (l *Lab) Begin(node string) error {
+	if err := l.StartRouter(node); err != nil {
+		return err
+	}
+	return l.WaitReady(node, readyLimit)
 }
 
 // WaitReady waits until a router's naved answers on its socket.
