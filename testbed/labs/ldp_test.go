@@ -1,6 +1,7 @@
 package labs
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -20,12 +21,13 @@ func TestLDPSessions(t *testing.T) {
 	}
 	until := func(within time.Duration, what string, holds func() bool) {
 		t.Helper()
-		for end := time.Now().Add(within); !holds(); time.Sleep(200 * time.Millisecond) {
-			if time.Now().After(end) {
-				out, _ := l.Nave("hub", "show", "mpls", "ldp", "discovery")
-				t.Fatalf("not within %v: %s\n%s", within, what, out)
+		must(t, topo.Eventually(within, func() error {
+			if holds() {
+				return nil
 			}
-		}
+			out, err := l.Nave("hub", "show", "mpls", "ldp", "discovery")
+			return fmt.Errorf("not within %v: %s (%v)\n%s", within, what, err, out)
+		}))
 	}
 	began := time.Now()
 	until(time.Minute, "sessions", func() bool { return neighbors("hub") >= 2 })
