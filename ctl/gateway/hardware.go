@@ -162,6 +162,14 @@ func (h *emulation) report(tree *config.Config) []show.Problem {
 	return list
 }
 
+// setUp is how many tunnels the crypto module sets up in a second; 0 has no end.
+func (h *emulation) setUp() float64 {
+	if h.profile == nil || !h.profile.Crypto.SetUp.Known {
+		return 0
+	}
+	return h.profile.Crypto.SetUp.Value
+}
+
 // status is what show commands want to know; nil without a profile.
 func (h *emulation) status(interfaces []slowpath.Interface) *show.Hardware {
 	if h.pricer == nil {

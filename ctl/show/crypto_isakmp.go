@@ -163,5 +163,8 @@ func CallAdmission(s *Status) string {
 	row("Incoming IKE Requests: %8d accepted:     %8d rejected:    %8d", n.In, n.InAccepted, n.InRejected)
 	row("Outgoing IKE Requests: %8d accepted:     %8d rejected:    %8d", n.Out, n.OutAccepted, n.OutRejected)
 	row("Rejected IKE Requests: %8d rsrc low:     %8d SA limit:    %8d", n.InRejected+n.OutRejected, n.RejectedResources, n.RejectedSALimit)
+	if a.SetUp > 0 {
+		row("Set-up Rate Limit:     %8.4g a second     too fast:    %8d", a.SetUp, n.RejectedSetUp)
+	}
 	return b.String()
 }

@@ -239,7 +239,7 @@ func (s *Status) transformsJSON() any {
 func (s *Status) admissionJSON() any {
 	a := &s.Router.IKE.Admission
 	n := &a.Stats
-	return map[string]any{
+	out := map[string]any{
 		"load_limit_percent": a.Load, "load_percent": a.LoadNow, "max_ike_sas": a.Limits.SAs,
 		"max_in_negotiation": cmp.Or(a.Limits.InNegotiation, ike.DefaultInNegotiation),
 		"ike_sas":            a.SAs, "negotiating": a.InNegotiation, "active": a.SAs - a.InNegotiation,
@@ -247,6 +247,10 @@ func (s *Status) admissionJSON() any {
 		"outgoing": n.Out, "outgoing_accepted": n.OutAccepted, "outgoing_rejected": n.OutRejected,
 		"rejected_resources": n.RejectedResources, "rejected_sa_limit": n.RejectedSALimit,
 	}
+	if a.SetUp > 0 {
+		out["set_up_per_second"], out["rejected_set_up"] = a.SetUp, n.RejectedSetUp
+	}
+	return out
 }
 
 func (s *Status) engineJSON() any {

@@ -27,11 +27,13 @@ type Config struct {
 	Hostname           string // for identities of kind hostname
 }
 
-// Limits is `crypto call admission limit ike sa|in-negotiation-sa N` and `call admission limit PERCENT`.
+// Limits is `crypto call admission limit ike sa|in-negotiation-sa N` and `call admission limit PERCENT`, and what the hardware sets.
 type Limits struct {
 	SAs           int // IKE SAs in all; 0: no limit
 	InNegotiation int // of those, not established; 0: DefaultInNegotiation
 	Load          int // per cent of system load above which nobody new is let in; 0: no limit
+	// SetUp is how many IKE SAs may begin in a second; 0: no limit.
+	SetUp float64
 }
 
 // Defaults of IOS, or sensible where it has none.

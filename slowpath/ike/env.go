@@ -74,6 +74,7 @@ type Admission struct {
 	SAs           int             // that there are, negotiating or established
 	InNegotiation int
 	Stats         AdmissionStats
+	pace          pace
 }
 
 // AdmissionStats is `show crypto call admission statistics`.
@@ -82,6 +83,7 @@ type AdmissionStats struct {
 	Out, OutAccepted, OutRejected uint64 // started by us
 	RejectedResources             uint64 // of the rejected: for the system's load
 	RejectedSALimit               uint64 // for a limit on SAs
+	RejectedSetUp                 uint64 // for coming too fast
 }
 
 // Admit asks whether a peer (in) or we may start an IKE SA, and counts it in if so: Established and Ended follow.
@@ -106,6 +108,9 @@ func (a *Admission) Admit(in bool) bool {
 		return false
 	}
 	*yes++
+	if a.SetUp > 0 {
+		a.pace.left--
+	}
 	a.SAs++
 	a.InNegotiation++
 	return true

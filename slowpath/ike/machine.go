@@ -22,6 +22,7 @@ type Machine struct {
 	env    *Env
 	v1, v2 Engine
 	cfg    Config
+	held   []Initiate // waits for its turn, oldest first
 }
 
 // New puts two engines together that were made with env.
@@ -31,7 +32,7 @@ func New(env *Env, v1, v2 Engine) *Machine { return &Machine{env: env, v1: v1, v
 func (m *Machine) Configure(now time.Time, c Config) []Effect {
 	m.cfg = c
 	m.env.Admission.Limits = c.Admission
-	return append(m.v1.Configure(now, &m.cfg), m.v2.Configure(now, &m.cfg)...)
+	return append(append(m.v1.Configure(now, &m.cfg), m.v2.Configure(now, &m.cfg)...), m.begin(now)...)
 }
 
 // Handle takes one event to the version that it is for.
@@ -46,15 +47,15 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 		}
 		return m.v2.Handle(now, ev) // a higher version is answered there (RFC 7296 section 2.5)
 	case Initiate:
-		for i := range m.cfg.Protections {
-			if p := &m.cfg.Protections[i]; p.ID == ev.Protection {
-				if p.Version == 2 {
-					return m.v2.Handle(now, ev)
-				}
-				return m.v1.Handle(now, ev)
-			}
+		if !m.env.Admission.Ready(now) {
+			m.hold(ev)
+			return nil
 		}
-		return []Effect{Failed{Protection: ev.Protection, Remote: ev.Remote, Why: WhyPolicy}}
+		return m.initiate(now, ev)
+	case Release:
+		m.unhold(ev)
+	case Tick:
+		return append(append(m.v1.Handle(now, ev), m.v2.Handle(now, ev)...), m.begin(now)...)
 	case Load:
 		m.env.Admission.LoadNow = ev.Percent
 		return nil
@@ -69,9 +70,30 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 	return append(m.v1.Handle(now, ev), m.v2.Handle(now, ev)...)
 }
 
+// initiate takes it to the version that its protection is of.
+func (m *Machine) initiate(now time.Time, ev Initiate) []Effect {
+	for i := range m.cfg.Protections {
+		if p := &m.cfg.Protections[i]; p.ID == ev.Protection {
+			if p.Version == 2 {
+				return m.v2.Handle(now, ev)
+			}
+			return m.v1.Handle(now, ev)
+		}
+	}
+	return []Effect{Failed{Protection: ev.Protection, Remote: ev.Remote, Why: WhyPolicy}}
+}
+
 // Deadline is when Tick is wanted.
 func (m *Machine) Deadline() time.Time {
-	a, b := m.v1.Deadline(), m.v2.Deadline()
+	d := earlier(m.v1.Deadline(), m.v2.Deadline())
+	if len(m.held) > 0 {
+		d = earlier(d, m.env.Admission.readyAt())
+	}
+	return d
+}
+
+// earlier is the earlier of two times; the zero Time is never.
+func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}

@@ -140,6 +140,10 @@ func (e *Engine) first(m *message) {
 		e.rejected(m.path, nil, f)
 		return
 	}
+	if e.env.Admission.Late(e.now) {
+		e.stats.Ignored++
+		return // silence: the peer tries again
+	}
 	p := e.peer(m.path)
 	if p.negotiating() >= perPeer || !e.env.Admission.Admit(true) {
 		p.leave()

@@ -326,6 +326,10 @@ func (e *Engine) respondInit(path ike.Path, m *ikev2msg.Message, raw []byte, uns
 		refuse(ike.WhyNone, notify(ikev2msg.InvalidKEPayload, binary.BigEndian.AppendUint16(nil, uint16(choice.Group))))
 		return
 	}
+	if e.env.Admission.Late(e.now) {
+		e.stats.Ignored++
+		return // as below
+	}
 	if !e.env.Admission.Admit(true) {
 		e.emit(ike.Log{Kind: ike.LogLimit, Version: 2, Path: path, Why: ike.WhyLimit})
 		return // silence: the peer tries again
