@@ -1,9 +1,9 @@
 package nic
 
 import (
+	"errors"
 	"fmt"
 
-	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -28,11 +28,11 @@ func (h header) Serialize() []byte { return h[:] }
 
 // ZeroCopy tells whether the driver says that it has AF_XDP's zero-copy. An error: the kernel can't be asked, and only trying tells.
 func ZeroCopy(ifindex int) (bool, error) {
-	family, err := netlink.GenlFamilyGet(familyName)
+	id, err := family()
 	if err != nil {
 		return false, fmt.Errorf("nic: the kernel has no family %s (before 6.3?): %w", familyName, err)
 	}
-	req := nl.NewNetlinkRequest(int(family.ID), 0)
+	req := nl.NewNetlinkRequest(id, 0)
 	req.AddData(header{commandDevGet, 1})
 	req.AddData(nl.NewRtAttr(attrIfindex, nl.Uint32Attr(uint32(ifindex))))
 	msgs, err := req.Execute(unix.NETLINK_GENERIC, 0)
@@ -47,20 +47,46 @@ func ZeroCopy(ifindex int) (bool, error) {
 	return false, fmt.Errorf("nic: XDP features of interface %d: the kernel's answer has none", ifindex)
 }
 
+// family asks for the number of the netdev family. The library's own question reads two bytes behind what it has allocated, and sends them.
+func family() (int, error) {
+	req := nl.NewNetlinkRequest(nl.GENL_ID_CTRL, 0)
+	req.AddData(header{nl.GENL_CTRL_CMD_GETFAMILY, nl.GENL_CTRL_VERSION})
+	req.AddData(nl.NewRtAttr(nl.GENL_CTRL_ATTR_FAMILY_NAME, nl.ZeroTerminated(familyName)))
+	msgs, err := req.Execute(unix.NETLINK_GENERIC, 0)
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range msgs {
+		if v := attribute(m, nl.GENL_CTRL_ATTR_FAMILY_ID); len(v) >= 2 {
+			return int(ne.Uint16(v)), nil
+		}
+	}
+	return 0, errors.New("the kernel's answer has no number")
+}
+
 // features finds the features in an answer of the family.
 func features(m []byte) (uint64, bool) {
-	if len(m) < nl.SizeofGenlmsg {
+	v := attribute(m, attrXDPFeatures)
+	if len(v) < 8 {
 		return 0, false
 	}
+	return ne.Uint64(v), true
+}
+
+// attribute finds the value of the first attribute of a kind in an answer; nil if it has none.
+func attribute(m []byte, kind uint16) []byte {
+	if len(m) < nl.SizeofGenlmsg {
+		return nil
+	}
 	for m = m[nl.SizeofGenlmsg:]; len(m) >= unix.SizeofNlAttr; {
-		n, kind := int(ne.Uint16(m)), ne.Uint16(m[2:])
+		n := int(ne.Uint16(m))
 		if n < unix.SizeofNlAttr || n > len(m) {
-			return 0, false
+			return nil
 		}
-		if kind == attrXDPFeatures && n >= unix.SizeofNlAttr+8 {
-			return ne.Uint64(m[unix.SizeofNlAttr:]), true
+		if ne.Uint16(m[2:]) == kind {
+			return m[unix.SizeofNlAttr:n]
 		}
 		m = m[min(len(m), (n+3)&^3):]
 	}
-	return 0, false
+	return nil
 }
