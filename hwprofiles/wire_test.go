@@ -56,3 +56,33 @@ func TestProfileText(t *testing.T) {
 		}
 	}
 }
+
+// FuzzProfileJSON reads anything: no panic, and what is a profile is written so that it is read as the same one.
+func FuzzProfileJSON(f *testing.F) {
+	set, err := Load("")
+	if err != nil {
+		f.Fatal(err)
+	}
+	b, err := json.Marshal(set.Profiles()[0])
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	for n := 0; n < len(b); n += 97 {
+		f.Add(b[:n])
+	}
+	f.Add([]byte(`{"values":[{"key":"crypto.ciphers","value":null},{"key":"gre.vlans","value":null},{"key":"gre.vlans","value":7}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var p, again *Profile
+		if json.Unmarshal(b, &p) != nil || p == nil {
+			return
+		}
+		out, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(out, &again); err != nil || !reflect.DeepEqual(p, again) {
+			t.Errorf("%v: %+v, and then %+v", err, p, again)
+		}
+	})
+}
