@@ -29,8 +29,8 @@ func fullCrypto(s *show.Status) {
 			DPD: true, Fragmentation: true, Aggressive: true, Created: at, Lifetime: time.Hour, Children: []ike.ChildID{7}, Profile: "f", MessageIDs: [4]uint32{1, 2, 3, 4}}},
 		Children: []ike.ChildStatus{{ID: 7, SA: 1, Version: 2, Protection: 3, Path: p, Encap: true, Transform: x, Window: 64, ESP: ike.SPIs{In: 1, Out: 2}, AH: ike.SPIs{In: 3, Out: 4}, PFS: suite.GroupMODP2048,
 			Created: at, Lifetime: time.Hour, Kilobytes: 5, Peer: id, Claimed: p.Remote.Addr(), Active: true, Initiator: true}},
-		Admission: ike.Admission{Limits: ike.Limits{SAs: 1, InNegotiation: 2, Load: 3}, LoadNow: 4, SAs: 5, InNegotiation: 6,
-			Stats: ike.AdmissionStats{In: 1, InAccepted: 2, InRejected: 3, Out: 4, OutAccepted: 5, OutRejected: 6, RejectedResources: 7, RejectedSALimit: 8}},
+		Admission: ike.Admission{Limits: ike.Limits{SAs: 1, InNegotiation: 2, Load: 3, SetUp: 65}, LoadNow: 4, SAs: 5, InNegotiation: 6,
+			Stats: ike.AdmissionStats{In: 1, InAccepted: 2, InRejected: 3, Out: 4, OutAccepted: 5, OutRejected: 6, RejectedResources: 7, RejectedSALimit: 8, RejectedSetUp: 9}},
 		Stats: [3]ike.Stats{1: {Received: 1, FailedBy: [ike.WhyRefused + 1]uint64{ike.WhyRefused: 2}}, 2: {Sent: 1 << 60}},
 	}
 	was := s.Router.IKE.Children[0]
