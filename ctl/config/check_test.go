@@ -73,6 +73,8 @@ var checkCases = []checkCase{
 	{name: "ip mtu fits a jumbo port", text: protect + ports + " mtu 9000\n" + strings.Replace(tunnel, "1400", "8900", 1)},
 	{name: "adjust-mss above ip mtu", text: protect + ports + tunnel + " ip tcp adjust-mss 1380\n", want: []string{"r1:20 warning adjust-mss"}},
 	{name: "keepalive", text: protect + ports + tunnel + " keepalive 10 3\n", want: []string{"r1:20 error keepalive-tunnel"}},
+	{name: "keepalive to one peer", text: ports + "interface Tunnel3\n keepalive 10 3\n ip address 10.3.0.1 255.255.255.252\n tunnel source Ethernet0\n tunnel destination 192.0.2.9\n", want: []string{"r1:4 warning keepalive-tunnel"}},
+	{name: "keepalive off", text: protect + ports + tunnel + " keepalive 10 3\n keepalive 0\n"},
 	{name: "no keepalive", text: protect + ports + tunnel + " no keepalive\n"},
 	{name: "refused", text: ports + " ip nat outside\n service-policy output x\nip nat inside source list a interface Ethernet0 overload\npolicy-map x\n class y\n  bandwidth 5\ncrypto map m 10 ipsec-isakmp\n set peer 192.0.2.9\n match address 101\nhostname x\n",
 		want: []string{"r1:3 error refused", "r1:4 error refused", "r1:5 error refused", "r1:6 error refused", "r1:9 error refused"}},

@@ -56,7 +56,7 @@ func tunnelCommands() []*spec {
 		tunnelOnly("tunnel bandwidth receive ~ <kbps:1-100000000>", "Bandwidth told to routing protocols", func(x *ctx, t *Tunnel) {
 			t.BandwidthRx = x.num("kbps")
 		}),
-		cmd("keepalive ~ [<period:0-32767>] [<retries:2-255>]", "Keepalives; not on a DMVPN tunnel", setKeepalive),
+		cmd("keepalive ~ [<period:0-32767>] [<retries:2-255>]", "Keepalives; not on a multipoint tunnel", setKeepalive),
 	}
 }
 
@@ -65,13 +65,32 @@ func setPathMTU(x *ctx, t *Tunnel) {
 	t.PathMTUAge = time.Duration(x.num("minutes")) * time.Minute
 }
 
-// setKeepalive refuses keepalives on a tunnel and ignores them elsewhere.
+// setKeepalive notes keepalives on a tunnel and ignores them elsewhere. What is wrong with them depends on the tunnel's mode, which may stand on a later line.
 func setKeepalive(x *ctx) {
-	if !x.ifc().IsTunnel() || !x.on() || x.Given("period") && x.Uint("period") == 0 {
+	i := x.ifc()
+	if !i.IsTunnel() {
 		return
 	}
-	x.report(Error, "keepalive-tunnel", "GRE keepalives do not work on a DMVPN tunnel",
-		"remove `keepalive`; NHRP registrations and IKE dead peer detection watch the peers")
+	delete(x.p.keepalives, i)
+	if x.on() && !(x.Given("period") && x.Uint("period") == 0) {
+		x.p.keepalives[i] = x.pos
+	}
+}
+
+// judgeKeepalives says what is wrong with keepalives on tunnels: a multipoint tunnel has nobody to send them to; elsewhere they are not sent, and the tunnel is up without.
+func (p *parser) judgeKeepalives() {
+	for _, i := range p.cfg.Interfaces {
+		pos, ok := p.keepalives[i]
+		switch {
+		case !ok:
+		case i.Tunnel.Mode == GREMultipoint:
+			p.report(pos, Error, "keepalive-tunnel", "GRE keepalives do not work on a DMVPN tunnel",
+				"remove `keepalive`; NHRP registrations and IKE dead peer detection watch the peers")
+		default:
+			p.report(pos, Warning, "keepalive-tunnel", "`keepalive` has no effect on "+i.Name+": nave sends none, and the tunnel is up while its source is",
+				"remove it; NHRP registrations, IKE dead peer detection and routing protocols watch the peer")
+		}
+	}
 }
 
 // nhrpCommands are the `ip nhrp ...` commands.

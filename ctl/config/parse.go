@@ -55,12 +55,14 @@ type parser struct {
 	stack []frame
 	diags Diagnostics
 	noted map[*spec]bool
+	// keepalives are the tunnels with `keepalive`, and where it stands.
+	keepalives map[*Interface]Pos
 	// until is the delimiter of a banner that is being skipped.
 	until string
 }
 
 func newParser(file string, c *Config) *parser {
-	p := &parser{file: file, cfg: c, noted: map[*spec]bool{}}
+	p := &parser{file: file, cfg: c, noted: map[*spec]bool{}, keepalives: map[*Interface]Pos{}}
 	p.stack = []frame{{mode: mGlobal, obj: c, lines: &c.Lines}}
 	return p
 }
@@ -81,6 +83,7 @@ func (p *parser) text(text []byte) {
 		p.until = ""
 		p.report(Pos{p.file, n, 1}, Error, CodeIncomplete, "the banner has no end", "close it with its first character")
 	}
+	p.judgeKeepalives()
 }
 
 func (p *parser) report(pos Pos, s Severity, code, message, action string) {

@@ -9,6 +9,7 @@ package hardware
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"nave/ctl/config"
 	"nave/hwprofiles"
@@ -37,17 +38,15 @@ func CheckFiles(w io.Writer, asJSON bool, o Options, files ...string) (int, erro
 	if err != nil {
 		return 2, err
 	}
-	with := map[string]bool{}
-	for n, p := range profiles {
-		with[files[n]] = p != nil
-	}
+	general := append(all, config.Check(trees...)...)
 	var out config.Diagnostics
-	for _, d := range all {
-		if d.Code != config.CodeNoProfile || !with[d.File] {
+	for _, d := range general {
+		if n := slices.Index(files, d.File); n >= 0 {
+			out = append(out, Amend(profiles[n], trees[n], config.Diagnostics{d})...)
+		} else {
 			out = append(out, d)
 		}
 	}
-	out = append(out, config.Check(trees...)...)
 	return append(out, found...).Write(w, asJSON)
 }
 
