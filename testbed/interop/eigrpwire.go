@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -171,6 +172,7 @@ func (w *Wire) eigrpWellFormed(t *testing.T, nave ...string) eigrpSeen {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer os.Remove(file)
 	args := []string{"-n", "-r", file, "-Y", "eigrp and not icmp", "-T", "fields", "-E", "occurrence=a", "-E", "aggregator=|", "-e", "frame.number", "-e", "_ws.malformed", "-e", "_ws.expert.message"}
 	for _, f := range eigrpFields {
 		args = append(args, "-e", f)

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -233,6 +232,7 @@ func (w *Wire) Tshark(filter string, fields ...string) (rows []string, nhrp []Pa
 	if err != nil {
 		return nil, nil, err
 	}
+	defer os.Remove(file)
 	args := []string{"-n", "-r", file, "-Y", filter, "-T", "fields", "-E", "occurrence=f"}
 	for _, f := range fields {
 		args = append(args, "-e", f)
@@ -244,11 +244,10 @@ func (w *Wire) Tshark(filter string, fields ...string) (rows []string, nhrp []Pa
 	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' }), pick(frames, AnyNHRP), nil
 }
 
-// save writes all frames so far to a file.
+// save writes all frames so far to a file of its own: tunnels that are tested side by side look at the same wire.
 func (w *Wire) save() (file string, frames []frame, err error) {
 	frames = w.snapshot()
-	file = filepath.Join(w.dir, "wire.pcap")
-	f, err := os.Create(file)
+	f, err := os.CreateTemp(w.dir, "wire-*.pcap")
 	if err != nil {
 		return "", nil, err
 	}
@@ -262,5 +261,5 @@ func (w *Wire) save() (file string, frames []frame, err error) {
 			return "", nil, err
 		}
 	}
-	return file, frames, nil
+	return f.Name(), frames, nil
 }
