@@ -5,6 +5,7 @@ package labs
 import (
 	"embed"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,8 @@ type Lab struct {
 	Checks   []Check
 	Tables   []Table  // what to print once it is up
 	Try      []string // what else to look at
+	// Measure tells by numbers what the lab is about, a line each; nil for most.
+	Measure func(*topo.Lab, io.Writer) error
 }
 
 // Check is something that must hold.
@@ -40,7 +43,7 @@ type Table struct {
 // All lists the labs.
 func All() []Lab {
 	return []Lab{
-		protected(), hubSpoke(), guide(), phase3(), phase2(), dualHub(), dualCloud(), dhcp(), vrfAware(), vrfTunnel(), trunk(), bgp2547(), enterprise2547(),
+		protected(), hubSpoke(), guide(), phase3(), phase2(), dualHub(), dualCloud(), dhcp(), vrfAware(), vrfTunnel(), trunk(), bgp2547(), enterprise2547(), hardware(),
 	}
 }
 

@@ -2,6 +2,7 @@ package labs
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -9,17 +10,28 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"nave/testbed/topo"
 )
 
-// Traffic is UDP from one host to another at a steady rate, in several flows, so that several workers have some of it.
+// Load says what Traffic is.
+type Load struct {
+	From string     // the node that sends
+	To   string     // the node where arrivals are counted; "": nowhere
+	Addr netip.Addr // where packets go
+	Rate int        // packets a second
+	TTL  int        // 0: the system's
+}
+
+// Traffic is UDP to an address at a steady rate, in several flows, so that several workers have some of it.
 type Traffic struct {
 	stop    chan struct{}
+	ended   sync.Once
 	running sync.WaitGroup
 	sink    *net.UDPConn
-	flows   []net.Conn
+	flows   []*net.UDPConn
 	rate    int
-	size    int
 	sent    atomic.Uint64
 	got     atomic.Uint64
 }
@@ -32,41 +44,68 @@ const (
 	sinkBuffer   = 4 << 20 // bytes: what comes while the test is not scheduled
 )
 
-// StartTraffic begins to send rate packets a second from a host to an address of another, until Close. What a moment without CPU leaves unsent is sent
-// afterwards, but not more than a tenth of a second's.
-func StartTraffic(l *topo.Lab, from, to string, addr netip.Addr, rate int) (*Traffic, error) {
-	t := &Traffic{stop: make(chan struct{}), rate: rate, size: trafficSize}
-	err := l.NS(to).Do(func() (err error) {
-		t.sink, err = net.ListenUDP("udp4", &net.UDPAddr{Port: trafficPort})
+// StartTraffic begins to send, until Close. What a moment without CPU leaves unsent is sent afterwards, but not more than a tenth of a second's.
+func StartTraffic(l *topo.Lab, o Load) (*Traffic, error) {
+	t := &Traffic{stop: make(chan struct{}), rate: o.Rate}
+	if err := errors.Join(t.openSink(l, o), t.openFlows(l, o)); err != nil {
+		t.shut()
+		return nil, fmt.Errorf("labs: traffic from %s to %s: %w", o.From, o.Addr, err)
+	}
+	t.running.Go(t.send)
+	if t.sink != nil {
+		t.running.Go(t.receive)
+	}
+	return t, nil
+}
+
+func (t *Traffic) openSink(l *topo.Lab, o Load) error {
+	if o.To == "" {
+		return nil
+	}
+	return l.NS(o.To).Do(func() (err error) {
+		if t.sink, err = net.ListenUDP("udp4", &net.UDPAddr{Port: trafficPort}); err == nil {
+			err = setOption(t.sink, func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, sinkBuffer) })
+		}
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("labs: traffic to %s: %w", to, err)
-	}
-	_ = t.sink.SetReadBuffer(sinkBuffer) // a smaller one loses packets only where this process stands still
-	err = l.NS(from).Do(func() error {
+}
+
+func (t *Traffic) openFlows(l *topo.Lab, o Load) error {
+	return l.NS(o.From).Do(func() error {
 		for range trafficFlows {
-			c, err := net.Dial("udp4", netip.AddrPortFrom(addr, trafficPort).String())
+			c, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(o.Addr, trafficPort)))
 			if err != nil {
 				return err
 			}
 			t.flows = append(t.flows, c)
+			if o.TTL == 0 {
+				continue
+			}
+			if err := setOption(c, func(fd int) error { return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TTL, o.TTL) }); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
+}
+
+// setOption sets an option of a socket.
+func setOption(c *net.UDPConn, set func(fd int) error) error {
+	raw, err := c.SyscallConn()
 	if err != nil {
-		t.shut()
-		return nil, fmt.Errorf("labs: traffic from %s: %w", from, err)
+		return err
 	}
-	t.running.Go(t.send)
-	t.running.Go(t.receive)
-	return t, nil
+	var failed error
+	if err := raw.Control(func(fd uintptr) { failed = set(int(fd)) }); err != nil {
+		return err
+	}
+	return failed
 }
 
 func (t *Traffic) send() {
 	tick := time.NewTicker(trafficTick)
 	defer tick.Stop()
-	b := make([]byte, t.size)
+	b := make([]byte, trafficSize)
 	last, due := time.Now(), 0.0
 	for n := uint64(0); ; {
 		select {
@@ -96,23 +135,49 @@ func (t *Traffic) receive() {
 	}
 }
 
-// Rates looks for a while, and tells how many packets a second are sent and how many arrive.
-func (t *Traffic) Rates(d time.Duration) (sent, arrived float64) {
-	began, s, a := time.Now(), t.sent.Load(), t.got.Load()
-	time.Sleep(d)
-	took := time.Since(began).Seconds()
-	return float64(t.sent.Load()-s) / took, float64(t.got.Load()-a) / took
+// Steady looks at traffic for a while, and tells how many packets a second are sent, and how many arrive; with arrived, how many that says. A look during which the
+// senders did not keep their rate, within a thirtieth, measures the machine and not what is looked at: then it looks again, ten times at most.
+func Steady(d time.Duration, arrived func() uint64, flows ...*Traffic) (sent, came float64, err error) {
+	if arrived == nil {
+		arrived = func() (n uint64) {
+			for _, t := range flows {
+				n += t.got.Load()
+			}
+			return n
+		}
+	}
+	counts := func() (sent, rate uint64) {
+		for _, t := range flows {
+			sent, rate = sent+t.sent.Load(), rate+uint64(t.rate)
+		}
+		return sent, rate
+	}
+	for range 10 {
+		began, a := time.Now(), arrived()
+		s, rate := counts()
+		time.Sleep(d)
+		now, _ := counts()
+		n := arrived()
+		took := time.Since(began).Seconds()
+		sent, came = float64(now-s)/took, float64(n-a)/took
+		if off := sent/float64(rate) - 1; off > -1.0/30 && off < 1.0/30 {
+			return sent, came, nil
+		}
+	}
+	return sent, came, fmt.Errorf("labs: the machine is too busy for %.0f packets a second to be sent evenly", sent)
 }
 
-// Close ends it.
+// Close ends it, once or again.
 func (t *Traffic) Close() {
-	close(t.stop)
+	t.ended.Do(func() { close(t.stop) })
 	t.shut()
 	t.running.Wait()
 }
 
 func (t *Traffic) shut() {
-	_ = t.sink.Close()
+	if t.sink != nil {
+		_ = t.sink.Close()
+	}
 	for _, c := range t.flows {
 		_ = c.Close()
 	}

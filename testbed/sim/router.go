@@ -35,9 +35,11 @@ type Router struct {
 	leases  map[string]gateway.Lease
 	started time.Time
 	running bool
-	orphan  bool  // the fast path runs, and nobody tells it anything
-	life    int   // counts starts: what was asked in an earlier life is not answered
-	wake    int64 // when the timer is set for
+	// profiles is the folder of hardware profiles of its own; "": it has none.
+	profiles string
+	orphan   bool  // the fast path runs, and nobody tells it anything
+	life     int   // counts starts: what was asked in an earlier life is not answered
+	wake     int64 // when the timer is set for
 }
 
 // routerPort is a netdev of a router.
@@ -139,6 +141,7 @@ func (r *Router) begin() {
 	r.running, r.orphan, r.started, r.wake = true, false, r.net.Now(), 0
 	r.linux = newLinux(r)
 	r.core = gateway.NewSeededCore(r.engine, r.linux, r.net.rng.Uint64())
+	r.core.Emulate(&gateway.Profiles{Dir: r.profiles}, r.engine)
 	if b := r.engine.Inherited(); !b.Empty() {
 		r.core.Inherit(r.net.Now(), b)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -59,6 +60,12 @@ func tour(ctx context.Context, name string, keep bool) (err error) {
 			if err := show(t, table.Router, table.Command); err != nil {
 				return err
 			}
+		}
+	}
+	if lab.Measure != nil {
+		step("Measured")
+		if err := lab.Measure(t, os.Stdout); err != nil {
+			return err
 		}
 	}
 	step("Who reaches whom, each at an address of its own")
