@@ -232,8 +232,8 @@ func (r *Router) tooBigSealed(vrf fib.VRF, t TooBig) {
 	}
 	for _, name := range ifaces {
 		if i, ok := r.tunnel(name); ok && i.Tunnel.PathMTU {
-			for _, nbma := range names {
-				r.learnPathMTU(pathKey{name, nbma}, t.MTU)
+			for _, at := range names {
+				r.learnPathMTU(tunnelPeer{name, at}, t.MTU)
 			}
 		}
 	}

@@ -137,7 +137,7 @@ func TestProtectedSession(t *testing.T) {
 	}
 	r.engine.take()
 	before := r.Status().Packets
-	_ = r.step(func() { r.sendNHRP(nhrp.Send{Iface: "Tunnel0", To: ip(nhsNBMA), Payload: []byte{1}}) })
+	_ = r.step(func() { r.sendNHRP(nhrp.Send{Iface: "Tunnel0", To: peerAt(ip(nhsNBMA)), Payload: []byte{1}}) })
 	if after := r.Status().Packets; len(r.engine.take()) != 0 || after.NHRPLost != before.NHRPLost+1 {
 		t.Error("something is sent without a session")
 	}
@@ -274,7 +274,7 @@ func TestTooBigSealed(t *testing.T) {
 
 func mustPeer(t *testing.T, r *rig) fib.AdjID {
 	t.Helper()
-	id, ok := r.rib.PeerAdjacency("Tunnel0", ip(nhsNBMA))
+	id, ok := r.rib.PeerAdjacency("Tunnel0", peerAt(ip(nhsNBMA)))
 	if !ok {
 		t.Fatal("no adjacency of the peer")
 	}

@@ -52,7 +52,7 @@ func (r *Router) carryOut(effects []nhrp.Effect) {
 // adjacency of the peer's own, so answering a stranger installs nothing. Of a protected tunnel it leaves through the session with the peer.
 func (r *Router) sendNHRP(s nhrp.Send) {
 	i, ok := r.tunnel(s.Iface)
-	if !ok || !i.Up || !i.Tunnel.Local.Is4() || !s.To.Is4() {
+	if !ok || !i.Up || !i.Tunnel.Local.Is4() || !s.To.Addr.Is4() {
 		r.stats.NHRPLost++
 		return
 	}
@@ -61,7 +61,7 @@ func (r *Router) sendNHRP(s nhrp.Send) {
 		return
 	}
 	r.ident++
-	p := nhrpPacket(i.Tunnel, s.To, r.ident, s.Payload)
+	p := nhrpPacket(i.Tunnel, s.To.Addr, r.ident, s.Payload)
 	if r.inject(fastpath.Inject{Kind: fastpath.InjectRoute, VRF: i.Tunnel.OuterVRF, Packet: p}) {
 		r.stats.NHRPSent++
 	} else {

@@ -7,6 +7,7 @@ import (
 	"nave/fastpath/fib"
 	"nave/fastpath/packet"
 	"nave/slowpath/icmp"
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp"
 )
 
@@ -22,7 +23,7 @@ func (r *Router) handlePunt(p *fastpath.Punt) {
 	switch p.Reason {
 	case fastpath.NHRP:
 		r.carryOut(r.nhrp.Handle(r.now, nhrp.Received{
-			Iface: r.tunnels[p.Tunnel], From: p.OuterSrc, Identity: r.sessions.IdentityOf(p.SA), Payload: p.Packet,
+			Iface: r.tunnels[p.Tunnel], From: r.sender(p), Identity: r.sessions.IdentityOf(p.SA), Payload: p.Packet,
 		}))
 	case fastpath.Local:
 		r.local(p)
@@ -35,7 +36,7 @@ func (r *Router) handlePunt(p *fastpath.Punt) {
 			r.stats.NotLocal++
 		}
 	case fastpath.Redirect:
-		r.carryOut(r.nhrp.Handle(r.now, nhrp.RedirectWanted{Iface: r.tunnels[p.Tunnel], From: p.OuterSrc, Packet: p.Packet}))
+		r.carryOut(r.nhrp.Handle(r.now, nhrp.RedirectWanted{Iface: r.tunnels[p.Tunnel], From: r.sender(p), Packet: p.Packet}))
 	case fastpath.Resolve:
 		if n, ok := r.nextHop(p); ok {
 			r.resolve(n, p)
@@ -53,6 +54,14 @@ func (r *Router) handlePunt(p *fastpath.Punt) {
 	case fastpath.FragNeeded:
 		r.icmpError(icmp.FragmentationNeeded, p)
 	}
+}
+
+// sender is whom a packet of a tunnel came from: the peer whose association it came out of, or whoever has its outer source.
+func (r *Router) sender(p *fastpath.Punt) nbma.Address {
+	if at, ok := r.sessions.PeerBy(p.SA); ok {
+		return at
+	}
+	return nbma.Of(p.OuterSrc)
 }
 
 // local takes a packet for an address of this box in p.VRF. What came by a tunnel of that VRF is delivered as from the tunnel; what a label led there came by none. A

@@ -15,6 +15,7 @@ import (
 	"nave/slowpath/eigrp"
 	"nave/slowpath/ike"
 	"nave/slowpath/ldp"
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/nhrp/nhrpmsg"
 	"nave/slowpath/rib"
@@ -22,8 +23,10 @@ import (
 
 var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func ip(s string) netip.Addr    { return netip.MustParseAddr(s) }
-func pfx(s string) netip.Prefix { return netip.MustParsePrefix(s) }
+func ip(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+func peerAt(a netip.Addr) nbma.Address { return nbma.Of(a) }
+func pfx(s string) netip.Prefix        { return netip.MustParsePrefix(s) }
 
 // engine is a fast path that remembers what it is told.
 type engine struct {

@@ -85,7 +85,7 @@ type Router struct {
 	lastTooBig time.Time
 	used       map[fib.AdjID]uint64 // packets, at the last sweep
 	counted    counted
-	pathMTU    map[pathKey]pathMTU
+	pathMTU    map[tunnelPeer]pathMTU
 	ident      uint16
 	stats      Stats
 	stepFailed error
@@ -136,7 +136,7 @@ func newRouter(e Engine, l Linux, random io.Reader, seed uint64) *Router {
 	r := &Router{
 		engine: e, linux: l, police: punt.NewPolice(), fragments: reassembly.New(), held: newHeld(),
 		ports: make(map[fib.PortID]string), tunnels: make(map[fib.TunnelID]string), quiet: make(map[string]bool),
-		used: make(map[fib.AdjID]uint64), pathMTU: make(map[pathKey]pathMTU), counted: make(counted),
+		used: make(map[fib.AdjID]uint64), pathMTU: make(map[tunnelPeer]pathMTU), counted: make(counted),
 	}
 	r.env = ike.NewEnv(random, seed)
 	r.ike = newIKE(r.env)

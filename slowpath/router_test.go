@@ -273,7 +273,7 @@ func TestNHRPLost(t *testing.T) {
 		}
 		r.engine.take()
 		before := r.Status().Packets
-		_ = r.step(func() { r.sendNHRP(nhrp.Send{Iface: "Tunnel0", To: ip("192.0.2.9"), Payload: []byte{1}}) })
+		_ = r.step(func() { r.sendNHRP(nhrp.Send{Iface: "Tunnel0", To: peerAt(ip("192.0.2.9")), Payload: []byte{1}}) })
 		if after := r.Status().Packets; after.NHRPLost != before.NHRPLost+1 || after.NHRPSent != before.NHRPSent || len(r.engine.take()) != 0 {
 			t.Errorf("%s: %+v, then %+v", name, before, after)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nave/fastpath/fib"
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp"
 )
 
@@ -23,14 +24,14 @@ const (
 
 // sweep tells NHRP which peers carried traffic, and forgets path MTUs that are too old.
 func (r *Router) sweep() {
-	seen := make(map[nextHop]bool)
+	seen := make(map[tunnelPeer]bool)
 	next := make(map[fib.AdjID]bool)
 	for _, u := range r.rib.TunnelAdjacencies() {
 		n := r.engine.AdjacencyCount(u.Adjacency).Packets
 		next[u.Adjacency] = true
 		own := !u.NextHop.IsValid() && r.isProtected(u.Iface) // that is NHRP's own packets, and multicast
 		if last, ok := r.used[u.Adjacency]; !own && (ok && n != last || !ok && n > 0) {
-			seen[nextHop{u.Iface, u.NBMA}] = true
+			seen[tunnelPeer{u.Iface, u.NBMA}] = true
 		}
 		r.used[u.Adjacency] = n
 	}
@@ -40,12 +41,12 @@ func (r *Router) sweep() {
 		}
 	}
 	for n := range seen {
-		r.carryOut(r.nhrp.Handle(r.now, nhrp.Used{Iface: n.iface, NBMA: n.addr}))
+		r.carryOut(r.nhrp.Handle(r.now, nhrp.Used{Iface: n.iface, NBMA: n.at}))
 	}
 	r.countSAs()
 	for k, learned := range r.pathMTU {
 		if r.now.Sub(learned.at) >= pathMTUAge {
-			r.rib.PathMTU(k.iface, k.nbma, 0)
+			r.rib.PathMTU(k.iface, k.at, 0)
 			delete(r.pathMTU, k)
 		}
 	}
@@ -56,10 +57,10 @@ func (r *Router) isProtected(iface string) bool {
 	return ok && i.Tunnel.Protected
 }
 
-// pathKey is a path whose MTU was learned.
-type pathKey struct {
+// tunnelPeer is a peer of a tunnel.
+type tunnelPeer struct {
 	iface string
-	nbma  netip.Addr
+	at    nbma.Address
 }
 
 // pathMTU is the MTU of a path, and when it was last heard of.
@@ -91,14 +92,14 @@ func (r *Router) TooBig(vrf fib.VRF, t TooBig) {
 		for _, name := range r.tunnels {
 			i, ok := r.tunnel(name)
 			if ok && i.Tunnel.PathMTU && !i.Tunnel.Protected && i.Tunnel.OuterVRF == vrf && i.Tunnel.Local == t.Local && isOwnGRE(t.Quoted, i.Tunnel.HasKey, i.Tunnel.Key) {
-				r.learnPathMTU(pathKey{name, t.Remote}, t.MTU)
+				r.learnPathMTU(tunnelPeer{name, nbma.Of(t.Remote)}, t.MTU)
 			}
 		}
 	})
 }
 
-func (r *Router) learnPathMTU(k pathKey, mtu uint16) {
-	if known, ok := r.pathMTU[k]; ok && known.mtu < mtu || !r.rib.PathMTU(k.iface, k.nbma, mtu) && known.mtu != mtu {
+func (r *Router) learnPathMTU(k tunnelPeer, mtu uint16) {
+	if known, ok := r.pathMTU[k]; ok && known.mtu < mtu || !r.rib.PathMTU(k.iface, k.at, mtu) && known.mtu != mtu {
 		return
 	}
 	r.pathMTU[k] = pathMTU{mtu, r.now}

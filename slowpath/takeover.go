@@ -8,6 +8,7 @@ import (
 
 	"nave/fastpath/fib"
 	"nave/slowpath/dmvpn"
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/rib"
 )
@@ -197,7 +198,7 @@ func (r *Router) takePeers(n *nhrp.Interface, i *rib.Interface, adjs []fib.Adjac
 		}
 		to := a.OuterTo()
 		r.carryOut(r.nhrp.Handle(r.now, nhrp.Inherited{
-			Iface: n.Name, Prefix: netip.PrefixFrom(a.NextHop, 32), NextHop: a.NextHop, NBMA: to,
+			Iface: n.Name, Prefix: netip.PrefixFrom(a.NextHop, 32), NextHop: a.NextHop, NBMA: nbma.Of(to),
 			Registered: len(n.NHS) == 0 || n.MulticastDynamic && multicast[to], Expires: expiry(&a), Unique: a.Unique,
 		}))
 	}
@@ -222,7 +223,7 @@ func (r *Router) takeNetworks(n *nhrp.Interface, i *rib.Interface, networks []ne
 		if ok && found.Prefix == w.prefix && slices.ContainsFunc(found.Hops, func(h rib.NextHop) bool { return h.Iface == i.Name && h.Addr == w.by.NextHop }) {
 			continue // that is what routing says
 		}
-		r.carryOut(r.nhrp.Handle(r.now, nhrp.Inherited{Iface: n.Name, Prefix: w.prefix, NextHop: w.by.NextHop, NBMA: w.by.OuterTo(), Expires: expiry(&w.by)}))
+		r.carryOut(r.nhrp.Handle(r.now, nhrp.Inherited{Iface: n.Name, Prefix: w.prefix, NextHop: w.by.NextHop, NBMA: nbma.Of(w.by.OuterTo()), Expires: expiry(&w.by)}))
 	}
 }
 

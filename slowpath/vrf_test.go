@@ -195,13 +195,13 @@ func TestHeldLabelled(t *testing.T) {
 		t.Fatalf("NHRP is asked %+v", sent)
 	}
 	_ = r.step(func() {
-		r.carryOut([]nhrp.Effect{nhrp.Bind{Iface: "Tunnel0", Prefix: pfx("10.0.0.12/32"), NBMA: ip("192.0.2.9"), Via: true}})
+		r.carryOut([]nhrp.Effect{nhrp.Bind{Iface: "Tunnel0", Prefix: pfx("10.0.0.12/32"), NBMA: peerAt(ip("192.0.2.9")), Via: true}})
 	})
 	if in := r.engine.take(); len(in) != 0 {
 		t.Fatalf("sent by way of the server: %+v", in)
 	}
 	_ = r.step(func() {
-		r.carryOut([]nhrp.Effect{nhrp.Bind{Iface: "Tunnel0", Prefix: pfx("10.0.0.12/32"), NBMA: ip("192.0.2.9")}})
+		r.carryOut([]nhrp.Effect{nhrp.Bind{Iface: "Tunnel0", Prefix: pfx("10.0.0.12/32"), NBMA: peerAt(ip("192.0.2.9"))}})
 	})
 	if in := r.engine.take(); len(in) != 1 || in[0].Kind != fastpath.InjectAdjacent || in[0].Adj != adj || packet.IPv4(in[0].Packet).TTL() != 8 {
 		t.Errorf("injected %+v", in)
@@ -305,7 +305,7 @@ func TestPathMTUOfVRF(t *testing.T) {
 	}
 	r.wait(tooBigEvery)
 	r.At(r.now).TooBig(2, word)
-	if got := r.pathMTU[pathKey{"Tunnel0", ip("192.0.2.9")}].mtu; got != 1000 {
+	if got := r.pathMTU[tunnelPeer{"Tunnel0", peerAt(ip("192.0.2.9"))}].mtu; got != 1000 {
 		t.Errorf("learned %v", r.pathMTU)
 	}
 	for _, in := range r.engine.take() {

@@ -23,6 +23,7 @@ import (
 	"nave/hwprofiles"
 	"nave/slowpath"
 	"nave/slowpath/host/nic"
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/reassembly"
 	"nave/slowpath/rib"
@@ -79,7 +80,7 @@ func full() show.Status {
 				DistanceLocal: 4, Synchronization: true, AutoSummary: true}},
 		},
 		KeyChains: []show.KeyChain{{Name: "k", Keys: []show.Key{{ID: 1, HasText: true, Accept: show.Lifetime{From: at, Until: at}, Send: show.Lifetime{From: at, Until: at}}}}},
-		Peers:     []rib.Use{{Adjacency: 17, Iface: "Tunnel0", NBMA: a, NextHop: a}},
+		Peers:     []rib.Use{{Adjacency: 17, Iface: "Tunnel0", NBMA: nbma.Behind(a, netip.MustParseAddr("10.9.9.9")), NextHop: a}},
 		Steering:  bpf.Verdicts{Kernel: 1, Nave: 2, NoSocket: 3},
 		Workers:   []show.Process{{Worker: 1, PID: 2, CPU: 3, Started: at, Restarts: 4, Adopted: true}},
 		Ports: []show.Port{{Name: "Ethernet0", Netdev: "eth0", ID: 1, MAC: [6]byte{1, 2, 3, 4, 5, 6}, MTU: 1500, Up: true, Native: true,
@@ -101,12 +102,12 @@ func full() show.Status {
 		Name: "Tunnel0", ID: 1, VRF: "RED", NetworkID: 2, Address: p, NBMA: a, Public: a, Spoke: true, Multicast: []netip.Addr{a},
 		MaxSend: nhrp.MaxSend{Packets: 1, Interval: time.Second}, Usage: 3,
 		NHS:   []nhrp.NHSStatus{{Protocol: a, NBMA: a, State: nhrp.NHSResponding, Priority: 1, Cluster: 2, Dynamic: true, Since: at, Requests: 3, Replies: 4, Failures: 5, Next: at, RequestID: 6}},
-		Peers: []nhrp.PeerStatus{{NBMA: a, Tunnel: a, Entries: 1, Stage: nhrp.StageUp, Since: at, Static: true, Dynamic: true, Incomplete: true, NATed: true, Local: true, NoSocket: true, Inherited: true, Sent: 1, Received: 2}, {}},
+		Peers: []nhrp.PeerStatus{{NBMA: a, Inside: a, Tunnel: a, Entries: 1, Stage: nhrp.StageUp, Since: at, Static: true, Dynamic: true, Incomplete: true, NATed: true, Local: true, NoSocket: true, Inherited: true, Sent: 1, Received: 2}, {}},
 	}
 	ifc.Traffic.Sent[3], ifc.Traffic.Received[4], ifc.Traffic.Drops[nhrp.DropAuth] = 1, 2, 3
 	s.Router.Inherited = slowpath.Inherited{Adjacencies: 1, Routes: 2, Until: at}
 	s.Router.NHRP = nhrp.Status{Time: at, Limit: 1, Unknown: 2, Interfaces: []nhrp.InterfaceStatus{ifc}, Entries: []nhrp.EntryStatus{{
-		Iface: "Tunnel0", Prefix: p, NextHop: a, Type: nhrp.TypeNegative, Flags: nhrp.FlagNoSock | nhrp.FlagUsed, NBMA: a, Claimed: a, Created: at, Expires: at, Holders: []netip.Addr{a}}}}
+		Iface: "Tunnel0", Prefix: p, NextHop: a, Type: nhrp.TypeNegative, Flags: nhrp.FlagNoSock | nhrp.FlagUsed, NBMA: a, Inside: a, Claimed: a, Created: at, Expires: at, Holders: []netip.Addr{a}}}}
 	n := fastpath.LinkCount{Rx: fastpath.Count{Packets: 1, Bytes: 2}, Tx: fastpath.Count{Packets: 3, Bytes: 4}}
 	sas := s.Fastpath.SAs
 	s.Fastpath = fastpath.Snapshot{

@@ -9,6 +9,7 @@ import (
 	"nave/fastpath/fib"
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/suite"
+	"nave/slowpath/nbma"
 )
 
 // child is a child of IKE, and its associations in the fast path.
@@ -75,7 +76,7 @@ func (m *Machine) install(k *ike.Child) {
 		m.emit(ToIKE{ike.Drop{Child: k.ID}})
 		return
 	}
-	s := m.open(p, remote.Addr())
+	s := m.open(p, nbma.Of(remote.Addr()))
 	c.session = s
 	s.children = append(s.children, c)
 	s.identity = k.Peer
@@ -292,10 +293,10 @@ func (m *Machine) rehomed(c *child, path ike.Path) {
 		m.emit(InstallSA{withOwnKeys(sa)})
 	}
 	s := c.session
-	k := key{s.protection.ID, now.Addr()}
+	k := key{s.protection.ID, nbma.Of(now.Addr())}
 	if m.sessions[k] == nil {
 		m.sessions[k] = s
-		s.names = append(s.names, now.Addr())
+		s.names = append(s.names, k.at)
 	}
 	if s.active != nil {
 		m.secure(s) // it has another name, whichever child is sent by
@@ -305,7 +306,7 @@ func (m *Machine) rehomed(c *child, path ike.Path) {
 		l.Was = was
 		m.emit(l)
 	}
-	m.unname(s, was.Addr())
+	m.unname(s, nbma.Of(was.Addr()))
 	m.settle(s)
 }
 

@@ -15,17 +15,17 @@ import (
 // Rekeys without end: there is an association to send by at all times, and never more than two children.
 func TestRekeys(t *testing.T) {
 	r := newRig(t)
-	r.event(Wanted{"Tunnel0", ip(peerA)})
+	r.event(Wanted{"Tunnel0", at(peerA)})
 	old := r.connect(peerA)
 	seen := make(map[fib.SAID]int)
 	for range 500 {
 		c := r.child(peerA, func(c *ike.Child) { c.Replaces = old })
 		r.event(FromIKE{ike.Install{Child: c}})
-		if way := r.secured[want{"Tunnel0", ip(peerA)}]; r.sas[way.SA].SPI != 0x2000+uint32(old) {
+		if way := r.secured[want{"Tunnel0", at(peerA)}]; r.sas[way.SA].SPI != 0x2000+uint32(old) {
 			t.Fatalf("sent by %+v before the new one is active", r.sas[way.SA])
 		}
 		r.event(FromIKE{ike.Activate{Child: c.ID}})
-		if way := r.secured[want{"Tunnel0", ip(peerA)}]; r.sas[way.SA].SPI != c.ESP.OutSPI {
+		if way := r.secured[want{"Tunnel0", at(peerA)}]; r.sas[way.SA].SPI != c.ESP.OutSPI {
 			t.Fatalf("sent by %+v", r.sas[way.SA])
 		}
 		r.wait(30 * time.Second)
@@ -50,17 +50,17 @@ func TestRekeys(t *testing.T) {
 // When the active child goes and another is there, the session stays up by it.
 func TestFallBack(t *testing.T) {
 	r := newRig(t)
-	r.event(Wanted{"Tunnel0", ip(peerA)})
+	r.event(Wanted{"Tunnel0", at(peerA)})
 	first := r.connect(peerA)
 	second := r.connect(peerA)
 	r.remove(second, ike.WhyPeerDeleted)
-	if way := r.secured[want{"Tunnel0", ip(peerA)}]; r.sas[way.SA].SPI != 0x2000+uint32(first) || !r.isUp("Tunnel0", peerA) {
+	if way := r.secured[want{"Tunnel0", at(peerA)}]; r.sas[way.SA].SPI != 0x2000+uint32(first) || !r.isUp("Tunnel0", peerA) {
 		t.Errorf("sent by %+v", r.sas[way.SA])
 	}
 	third := r.child(peerA)
 	r.event(FromIKE{ike.Install{Child: third}})
 	r.remove(first, ike.WhyPeerDeleted)
-	if way := r.secured[want{"Tunnel1", ip(peerA)}]; r.sas[way.SA].SPI != third.ESP.OutSPI {
+	if way := r.secured[want{"Tunnel1", at(peerA)}]; r.sas[way.SA].SPI != third.ESP.OutSPI {
 		t.Errorf("sent by %+v", r.sas[way.SA])
 	}
 }
@@ -70,7 +70,7 @@ func TestTwoAtOnce(t *testing.T) {
 	for _, theirsFirst := range []bool{true, false} {
 		for _, theirsStays := range []bool{true, false} {
 			r := newRig(t)
-			r.event(Wanted{"Tunnel0", ip(peerA)})
+			r.event(Wanted{"Tunnel0", at(peerA)})
 			ours := r.child(peerA, func(c *ike.Child) { c.Initiator, c.SA = true, 1 })
 			theirs := r.child(peerA, func(c *ike.Child) { c.SA = 2 })
 			first, second := &ours, &theirs
@@ -84,7 +84,7 @@ func TestTwoAtOnce(t *testing.T) {
 			}
 			sends := func(by *ike.Child, when string) {
 				t.Helper()
-				if way := r.secured[want{"Tunnel0", ip(peerA)}]; r.sas[way.SA].SPI != by.ESP.OutSPI || !r.isUp("Tunnel0", peerA) {
+				if way := r.secured[want{"Tunnel0", at(peerA)}]; r.sas[way.SA].SPI != by.ESP.OutSPI || !r.isUp("Tunnel0", peerA) {
 					t.Errorf("theirs first %v, stays %v, %s: sent by %+v, want %08x", theirsFirst, theirsStays, when, r.sas[way.SA], by.ESP.OutSPI)
 				}
 			}
@@ -174,7 +174,7 @@ func TestBundle(t *testing.T) {
 		k.Transform.AH, k.Transform.Tunnel = suite.HashSHA1, true
 		k.AH = ike.Pair{InSPI: 0x3001, OutSPI: 0x4001, In: ike.Keys{Auth: bytes.Repeat([]byte{5}, 20)}, Out: ike.Keys{Auth: bytes.Repeat([]byte{6}, 20)}}
 	})
-	way := r.secured[want{"Tunnel0", ip(peerA)}]
+	way := r.secured[want{"Tunnel0", at(peerA)}]
 	if len(r.sas) != 4 || r.sas[way.AH].SPI != 0x4001 || r.sas[way.SA].SPI != 0x2001 || !r.sas[way.AH].AH {
 		t.Fatalf("sent by %+v of %+v", way, r.sas)
 	}
@@ -196,7 +196,7 @@ func TestBundle(t *testing.T) {
 		k.Transform = ike.Transform{AH: suite.HashMD5, Tunnel: true}
 		k.ESP, k.AH = ike.Pair{}, ike.Pair{InSPI: 0x3002, OutSPI: 0x4002}
 	})
-	if way := r.secured[want{"Tunnel0", ip(peerB)}]; way.SA != 0 || r.sas[way.AH].SPI != 0x4002 || !r.sas[way.AH].TunnelMode {
+	if way := r.secured[want{"Tunnel0", at(peerB)}]; way.SA != 0 || r.sas[way.AH].SPI != 0x4002 || !r.sas[way.AH].TunnelMode {
 		t.Errorf("AH alone: %+v", way)
 	}
 }
@@ -211,9 +211,9 @@ func behindNAT(p uint16) func(*ike.Child) {
 // A peer behind NAT that moves is followed; NHRP goes on naming it by the address that it knows.
 func TestMoves(t *testing.T) {
 	r := newRig(t)
-	r.event(Wanted{"Tunnel0", ip(peerA)})
+	r.event(Wanted{"Tunnel0", at(peerA)})
 	id := r.connect(peerA, behindNAT(4500))
-	if w := r.secured[want{"Tunnel0", ip(peerA)}]; !w.Encap || w.RemotePort != 4500 || w.LocalPort != 4500 {
+	if w := r.secured[want{"Tunnel0", at(peerA)}]; !w.Encap || w.RemotePort != 4500 || w.LocalPort != 4500 {
 		t.Fatalf("%+v", w)
 	}
 	in := r.in(id)
@@ -230,24 +230,24 @@ func TestMoves(t *testing.T) {
 		r.event(FromIKE{ike.Rehomed{Child: id, Path: ike.Path{Local: port("192.0.2.1", 4500), Remote: port(to, p)}}})
 	}
 	rehome(peerA, 1024)
-	if w := r.secured[want{"Tunnel0", ip(peerA)}]; w.RemotePort != 1024 || r.sas[in].RemotePort != 1024 {
+	if w := r.secured[want{"Tunnel0", at(peerA)}]; w.RemotePort != 1024 || r.sas[in].RemotePort != 1024 {
 		t.Errorf("%+v, %+v", w, r.sas[in])
 	}
 	rehome(peerB, 2048)
 	for _, name := range []string{peerA, peerB} {
-		if w := r.secured[want{"Tunnel0", ip(name)}]; w.RemotePort != 2048 || w.To != ip(peerB) {
+		if w := r.secured[want{"Tunnel0", at(name)}]; w.RemotePort != 2048 || w.To != ip(peerB) {
 			t.Errorf("%s is reached by %+v", name, w)
 		}
 	}
 	if r.logged(LogMoved) != 2 || !r.isUp("Tunnel0", peerA) {
 		t.Errorf("logs %v", r.logs)
 	}
-	r.event(Wanted{"Tunnel0", ip(peerB)}) // it has registered from there
+	r.event(Wanted{"Tunnel0", at(peerB)}) // it has registered from there
 	if !r.isUp("Tunnel0", peerB) || r.asked(peerB) {
 		t.Error("its new address is another session")
 	}
-	r.event(Released{"Tunnel0", ip(peerA)})
-	if _, ok := r.secured[want{"Tunnel0", ip(peerA)}]; ok || len(r.m.sessions) != 1 {
+	r.event(Released{"Tunnel0", at(peerA)})
+	if _, ok := r.secured[want{"Tunnel0", at(peerA)}]; ok || len(r.m.sessions) != 1 {
 		t.Error("the old address is kept")
 	}
 	if ifaces, names, ok := r.m.PeerOf(Quoted{Local: port("192.0.2.1", 4500), Remote: port(peerB, 2048)}); !ok || len(ifaces) != 2 || len(names) != 1 {
@@ -255,7 +255,7 @@ func TestMoves(t *testing.T) {
 	}
 	r.remove(id, ike.WhyDeadPeer)
 	r.wait(time.Hour)
-	r.event(Released{"Tunnel0", ip(peerB)})
+	r.event(Released{"Tunnel0", at(peerB)})
 	r.wait(time.Hour)
 	if len(r.m.sessions)+len(r.sas)+len(r.secured) != 0 {
 		t.Errorf("left over: %v %v", r.sas, r.secured)

@@ -2,7 +2,7 @@
 // up and down together.
 //
 // NHRP says which peers it wants, IKE says which children there are, the fast path takes associations; a session joins the
-// three. It is named by Protection and the peer's outer address: tunnels that share a Protection share the session.
+// three. It is named by Protection and the peer's nbma.Address: tunnels that share a Protection share the session.
 //
 //	config.go   protections, and the tunnels that use them
 //	event.go    what happens to sessions

@@ -5,6 +5,7 @@ import (
 
 	"nave/fastpath/fib"
 	"nave/slowpath/ike"
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp"
 )
 
@@ -20,7 +21,7 @@ type RemoveSA struct{ SA fib.SAID }
 // Secure has packets to a peer of a tunnel leave by these associations from now on.
 type Secure struct {
 	Iface string
-	NBMA  netip.Addr
+	NBMA  nbma.Address
 	Way   Way
 }
 
@@ -36,7 +37,7 @@ type Way struct {
 // Unsecure has nothing leave to a peer of a tunnel any more.
 type Unsecure struct {
 	Iface string
-	NBMA  netip.Addr
+	NBMA  nbma.Address
 }
 
 // ToIKE gives IKE an event.

@@ -30,9 +30,9 @@ func FuzzMachine(f *testing.F) {
 			child, sa := ike.ChildID(arg>>4), fib.SAID(arg>>3)
 			switch op % 17 {
 			case 0:
-				r.event(Wanted{iface, ip(addr)})
+				r.event(Wanted{iface, at(addr)})
 			case 1:
-				r.event(Released{iface, ip(addr)})
+				r.event(Released{iface, at(addr)})
 			case 2:
 				r.event(FromIKE{ike.Failed{Protection: 7, Remote: port(addr, 500), Why: ike.Why(arg % 19)}})
 			case 3:
@@ -92,7 +92,7 @@ func FuzzMachine(f *testing.F) {
 			}
 		}
 		for _, w := range r.m.sortedWants() {
-			r.event(Released{w.iface, w.nbma})
+			r.event(Released{w.iface, w.at})
 		}
 		r.do(r.m.Disinherit(r.now))
 		r.wait(24 * time.Hour)

@@ -9,6 +9,7 @@ import (
 	"nave/fastpath/fib"
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/suite"
+	"nave/slowpath/nbma"
 )
 
 // Times of what outlived the process before.
@@ -68,7 +69,7 @@ func (m *Machine) Disinherit(now time.Time) []Effect {
 // Outlives tells whether associations of the process before stand with a peer.
 func (m *Machine) Outlives(vrf uint16, remote netip.Addr) bool {
 	for _, p := range m.protections {
-		if s := m.sessions[key{p.ID, remote}]; s != nil && p.VRF == vrf && slices.ContainsFunc(s.children, (*child).isInherited) {
+		if s := m.sessions[key{p.ID, nbma.Of(remote)}]; s != nil && p.VRF == vrf && slices.ContainsFunc(s.children, (*child).isInherited) {
 			return true
 		}
 	}
@@ -93,7 +94,7 @@ func (m *Machine) takeOver() {
 		if p == nil || fib.VRF(p.VRF) != sa.OuterVRF || p.Local != sa.Local || p.Remote.IsValid() && p.Remote != sa.Remote {
 			return false
 		}
-		w := with{key{p.ID, sa.Remote}, netip.AddrPortFrom(sa.Remote, sa.RemotePort), sa.Expires}
+		w := with{key{p.ID, nbma.Of(sa.Remote)}, netip.AddrPortFrom(sa.Remote, sa.RemotePort), sa.Expires}
 		groups[w] = append(groups[w], sa)
 		return true
 	})
@@ -106,7 +107,7 @@ func (m *Machine) takeOver() {
 	})
 	sessions := make(map[*session]struct{})
 	for _, w := range order {
-		s := m.open(m.protections[w.k.protection], w.k.peer)
+		s := m.open(m.protections[w.k.protection], w.k.at)
 		sessions[s] = struct{}{}
 		for _, sas := range m.pairUp(groups[w]) {
 			m.inheritChild(s, sas)
@@ -356,7 +357,7 @@ func (s *session) remoteOf() netip.AddrPort {
 // negotiating.
 func (m *Machine) stray(ev Stray) {
 	for _, p := range m.protections {
-		s := m.sessions[key{p.ID, ev.Remote}]
+		s := m.sessions[key{p.ID, nbma.Of(ev.Remote)}]
 		if s == nil || p.VRF != ev.VRF || p.Local != ev.Local || s.asked || s.active == nil || !s.active.isInherited() || s.tries > 0 {
 			continue
 		}

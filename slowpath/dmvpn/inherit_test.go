@@ -42,19 +42,19 @@ func lasting(d time.Duration) func(*ike.Child) {
 // A session goes on by what it had, IKE is asked for another child, and the old one goes a while after that is there.
 func TestInherit(t *testing.T) {
 	old := newRig(t)
-	old.event(Wanted{"Tunnel0", ip(peerA)})
+	old.event(Wanted{"Tunnel0", at(peerA)})
 	old.connect(peerA, lasting(time.Hour))
 	old.connect(peerB, lasting(time.Hour))
-	way := old.secured[want{"Tunnel0", ip(peerA)}]
+	way := old.secured[want{"Tunnel0", at(peerA)}]
 	r := old.inherit()
 	r.configure(two())
-	if got := r.secured[want{"Tunnel1", ip(peerA)}]; got != way {
+	if got := r.secured[want{"Tunnel1", at(peerA)}]; got != way {
 		t.Fatalf("sealed by %+v, and was by %+v", got, way)
 	}
 	if r.logged(LogTakenOver) != 2 || !r.m.Outlives(0, ip(peerA)) || r.m.Outlives(0, ip("198.51.100.9")) || r.m.Outlives(1, ip(peerA)) {
 		t.Error("whose associations have outlived the process is not known")
 	}
-	r.event(Wanted{"Tunnel0", ip(peerA)})
+	r.event(Wanted{"Tunnel0", at(peerA)})
 	if !r.isUp("Tunnel0", peerA) || len(r.take()) != 0 {
 		t.Fatal("the session is not up at once, or all ask IKE at once")
 	}
@@ -63,7 +63,7 @@ func TestInherit(t *testing.T) {
 		t.Fatalf("IKE is asked for %+v; peer B is not wanted", asked)
 	}
 	r.connect(peerA, lasting(time.Hour))
-	if got := r.secured[want{"Tunnel0", ip(peerA)}]; got.SA == way.SA || !r.isUp("Tunnel0", peerA) || r.logged(LogSessionDown) != 0 {
+	if got := r.secured[want{"Tunnel0", at(peerA)}]; got.SA == way.SA || !r.isUp("Tunnel0", peerA) || r.logged(LogSessionDown) != 0 {
 		t.Fatalf("after the new child sealed by %+v", got)
 	}
 	if _, ok := r.sas[way.SA]; !ok {
@@ -83,11 +83,11 @@ func TestInherit(t *testing.T) {
 func TestInheritedLifetime(t *testing.T) {
 	for _, c := range []struct{ life, want time.Duration }{{20 * time.Minute, 20 * time.Minute}, {0, inheritedLife}} {
 		old := newRig(t)
-		old.event(Wanted{"Tunnel0", ip(peerA)})
+		old.event(Wanted{"Tunnel0", at(peerA)})
 		old.connect(peerA, lasting(c.life))
 		r := old.inherit()
 		r.configure(two())
-		r.event(Wanted{"Tunnel0", ip(peerA)})
+		r.event(Wanted{"Tunnel0", at(peerA)})
 		for range 20 { // heard again and again, but IKE is refused
 			r.wait(c.want/20 - time.Second)
 			for id := range r.sas {
@@ -114,11 +114,11 @@ func TestInheritedLifetime(t *testing.T) {
 func TestInheritedDeadPeer(t *testing.T) {
 	for _, heard := range []bool{false, true} {
 		old := newRig(t)
-		old.event(Wanted{"Tunnel0", ip(peerA)})
+		old.event(Wanted{"Tunnel0", at(peerA)})
 		old.connect(peerA, lasting(time.Hour))
 		r := old.inherit()
 		r.configure(two())
-		r.event(Wanted{"Tunnel0", ip(peerA)})
+		r.event(Wanted{"Tunnel0", at(peerA)})
 		r.wait(90 * time.Second)
 		if heard {
 			for id, sa := range r.sas {
@@ -203,10 +203,10 @@ func TestInheritedTransforms(t *testing.T) {
 					}
 				})
 			}
-			way := old.secured[want{"Tunnel0", ip(peerA)}]
+			way := old.secured[want{"Tunnel0", at(peerA)}]
 			r := old.inherit()
 			r.configure(two())
-			if got := r.secured[want{"Tunnel0", ip(peerA)}]; got != way {
+			if got := r.secured[want{"Tunnel0", at(peerA)}]; got != way {
 				t.Errorf("%+v, NAT %v: sealed by\n%+v and was by\n%+v", tr, nat, got, way)
 			}
 			s := r.m.Status(r.now).Sessions[0]
@@ -245,11 +245,11 @@ func TestInheritedKeyLength(t *testing.T) {
 // A peer behind NAT moves: the old session follows, and IKE is told where to go. Limits have it renewed, and ended.
 func TestInheritedMovesAndLimits(t *testing.T) {
 	old := newRig(t)
-	old.event(Wanted{"Tunnel0", ip(peerA)})
+	old.event(Wanted{"Tunnel0", at(peerA)})
 	old.connect(peerA, behindNAT(20000), lasting(time.Hour))
 	r := old.inherit()
 	r.configure(two())
-	r.event(Wanted{"Tunnel0", ip(peerA)})
+	r.event(Wanted{"Tunnel0", at(peerA)})
 	var in, out fib.SAID
 	for id, sa := range r.sas {
 		if sa.Inbound {
@@ -259,7 +259,7 @@ func TestInheritedMovesAndLimits(t *testing.T) {
 		}
 	}
 	r.event(Moved{in, port(peerA, 20077)}, Moved{in, port(peerA, 0)})
-	if w := r.secured[want{"Tunnel0", ip(peerA)}]; w.RemotePort != 20077 || r.sas[out].RemotePort != 20077 || r.logged(LogMoved) != 1 {
+	if w := r.secured[want{"Tunnel0", at(peerA)}]; w.RemotePort != 20077 || r.sas[out].RemotePort != 20077 || r.logged(LogMoved) != 1 {
 		t.Errorf("sealed by %+v, association %+v", w, r.sas[out])
 	}
 	r.event(SoftLimit{SA: out})
@@ -288,7 +288,7 @@ func TestInheritedSpread(t *testing.T) {
 	r := old.inherit()
 	r.configure(two())
 	for k := range peers {
-		r.event(Wanted{"Tunnel0", ip(addr(k))})
+		r.event(Wanted{"Tunnel0", at(addr(k))})
 	}
 	most, all := 0, 0
 	for range 60 {
@@ -304,12 +304,12 @@ func TestInheritedSpread(t *testing.T) {
 // An operator clears: inherited associations go, too, and sessions that are wanted begin again.
 func TestInheritedCleared(t *testing.T) {
 	old := newRig(t)
-	old.event(Wanted{"Tunnel0", ip(peerA)})
+	old.event(Wanted{"Tunnel0", at(peerA)})
 	old.connect(peerA)
 	old.connect(peerB)
 	r := old.inherit()
 	r.configure(two())
-	r.event(Wanted{"Tunnel0", ip(peerA)}, EndInherited{Remote: ip(peerA)})
+	r.event(Wanted{"Tunnel0", at(peerA)}, EndInherited{Remote: ip(peerA)})
 	if r.isUp("Tunnel0", peerA) || len(r.sas) != 2 {
 		t.Errorf("associations %v", r.sas)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"nave/fastpath/fib"
 	"nave/slowpath/ike"
+	"nave/slowpath/nbma"
 )
 
 // Times of a session's life.
@@ -46,13 +47,13 @@ type Machine struct {
 // want is a peer that NHRP of an interface wants.
 type want struct {
 	iface string
-	nbma  netip.Addr
+	at    nbma.Address
 }
 
 // key names a session.
 type key struct {
 	protection uint32
-	peer       netip.Addr
+	at         nbma.Address
 }
 
 // peer is the two ends of IKE.
@@ -120,7 +121,7 @@ func (m *Machine) configureAlways(c Config) {
 	m.always = make(map[want]struct{})
 	for i := range c.Protections {
 		for _, a := range c.Protections[i].Always {
-			w := want{a.Iface, a.Peer}
+			w := want{a.Iface, nbma.Of(a.Peer)}
 			m.always[w], m.wants[w] = struct{}{}, struct{}{}
 		}
 	}
@@ -159,7 +160,7 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 		m.stray(ev)
 	case EndInherited:
 		for _, s := range m.sorted() {
-			if !ev.Remote.IsValid() || slices.Contains(s.names, ev.Remote) {
+			if !ev.Remote.IsValid() || s.isAt(ev.Remote) {
 				m.endInherited(s, ike.WhyCleared)
 			}
 		}
@@ -191,7 +192,7 @@ func (m *Machine) fromIKE(e ike.Effect) {
 			m.rehomed(c, e.Path)
 		}
 	case ike.Failed:
-		if s := m.sessions[key{e.Protection, e.Remote.Addr().Unmap()}]; s != nil {
+		if s := m.sessions[key{e.Protection, nbma.Of(e.Remote.Addr().Unmap())}]; s != nil {
 			m.failed(s, e.Why)
 		}
 	case ike.Log:
@@ -214,7 +215,7 @@ func (m *Machine) ikeChanged(l ike.Log) {
 		return
 	}
 	for _, q := range m.protections {
-		if s := m.sessions[key{q.ID, p.remote}]; s != nil && q.VRF == p.vrf && q.Local == p.local {
+		if s := m.sessions[key{q.ID, nbma.Of(p.remote)}]; s != nil && q.VRF == p.vrf && q.Local == p.local {
 			m.settle(s)
 		}
 	}
@@ -275,7 +276,7 @@ func (m *Machine) refused(id fib.SAID) {
 // reset takes sessions down. Those that NHRP wants begin again.
 func (m *Machine) reset(ev Reset) {
 	for _, s := range m.sorted() {
-		if ev.Iface != "" && !s.protection.has(ev.Iface) || ev.NBMA.IsValid() && !slices.Contains(s.names, ev.NBMA) {
+		if ev.Iface != "" && !s.protection.has(ev.Iface) || ev.NBMA.IsValid() && !s.isAt(ev.NBMA) {
 			continue
 		}
 		m.emit(ToIKE{ike.Release{Protection: s.protection.ID, Remote: s.address()}})
@@ -298,6 +299,15 @@ func (m *Machine) IdentityOf(id fib.SAID) string {
 	return ""
 }
 
+// PeerBy is who uses an inbound association: the name of its session, at the address that the peer has now. ok is false for one that is not there.
+func (m *Machine) PeerBy(id fib.SAID) (at nbma.Address, ok bool) {
+	c := m.bySA[id]
+	if c == nil {
+		return at, false
+	}
+	return c.session.name(c.spec.Path.Remote.Addr()), true
+}
+
 // Quoted is what an ICMP error says of a packet that we sent.
 type Quoted struct {
 	VRF           uint16
@@ -305,11 +315,11 @@ type Quoted struct {
 	SPI           uint32         // 0 where the quotation ends before it: routers need quote no more than 8 bytes
 }
 
-// PeerOf finds the tunnels that a quoted packet may have come from, and the addresses that NHRP knows their peer by. ok is false for a packet
+// PeerOf finds the tunnels that a quoted packet may have come from, and the names that NHRP knows their peer by. ok is false for a packet
 // that no association of ours can have sent.
-func (m *Machine) PeerOf(q Quoted) (ifaces []string, names []netip.Addr, ok bool) {
+func (m *Machine) PeerOf(q Quoted) (ifaces []string, names []nbma.Address, ok bool) {
 	for _, p := range m.protections {
-		s := m.sessions[key{p.ID, q.Remote.Addr()}]
+		s := m.sessions[key{p.ID, nbma.Of(q.Remote.Addr())}]
 		if s == nil || p.VRF != q.VRF || p.Local != q.Local.Addr() {
 			continue
 		}
@@ -358,7 +368,7 @@ type SAUse struct {
 func (m *Machine) sorted() []*session {
 	out := make([]*session, 0, len(m.sessions))
 	for k, s := range m.sessions {
-		if s.names[0] == k.peer {
+		if s.names[0] == k.at {
 			out = append(out, s)
 		}
 	}
@@ -378,5 +388,5 @@ func (m *Machine) sortedWants() []want {
 }
 
 func compareWants(a, b want) int {
-	return cmp.Or(cmp.Compare(a.iface, b.iface), a.nbma.Compare(b.nbma))
+	return cmp.Or(cmp.Compare(a.iface, b.iface), a.at.Compare(b.at))
 }

@@ -10,12 +10,15 @@ import (
 	"nave/fastpath/fib"
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/suite"
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp"
 )
 
 var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func ip(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+func at(s string) nbma.Address { return nbma.Of(ip(s)) }
 
 func port(s string, p uint16) netip.AddrPort { return netip.AddrPortFrom(ip(s), p) }
 
@@ -174,7 +177,7 @@ func (r *rig) remove(id ike.ChildID, why ike.Why) {
 	r.event(FromIKE{ike.Remove{Child: id, Why: why}})
 }
 
-func (r *rig) isUp(iface, nbma string) bool { return r.up[want{iface, ip(nbma)}].Up }
+func (r *rig) isUp(iface, addr string) bool { return r.up[want{iface, at(addr)}].Up }
 
 func (r *rig) state(nbma string) State {
 	for _, s := range r.m.Status(r.now).Sessions {

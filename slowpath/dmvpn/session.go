@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nave/slowpath/ike"
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp"
 )
 
@@ -14,7 +15,7 @@ type session struct {
 	protection *Protection
 	// names are the addresses that the session is known by. The first is the peer's when the session began; others are added when
 	// the peer moves, until NHRP has learned where it is.
-	names    []netip.Addr
+	names    []nbma.Address
 	wanted   map[want]struct{}
 	children []*child // in the order they came
 	active   *child   // that is sent by
@@ -33,11 +34,11 @@ type session struct {
 }
 
 // open finds or makes a session.
-func (m *Machine) open(p *Protection, addr netip.Addr) *session {
-	k := key{p.ID, addr}
+func (m *Machine) open(p *Protection, at nbma.Address) *session {
+	k := key{p.ID, at}
 	s := m.sessions[k]
 	if s == nil {
-		s = &session{protection: p, names: []netip.Addr{addr}, wanted: make(map[want]struct{}), since: m.now, lastUsed: m.now}
+		s = &session{protection: p, names: []nbma.Address{at}, wanted: make(map[want]struct{}), since: m.now, lastUsed: m.now}
 		s.timer.owner = s
 		m.sessions[k] = s
 		m.log(s, LogSocketOpen, ike.WhyNone)
@@ -47,7 +48,7 @@ func (m *Machine) open(p *Protection, addr netip.Addr) *session {
 
 // want is NHRP's wish for a peer.
 func (m *Machine) want(p *Protection, w want) {
-	s := m.open(p, w.nbma)
+	s := m.open(p, w.at)
 	if _, had := s.wanted[w]; had {
 		return
 	}
@@ -76,12 +77,12 @@ func (m *Machine) released(w want) {
 	if p == nil {
 		return
 	}
-	s := m.sessions[key{p.ID, w.nbma}]
+	s := m.sessions[key{p.ID, w.at}]
 	if s == nil {
 		return
 	}
 	delete(s.wanted, w)
-	m.unname(s, w.nbma)
+	m.unname(s, w.at)
 	if len(s.wanted) == 0 {
 		s.releaseAt = m.now.Add(releaseAfter)
 	}
@@ -89,23 +90,23 @@ func (m *Machine) released(w want) {
 }
 
 // unname forgets an address that the peer has left, once NHRP does not use it any more.
-func (m *Machine) unname(s *session, addr netip.Addr) {
-	k := slices.Index(s.names, addr)
-	if k < 0 || len(s.names) == 1 || s.active != nil && s.active.spec.Path.Remote.Addr() == addr {
+func (m *Machine) unname(s *session, at nbma.Address) {
+	k := slices.Index(s.names, at)
+	if k < 0 || len(s.names) == 1 || s.active != nil && s.active.spec.Path.Remote.Addr() == at.Addr {
 		return
 	}
 	for w := range s.wanted {
-		if w.nbma == addr {
+		if w.at == at {
 			return
 		}
 	}
 	if s.active != nil {
 		for _, name := range s.protection.Ifaces {
-			m.emit(Unsecure{name, addr})
+			m.emit(Unsecure{name, at})
 		}
 	}
 	s.names = slices.Delete(s.names, k, k+1)
-	delete(m.sessions, key{s.protection.ID, addr})
+	delete(m.sessions, key{s.protection.ID, at})
 }
 
 // settle brings a session to where it should be now: its state for show output, and its next look at itself.
@@ -121,7 +122,7 @@ func (m *Machine) settle(s *session) {
 	switch {
 	case s.active != nil:
 		state = Up
-	case m.ikeSAs[peer{s.protection.VRF, s.protection.Local, s.names[0]}] != 0:
+	case m.ikeSAs[peer{s.protection.VRF, s.protection.Local, s.names[0].Addr}] != 0:
 		state = Securing
 	case len(s.wanted) > 0 || len(s.children) > 0:
 		state = Negotiating
@@ -190,7 +191,7 @@ func (s *session) wishes() []want {
 
 // tell says to NHRP how the session is.
 func (m *Machine) tell(s *session, w want) {
-	m.emit(ToNHRP{nhrp.PeerState{Iface: w.iface, NBMA: w.nbma, Up: s.active != nil, IPsec: s.active == nil && s.state == Securing}})
+	m.emit(ToNHRP{nhrp.PeerState{Iface: w.iface, NBMA: w.at, Up: s.active != nil, IPsec: s.active == nil && s.state == Securing}})
 }
 
 // use makes a child the one that is sent by.
@@ -325,4 +326,12 @@ func (s *session) log(k LogKind, why ike.Why) Log {
 }
 
 // address is the peer as IKE is told of it.
-func (s *session) address() netip.AddrPort { return netip.AddrPortFrom(s.names[0], 0) }
+func (s *session) address() netip.AddrPort { return netip.AddrPortFrom(s.names[0].Addr, 0) }
+
+// name is how the session is known with its peer at an address.
+func (s *session) name(addr netip.Addr) nbma.Address { return s.names[0].At(addr) }
+
+// isAt tells whether the session is known by an address.
+func (s *session) isAt(addr netip.Addr) bool {
+	return slices.ContainsFunc(s.names, func(at nbma.Address) bool { return at.Addr == addr })
+}

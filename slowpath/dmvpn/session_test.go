@@ -1,12 +1,12 @@
 package dmvpn
 
 import (
-	"net/netip"
 	"testing"
 	"time"
 
 	"nave/fastpath/fib"
 	"nave/slowpath/ike"
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp"
 )
 
@@ -15,11 +15,11 @@ const peerA, peerB = "198.51.100.1", "203.0.113.1"
 // A wanted peer is asked for; with the child all tunnels of the protection are secured, and those that want the peer are told.
 func TestSessionComesUp(t *testing.T) {
 	r := newRig(t)
-	r.event(Wanted{"Tunnel0", ip(peerA)})
+	r.event(Wanted{"Tunnel0", at(peerA)})
 	if !r.asked(peerA) || r.state(peerA) != Negotiating || r.logged(LogSocketOpen) != 1 {
 		t.Fatalf("wanted: state %v, logs %v", r.state(peerA), r.logs)
 	}
-	r.event(Wanted{"Tunnel1", ip(peerA)})
+	r.event(Wanted{"Tunnel1", at(peerA)})
 	if r.asked(peerA) {
 		t.Error("asked twice")
 	}
@@ -32,12 +32,12 @@ func TestSessionComesUp(t *testing.T) {
 	if len(r.secured) != 2 || !r.isUp("Tunnel0", peerA) || !r.isUp("Tunnel1", peerA) || r.state(peerA) != Up || r.logged(LogSessionUp) != 1 {
 		t.Errorf("activated: secured %v, NHRP %v, state %v", r.secured, r.up, r.state(peerA))
 	}
-	r.event(Released{"Tunnel0", ip(peerA)})
+	r.event(Released{"Tunnel0", at(peerA)})
 	r.wait(10 * time.Minute)
 	if r.state(peerA) != Up {
 		t.Error("one tunnel let go, and the other's session is down")
 	}
-	r.event(Released{"Tunnel1", ip(peerA)})
+	r.event(Released{"Tunnel1", at(peerA)})
 	r.wait(releaseAfter / 2)
 	if r.state(peerA) != Up {
 		t.Error("taken down at once")
@@ -58,9 +58,9 @@ func TestSessionComesUp(t *testing.T) {
 // Wanted again before it was taken down: nothing happens to it.
 func TestReleasedAndWantedAgain(t *testing.T) {
 	r := newRig(t)
-	r.event(Wanted{"Tunnel0", ip(peerA)})
+	r.event(Wanted{"Tunnel0", at(peerA)})
 	r.connect(peerA)
-	r.event(Released{"Tunnel0", ip(peerA)}, Wanted{"Tunnel0", ip(peerA)})
+	r.event(Released{"Tunnel0", at(peerA)}, Wanted{"Tunnel0", at(peerA)})
 	r.take()
 	r.wait(time.Hour)
 	if r.state(peerA) != Up || len(r.take()) != 0 {
@@ -71,7 +71,7 @@ func TestReleasedAndWantedAgain(t *testing.T) {
 // A failure is followed by other tries, later and later; one that is not wanted any more by none.
 func TestRetries(t *testing.T) {
 	r := newRig(t)
-	r.event(Wanted{"Tunnel0", ip(peerA)})
+	r.event(Wanted{"Tunnel0", at(peerA)})
 	var waits []time.Duration
 	for range 8 {
 		if !r.asked(peerA) {
@@ -93,7 +93,7 @@ func TestRetries(t *testing.T) {
 	if s := r.m.Status(r.now).Sessions[0]; s.LastWhy != ike.WhyTimeout || s.Tries != 9 {
 		t.Errorf("status %+v", s)
 	}
-	r.event(FromIKE{ike.Failed{Protection: 7, Remote: port(peerA, 500), Why: ike.WhyTimeout}}, Released{"Tunnel0", ip(peerA)})
+	r.event(FromIKE{ike.Failed{Protection: 7, Remote: port(peerA, 500), Why: ike.WhyTimeout}}, Released{"Tunnel0", at(peerA)})
 	r.take()
 	r.wait(time.Hour)
 	if len(r.toIKE) != 0 || len(r.m.sessions) != 0 {
@@ -106,13 +106,13 @@ func TestWantingDoesNotHurry(t *testing.T) {
 	r := newRig(t)
 	asked := 0
 	for range 600 {
-		r.event(Wanted{"Tunnel0", ip(peerA)})
+		r.event(Wanted{"Tunnel0", at(peerA)})
 		if r.asked(peerA) {
 			asked++
 			r.event(FromIKE{ike.Failed{Protection: 7, Remote: port(peerA, 500), Why: ike.WhyTimeout}})
 		}
 		r.wait(time.Second)
-		r.event(Released{"Tunnel0", ip(peerA)})
+		r.event(Released{"Tunnel0", at(peerA)})
 	}
 	if asked < 5 || asked > 200 {
 		t.Errorf("asked %d times in ten minutes", asked)
@@ -122,7 +122,7 @@ func TestWantingDoesNotHurry(t *testing.T) {
 // IKE that forgets an answer is asked again.
 func TestNoAnswer(t *testing.T) {
 	r := newRig(t)
-	r.event(Wanted{"Tunnel0", ip(peerA)})
+	r.event(Wanted{"Tunnel0", at(peerA)})
 	r.take()
 	r.wait(answerWithin + time.Second)
 	if !r.asked(peerA) {
@@ -141,7 +141,7 @@ func TestPassive(t *testing.T) {
 		t.Error("IKE is asked for what it gave")
 	}
 	r.wait(graceTime - time.Second)
-	r.event(Wanted{"Tunnel1", ip(peerA)})
+	r.event(Wanted{"Tunnel1", at(peerA)})
 	if !r.isUp("Tunnel1", peerA) {
 		t.Error("NHRP is not told that the session is there")
 	}
@@ -149,7 +149,7 @@ func TestPassive(t *testing.T) {
 	if r.state(peerA) != Up {
 		t.Error("a wanted session went")
 	}
-	r.event(Released{"Tunnel1", ip(peerA)})
+	r.event(Released{"Tunnel1", at(peerA)})
 	in := r.in(id)
 	for range 20 {
 		r.event(Heard{in})
@@ -182,7 +182,7 @@ func (r *rig) in(id ike.ChildID) fib.SAID {
 // When the last child goes, NHRP is told and the peer is asked for again, not at once in a circle.
 func TestDownAndAgain(t *testing.T) {
 	r := newRig(t)
-	r.event(Wanted{"Tunnel0", ip(peerA)})
+	r.event(Wanted{"Tunnel0", at(peerA)})
 	id := r.connect(peerA)
 	r.wait(time.Minute)
 	r.take()
@@ -213,10 +213,10 @@ func TestDownAndAgain(t *testing.T) {
 // IKE is done and IPsec is not: show dmvpn tells them apart.
 func TestStages(t *testing.T) {
 	r := newRig(t)
-	r.event(Wanted{"Tunnel0", ip(peerA)})
+	r.event(Wanted{"Tunnel0", at(peerA)})
 	path := ike.Path{Local: port("192.0.2.1", 500), Remote: port(peerA, 500)}
 	r.event(FromIKE{ike.Log{Kind: ike.LogSAUp, SA: 5, Path: path}})
-	if s := r.up[want{"Tunnel0", ip(peerA)}]; r.state(peerA) != Securing || !s.IPsec || s.Up {
+	if s := r.up[want{"Tunnel0", at(peerA)}]; r.state(peerA) != Securing || !s.IPsec || s.Up {
 		t.Errorf("state %v, NHRP %+v", r.state(peerA), s)
 	}
 	r.event(FromIKE{ike.Log{Kind: ike.LogSADown, SA: 4, Path: path}})
@@ -224,7 +224,7 @@ func TestStages(t *testing.T) {
 		t.Error("an older IKE SA's end counts")
 	}
 	r.event(FromIKE{ike.Log{Kind: ike.LogSADown, SA: 5, Path: path}})
-	if r.state(peerA) != Negotiating || r.up[want{"Tunnel0", ip(peerA)}] != (nhrp.PeerState{Iface: "Tunnel0", NBMA: ip(peerA)}) {
+	if r.state(peerA) != Negotiating || r.up[want{"Tunnel0", at(peerA)}] != (nhrp.PeerState{Iface: "Tunnel0", NBMA: at(peerA)}) {
 		t.Errorf("state %v", r.state(peerA))
 	}
 }
@@ -236,7 +236,7 @@ func TestIdle(t *testing.T) {
 	c.Protections[0].IdleTime = time.Minute
 	r.configure(c)
 	id := r.connect(peerA)
-	r.event(Wanted{"Tunnel0", ip(peerA)})
+	r.event(Wanted{"Tunnel0", at(peerA)})
 	for range 10 {
 		r.wait(50 * time.Second)
 		r.event(Used{r.m.children[id].sas[1].ID})
@@ -256,7 +256,7 @@ func TestIdle(t *testing.T) {
 
 func TestReset(t *testing.T) {
 	r := newRig(t)
-	r.event(Wanted{"Tunnel0", ip(peerA)}, Wanted{"Tunnel0", ip(peerB)})
+	r.event(Wanted{"Tunnel0", at(peerA)}, Wanted{"Tunnel0", at(peerB)})
 	r.connect(peerA)
 	r.connect(peerB)
 	r.take()
@@ -272,7 +272,7 @@ func TestReset(t *testing.T) {
 	if !r.isUp("Tunnel0", peerB) {
 		t.Error("another tunnel's sessions are cleared")
 	}
-	r.event(Released{"Tunnel0", ip(peerB)}, Reset{})
+	r.event(Released{"Tunnel0", at(peerB)}, Reset{})
 	if len(r.m.sessions) != 1 {
 		t.Error("an unwanted session stays")
 	}
@@ -281,7 +281,7 @@ func TestReset(t *testing.T) {
 // What a configuration says of other things leaves sessions alone; what it takes away goes.
 func TestConfigure(t *testing.T) {
 	r := newRig(t)
-	r.event(Wanted{"Tunnel0", ip(peerA)}, Wanted{"Tunnel1", ip(peerB)})
+	r.event(Wanted{"Tunnel0", at(peerA)}, Wanted{"Tunnel1", at(peerB)})
 	r.connect(peerA)
 	r.connect(peerB)
 	r.take()
@@ -318,7 +318,7 @@ func TestConfigure(t *testing.T) {
 	if len(r.m.sessions) != 0 || !r.m.Deadline().IsZero() {
 		t.Error("sessions without a protection")
 	}
-	r.event(Wanted{"Tunnel0", ip("192.0.2.77")}, Released{"Tunnel0", ip("192.0.2.77")})
+	r.event(Wanted{"Tunnel0", at("192.0.2.77")}, Released{"Tunnel0", at("192.0.2.77")})
 	if len(r.m.sessions) != 0 {
 		t.Error("a session without a protection")
 	}
@@ -350,7 +350,7 @@ func TestResponderOnlyNoMore(t *testing.T) {
 	c := two()
 	c.Protections[0].ResponderOnly = true
 	r.configure(c)
-	r.event(Wanted{"Tunnel0", ip(peerA)})
+	r.event(Wanted{"Tunnel0", at(peerA)})
 	if r.asked(peerA) {
 		t.Error("a responder asked")
 	}
@@ -367,7 +367,7 @@ func TestResponderOnly(t *testing.T) {
 	c := two()
 	c.Protections[0].ResponderOnly = true
 	r.configure(c)
-	r.event(Wanted{"Tunnel0", ip(peerA)})
+	r.event(Wanted{"Tunnel0", at(peerA)})
 	r.wait(time.Hour)
 	if len(r.take()) != 0 {
 		t.Error("a responder asks")
@@ -396,7 +396,7 @@ func TestReplaced(t *testing.T) {
 		{"nobody", named(ike.IDNone, ""), named(ike.IDNone, ""), false},
 	} {
 		r := newRig(t)
-		r.event(Wanted{"Tunnel0", ip(peerA)})
+		r.event(Wanted{"Tunnel0", at(peerA)})
 		old := r.connect(peerA, c.old)
 		r.wait(time.Minute)
 		r.take()
@@ -426,7 +426,7 @@ func TestStrangers(t *testing.T) {
 	r.event(
 		FromIKE{ike.Activate{Child: 99}}, FromIKE{ike.Remove{Child: 99}}, FromIKE{ike.Rehomed{Child: 99}},
 		FromIKE{ike.Failed{Protection: 7, Remote: port(peerA, 1)}}, FromIKE{ike.Failed{}}, Heard{99}, Used{99}, SoftLimit{SA: 99}, Moved{SA: 99},
-		Refused{99}, Released{"Tunnel0", netip.Addr{}}, Reset{}, Tick{}, FromIKE{ike.Log{Kind: ike.LogSADown}},
+		Refused{99}, Released{"Tunnel0", nbma.Address{}}, Reset{}, Tick{}, FromIKE{ike.Log{Kind: ike.LogSADown}},
 	)
 	if len(r.take()) != 0 || len(r.m.sessions) != 0 {
 		t.Error("something came of it")

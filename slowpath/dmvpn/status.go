@@ -46,6 +46,7 @@ type SessionStatus struct {
 	VRF        uint16
 	Local      netip.Addr
 	Peer       netip.Addr
+	Inside     netip.Addr   // the peer's address behind NAT, where the session is named by one
 	Port       uint16       // of the peer, with ESP in UDP; 0: without
 	Identity   ike.Identity // of the peer, from its newest child
 	State      State
@@ -87,7 +88,7 @@ func (m *Machine) Status(now time.Time) Status {
 	for _, s := range m.sorted() {
 		p := s.protection
 		out := SessionStatus{
-			Protection: p.ID, Profile: p.Profile, Shared: p.Shared, Ifaces: slices.Clone(p.Ifaces), VRF: p.VRF, Local: p.Local, Peer: s.names[0],
+			Protection: p.ID, Profile: p.Profile, Shared: p.Shared, Ifaces: slices.Clone(p.Ifaces), VRF: p.VRF, Local: p.Local, Peer: s.names[0].Addr, Inside: s.names[0].Inside,
 			Identity: s.identity, State: s.state, Since: s.since, Socket: true, Passive: len(s.wanted) == 0, Tries: s.tries, NextTry: s.retryAt,
 			LastWhy: s.lastWhy, LastEnd: s.lastEnd,
 		}

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"nave/slowpath/nbma"
 )
 
 // entryKind orders entries by whom to believe: a higher kind is not replaced by a lower one.
@@ -56,26 +58,26 @@ type entry struct {
 }
 
 // room tells whether one more dynamic entry fits.
-func (m *Machine) room(ifc *iface, proto, nbma netip.Addr) bool {
+func (m *Machine) room(ifc *iface, proto, addr netip.Addr) bool {
 	if m.dynamic < m.maxEntries {
 		return true
 	}
 	ifc.drop(DropFull)
 	if !m.now.Before(ifc.fullLog) { // not a line a packet
 		ifc.fullLog = m.now.Add(fullLogEvery)
-		m.emit(Log{Kind: LogCacheFull, Iface: ifc.cfg.Name, Protocol: proto, NBMA: nbma, Count: m.dynamic})
+		m.emit(Log{Kind: LogCacheFull, Iface: ifc.cfg.Name, Protocol: proto, NBMA: addr, Count: m.dynamic})
 	}
 	return false
 }
 
 // put makes or changes the entry of a prefix. It keeps a better one, and returns nil where there is no room.
-func (m *Machine) put(ifc *iface, prefix netip.Prefix, kind entryKind, nbma, nextHop netip.Addr) *entry {
+func (m *Machine) put(ifc *iface, prefix netip.Prefix, kind entryKind, at nbma.Address, nextHop netip.Addr) *entry {
 	e := ifc.cache[prefix]
 	if e != nil && e.kind > kind && e.peer != nil {
 		return e
 	}
 	if e == nil {
-		if !kind.configured() && !m.room(ifc, prefix.Addr(), nbma) {
+		if !kind.configured() && !m.room(ifc, prefix.Addr(), at.Addr) {
 			return nil
 		}
 		e = &entry{ifc: ifc, prefix: prefix, created: m.now}
@@ -98,19 +100,19 @@ func (m *Machine) put(ifc *iface, prefix netip.Prefix, kind entryKind, nbma, nex
 			m.forget(p) // learned otherwise
 		}
 	}
-	m.attach(e, nbma)
+	m.attach(e, at)
 	return e
 }
 
-// attach makes nbma the entry's peer; the zero Addr for none.
-func (m *Machine) attach(e *entry, nbma netip.Addr) {
+// attach makes whoever is at an address the entry's peer; the zero Address for none.
+func (m *Machine) attach(e *entry, at nbma.Address) {
 	old := e.peer
-	if old != nil && old.nbma == nbma {
+	if old != nil && old.at == at {
 		return
 	}
 	e.peer = nil
-	if nbma.IsValid() {
-		e.peer = m.hold(e.ifc, nbma)
+	if at.IsValid() {
+		e.peer = m.hold(e.ifc, at)
 		e.peer.entries = append(e.peer.entries, e)
 		if e.mcast {
 			m.replicate(e.peer, 1)
@@ -179,10 +181,10 @@ func (m *Machine) sync(e *entry) {
 	b := Bind{Iface: e.ifc.cfg.Name, Prefix: e.prefix, Claimed: e.claimed, NextHop: e.nextHop}
 	switch {
 	case e.peer != nil && e.peer.ready:
-		b.NBMA = e.peer.nbma
+		b.NBMA = e.peer.at
 	case e.via || (e.peer != nil && e.kind.direct() && e.kind != kShortcut):
 		if n := e.ifc.liveNHS(0); n != nil {
-			b.NBMA, b.Via = n.peer.nbma, true
+			b.NBMA, b.Via = n.peer.at, true
 		}
 	}
 	if !b.NBMA.IsValid() {
@@ -190,7 +192,7 @@ func (m *Machine) sync(e *entry) {
 		return
 	}
 	if !b.Claimed.IsValid() || b.Via {
-		b.Claimed = b.NBMA
+		b.Claimed = b.NBMA.Addr
 	}
 	if b.Kind = e.bindKind(b.Via); b.Kind == BindDynamic {
 		b.Expires, b.Unique = e.expires, e.kind == kRegistered && e.flags&FlagUnique != 0
@@ -202,7 +204,7 @@ func (m *Machine) sync(e *entry) {
 	e.bound = b
 	m.emit(b)
 	if !b.Via && (was.NBMA != b.NBMA || was.Via) && (e.kind == kRegistered || e.kind.direct() && e.kind != kShortcut) {
-		m.emit(Log{Kind: LogPeerUp, Iface: b.Iface, Protocol: e.prefix.Addr(), NBMA: b.NBMA})
+		m.emit(Log{Kind: LogPeerUp, Iface: b.Iface, Protocol: e.prefix.Addr(), NBMA: b.NBMA.Addr})
 	}
 }
 
@@ -228,7 +230,7 @@ func (m *Machine) unbind(e *entry) {
 	e.bound = Bind{}
 	m.emit(Unbind{was.Iface, was.Prefix})
 	if was.Kind == BindDynamic {
-		m.emit(Log{Kind: LogPeerDown, Iface: was.Iface, Protocol: was.Prefix.Addr(), NBMA: was.NBMA})
+		m.emit(Log{Kind: LogPeerDown, Iface: was.Iface, Protocol: was.Prefix.Addr(), NBMA: was.NBMA.Addr})
 	}
 }
 

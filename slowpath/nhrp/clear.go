@@ -26,7 +26,7 @@ func (ev Clear) selects(e *entry) bool {
 	if ev.Protocol.IsValid() && !contains(ev.Protocol, e.prefix) {
 		return false
 	}
-	return !ev.NBMA.IsValid() || e.peer != nil && e.peer.nbma == ev.NBMA
+	return !ev.NBMA.IsValid() || e.peer != nil && e.peer.at.Addr == ev.NBMA
 }
 
 // restart begins anew with configured peers: their sessions, bindings and registrations.
@@ -46,8 +46,8 @@ func (m *Machine) restart(ifc *iface, ev Clear) {
 		if p.ready {
 			m.setReady(p, false)
 		}
-		m.emit(PeerReleased{ifc.cfg.Name, p.nbma})
-		m.emit(PeerWanted{ifc.cfg.Name, p.nbma})
+		m.emit(PeerReleased{ifc.cfg.Name, p.at})
+		m.emit(PeerWanted{ifc.cfg.Name, p.at})
 	}
 }
 
@@ -65,7 +65,7 @@ func (m *Machine) clearStatistics(ev ClearStatistics) {
 			}
 		}
 		for _, p := range ifc.peers {
-			if (!ev.NBMA.IsValid() || p.nbma == ev.NBMA) && (!ev.Tunnel.IsValid() || p.isTunnel(ev.Tunnel)) {
+			if (!ev.NBMA.IsValid() || p.at.Addr == ev.NBMA) && (!ev.Tunnel.IsValid() || p.isTunnel(ev.Tunnel)) {
 				p.sent, p.received = 0, 0
 			}
 		}

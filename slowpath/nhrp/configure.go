@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"nave/slowpath/nbma"
 )
 
 // Check says what of a configuration the machine would leave out, and what to do about it. It reads no cross-references
@@ -134,7 +136,7 @@ func (m *Machine) purgeAnswersOnce(ifc *iface) {
 // dismiss ends our being a server's client. The purge has the id of the registration: IOS looks at it.
 func (m *Machine) dismiss(n *nhs) {
 	if n.state == NHSResponding && n.regID != 0 && n.proto.IsValid() {
-		m.sendPurge(n.ifc, n.peer.nbma, n.proto, host(n.ifc.self), n.regID, false)
+		m.sendPurge(n.ifc, n.peer.at, n.proto, host(n.ifc.self), n.regID, false)
 	}
 	m.deactivate(n)
 }
@@ -215,7 +217,7 @@ func (m *Machine) adjustMaps(ifc *iface, old, want []Map) {
 	}
 	for _, mp := range want {
 		hop := mp.Protocol.Addr()
-		e := m.put(ifc, mp.Protocol.Masked(), kStatic, mp.NBMA, hop)
+		e := m.put(ifc, mp.Protocol.Masked(), kStatic, nbma.Of(mp.NBMA), hop)
 		m.timers.stop(&e.timer)
 		e.expires, e.refreshAt, e.claimed = time.Time{}, time.Time{}, mp.NBMA
 		e.flags = e.flags&^FlagInherited | FlagAuthoritative
@@ -231,7 +233,7 @@ func (m *Machine) adjustMulticast(ifc *iface, old, want []netip.Addr) {
 	ifc.static = nil
 	for _, a := range want {
 		if unicast(a) {
-			p := m.hold(ifc, a)
+			p := m.hold(ifc, nbma.Of(a))
 			m.replicate(p, 1)
 			ifc.static = append(ifc.static, p)
 		}
@@ -266,7 +268,7 @@ func (m *Machine) adjustNHS(ifc *iface, want []NHS) {
 	ifc.nhs = next
 	for _, n := range next {
 		// A map may have given the server another address, or taken it away.
-		if n.peer != nil && n.peer.nbma != n.address() {
+		if n.peer != nil && n.peer.at != nbma.Of(n.address()) {
 			m.dismiss(n)
 		}
 		if n.peer == nil {

@@ -3,6 +3,8 @@ package nhrp
 import (
 	"net/netip"
 	"time"
+
+	"nave/slowpath/nbma"
 )
 
 // Effect is something to be done for the machine, in the order given. The types of this file are all there are.
@@ -12,7 +14,7 @@ type Effect interface{ effect() }
 // The receiver of the effect owns Payload.
 type Send struct {
 	Iface   string
-	To      netip.Addr
+	To      nbma.Address
 	Payload []byte
 }
 
@@ -40,9 +42,9 @@ func (k BindKind) String() string { return name(bindKindNames[:], int(k)) }
 type Bind struct {
 	Iface   string
 	Prefix  netip.Prefix
-	NBMA    netip.Addr // where GRE packets go
-	Claimed netip.Addr // what the peer believes its NBMA address to be; differs from NBMA behind NAT
-	NextHop netip.Addr // the peer's tunnel address
+	NBMA    nbma.Address // where GRE packets go
+	Claimed netip.Addr   // what the peer believes its NBMA address to be; differs from NBMA behind NAT
+	NextHop netip.Addr   // the peer's tunnel address
 	Kind    BindKind
 	// Via is set while traffic goes through an NHS: keep telling the machine (Unresolved) that a direct path is wanted.
 	Via bool
@@ -60,7 +62,7 @@ type Unbind struct {
 // Multicast adds an NBMA address to the interface's replication list, or takes it from it.
 type Multicast struct {
 	Iface string
-	NBMA  netip.Addr
+	NBMA  nbma.Address
 	Add   bool
 }
 
@@ -68,13 +70,13 @@ type Multicast struct {
 // whenever the session's state changes. It is given once per peer, until PeerReleased.
 type PeerWanted struct {
 	Iface string
-	NBMA  netip.Addr
+	NBMA  nbma.Address
 }
 
 // PeerReleased says that nothing uses the peer any more: the session can go.
 type PeerReleased struct {
 	Iface string
-	NBMA  netip.Addr
+	NBMA  nbma.Address
 }
 
 // NHSChanged says that a next hop server answers, or that it does not any more.

@@ -132,7 +132,7 @@ func TestSilence(t *testing.T) {
 	if tr.Drops[DropChecksum] != 1 || tr.Drops[DropType] != 1 || tr.Drops[DropMalformed] != 4 || tr.Received[7] != 3 {
 		t.Errorf("%+v", tr)
 	}
-	hub.giveEvent(Received{Iface: "Tunnel9", From: ip("192.0.2.11"), Payload: reg})
+	hub.giveEvent(Received{Iface: "Tunnel9", From: peerAt("192.0.2.11"), Payload: reg})
 	if got := hub.m.Status(hub.net.now).Unknown; got != 1 {
 		t.Errorf("%d for unknown interfaces", got)
 	}

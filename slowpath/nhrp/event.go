@@ -3,6 +3,8 @@ package nhrp
 import (
 	"net/netip"
 	"time"
+
+	"nave/slowpath/nbma"
 )
 
 // Event is something that happened; Handle takes one at a time. The types of this file are all there are.
@@ -11,8 +13,8 @@ type Event interface{ event() }
 // Received is an NHRP packet that arrived on a tunnel, without its GRE header. The machine keeps no part of Payload.
 type Received struct {
 	Iface    string
-	From     netip.Addr // source of the outer packet
-	Identity string     // IKE identity of the peer whose SA it came by; empty without protection
+	From     nbma.Address // whom it came from: where NBMA.Inside is known, the session that the packet's association belongs to has it
+	Identity string       // IKE identity of the peer whose SA it came by; empty without protection
 	Payload  []byte
 }
 
@@ -25,22 +27,22 @@ type Unresolved struct {
 
 // RedirectWanted says that a data packet came in by an NHRP network and leaves by the same one.
 type RedirectWanted struct {
-	Iface  string     // interface that it came in by
-	From   netip.Addr // NBMA address that it came from
-	Packet []byte     // the data packet from its IP header on, as received; 28 bytes are enough
+	Iface  string       // interface that it came in by
+	From   nbma.Address // whom it came from
+	Packet []byte       // the data packet from its IP header on, as received; 28 bytes are enough
 }
 
 // Used says that data was sent to a peer since the event was last given. It keeps idle entries and refreshes them.
 type Used struct {
 	Iface string
-	NBMA  netip.Addr
+	NBMA  nbma.Address
 }
 
 // PeerState answers PeerWanted: the session with the peer is ready, or it is not (any more). Only interfaces with
 // Protected need it. It may come unasked; what the machine has no use for is ignored.
 type PeerState struct {
 	Iface string
-	NBMA  netip.Addr
+	NBMA  nbma.Address
 	Up    bool
 	IPsec bool // not up, but IKE is done with the peer: only for show output
 }
@@ -56,7 +58,7 @@ type Inherited struct {
 	Iface      string
 	Prefix     netip.Prefix
 	NextHop    netip.Addr // the peer's tunnel address
-	NBMA       netip.Addr
+	NBMA       nbma.Address
 	Registered bool // the peer is a client of ours, as far as that can be told
 	Expires    time.Time
 	Unique     bool // and it has registered so that nobody else may have its address
@@ -66,7 +68,7 @@ type Inherited struct {
 // `clear ip nhrp`). What is set selects; the zero Clear is all dynamic entries of all interfaces.
 type Clear struct {
 	Iface    string       // "" means all
-	NBMA     netip.Addr   // `peer nbma`
+	NBMA     netip.Addr   // `peer nbma`: all peers there
 	Protocol netip.Prefix // `peer tunnel`, `clear ip nhrp A.B.C.D [mask]`: entries inside it
 	Static   bool
 }

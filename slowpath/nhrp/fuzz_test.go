@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp/nhrpmsg"
 	"nave/testbed/golden"
 )
@@ -32,6 +33,15 @@ func (s *script) proto() netip.Addr {
 
 func (s *script) nbma() netip.Addr {
 	return netip.AddrFrom4([4]byte{192, 0, 2, s.byte() & 31})
+}
+
+// peer is somebody at one of the addresses, behind NAT or not.
+func (s *script) peer() nbma.Address {
+	at := nbma.Of(s.nbma())
+	if b := s.byte(); b&3 == 0 {
+		at = nbma.Behind(at.Addr, netip.AddrFrom4([4]byte{10, 0, 0, b >> 2 & 7}))
+	}
+	return at
 }
 
 func (s *script) bytes() []byte {
@@ -77,12 +87,12 @@ func (s *script) event() Event {
 	case 0:
 		return Unresolved{Iface: ifc, Dst: s.proto(), NextHop: s.proto()}
 	case 1:
-		return RedirectWanted{Iface: ifc, From: s.nbma(), Packet: data(s.proto().String(), s.proto().String())}
+		return RedirectWanted{Iface: ifc, From: s.peer(), Packet: data(s.proto().String(), s.proto().String())}
 	case 2:
-		return Used{ifc, s.nbma()}
+		return Used{ifc, s.peer()}
 	case 3:
 		b := s.byte()
-		return PeerState{Iface: ifc, NBMA: s.nbma(), Up: b&1 != 0, IPsec: b&2 != 0}
+		return PeerState{Iface: ifc, NBMA: s.peer(), Up: b&1 != 0, IPsec: b&2 != 0}
 	case 4:
 		return RoutesChanged{}
 	case 5:
@@ -97,14 +107,14 @@ func (s *script) event() Event {
 	case 6:
 		return ClearStatistics{Iface: ifc, NBMA: s.nbma()}
 	case 7:
-		return Received{Iface: ifc, From: s.nbma(), Payload: s.bytes()}
+		return Received{Iface: ifc, From: s.peer(), Payload: s.bytes()}
 	case 8:
 		return Tick{}
 	case 12:
 		p, _ := s.proto().Prefix(int(s.byte() % 33))
-		return Inherited{Iface: ifc, Prefix: p, NextHop: s.proto(), NBMA: s.nbma(), Registered: s.byte()&1 != 0}
+		return Inherited{Iface: ifc, Prefix: p, NextHop: s.proto(), NBMA: s.peer(), Registered: s.byte()&1 != 0}
 	}
-	return Received{Iface: ifc, From: s.nbma(), Payload: s.message()}
+	return Received{Iface: ifc, From: s.peer(), Payload: s.message()}
 }
 
 // checkMachine are the invariants of a machine, whatever happened to it.
@@ -120,7 +130,7 @@ func checkMachine(t *testing.T, b *box, limit int) {
 			}
 			if e.peer != nil {
 				refs[e.peer]++
-				if ifc.peers[e.peer.nbma] != e.peer {
+				if ifc.peers[e.peer.at] != e.peer {
 					t.Fatalf("%v is at a peer that is not there", e.prefix)
 				}
 			}
@@ -144,10 +154,10 @@ func checkMachine(t *testing.T, b *box, limit int) {
 		}
 		for _, p := range ifc.peers {
 			if p.refs != refs[p] || p.refs == 0 {
-				t.Fatalf("peer %v has %d users, counts %d", p.nbma, refs[p], p.refs)
+				t.Fatalf("peer %v has %d users, counts %d", p.at, refs[p], p.refs)
 			}
-			if got := b.mcast[p.nbma]; len(m.order) == 1 && got != (p.mcast > 0 && p.ready) {
-				t.Fatalf("multicast to %v is %v, wanted for %d reasons", p.nbma, got, p.mcast)
+			if got := b.mcast[p.at]; len(m.order) == 1 && got != (p.mcast > 0 && p.ready) {
+				t.Fatalf("multicast to %v is %v, wanted for %d reasons", p.at, got, p.mcast)
 			}
 		}
 		for _, q := range ifc.pending {

@@ -6,13 +6,14 @@ import (
 	"testing"
 	"time"
 
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp/nhrpmsg"
 	"nave/testbed/golden"
 )
 
 // received gives the box a captured packet.
 func (b *box) received(p golden.NHRPPacket) []nhrpmsg.Message {
-	return b.giveEvent(Received{Iface: "Tunnel0", From: p.From, Payload: p.Payload})
+	return b.giveEvent(Received{Iface: "Tunnel0", From: nbma.Of(p.From), Payload: p.Payload})
 }
 
 func parsed(t *testing.T, p golden.NHRPPacket) nhrpmsg.Message {
@@ -107,7 +108,7 @@ func TestGoldenPhase3(t *testing.T) {
 
 	hub := at("10.255.255.1/24", "192.168.200.1", func(i *Interface) { i.Maps = spokes })
 	want := parsed(t, trace[0])
-	out := hub.giveEvent(RedirectWanted{Iface: "Tunnel0", From: ip("192.168.200.3"), Packet: append(bytes.Clone(want.Packet), make([]byte, 72)...)})
+	out := hub.giveEvent(RedirectWanted{Iface: "Tunnel0", From: peerAt("192.168.200.3"), Packet: append(bytes.Clone(want.Packet), make([]byte, 72)...)})
 	if got, _ := out[0].Append(nil); !bytes.Equal(got, trace[0].Payload) {
 		t.Errorf("redirect:\nnave %x\nIOS  %x", got, trace[0].Payload)
 	}
@@ -126,7 +127,7 @@ func TestGoldenPhase3(t *testing.T) {
 	}
 
 	owner := at("10.255.255.2/24", "192.168.200.2", func(*Interface) {})
-	effects := owner.m.Handle(owner.net.now, Received{Iface: "Tunnel0", From: trace[2].From, Payload: trace[2].Payload})
+	effects := owner.m.Handle(owner.net.now, Received{Iface: "Tunnel0", From: nbma.Of(trace[2].From), Payload: trace[2].Payload})
 	var reply Send
 	for _, e := range effects {
 		if s, ok := e.(Send); ok {
@@ -134,7 +135,7 @@ func TestGoldenPhase3(t *testing.T) {
 		}
 	}
 	owner.do(effects)
-	if reply.To != ip("192.168.200.3") {
+	if reply.To != peerAt("192.168.200.3") {
 		t.Errorf("the reply goes to %v", reply.To)
 	}
 	got, ios := parsed(t, golden.NHRPPacket{Payload: reply.Payload}), parsed(t, trace[3])

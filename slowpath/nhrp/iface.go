@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp/nhrpmsg"
 )
 
@@ -15,7 +16,7 @@ type iface struct {
 	self     netip.Addr
 	public   netip.Addr // our NBMA address as an NHS sees it; the zero Addr where it does not differ
 	cache    map[netip.Prefix]*entry
-	peers    map[netip.Addr]*peer
+	peers    map[nbma.Address]*peer
 	nhs      []*nhs
 	pending  map[netip.Addr]*pending // by destination
 	answered map[answerKey]*answer
@@ -35,7 +36,7 @@ type iface struct {
 func newIface(cfg Interface) *iface {
 	return &iface{
 		cfg: cfg, net: network{cfg.VRF, cfg.NetworkID}, self: cfg.Address.Addr(),
-		cache: map[netip.Prefix]*entry{}, peers: map[netip.Addr]*peer{}, pending: map[netip.Addr]*pending{},
+		cache: map[netip.Prefix]*entry{}, peers: map[nbma.Address]*peer{}, pending: map[netip.Addr]*pending{},
 		answered: map[answerKey]*answer{}, purges: map[uint32]*purge{}, pairs: map[pair]time.Time{},
 	}
 }
@@ -48,10 +49,10 @@ func (ifc *iface) drop(r DropReason) { ifc.traffic.Drops[r]++ }
 // expire elects anew: a better NHS has answered long enough.
 func (ifc *iface) expire(m *Machine) { m.elect(ifc) }
 
-// peer is an NBMA address on an interface and what is there to reach it.
+// peer is who is at an NBMA address of an interface and what is there to reach it.
 type peer struct {
 	ifc      *iface
-	nbma     netip.Addr
+	at       nbma.Address
 	refs     int // entries, servers and lists that use it
 	entries  []*entry
 	ready    bool
@@ -65,13 +66,13 @@ type peer struct {
 }
 
 // hold finds or makes the peer, for one more user.
-func (m *Machine) hold(ifc *iface, nbma netip.Addr) *peer {
-	p := ifc.peers[nbma]
+func (m *Machine) hold(ifc *iface, at nbma.Address) *peer {
+	p := ifc.peers[at]
 	if p == nil {
-		p = &peer{ifc: ifc, nbma: nbma}
-		ifc.peers[nbma] = p
+		p = &peer{ifc: ifc, at: at}
+		ifc.peers[at] = p
 		if ifc.cfg.Protected {
-			m.emit(PeerWanted{ifc.cfg.Name, nbma})
+			m.emit(PeerWanted{ifc.cfg.Name, at})
 		} else {
 			p.ready, p.since = true, m.now
 		}
@@ -86,9 +87,9 @@ func (m *Machine) release(p *peer) {
 	if p.refs > 0 {
 		return
 	}
-	delete(p.ifc.peers, p.nbma)
+	delete(p.ifc.peers, p.at)
 	if p.ifc.cfg.Protected {
-		m.emit(PeerReleased{p.ifc.cfg.Name, p.nbma})
+		m.emit(PeerReleased{p.ifc.cfg.Name, p.at})
 	}
 }
 
@@ -97,7 +98,7 @@ func (m *Machine) replicate(p *peer, delta int) {
 	before := p.mcast
 	p.mcast += delta
 	if p.ready && (before > 0) != (p.mcast > 0) {
-		m.emit(Multicast{p.ifc.cfg.Name, p.nbma, p.mcast > 0})
+		m.emit(Multicast{p.ifc.cfg.Name, p.at, p.mcast > 0})
 	}
 }
 
@@ -120,7 +121,7 @@ func (m *Machine) peerState(ev PeerState) {
 func (m *Machine) setReady(p *peer, up bool) {
 	p.ready, p.since = up, m.now
 	if p.mcast > 0 {
-		m.emit(Multicast{p.ifc.cfg.Name, p.nbma, up})
+		m.emit(Multicast{p.ifc.cfg.Name, p.at, up})
 	}
 	if !up {
 		p.queue = nil
@@ -140,7 +141,7 @@ func (m *Machine) setReady(p *peer, up bool) {
 		}
 	}
 	for _, q := range p.queue {
-		m.send(p.ifc, p.nbma, q)
+		m.send(p.ifc, p.at, q)
 	}
 	p.queue = nil
 }

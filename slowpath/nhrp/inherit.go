@@ -16,7 +16,7 @@ const inheritedGrace = 2 * time.Minute
 // may be half a holding time away: until then nobody else knows the mapping. What is configured, or learned meanwhile, stands above it.
 func (m *Machine) inherit(ev Inherited) {
 	ifc := m.ifaces[ev.Iface]
-	if ifc == nil || ifc.p2p() || ev.Prefix != ev.Prefix.Masked() || !unicast(ev.NextHop) || !unicast(ev.NBMA) || m.isOwnNBMA(ev.NBMA) ||
+	if ifc == nil || ifc.p2p() || ev.Prefix != ev.Prefix.Masked() || !unicast(ev.NextHop) || !unicast(ev.NBMA.Addr) || m.isOwnNBMA(ev.NBMA.Addr) ||
 		m.isLocal(ifc, ev.NextHop) || !m.belongs(ifc, ev.NextHop) || ifc.cache[ev.Prefix] != nil {
 		return
 	}
@@ -24,7 +24,7 @@ func (m *Machine) inherit(ev Inherited) {
 	switch isHost := ev.Prefix == host(ev.NextHop); {
 	case !isHost:
 		hop := ifc.cache[host(ev.NextHop)]
-		if !ifc.cfg.Shortcut || hop == nil || hop.peer == nil || hop.peer.nbma != ev.NBMA || m.clamp(ifc, middle(ev.Prefix), ev.Prefix.Bits()) != ev.Prefix {
+		if !ifc.cfg.Shortcut || hop == nil || hop.peer == nil || hop.peer.at != ev.NBMA || m.clamp(ifc, middle(ev.Prefix), ev.Prefix.Bits()) != ev.Prefix {
 			return
 		}
 		kind = kShortcut
@@ -37,7 +37,7 @@ func (m *Machine) inherit(ev Inherited) {
 	if e == nil {
 		return
 	}
-	e.claimed, e.flags = ev.NBMA, FlagInherited
+	e.claimed, e.flags = claim(ev.NBMA), FlagInherited
 	if kind == kShortcut {
 		e.flags |= FlagRib
 		e.asked = middle(ev.Prefix)

@@ -9,7 +9,7 @@ import (
 )
 
 func inherited(prefix, hop, nbma string, registered bool) Inherited {
-	return Inherited{Iface: "Tunnel0", Prefix: pfx(prefix), NextHop: ip(hop), NBMA: ip(nbma), Registered: registered}
+	return Inherited{Iface: "Tunnel0", Prefix: pfx(prefix), NextHop: ip(hop), NBMA: peerAt(nbma), Registered: registered}
 }
 
 // A client that is known from before is served as one that has registered: bound, replicated to, resolved for; it registers in its own time, and
@@ -85,7 +85,7 @@ func TestInheritedExpiry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := code(t, b.giveEvent(Received{Iface: "Tunnel0", From: ip("192.0.2.77"), Identity: "spoke", Payload: raw})); c != nhrpmsg.Success {
+	if c := code(t, b.giveEvent(Received{Iface: "Tunnel0", From: peerAt("192.0.2.77"), Identity: "spoke", Payload: raw})); c != nhrpmsg.Success {
 		t.Errorf("a peer with an identity is refused: code %v", c)
 	}
 	b = client(func(ev *Inherited) { ev.Unique = false })
@@ -149,9 +149,9 @@ func TestInheritedNonsense(t *testing.T) {
 		inherited("10.77.0.1/32", "10.77.0.1", "192.0.2.50", true), // outside of the tunnel
 		inherited("10.2.0.0/24", "10.0.0.12", "192.0.2.50", false), // no shortcuts here
 		inherited("10.0.0.11/32", "10.0.0.11", "224.0.0.9", true),  // nobody's
-		{Iface: "Tunnel9", Prefix: pfx("10.0.0.11/32"), NextHop: ip("10.0.0.11"), NBMA: ip("192.0.2.50")},
+		{Iface: "Tunnel9", Prefix: pfx("10.0.0.11/32"), NextHop: ip("10.0.0.11"), NBMA: peerAt("192.0.2.50")},
 		{Iface: "Tunnel0"},
-		{Iface: "Tunnel0", Prefix: netip.PrefixFrom(ip("10.0.0.11"), 24), NextHop: ip("10.0.0.11"), NBMA: ip("192.0.2.50")},
+		{Iface: "Tunnel0", Prefix: netip.PrefixFrom(ip("10.0.0.11"), 24), NextHop: ip("10.0.0.11"), NBMA: peerAt("192.0.2.50")},
 	} {
 		b.event(ev)
 	}

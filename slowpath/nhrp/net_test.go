@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp/nhrpmsg"
 )
 
@@ -28,8 +29,8 @@ type box struct {
 	cfg    Config
 	rib    map[netip.Prefix]Route
 	binds  map[key]Bind
-	mcast  map[netip.Addr]bool
-	wanted map[netip.Addr]bool
+	mcast  map[nbma.Address]bool
+	wanted map[nbma.Address]bool
 	nbma   map[string]netip.Addr // last known, by interface
 	logs   []Log
 	nhs    []NHSChanged
@@ -88,12 +89,13 @@ func newNet(t testing.TB) *simnet {
 	return &simnet{t: t, now: epoch, at: map[netip.Addr]*box{}, iface: map[netip.Addr]string{}, nat: map[netip.Addr]netip.Addr{}}
 }
 
-func ip(s string) netip.Addr    { return netip.MustParseAddr(s) }
-func pfx(s string) netip.Prefix { return netip.MustParsePrefix(s) }
+func ip(s string) netip.Addr       { return netip.MustParseAddr(s) }
+func peerAt(s string) nbma.Address { return nbma.Of(ip(s)) }
+func pfx(s string) netip.Prefix    { return netip.MustParsePrefix(s) }
 
 // add puts a box on the network and configures it.
 func (n *simnet) add(name string, cfg Config, routes map[string]Route) *box {
-	b := &box{name: name, net: n, cfg: cfg, rib: map[netip.Prefix]Route{}, binds: map[key]Bind{}, mcast: map[netip.Addr]bool{}, wanted: map[netip.Addr]bool{}, nbma: map[string]netip.Addr{}}
+	b := &box{name: name, net: n, cfg: cfg, rib: map[netip.Prefix]Route{}, binds: map[key]Bind{}, mcast: map[nbma.Address]bool{}, wanted: map[nbma.Address]bool{}, nbma: map[string]netip.Addr{}}
 	for p, r := range routes {
 		b.rib[pfx(p)] = r
 	}
@@ -176,19 +178,19 @@ func (n *simnet) send(b *box, e Send) {
 	}
 	if !n.quiet {
 		to := e.To.String()
-		if d := n.at[e.To]; d != nil {
+		if d := n.at[e.To.Addr]; d != nil {
 			to = d.name
 		}
 		n.see = append(n.see, fmt.Sprintf("%s>%s %s", b.name, to, m.Type))
 	}
-	if b.down || n.lose != nil && n.lose(from, e.To, &m) {
+	if b.down || n.lose != nil && n.lose(from, e.To.Addr, &m) {
 		return
 	}
 	if out, ok := n.nat[from]; ok {
 		from = out
 	}
 	n.seq++
-	heap.Push(&n.wire, wirePacket{n.now.Add(10 * time.Millisecond), n.seq, from, e.To, e.Payload})
+	heap.Push(&n.wire, wirePacket{n.now.Add(10 * time.Millisecond), n.seq, from, e.To.Addr, e.Payload})
 }
 
 // run lets the network go on for d.
@@ -209,7 +211,7 @@ func (n *simnet) run(d time.Duration) {
 			p := heap.Pop(&n.wire).(wirePacket)
 			n.advance(p.at)
 			if to := n.at[p.to]; to != nil && !to.down {
-				to.event(Received{Iface: n.iface[p.to], From: p.from, Payload: p.payload})
+				to.event(Received{Iface: n.iface[p.to], From: nbma.Of(p.from), Payload: p.payload})
 			}
 			continue
 		}
@@ -245,7 +247,7 @@ func (n *simnet) wantLadder(want ...string) {
 func (b *box) at(prefix string) netip.Addr {
 	for _, i := range b.cfg.Interfaces {
 		if x, ok := b.binds[key{i.Name, pfx(prefix)}]; ok {
-			return x.NBMA
+			return x.NBMA.Addr
 		}
 	}
 	return netip.Addr{}

@@ -42,7 +42,7 @@ func TestOneNetworkOfTwoTunnels(t *testing.T) {
 	hub.give("192.0.2.50", m)
 	m.DstProto = ip("10.1.0.1")
 	b, _ := m.Append(nil)
-	hub.giveEvent(Received{Iface: "Tunnel1", From: ip("192.0.2.50"), Payload: b})
+	hub.giveEvent(Received{Iface: "Tunnel1", From: peerAt("192.0.2.50"), Payload: b})
 	if _, ok := hub.binds[key{"Tunnel0", pfx("10.0.0.50/32")}]; ok {
 		t.Error("the client is still on the first tunnel")
 	}
@@ -51,7 +51,7 @@ func TestOneNetworkOfTwoTunnels(t *testing.T) {
 	}
 	other := registration("10.0.0.50", "192.0.2.51")
 	b, _ = other.Append(nil)
-	if got := code(t, hub.giveEvent(Received{Iface: "Tunnel0", From: ip("192.0.2.51"), Payload: b})); got != nhrpmsg.AlreadyRegistered {
+	if got := code(t, hub.giveEvent(Received{Iface: "Tunnel0", From: peerAt("192.0.2.51"), Payload: b})); got != nhrpmsg.AlreadyRegistered {
 		t.Errorf("a duplicate on the other tunnel: code %d", got)
 	}
 }
@@ -105,7 +105,7 @@ func TestPointToPoint(t *testing.T) {
 	sp.wantAt("10.0.0.1/32", "192.0.2.1")
 	n.ladder()
 	sp.event(Unresolved{Iface: "Tunnel0", Dst: ip("10.0.0.12")})
-	sp.event(Received{Iface: "Tunnel0", From: ip("192.0.2.1"), Payload: indication("10.11.0.5", "10.12.0.5")})
+	sp.event(Received{Iface: "Tunnel0", From: peerAt("192.0.2.1"), Payload: indication("10.11.0.5", "10.12.0.5")})
 	n.run(time.Second)
 	n.wantLadder()
 }
@@ -168,7 +168,7 @@ func TestStopTellsHolders(t *testing.T) {
 	}
 	// Clearing static sessions has them built anew.
 	sp[0].event(Clear{Static: true})
-	if !sp[0].wanted[ip("192.0.2.1")] || len(sp[0].wanted) != 1 {
+	if !sp[0].wanted[peerAt("192.0.2.1")] || len(sp[0].wanted) != 1 {
 		t.Errorf("wanted %v", sp[0].wanted)
 	}
 	n.run(time.Second)

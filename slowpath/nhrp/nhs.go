@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp/nhrpmsg"
 )
 
@@ -111,7 +112,7 @@ func (m *Machine) activate(n *nhs) {
 		}
 		return
 	}
-	n.peer = m.hold(n.ifc, addr)
+	n.peer = m.hold(n.ifc, nbma.Of(addr))
 	n.awaiting, n.tries, n.down = false, 0, false
 	n.setState(m, NHSExpecting)
 	if n.cfg.Multicast {
@@ -126,7 +127,7 @@ func (m *Machine) bindNHS(n *nhs) {
 	if !n.proto.IsValid() || n.peer == nil {
 		return
 	}
-	if e := m.put(n.ifc, host(n.proto), kNHS, n.peer.nbma, n.proto); e != nil {
+	if e := m.put(n.ifc, host(n.proto), kNHS, n.peer.at, n.proto); e != nil {
 		e.flags = e.flags&^FlagInherited | FlagNHS | FlagRouter
 		m.timers.stop(&e.timer)
 		e.expires, e.refreshAt = time.Time{}, time.Time{}
@@ -183,7 +184,7 @@ func (n *nhs) expire(m *Machine) {
 		n.tries++
 		if n.tries >= nhsMisses && !n.down {
 			n.failures++
-			m.emit(Log{Kind: LogRegistrationFailed, Iface: ifc.cfg.Name, Protocol: n.proto, NBMA: n.peer.nbma})
+			m.emit(Log{Kind: LogRegistrationFailed, Iface: ifc.cfg.Name, Protocol: n.proto, NBMA: n.peer.at.Addr})
 			m.nhsDown(n)
 			if n.peer == nil { // another server took over
 				return
@@ -222,10 +223,10 @@ func (m *Machine) register(n *nhs) {
 	if !proto.IsValid() {
 		proto = unspecified(ifc.self)
 	}
-	nat.AddEntry(ifc.natEntry(proto, n.peer.nbma))
+	nat.AddEntry(ifc.natEntry(proto, n.peer.at.Addr))
 	msg.Exts = requestExts(nat)
 	n.requests++
-	m.send(ifc, n.peer.nbma, msg)
+	m.send(ifc, n.peer.at, msg)
 }
 
 func unspecified(like netip.Addr) netip.Addr {
@@ -307,7 +308,7 @@ func (m *Machine) learnPublic(p *packet) {
 // registrationRefused takes in a negative answer; the next try is a new request, later.
 func (m *Machine) registrationRefused(n *nhs, code uint16) {
 	n.failures++
-	m.emit(Log{Kind: LogRegistrationFailed, Iface: n.ifc.cfg.Name, Protocol: n.proto, NBMA: n.peer.nbma, Code: code})
+	m.emit(Log{Kind: LogRegistrationFailed, Iface: n.ifc.cfg.Name, Protocol: n.proto, NBMA: n.peer.at.Addr, Code: code})
 	n.awaiting = false
 	n.tries++
 	m.timers.set(&n.timer, n, m.now.Add(m.backoff(n.tries)))
@@ -333,8 +334,8 @@ func (m *Machine) nhsChanged(n *nhs, up bool) {
 	if up {
 		kind = LogNHSUp
 	}
-	m.emit(NHSChanged{n.ifc.cfg.Name, n.proto, n.peer.nbma, up})
-	m.emit(Log{Kind: kind, Iface: n.ifc.cfg.Name, Protocol: n.proto, NBMA: n.peer.nbma})
+	m.emit(NHSChanged{n.ifc.cfg.Name, n.proto, n.peer.at.Addr, up})
+	m.emit(Log{Kind: kind, Iface: n.ifc.cfg.Name, Protocol: n.proto, NBMA: n.peer.at.Addr})
 }
 
 // liveNHS is the server for the n-th try of a request: the best one first. nil if none answers.

@@ -131,7 +131,7 @@ func TestClusterAndPriority(t *testing.T) {
 	})
 	sp[0].wantNHS("RW")
 	hubs[1].wantAt("10.0.0.11/32", "")
-	if sp[0].mcast[ip("192.0.2.2")] {
+	if sp[0].mcast[peerAt("192.0.2.2")] {
 		t.Error("multicast goes to a server that waits")
 	}
 	hubs[0].down = true
@@ -193,7 +193,7 @@ func TestNHSByMap(t *testing.T) {
 	if b := sp.binds[key{"Tunnel0", pfx("10.0.0.1/32")}]; b.Kind != BindStatic || e.Type != TypeStatic || e.Flags&FlagNHS == 0 {
 		t.Errorf("%+v, %+v", b, e)
 	}
-	if !sp.mcast[ip("192.0.2.1")] {
+	if !sp.mcast[peerAt("192.0.2.1")] {
 		t.Error("no multicast to the hub")
 	}
 	lost.wantNHS("W")

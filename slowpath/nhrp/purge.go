@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp/nhrpmsg"
 )
 
@@ -21,8 +22,8 @@ type answer struct {
 	key     answerKey
 	asked   netip.Addr
 	route   netip.Prefix // that it stands for; the zero Prefix where the answer was for a client
-	to      netip.Addr   // NBMA address to send the purge to where the holder has no entry any more
-	nbma    netip.Addr   // ours, when it was given
+	to      nbma.Address // to send the purge to where the holder has no entry any more
+	ours    netip.Addr   // our NBMA address, when it was given
 	created time.Time
 	expires time.Time
 }
@@ -31,7 +32,7 @@ type answer struct {
 type purge struct {
 	timer timer
 	ifc   *iface
-	to    netip.Addr
+	to    nbma.Address
 	tries int
 	msg   nhrpmsg.Message
 }
@@ -50,7 +51,7 @@ func (m *Machine) remember(p *packet, prefix, route netip.Prefix) bool {
 		a = &answer{ifc: ifc, key: key, created: m.now}
 		ifc.answered[key] = a
 	}
-	a.asked, a.route, a.to, a.nbma = p.DstProto, route, p.from, ifc.cfg.NBMA
+	a.asked, a.route, a.to, a.ours = p.DstProto, route, p.from, ifc.cfg.NBMA
 	a.expires = m.now.Add(ifc.cfg.HoldTime)
 	m.timers.set(&a.timer, a, a.expires)
 	return true
@@ -113,23 +114,23 @@ func (m *Machine) purgeAnswer(a *answer) {
 // don't know us by the new one, and take no word from there.
 func (m *Machine) correctAnswers(n *nhs) {
 	for _, a := range n.ifc.answersSorted() {
-		if a.nbma != n.ifc.cfg.NBMA {
+		if a.ours != n.ifc.cfg.NBMA {
 			a.expire(m)
-			m.sendPurge(a.ifc, n.peer.nbma, a.key.holder, a.key.prefix, m.newID(), true)
+			m.sendPurge(a.ifc, n.peer.at, a.key.holder, a.key.prefix, m.newID(), true)
 		}
 	}
 }
 
 // holderAt is where to reach the holder: directly while there is a path, else the way its request came.
-func (m *Machine) holderAt(a *answer) netip.Addr {
+func (m *Machine) holderAt(a *answer) nbma.Address {
 	if e := m.findHost(a.ifc, a.key.holder); e != nil && e.ifc == a.ifc && e.peer.ready {
-		return e.peer.nbma
+		return e.peer.at
 	}
 	return a.to
 }
 
 // sendPurge asks a node to forget a prefix (RFC 2332 section 5.2.5).
-func (m *Machine) sendPurge(ifc *iface, to, node netip.Addr, prefix netip.Prefix, id uint32, repeat bool) {
+func (m *Machine) sendPurge(ifc *iface, to nbma.Address, node netip.Addr, prefix netip.Prefix, id uint32, repeat bool) {
 	msg := ifc.message(nhrpmsg.PurgeRequest, node)
 	msg.RequestID = id
 	msg.CIEs = []nhrpmsg.CIE{{PrefixLen: uint8(prefix.Bits()), Proto: prefix.Addr()}}

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"net/netip"
 
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp/nhrpmsg"
 )
 
 // packet is what is being handled.
 type packet struct {
 	ifc      *iface
-	from     netip.Addr
+	from     nbma.Address
 	identity string
 	raw      []byte
 	nhrpmsg.Message
@@ -43,18 +44,18 @@ func (m *Machine) receive(ev Received) {
 	}
 	pkt := &packet{ifc: ifc, from: ev.From, identity: ev.Identity, raw: ev.Payload, Message: msg}
 	switch {
-	case msg.Protocol != nhrpmsg.ProtocolOf(ifc.self) || msg.Family != nhrpmsg.FamilyOf(ev.From):
+	case msg.Protocol != nhrpmsg.ProtocolOf(ifc.self) || msg.Family != nhrpmsg.FamilyOf(ev.From.Addr):
 		ifc.drop(DropMalformed)
 	case kind(msg.Type) == 0:
 		ifc.drop(DropType)
-	case !unicast(ev.From) || m.isOwnNBMA(ev.From) || !msg.SrcProto.IsValid() || !msg.DstProto.IsValid() || !unicast(msg.SrcNBMA):
+	case !unicast(ev.From.Addr) || m.isOwnNBMA(ev.From.Addr) || !msg.SrcProto.IsValid() || !msg.DstProto.IsValid() || !unicast(msg.SrcNBMA):
 		ifc.drop(DropSource)
 	case len(ev.Payload) > maxPacket && msg.Type.IsRequest():
 		ifc.drop(DropMalformed)
 		m.sendError(ifc, ev.From, &msg, nhrpmsg.SizeExceeded, 0, ev.Payload)
 	case !m.authentic(pkt):
 		ifc.drop(DropAuth)
-		m.emit(Log{Kind: LogAuthMismatch, Iface: ifc.cfg.Name, Protocol: msg.SrcProto, NBMA: ev.From})
+		m.emit(Log{Kind: LogAuthMismatch, Iface: ifc.cfg.Name, Protocol: msg.SrcProto, NBMA: ev.From.Addr})
 		m.sendError(ifc, ev.From, &msg, nhrpmsg.AuthenticationFailure, 0, ev.Payload)
 	default:
 		m.dispatch(pkt)
@@ -192,4 +193,33 @@ func (m *Machine) errorIndication(p *packet) {
 			m.unresolvable(q, p.Code)
 		}
 	}
+}
+
+// locate is where a peer is that calls itself claimed, and has a protocol address that the NAT extension may know another NBMA address of. Who speaks for itself
+// is where its session is.
+func (m *Machine) locate(p *packet, claimed, proto netip.Addr) nbma.Address {
+	at := nbma.Of(claimed)
+	if nat := natOf(&p.Message, proto); nat.IsValid() {
+		at = p.ifc.behind(nat, claimed)
+	}
+	if at.Addr == p.from.Addr && (!p.from.Inside.IsValid() || p.from.Inside == claimed) {
+		if from := p.ifc.peers[p.from]; from != nil && !from.serves() {
+			return p.from
+		}
+	}
+	return at
+}
+
+// behind is where a peer is that is seen at addr. On an interface without protection, peers behind one address can't be told apart.
+func (ifc *iface) behind(addr, inside netip.Addr) nbma.Address {
+	_ = inside
+	return nbma.Of(addr)
+}
+
+// claim is what a peer calls itself, as far as its name tells.
+func claim(at nbma.Address) netip.Addr {
+	if at.Inside.IsValid() {
+		return at.Inside
+	}
+	return at.Addr
 }

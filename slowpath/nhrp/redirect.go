@@ -21,7 +21,7 @@ func (m *Machine) redirectWanted(ev RedirectWanted) {
 		return
 	}
 	src, dst, ok := nhrpmsg.DataAddrs(ev.Packet)
-	if !ok || !unicast(src) || !unicast(dst) || src.BitLen() != ifc.self.BitLen() || !unicast(ev.From) || m.isOwnNBMA(ev.From) {
+	if !ok || !unicast(src) || !unicast(dst) || src.BitLen() != ifc.self.BitLen() || !unicast(ev.From.Addr) || m.isOwnNBMA(ev.From.Addr) {
 		ifc.drop(DropSource)
 		return
 	}

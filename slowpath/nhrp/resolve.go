@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp/nhrpmsg"
 )
 
@@ -58,7 +59,7 @@ func (m *Machine) resolve(ifc *iface, dst netip.Addr, via bool) {
 	if ifc.pending[dst] != nil {
 		return
 	}
-	e := m.put(ifc, host(dst), kIncomplete, netip.Addr{}, dst)
+	e := m.put(ifc, host(dst), kIncomplete, nbma.Address{}, dst)
 	if e == nil {
 		return
 	}
@@ -134,7 +135,7 @@ func (m *Machine) request(p *pending, to *peer) {
 		nat.AddEntry(ifc.natEntry(ifc.self, ifc.public))
 	}
 	msg.Exts = requestExts(nat)
-	m.send(ifc, to.nbma, msg)
+	m.send(ifc, to.at, msg)
 }
 
 // unresolvable remembers for a while that a destination cannot be resolved. What was being refreshed lives out its
@@ -219,18 +220,16 @@ func (m *Machine) learn(p *packet, q *pending, c *nhrpmsg.CIE) {
 	if !hop.IsValid() {
 		hop = q.dst
 	}
-	nbma := c.NBMA
-	if nat := natOf(&p.Message, hop); nat.IsValid() {
-		nbma = nat
-	} else if from := ifc.peers[p.from]; p.from != nbma && (from == nil || !from.serves()) {
-		nbma = p.from
+	at := m.locate(p, c.NBMA, hop)
+	if from := ifc.peers[p.from]; at.Addr == c.NBMA && p.from.Addr != c.NBMA && (from == nil || !from.serves()) {
+		at = p.from
 	}
 	hold := holdOf(c, ifc.cfg.HoldTime)
 	m.forget(q)
 	if q.entry.kind == kIncomplete && hop != q.dst {
 		m.remove(q.entry)
 	}
-	peerEntry := m.put(ifc, host(hop), kResolved, nbma, hop)
+	peerEntry := m.put(ifc, host(hop), kResolved, at, hop)
 	if peerEntry == nil {
 		return
 	}
@@ -244,7 +243,7 @@ func (m *Machine) learn(p *packet, q *pending, c *nhrpmsg.CIE) {
 		return
 	}
 	prefix := m.clamp(ifc, q.dst, c.Bits(q.dst))
-	e := m.put(ifc, prefix, kShortcut, peerEntry.peer.nbma, hop)
+	e := m.put(ifc, prefix, kShortcut, peerEntry.peer.at, hop)
 	if e == nil {
 		return
 	}

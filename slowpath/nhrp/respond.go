@@ -72,7 +72,7 @@ func (m *Machine) answer(p *packet, prefix netip.Prefix) {
 	if e := reply.Ext(nhrpmsg.ExtNAT); e != nil && ifc.public.IsValid() {
 		e.AddEntry(ifc.natEntry(ifc.self, ifc.public))
 	}
-	if asker == nil || asker.ready && asker.nbma == p.from {
+	if asker == nil || asker.ready && asker.at == p.from {
 		m.send(ifc, p.from, reply)
 		return
 	}
@@ -99,8 +99,8 @@ func (m *Machine) answerFromCache(p *packet, e *entry) {
 	}
 	left := seconds(e.expires.Sub(m.now))
 	reply.CIEs = []nhrpmsg.CIE{{PrefixLen: uint8(e.prefix.Bits()), MTU: p.ifc.cfg.MTU, HoldTime: max(left, 1), NBMA: e.claimed, Proto: e.prefix.Addr()}}
-	if x := reply.Ext(nhrpmsg.ExtNAT); x != nil && e.peer.nbma != e.claimed {
-		x.AddEntry(p.ifc.natEntry(e.prefix.Addr(), e.peer.nbma))
+	if x := reply.Ext(nhrpmsg.ExtNAT); x != nil && e.peer.at.Addr != e.claimed {
+		x.AddEntry(p.ifc.natEntry(e.prefix.Addr(), e.peer.at.Addr))
 	}
 	m.send(p.ifc, p.from, reply)
 }
@@ -144,14 +144,11 @@ func (m *Machine) learnAsker(p *packet) *peer {
 	if e := m.findHost(ifc, p.SrcProto); e != nil && e.kind > kResolved {
 		return e.peer
 	}
-	nbma := p.SrcNBMA
-	if nat := natOf(&p.Message, p.SrcProto); nat.IsValid() {
-		nbma = nat
-	}
-	if m.isOwnNBMA(nbma) {
+	at := m.locate(p, p.SrcNBMA, p.SrcProto)
+	if m.isOwnNBMA(at.Addr) {
 		return nil
 	}
-	e := m.put(ifc, host(p.SrcProto), kImplicit, nbma, p.SrcProto)
+	e := m.put(ifc, host(p.SrcProto), kImplicit, at, p.SrcProto)
 	if e == nil {
 		return nil
 	}

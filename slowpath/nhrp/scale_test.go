@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp/nhrpmsg"
 )
 
@@ -41,9 +42,9 @@ func TestThousandSpokes(t *testing.T) {
 	}
 	for range 12 {
 		for i := 0; i < 100; i++ {
-			dst, nbma := nth(1 + (i*7+1)%1000)
+			dst, addr := nth(1 + (i*7+1)%1000)
 			spokes[i].event(Unresolved{Iface: "Tunnel0", Dst: dst})
-			spokes[i].event(Used{"Tunnel0", nbma})
+			spokes[i].event(Used{"Tunnel0", nbma.Of(addr)})
 		}
 		n.run(5 * time.Minute)
 	}
@@ -81,7 +82,7 @@ func TestTenThousandRegistrations(t *testing.T) {
 	start := time.Now()
 	for range 2 {
 		for i, r := range requests {
-			hub.do(hub.m.Handle(hub.net.now, Received{Iface: "Tunnel0", From: froms[i], Payload: r}))
+			hub.do(hub.m.Handle(hub.net.now, Received{Iface: "Tunnel0", From: nbma.Of(froms[i]), Payload: r}))
 		}
 		hub.net.wire = nil
 		hub.net.advance(hub.net.now.Add(time.Minute))
@@ -128,7 +129,7 @@ func BenchmarkRegistration(b *testing.B) {
 					}
 				}
 				k := i % len(requests)
-				m.Handle(now, Received{Iface: "Tunnel0", From: froms[k], Payload: requests[k]})
+				m.Handle(now, Received{Iface: "Tunnel0", From: nbma.Of(froms[k]), Payload: requests[k]})
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "registrations/s")
 		})
@@ -145,10 +146,10 @@ func BenchmarkMemory(b *testing.B) {
 		runtime.GC()
 		runtime.ReadMemStats(&before)
 		for i := range clients {
-			proto, nbma := nth(i + 1)
-			r := registration(proto.String(), nbma.String(), func(m *nhrpmsg.Message) { m.DstProto = ip("10.128.255.1") })
+			proto, addr := nth(i + 1)
+			r := registration(proto.String(), addr.String(), func(m *nhrpmsg.Message) { m.DstProto = ip("10.128.255.1") })
 			p, _ := r.Append(nil)
-			m.Handle(epoch, Received{Iface: "Tunnel0", From: nbma, Payload: p})
+			m.Handle(epoch, Received{Iface: "Tunnel0", From: nbma.Of(addr), Payload: p})
 		}
 		runtime.GC()
 		runtime.ReadMemStats(&after)

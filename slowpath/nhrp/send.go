@@ -5,13 +5,14 @@ import (
 	"slices"
 	"time"
 
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp/nhrpmsg"
 )
 
 // send puts a packet on its way within `max-send`, with this hop's authentication. It tells whether it went.
-func (m *Machine) send(ifc *iface, to netip.Addr, msg nhrpmsg.Message) bool {
+func (m *Machine) send(ifc *iface, to nbma.Address, msg nhrpmsg.Message) bool {
 	if ifc.p2p() {
-		to = ifc.cfg.Destination
+		to = nbma.Of(ifc.cfg.Destination)
 	}
 	if !ifc.cfg.NBMA.IsValid() || !to.IsValid() {
 		ifc.drop(DropNoAddress)
@@ -77,7 +78,7 @@ func authenticate(exts []nhrpmsg.Extension, password Secret) []nhrpmsg.Extension
 // sendOrQueue sends to a peer, or keeps the packet until its session is ready.
 func (m *Machine) sendOrQueue(p *peer, msg nhrpmsg.Message) {
 	if p.ready {
-		m.send(p.ifc, p.nbma, msg)
+		m.send(p.ifc, p.at, msg)
 		return
 	}
 	for _, q := range p.queue {
@@ -110,8 +111,8 @@ func (ifc *iface) selfEntry() nhrpmsg.CIE {
 }
 
 // natEntry says that a protocol address is reached at an NBMA address other than the one claimed.
-func (ifc *iface) natEntry(proto, nbma netip.Addr) nhrpmsg.CIE {
-	return nhrpmsg.CIE{PrefixLen: uint8(proto.BitLen()), MTU: ifc.cfg.MTU, NBMA: nbma, Proto: proto}
+func (ifc *iface) natEntry(proto, public netip.Addr) nhrpmsg.CIE {
+	return nhrpmsg.CIE{PrefixLen: uint8(proto.BitLen()), MTU: ifc.cfg.MTU, NBMA: public, Proto: proto}
 }
 
 // requestExts are the extensions of a request, in the order of IOS.
@@ -123,9 +124,9 @@ func requestExts(nat nhrpmsg.Extension) []nhrpmsg.Extension {
 }
 
 // sendError reports a fault in what came from `to`, unless that was an error itself or too many went out lately.
-func (m *Machine) sendError(ifc *iface, to netip.Addr, of *nhrpmsg.Message, code nhrpmsg.ErrorCode, offset int, packet []byte) {
+func (m *Machine) sendError(ifc *iface, to nbma.Address, of *nhrpmsg.Message, code nhrpmsg.ErrorCode, offset int, packet []byte) {
 	dst := of.SrcProto
-	if of.Type == nhrpmsg.ErrorIndication || !unicast(dst) || !unicast(to) || m.isSelf(ifc, dst) || m.isOwnNBMA(to) {
+	if of.Type == nhrpmsg.ErrorIndication || !unicast(dst) || !unicast(to.Addr) || m.isSelf(ifc, dst) || m.isOwnNBMA(to.Addr) {
 		return
 	}
 	if !ifc.errors.take(m.now, errorBurst, errorBurst*errorEvery) {

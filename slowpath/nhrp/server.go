@@ -67,8 +67,8 @@ func (m *Machine) registrationExts(p *packet) []nhrpmsg.Extension {
 			exts[i].Value = nil
 			exts[i].AddEntry(p.ifc.selfEntry())
 		case nhrpmsg.ExtNAT:
-			if p.from != p.SrcNBMA && natOf(&p.Message, p.SrcProto) != p.from {
-				exts[i].AddEntry(p.ifc.natEntry(p.SrcProto, p.from))
+			if p.from.Addr != p.SrcNBMA && natOf(&p.Message, p.SrcProto) != p.from.Addr {
+				exts[i].AddEntry(p.ifc.natEntry(p.SrcProto, p.from.Addr))
 			}
 		}
 	}
@@ -110,7 +110,7 @@ func (m *Machine) admit(p *packet, c *nhrpmsg.CIE, unique bool) nhrpmsg.Code {
 	}
 	m.live(e, holdOf(c, ifc.cfg.HoldTime))
 	if fresh {
-		m.emit(Log{Kind: LogClientRegistered, Iface: ifc.cfg.Name, Protocol: proto, NBMA: p.from})
+		m.emit(Log{Kind: LogClientRegistered, Iface: ifc.cfg.Name, Protocol: proto, NBMA: p.from.Addr})
 	}
 	m.setMulticast(e, ifc.cfg.MulticastDynamic)
 	m.sync(e)
@@ -120,11 +120,11 @@ func (m *Machine) admit(p *packet, c *nhrpmsg.CIE, unique bool) nhrpmsg.Code {
 // occupied decides about a client whose address has an entry already. done is false if the client may have it.
 func (m *Machine) occupied(p *packet, old *entry, claimed netip.Addr, unique bool) (code nhrpmsg.Code, done bool) {
 	// Whoever has proved who it is may be a client of the process before, whose identity is not known any more.
-	same := old.peer.nbma == p.from || old.claimed == claimed ||
+	same := old.peer.at == p.from || old.claimed == claimed ||
 		p.identity != "" && (p.identity == old.identity || old.flags&FlagInherited != 0)
 	switch {
 	case old.kind.configured():
-		if old.peer.nbma == p.from {
+		if old.peer.at == p.from {
 			return nhrpmsg.Success, true // as configured; nothing to learn
 		}
 	case old.kind != kRegistered || same || old.flags&FlagUnique == 0 || !old.peer.ready:
@@ -134,6 +134,6 @@ func (m *Machine) occupied(p *packet, old *entry, claimed netip.Addr, unique boo
 		}
 		return 0, false
 	}
-	m.emit(Log{Kind: LogUniqueRefused, Iface: p.ifc.cfg.Name, Protocol: old.prefix.Addr(), NBMA: p.from, Other: old.peer.nbma})
+	m.emit(Log{Kind: LogUniqueRefused, Iface: p.ifc.cfg.Name, Protocol: old.prefix.Addr(), NBMA: p.from.Addr, Other: old.peer.at.Addr})
 	return nhrpmsg.AlreadyRegistered, true
 }

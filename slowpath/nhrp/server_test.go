@@ -27,7 +27,7 @@ func (b *box) give(from string, m nhrpmsg.Message) []nhrpmsg.Message {
 }
 
 func (b *box) giveBytes(from string, p []byte) []nhrpmsg.Message {
-	return b.giveEvent(Received{Iface: "Tunnel0", From: ip(from), Payload: p})
+	return b.giveEvent(Received{Iface: "Tunnel0", From: peerAt(from), Payload: p})
 }
 
 func (b *box) giveEvent(ev Event) (out []nhrpmsg.Message) {
@@ -148,20 +148,20 @@ func TestAdmissionOfTheSameClient(t *testing.T) {
 		t.Errorf("same claimed address: code %d", got)
 	}
 	hub.wantAt("10.0.0.11/32", "192.0.2.61")
-	if hub.mcast[ip("192.0.2.60")] || !hub.mcast[ip("192.0.2.61")] {
+	if hub.mcast[peerAt("192.0.2.60")] || !hub.mcast[peerAt("192.0.2.61")] {
 		t.Errorf("multicast %v", hub.mcast)
 	}
 	if e, _ := hub.entry("10.0.0.11/32"); e.Claimed != ip("172.16.0.5") || e.Flags&FlagNATed == 0 {
 		t.Errorf("entry %+v", e)
 	}
 	b, _ := (&m).Append(nil)
-	hub.giveEvent(Received{Iface: "Tunnel0", From: ip("192.0.2.61"), Identity: "sp1.example", Payload: b})
+	hub.giveEvent(Received{Iface: "Tunnel0", From: peerAt("192.0.2.61"), Identity: "sp1.example", Payload: b})
 	moved := registration("10.0.0.11", "172.16.9.9")
 	b, _ = moved.Append(nil)
-	if got := code(t, hub.giveEvent(Received{Iface: "Tunnel0", From: ip("192.0.2.70"), Identity: "sp2.example", Payload: b})); got != nhrpmsg.AlreadyRegistered {
+	if got := code(t, hub.giveEvent(Received{Iface: "Tunnel0", From: peerAt("192.0.2.70"), Identity: "sp2.example", Payload: b})); got != nhrpmsg.AlreadyRegistered {
 		t.Errorf("another identity: code %d", got)
 	}
-	if got := code(t, hub.giveEvent(Received{Iface: "Tunnel0", From: ip("192.0.2.70"), Identity: "sp1.example", Payload: b})); got != nhrpmsg.Success {
+	if got := code(t, hub.giveEvent(Received{Iface: "Tunnel0", From: peerAt("192.0.2.70"), Identity: "sp1.example", Payload: b})); got != nhrpmsg.Success {
 		t.Errorf("same identity: code %d", got)
 	}
 	hub.wantAt("10.0.0.11/32", "192.0.2.70")

@@ -21,32 +21,32 @@ func TestSessionFirst(t *testing.T) {
 	n.run(2 * time.Second)
 	n.wantLadder("sp1>hub Resolution Request", "hub>sp2 Resolution Request",
 		"sp1>hub Resolution Request", "hub>sp2 Resolution Request") // once more, as no answer came
-	if !sp[1].wanted[ip("192.0.2.11")] {
+	if !sp[1].wanted[peerAt("192.0.2.11")] {
 		t.Error("the owner does not want a session with the asker")
 	}
 	sp[0].wantAt("10.0.0.12/32", "192.0.2.1")
 	// The owner's session comes up: its answer goes out, by the direct path.
-	sp[1].event(PeerState{Iface: "Tunnel0", NBMA: ip("192.0.2.11"), Up: true})
+	sp[1].event(PeerState{Iface: "Tunnel0", NBMA: peerAt("192.0.2.11"), Up: true})
 	n.run(100 * time.Millisecond)
 	n.wantLadder("sp2>sp1 Resolution Reply")
 	sp[1].wantAt("10.0.0.11/32", "192.0.2.11")
 	sp[0].wantAt("10.0.0.12/32", "192.0.2.1")
-	if !sp[0].wanted[ip("192.0.2.12")] {
+	if !sp[0].wanted[peerAt("192.0.2.12")] {
 		t.Error("the asker does not want a session with the owner")
 	}
 	st := sp[0].m.Status(n.now)
 	if p := st.Interfaces[0].Peers[1]; p.NBMA != ip("192.0.2.12") || p.Stage != StageIKE || !p.NoSocket || !p.Since.IsZero() {
 		t.Errorf("peer %+v", p)
 	}
-	sp[0].event(PeerState{Iface: "Tunnel0", NBMA: ip("192.0.2.12"), Up: true})
+	sp[0].event(PeerState{Iface: "Tunnel0", NBMA: peerAt("192.0.2.12"), Up: true})
 	sp[0].wantAt("10.0.0.12/32", "192.0.2.12")
 	if b := sp[0].binds[key{"Tunnel0", pfx("10.0.0.12/32")}]; b.Via || b.Kind != BindDynamic {
 		t.Errorf("%+v", b)
 	}
 	// The session goes: so do the direct path and the wish for it.
-	sp[0].event(PeerState{Iface: "Tunnel0", NBMA: ip("192.0.2.12"), Up: false})
+	sp[0].event(PeerState{Iface: "Tunnel0", NBMA: peerAt("192.0.2.12"), Up: false})
 	sp[0].wantAt("10.0.0.12/32", "")
-	if sp[0].wanted[ip("192.0.2.12")] {
+	if sp[0].wanted[peerAt("192.0.2.12")] {
 		t.Error("the session is still wanted")
 	}
 }
@@ -54,33 +54,33 @@ func TestSessionFirst(t *testing.T) {
 func TestServerSession(t *testing.T) {
 	n, hub, sp := star(t, 1, protected)
 	// The spoke loses its session with the hub: nothing is lost but the path, and it registers again when it is back.
-	sp[0].event(PeerState{Iface: "Tunnel0", NBMA: ip("192.0.2.1"), Up: false})
+	sp[0].event(PeerState{Iface: "Tunnel0", NBMA: peerAt("192.0.2.1"), Up: false})
 	sp[0].wantAt("10.0.0.1/32", "")
 	sp[0].wantNHS("E")
-	if sp[0].mcast[ip("192.0.2.1")] {
+	if sp[0].mcast[peerAt("192.0.2.1")] {
 		t.Error("multicast goes to a peer without session")
 	}
 	n.run(5 * time.Minute)
 	n.wantLadder()
-	sp[0].event(PeerState{Iface: "Tunnel0", NBMA: ip("192.0.2.1"), Up: true})
+	sp[0].event(PeerState{Iface: "Tunnel0", NBMA: peerAt("192.0.2.1"), Up: true})
 	n.run(time.Second)
 	n.wantLadder("sp1>hub Registration Request", "hub>sp1 Registration Reply")
 	sp[0].wantNHS("R")
 	sp[0].wantAt("10.0.0.1/32", "192.0.2.1")
 	// The hub loses the client's: its entry stays for when it is back, and stands in nobody's way.
-	hub.event(PeerState{Iface: "Tunnel0", NBMA: ip("192.0.2.11"), Up: false})
+	hub.event(PeerState{Iface: "Tunnel0", NBMA: peerAt("192.0.2.11"), Up: false})
 	hub.wantAt("10.0.0.11/32", "")
 	if e, ok := hub.entry("10.0.0.11/32"); !ok || e.Flags&FlagNoSock == 0 {
 		t.Errorf("%+v %v", e, ok)
 	}
-	hub.event(PeerState{Iface: "Tunnel0", NBMA: ip("192.0.2.11"), Up: true})
+	hub.event(PeerState{Iface: "Tunnel0", NBMA: peerAt("192.0.2.11"), Up: true})
 	hub.wantAt("10.0.0.11/32", "192.0.2.11")
-	hub.event(PeerState{Iface: "Tunnel0", NBMA: ip("192.0.2.11"), Up: false})
+	hub.event(PeerState{Iface: "Tunnel0", NBMA: peerAt("192.0.2.11"), Up: false})
 	if got := code(t, hub.give("192.0.2.111", registration("10.0.0.11", "192.0.2.111"))); got != nhrpmsg.Success {
 		t.Errorf("the client with a new address: code %d", got)
 	}
 	hub.wantAt("10.0.0.11/32", "192.0.2.111")
-	if hub.wanted[ip("192.0.2.11")] {
+	if hub.wanted[peerAt("192.0.2.11")] {
 		t.Error("the old session is still wanted")
 	}
 }
@@ -99,7 +99,7 @@ func TestQueueIsBounded(t *testing.T) {
 	if got := sp[1].drops(DropFull); got != 20-queuePerPeer {
 		t.Errorf("%d dropped", got)
 	}
-	out := sp[1].giveEvent(PeerState{Iface: "Tunnel0", NBMA: ip("192.0.2.11"), Up: true})
+	out := sp[1].giveEvent(PeerState{Iface: "Tunnel0", NBMA: peerAt("192.0.2.11"), Up: true})
 	if len(out) != queuePerPeer {
 		t.Errorf("%d sent", len(out))
 	}
@@ -166,7 +166,7 @@ func TestReconfigure(t *testing.T) {
 						t.Errorf("%s: %+v", b.name, e)
 					}
 				case Multicast:
-					if e.NBMA != ip("192.0.2.200") {
+					if e.NBMA != peerAt("192.0.2.200") {
 						t.Errorf("%s: %+v", b.name, e)
 					}
 				default:
@@ -181,7 +181,7 @@ func TestReconfigure(t *testing.T) {
 	n.wantLadder()
 	sp[0].wantAt("10.12.0.0/24", "192.0.2.12")
 	sp[0].wantAt("10.0.0.201/32", "192.0.2.201")
-	if !sp[0].mcast[ip("192.0.2.1")] || !sp[0].mcast[ip("192.0.2.200")] {
+	if !sp[0].mcast[peerAt("192.0.2.1")] || !sp[0].mcast[peerAt("192.0.2.200")] {
 		t.Errorf("multicast %v", sp[0].mcast)
 	}
 	// What is taken out goes, and only that.
@@ -190,7 +190,7 @@ func TestReconfigure(t *testing.T) {
 	sp[0].configure(cfg)
 	sp[0].wantAt("10.0.0.201/32", "")
 	sp[0].wantAt("10.12.0.0/24", "192.0.2.12")
-	if sp[0].mcast[ip("192.0.2.200")] {
+	if sp[0].mcast[peerAt("192.0.2.200")] {
 		t.Error("multicast stays")
 	}
 	hubCfg := hub.cfg

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"nave/slowpath/nbma"
 )
 
 // Status is a copy of the machine's state.
@@ -33,11 +35,13 @@ func (ifc *iface) status(now time.Time) InterfaceStatus {
 	for _, p := range ifc.peers {
 		s.Peers = append(s.Peers, p.status())
 		if p.mcast > 0 {
-			s.Multicast = append(s.Multicast, p.nbma)
+			s.Multicast = append(s.Multicast, p.at.Addr)
 		}
 	}
 	s.Peers = ifc.peerless(s.Peers)
-	slices.SortStableFunc(s.Peers, func(a, b PeerStatus) int { return a.NBMA.Compare(b.NBMA) })
+	slices.SortStableFunc(s.Peers, func(a, b PeerStatus) int {
+		return nbma.Address{Addr: a.NBMA, Inside: a.Inside}.Compare(nbma.Address{Addr: b.NBMA, Inside: b.Inside})
+	})
 	slices.SortFunc(s.Multicast, netip.Addr.Compare)
 	return s
 }
@@ -76,7 +80,7 @@ func (n *nhs) status() NHSStatus {
 
 func (p *peer) status() PeerStatus {
 	s := PeerStatus{
-		NBMA: p.nbma, Entries: len(p.entries), Stage: p.session(), Since: p.since, NoSocket: !p.ready,
+		NBMA: p.at.Addr, Inside: p.at.Inside, Entries: len(p.entries), Stage: p.session(), Since: p.since, NoSocket: !p.ready,
 		Sent: p.sent, Received: p.received,
 	}
 	if p.ready {
@@ -116,7 +120,7 @@ func (p *peer) status() PeerStatus {
 }
 
 func (e *entry) nated() bool {
-	return e.peer != nil && e.claimed.IsValid() && e.claimed != e.peer.nbma
+	return e.peer != nil && e.claimed.IsValid() && e.claimed != e.peer.at.Addr
 }
 
 func (e *entry) status(now time.Time) EntryStatus {
@@ -133,7 +137,7 @@ func (e *entry) status(now time.Time) EntryStatus {
 		s.Type = TypeNegative
 	}
 	if e.peer != nil {
-		s.NBMA = e.peer.nbma
+		s.NBMA, s.Inside = e.peer.at.Addr, e.peer.at.Inside
 		if !e.peer.ready {
 			s.Flags |= FlagNoSock
 		}
@@ -142,7 +146,7 @@ func (e *entry) status(now time.Time) EntryStatus {
 		}
 	}
 	if e.bound.Via {
-		s.NBMA = e.bound.NBMA
+		s.NBMA, s.Inside = e.bound.NBMA.Addr, e.bound.NBMA.Inside
 		s.Flags |= FlagVia
 	}
 	if e.nated() {

@@ -14,7 +14,7 @@ func TestRegistration(t *testing.T) {
 	hub.wantAt("10.0.0.11/32", "192.0.2.11")
 	hub.wantAt("10.0.0.12/32", "192.0.2.12")
 	sp[0].wantAt("10.0.0.1/32", "192.0.2.1")
-	if !hub.mcast[ip("192.0.2.11")] || !hub.mcast[ip("192.0.2.12")] || !sp[0].mcast[ip("192.0.2.1")] {
+	if !hub.mcast[peerAt("192.0.2.11")] || !hub.mcast[peerAt("192.0.2.12")] || !sp[0].mcast[peerAt("192.0.2.1")] {
 		t.Errorf("multicast: hub %v, spoke %v", hub.mcast, sp[0].mcast)
 	}
 	if got := len(hub.logged(LogClientRegistered)); got != 2 {
@@ -42,7 +42,7 @@ func TestRegistration(t *testing.T) {
 	n.run(6 * time.Minute)
 	hub.wantAt("10.0.0.12/32", "")
 	hub.wantAt("10.0.0.11/32", "192.0.2.11")
-	if hub.mcast[ip("192.0.2.12")] || len(hub.logged(LogPeerDown)) != 1 {
+	if hub.mcast[peerAt("192.0.2.12")] || len(hub.logged(LogPeerDown)) != 1 {
 		t.Errorf("the silent spoke stays: %v, %v", hub.mcast, hub.logged(LogPeerDown))
 	}
 }
@@ -137,7 +137,7 @@ func TestAnswerFromCache(t *testing.T) {
 
 // redirect is the hub's fast path seeing traffic from spoke 1 to spoke 2's network, and back.
 func redirect(hub *box, from, src, dst string) {
-	hub.event(RedirectWanted{Iface: "Tunnel0", From: ip(from), Packet: data(src, dst)})
+	hub.event(RedirectWanted{Iface: "Tunnel0", From: peerAt(from), Packet: data(src, dst)})
 }
 
 func TestPhase3(t *testing.T) {
@@ -175,7 +175,7 @@ func TestShortcutRefresh(t *testing.T) {
 	redirect(hub, "192.0.2.11", "10.11.0.5", "10.12.0.5")
 	n.run(time.Second)
 	for range 100 {
-		sp[0].event(Used{"Tunnel0", ip("192.0.2.12")})
+		sp[0].event(Used{"Tunnel0", peerAt("192.0.2.12")})
 		n.run(10 * time.Second)
 		sp[0].wantAt("10.12.0.0/24", "192.0.2.12")
 	}
@@ -189,7 +189,7 @@ func TestIdleTimeout(t *testing.T) {
 	n, hub, sp := star(t, 2, func(i *Interface) { i.IdleTimeout = 30 * time.Second })
 	redirect(hub, "192.0.2.11", "10.11.0.5", "10.12.0.5")
 	n.run(20 * time.Second)
-	sp[0].event(Used{"Tunnel0", ip("192.0.2.12")})
+	sp[0].event(Used{"Tunnel0", peerAt("192.0.2.12")})
 	n.run(25 * time.Second)
 	sp[0].wantAt("10.12.0.0/24", "192.0.2.12")
 	sp[1].wantAt("10.0.0.11/32", "") // nothing came back this way

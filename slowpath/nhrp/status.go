@@ -78,6 +78,7 @@ type EntryStatus struct {
 	Type    EntryType
 	Flags   EntryFlags
 	NBMA    netip.Addr
+	Inside  netip.Addr // the peer's address behind NAT, where its session has one
 	Claimed netip.Addr
 	Created time.Time
 	Expires time.Time // the zero Time: never
@@ -136,6 +137,7 @@ func (s PeerStage) String() string { return name(peerStageNames[:], int(s)) }
 // no NBMA address; a row with Local stands for this box and counts what it answered for.
 type PeerStatus struct {
 	NBMA    netip.Addr
+	Inside  netip.Addr // the address behind NAT, which tells apart peers with one NBMA address
 	Tunnel  netip.Addr // of the first entry
 	Entries int
 	Stage   PeerStage

@@ -42,7 +42,7 @@ func (m *Machine) passOn(p *packet, dst netip.Addr) {
 		m.transitError(p, nhrpmsg.SizeExceeded, 0)
 		return
 	}
-	m.send(out, to.nbma, msg)
+	m.send(out, to.at, msg)
 }
 
 // transitExt is the list that those whom a packet passes enter themselves in.
@@ -74,7 +74,7 @@ func (m *Machine) visited(p *packet) bool {
 
 func (m *Machine) loop(p *packet) {
 	p.ifc.drop(DropLoop)
-	m.emit(Log{Kind: LogLoop, Iface: p.ifc.cfg.Name, Protocol: p.SrcProto, NBMA: p.from, Other: p.DstProto})
+	m.emit(Log{Kind: LogLoop, Iface: p.ifc.cfg.Name, Protocol: p.SrcProto, NBMA: p.from.Addr, Other: p.DstProto})
 	m.transitError(p, nhrpmsg.LoopDetected, 0)
 }
 
@@ -82,7 +82,7 @@ func (m *Machine) loop(p *packet) {
 func (m *Machine) transitError(p *packet, code nhrpmsg.ErrorCode, offset int) {
 	ifc, to := p.ifc, p.from
 	if e := m.findHost(ifc, p.SrcProto); e != nil && e.peer.ready {
-		ifc, to = e.ifc, e.peer.nbma
+		ifc, to = e.ifc, e.peer.at
 	}
 	m.sendError(ifc, to, &p.Message, code, offset, p.raw)
 }
@@ -101,7 +101,7 @@ func (m *Machine) towards(p *packet, dst netip.Addr) (*iface, *peer) {
 			return nil, nil
 		}
 	}
-	if !e.peer.ready || e.ifc == p.ifc && e.peer.nbma == p.from {
+	if !e.peer.ready || e.ifc == p.ifc && e.peer.at == p.from {
 		return nil, nil
 	}
 	return e.ifc, e.peer
@@ -123,7 +123,7 @@ func (m *Machine) fillNAT(p *packet, msg *nhrpmsg.Message) {
 	} else if p.Type != nhrpmsg.ResolutionRequest {
 		return
 	}
-	if e := m.findHost(p.ifc, whose); e != nil && e.claimed.IsValid() && e.claimed != e.peer.nbma {
-		x.AddEntry(p.ifc.natEntry(whose, e.peer.nbma))
+	if e := m.findHost(p.ifc, whose); e != nil && e.claimed.IsValid() && e.claimed != e.peer.at.Addr {
+		x.AddEntry(p.ifc.natEntry(whose, e.peer.at.Addr))
 	}
 }

@@ -29,7 +29,7 @@ func peerAddr(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, 255, byte(1
 // peerBinding is where a peer is; at tells places apart.
 func peerBinding(n, at int) Binding {
 	return Binding{
-		Iface: tun.Name, Prefix: netip.PrefixFrom(peerAddr(n), 32), NBMA: netip.AddrFrom4([4]byte{198, byte(18 + at), byte(n >> 8), byte(n)}),
+		Iface: tun.Name, Prefix: netip.PrefixFrom(peerAddr(n), 32), NBMA: peerAt(netip.AddrFrom4([4]byte{198, byte(18 + at), byte(n >> 8), byte(n)})),
 		NextHop: peerAddr(n), Expires: time.Unix(1<<31, 0),
 	}
 }

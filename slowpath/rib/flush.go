@@ -2,10 +2,10 @@ package rib
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"nave/fastpath/fib"
+	"nave/slowpath/nbma"
 )
 
 // Flush works out what changed since the last Flush and applies it in one batch. What the fast path has no room for
@@ -228,23 +228,23 @@ func (r *RIB) settleHops() {
 	}
 }
 
-// Multicast puts an NBMA address on the replication list of a tunnel, or takes it off. The list itself is written by
+// Multicast puts a peer on the replication list of a tunnel, or takes it off. The list itself is written by
 // FlushGroups.
-func (r *RIB) Multicast(name string, nbma netip.Addr, add bool) {
+func (r *RIB) Multicast(name string, at nbma.Address, add bool) {
 	i := r.ifaces[name]
 	if i == nil || i.Tunnel == nil {
 		return
 	}
-	_, had := i.multicast[nbma]
+	_, had := i.multicast[at]
 	if had == add {
 		return
 	}
-	k := hopKey{iface: name, nbma: nbma}
+	k := hopKey{iface: name, nbma: at}
 	if add {
-		i.multicast[nbma] = struct{}{}
+		i.multicast[at] = struct{}{}
 		r.hop(k)
 	} else {
-		delete(i.multicast, nbma)
+		delete(i.multicast, at)
 		i.leaving = append(i.leaving, r.hops[k]) // it stays until the list is written without it
 	}
 	r.dirtyGroup[name] = struct{}{}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"nave/fastpath/fib"
+	"nave/slowpath/nbma"
 )
 
 // hopKey names a next hop. A tunnel's peer is named by NBMA where it stands for itself (multicast, NHRP packets),
@@ -14,7 +15,7 @@ import (
 type hopKey struct {
 	iface string
 	addr  netip.Addr // the zero Addr: hosts of the connected subnet that are not known yet
-	nbma  netip.Addr
+	nbma  nbma.Address
 	// labels are pushed, and then what the next hop has bound to lsp, which is not part of the key: it may change.
 	labels Labels
 	lsp    netip.Prefix
@@ -33,7 +34,7 @@ type hop struct {
 	stood     bool // the fast path has had it by its number at some time
 	last      fib.Adjacency
 	neigh     spot // the neighbour it is built from
-	peer      spot // of a tunnel: the NBMA address that it leads to
+	peer      peer // of a tunnel: whom it leads to
 	targets   []*target
 	under     netip.Prefix // of a tunnel: whose label the way to the peer begins with
 	outlives  bool         // it goes by the adjacency that the fast path had before this RIB began
@@ -65,7 +66,7 @@ func (r *RIB) hop(k hopKey) *hop {
 // forget takes a next hop that nothing uses any more off all lists.
 func (r *RIB) forget(h *hop) {
 	r.watch(h, spot{})
-	r.lead(h, spot{})
+	r.lead(h, peer{})
 	r.aimHop(h)
 	r.carry(h, netip.Prefix{})
 	delete(r.hops, h.key)
@@ -141,21 +142,21 @@ func (r *RIB) touchBound(name string, p netip.Prefix) {
 	}
 }
 
-// outerDestination is the NBMA address that a tunnel's next hop is reached at; the zero Addr where it is not known.
-func (r *RIB) outerDestination(i *iface, k hopKey) netip.Addr {
+// outerDestination is where a tunnel's next hop is reached; the zero Address where that is not known.
+func (r *RIB) outerDestination(i *iface, k hopKey) nbma.Address {
 	switch {
 	case i.Tunnel.Remote.IsValid():
-		return i.Tunnel.Remote
+		return nbma.Of(i.Tunnel.Remote)
 	case k.nbma.IsValid():
 		return k.nbma
 	case k.addr.IsValid():
 		b, _ := i.nextHops.Lookup(k.addr)
 		if k.direct && !b.names(k.addr) {
-			return netip.Addr{}
+			return nbma.Address{}
 		}
 		return b.NBMA
 	}
-	return netip.Addr{}
+	return nbma.Address{}
 }
 
 // names tells whether a binding says where a next hop itself is, and not somebody who passes traffic on to it.
@@ -175,7 +176,7 @@ func (r *RIB) build(h *hop) (a fib.Adjacency, on spot) {
 	i := r.ifaces[k.iface]
 	labels, labelled := r.stack(k.iface, k.addr, k.lsp, k.labels)
 	if i == nil || !i.Up || !labelled || labels.n > 0 && !i.switches() {
-		r.lead(h, spot{})
+		r.lead(h, peer{})
 		r.aimHop(h)
 		r.carry(h, netip.Prefix{})
 		return a, on
@@ -210,23 +211,23 @@ func fits(a *fib.Adjacency) bool { return int(a.MTU) >= minTunnelMTU+labelLen*le
 func (r *RIB) buildTunnel(h *hop, i *iface, a *fib.Adjacency) (on spot) {
 	t := i.Tunnel
 	a.Tunnel, a.Network = t.ID, t.Network
-	nbma := r.outerDestination(i, h.key)
-	if !nbma.IsValid() {
-		r.lead(h, spot{})
+	at := r.outerDestination(i, h.key)
+	if !at.IsValid() {
+		r.lead(h, peer{})
 		r.aimHop(h)
 		r.carry(h, netip.Prefix{})
 		a.Kind = fib.AdjGlean
 		return on
 	}
-	r.lead(h, spot{i.Name, nbma})
+	r.lead(h, peer{i.Name, at})
 	if b, ok := i.nextHops.Lookup(h.key.addr); h.key.addr.IsValid() && ok {
 		a.Resolve, a.Unique = b.Via, b.Unique
 		if !b.Expires.IsZero() {
 			a.Expires = b.Expires.Unix()
 		}
 	}
-	seal, secured := i.secured[nbma]
-	to := nbma
+	seal, secured := i.secured[at]
+	to := at.Addr
 	if t.Protected && secured && seal.SA|seal.AH != 0 {
 		to = seal.To
 	}
@@ -254,7 +255,7 @@ func (r *RIB) buildTunnel(h *hop, i *iface, a *fib.Adjacency) (on spot) {
 	}
 	a.Kind, a.Port, a.LinkMTU, a.CopyDF = fib.AdjTunnel, out.Port, out.MTU, t.PathMTU
 	a.Inner, a.Outer = greHeader(t), outer
-	learned := i.pathMTU[nbma]
+	learned := i.pathMTU[at]
 	if t.Protected {
 		a.SA, a.AH = seal.SA, seal.AH
 		if learned != 0 && t.PathMTU {
@@ -283,8 +284,8 @@ func (r *RIB) outside(h *hop, t *Tunnel, to netip.Addr) (w way, out *iface, ok b
 }
 
 // Underlay is the link and the neighbour on it that lead to an NBMA address.
-func (r *RIB) Underlay(vrf fib.VRF, nbma netip.Addr) (iface string, gateway netip.Addr, ok bool) {
-	w, _, ok := r.link(r.look(targetKey{vrf, nbma}, &search{}), nbma)
+func (r *RIB) Underlay(vrf fib.VRF, addr netip.Addr) (iface string, gateway netip.Addr, ok bool) {
+	w, _, ok := r.link(r.look(targetKey{vrf, addr}, &search{}), addr)
 	return w.iface, w.addr, ok
 }
 

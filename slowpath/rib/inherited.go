@@ -6,14 +6,15 @@ import (
 	"slices"
 
 	"nave/fastpath/fib"
+	"nave/slowpath/nbma"
 )
 
 // place is what an adjacency leads to, as far as its record tells: the numbers of interfaces are those of the fast path.
 type place struct {
 	port   fib.PortID
 	tunnel fib.TunnelID
-	addr   netip.Addr // the next hop; the zero Addr: whoever is there
-	nbma   netip.Addr // of a tunnel's peer itself
+	addr   netip.Addr   // the next hop; the zero Addr: whoever is there
+	nbma   nbma.Address // of a tunnel's peer itself
 	labels Labels
 	leak   bool
 	vrf    fib.VRF // of a leak
@@ -108,7 +109,7 @@ func placeOf(a *fib.Adjacency) (p place, ok bool) {
 		p.port = a.Port
 	}
 	if a.Kind == fib.AdjTunnel && !a.NextHop.IsValid() {
-		p.nbma = a.OuterTo()
+		p.nbma = nbma.Of(a.OuterTo())
 		return p, p.nbma.IsValid()
 	}
 	return p, (p.port != 0 || p.tunnel != 0) && (a.Kind != fib.AdjDrop || a.NextHop.IsValid())
@@ -126,7 +127,7 @@ func (r *RIB) place(k *hopKey) (p place, i *iface, ok bool) {
 	if t := i.Tunnel; t != nil {
 		p.port, p.tunnel = 0, t.ID
 		if !k.addr.IsValid() && t.Remote.IsValid() {
-			p.nbma = t.Remote
+			p.nbma = nbma.Of(t.Remote)
 		}
 	}
 	p.labels, ok = r.stack(k.iface, k.addr, k.lsp, k.labels)
@@ -218,8 +219,8 @@ func (i *iface) elsewhere(h *hop) bool {
 	if !ok || b.Via || !b.Prefix.IsSingleIP() {
 		return false
 	}
-	to := b.NBMA
-	if s, ok := i.secured[to]; ok && t.Protected && s.To.IsValid() {
+	to := b.NBMA.Addr
+	if s, ok := i.secured[b.NBMA]; ok && t.Protected && s.To.IsValid() {
 		to = s.To // a session whose peer has moved behind its NAT
 	}
 	old := h.last.OuterTo()

@@ -72,7 +72,7 @@ func (w *world) change(rng *rand.Rand) {
 		w.neigh[nbma(k)] = !w.neigh[nbma(k)]
 	case 2:
 		p := netip.PrefixFrom(peer(k), 32)
-		w.bound[p] = Binding{Iface: "Tunnel0", Prefix: p, NBMA: nbma(rng.IntN(4)), NextHop: peer(k), Via: rng.IntN(2) == 0}
+		w.bound[p] = Binding{Iface: "Tunnel0", Prefix: p, NBMA: peerAt(nbma(rng.IntN(4))), NextHop: peer(k), Via: rng.IntN(2) == 0}
 	case 3:
 		delete(w.bound, netip.PrefixFrom(peer(k), 32))
 	case 4:
@@ -82,7 +82,7 @@ func (w *world) change(rng *rand.Rand) {
 		if _, ok := w.bound[p]; ok {
 			delete(w.bound, p)
 		} else {
-			w.bound[p] = Binding{Iface: "Tunnel0", Prefix: p, NBMA: nbma(k), NextHop: peer(k), Shortcut: true}
+			w.bound[p] = Binding{Iface: "Tunnel0", Prefix: p, NBMA: peerAt(nbma(k)), NextHop: peer(k), Shortcut: true}
 		}
 	case 6:
 		w.statics = nil
@@ -163,7 +163,7 @@ func (w *world) say(t *testing.T, r *RIB, rng *rand.Rand, n int) {
 		say = append(say, func() { r.Bind(b) })
 	}
 	for a, ok := range w.mcast {
-		say = append(say, func() { r.Multicast("Tunnel0", a, ok) })
+		say = append(say, func() { r.Multicast("Tunnel0", peerAt(a), ok) })
 	}
 	rng.Shuffle(len(say), func(i, j int) { say[i], say[j] = say[j], say[i] })
 	for _, f := range say {
@@ -278,8 +278,8 @@ func restart(t *testing.T) (*RIB, *fakeFIB) {
 		{Prefix: pfx("0.0.0.0/0"), Hops: []NextHop{{Addr: addr("192.0.2.254")}}},
 		{Prefix: pfx("10.5.0.0/16"), Hops: []NextHop{{Addr: addr("10.255.0.5")}}},
 	})
-	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.5/32"), NBMA: addr("198.51.100.5"), NextHop: addr("10.255.0.5")})
-	r.Multicast("Tunnel0", addr("198.51.100.5"), true)
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.5/32"), NBMA: peerAt(addr("198.51.100.5")), NextHop: addr("10.255.0.5")})
+	r.Multicast("Tunnel0", peerAt(addr("198.51.100.5")), true)
 	flush(t, r)
 	next := New(f.apply, wanted{})
 	next.Inherit(f.installed())
@@ -313,7 +313,7 @@ func TestOldAdjacencyServes(t *testing.T) {
 		t.Errorf("multicast goes to %v", g)
 	}
 	r.Neighbour("Ethernet0", addr("192.0.2.254"), gatewayMAC, true)
-	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.5/32"), NBMA: addr("198.51.100.77"), NextHop: addr("10.255.0.5")})
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.5/32"), NBMA: peerAt(addr("198.51.100.77")), NextHop: addr("10.255.0.5")})
 	flush(t, r)
 	a := f.path(t, "10.5.0.0/16")
 	if to := a.OuterTo(); to != addr("198.51.100.77") || a.ID != old.ID {
@@ -339,7 +339,7 @@ func TestBindingExpires(t *testing.T) {
 	}
 	r.SetStatics(0, []StaticRoute{{Prefix: pfx("0.0.0.0/0"), Hops: []NextHop{{Addr: addr("192.0.2.254")}}}})
 	r.Neighbour("Ethernet0", addr("192.0.2.254"), gatewayMAC, true)
-	b := Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.5/32"), NBMA: addr("198.51.100.5"), NextHop: addr("10.255.0.5")}
+	b := Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.5/32"), NBMA: peerAt(addr("198.51.100.5")), NextHop: addr("10.255.0.5")}
 	r.Bind(b)
 	r.Complete(true)
 	flush(t, r)
@@ -363,10 +363,10 @@ func TestOldAdjacencyOfOneThatMoved(t *testing.T) {
 		bind   Binding
 		serves bool
 	}{
-		{"elsewhere", Binding{Prefix: pfx("10.255.0.5/32"), NBMA: addr("198.51.100.77")}, false},
-		{"at a server for now", Binding{Prefix: pfx("10.255.0.5/32"), NBMA: addr("198.51.100.77"), Via: true}, true},
-		{"at a server like all", Binding{Prefix: pfx("10.255.0.0/24"), NBMA: addr("198.51.100.77")}, true},
-		{"where it was", Binding{Prefix: pfx("10.255.0.5/32"), NBMA: addr("198.51.100.5")}, true},
+		{"elsewhere", Binding{Prefix: pfx("10.255.0.5/32"), NBMA: peerAt(addr("198.51.100.77"))}, false},
+		{"at a server for now", Binding{Prefix: pfx("10.255.0.5/32"), NBMA: peerAt(addr("198.51.100.77")), Via: true}, true},
+		{"at a server like all", Binding{Prefix: pfx("10.255.0.0/24"), NBMA: peerAt(addr("198.51.100.77"))}, true},
+		{"where it was", Binding{Prefix: pfx("10.255.0.5/32"), NBMA: peerAt(addr("198.51.100.5"))}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, f := restart(t)
@@ -474,7 +474,7 @@ func TestOldRouteUntilTheNewOneLeadsOn(t *testing.T) {
 	if a := f.path(t, "10.5.0.0/16"); a.Kind != fib.AdjTunnel || a.NextHop != addr("10.255.0.5") {
 		t.Fatalf("before the new next hop is known: %+v", a)
 	}
-	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.6/32"), NBMA: addr("198.51.100.6"), NextHop: addr("10.255.0.6")})
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.6/32"), NBMA: peerAt(addr("198.51.100.6")), NextHop: addr("10.255.0.6")})
 	flush(t, r)
 	if a := f.path(t, "10.5.0.0/16"); a.NextHop != addr("10.255.0.6") {
 		t.Fatalf("after: %+v", a)
@@ -497,8 +497,8 @@ func TestOldRouteUntilTheNewOneLeadsOn(t *testing.T) {
 func TestOldAssociationGoes(t *testing.T) {
 	r, f, sealed := newProtected(t)
 	r.InstallSA(sa(5))
-	r.Secure("Tunnel0", addr(spoke), esp(5))
-	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.5/32"), NBMA: addr(spoke), NextHop: addr("10.255.0.5")})
+	r.Secure("Tunnel0", peerAt(addr(spoke)), esp(5))
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.5/32"), NBMA: peerAt(addr(spoke)), NextHop: addr("10.255.0.5")})
 	flush(t, r)
 	if a := f.path(t, "10.255.0.5/32"); a.SA != 5 {
 		t.Fatalf("at first: %+v", a)

@@ -40,6 +40,7 @@ import (
 	"github.com/gaissmai/bart"
 
 	"nave/fastpath/fib"
+	"nave/slowpath/nbma"
 )
 
 // Interface is a port, a loopback or a tunnel as routing sees it.
@@ -102,7 +103,7 @@ func (i *Interface) primary() netip.Addr {
 type Binding struct {
 	Iface   string
 	Prefix  netip.Prefix // the next hop, /32 as a rule; of a shortcut, the network behind NextHop
-	NBMA    netip.Addr
+	NBMA    nbma.Address
 	NextHop netip.Addr
 	// Via is set while traffic takes the NHS and a direct path is looked for.
 	Via bool
@@ -121,10 +122,10 @@ type iface struct {
 	bindings   map[netip.Prefix]Binding   // of a tunnel
 	nextHops   bart.Table[Binding]        // bindings that are no shortcuts, by prefix
 	leaving    []*hop                     // were on the list, and still are on the one that the fast path has
-	multicast  map[netip.Addr]struct{}    // NBMA addresses that multicast goes to
+	multicast  map[nbma.Address]struct{}  // peers that multicast goes to
 	group      fib.GroupID                // of a tunnel, once it has members
-	pathMTU    map[netip.Addr]uint16      // by NBMA, learned
-	secured    map[netip.Addr]Seal        // of a protected tunnel, by NBMA
+	pathMTU    map[nbma.Address]uint16    // learned
+	secured    map[nbma.Address]Seal      // of a protected tunnel
 	announced  map[netip.Prefix]candidate // candidates that stand in the table for the interface's addresses
 }
 
@@ -139,8 +140,8 @@ func (r *RIB) SetInterface(in Interface) {
 	if i == nil {
 		i = &iface{
 			neighbours: make(map[netip.Addr][6]byte), bindings: make(map[netip.Prefix]Binding),
-			multicast: make(map[netip.Addr]struct{}), pathMTU: make(map[netip.Addr]uint16),
-			announced: make(map[netip.Prefix]candidate), secured: make(map[netip.Addr]Seal),
+			multicast: make(map[nbma.Address]struct{}), pathMTU: make(map[nbma.Address]uint16),
+			announced: make(map[netip.Prefix]candidate), secured: make(map[nbma.Address]Seal),
 		}
 		r.ifaces[in.Name] = i
 	} else if i.equal(&in) {

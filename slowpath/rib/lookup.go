@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"nave/fastpath/fib"
+	"nave/slowpath/nbma"
 )
 
 // Route is one installed route, for show output and for protocols that ask.
@@ -122,7 +123,7 @@ func (r *RIB) Resolved(vrf fib.VRF, dst netip.Addr) (netip.Prefix, []Path, bool)
 type Use struct {
 	Adjacency fib.AdjID
 	Iface     string
-	NBMA      netip.Addr
+	NBMA      nbma.Address
 	NextHop   netip.Addr // the zero Addr for the peer itself
 }
 

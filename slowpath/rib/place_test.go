@@ -42,7 +42,7 @@ func TestBindingOutOfPlace(t *testing.T) {
 	r, f, _ := newTest(t)
 	r.Neighbour("Ethernet0", addr("192.0.2.5"), gatewayMAC, true)
 	for _, a := range []string{"10.1.0.77/32", "8.8.8.8/32", "10.255.0.255/32"} {
-		r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx(a), NBMA: addr("192.0.2.5"), NextHop: pfx(a).Addr()})
+		r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx(a), NBMA: peerAt(addr("192.0.2.5")), NextHop: pfx(a).Addr()})
 		flush(t, r)
 		if _, ok := f.routes[fib.RouteKey{Prefix: pfx(a)}]; ok {
 			t.Errorf("%s is routed into the tunnel because a peer said so", a)
@@ -79,7 +79,7 @@ func TestUnderlay(t *testing.T) {
 	r, f, _ := newTest(t)
 	r.Neighbour("Ethernet0", addr("192.0.2.254"), gatewayMAC, true)
 	r.Neighbour("Ethernet1", addr("10.1.0.254"), gatewayMAC, true)
-	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.5/32"), NBMA: addr("198.51.100.5"), NextHop: addr("10.255.0.5")})
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.5/32"), NBMA: peerAt(addr("198.51.100.5")), NextHop: addr("10.255.0.5")})
 	r.SetStatics(0, []StaticRoute{
 		{Prefix: pfx("198.51.100.0/24"), Hops: []NextHop{{Addr: addr("172.31.0.1")}}}, // recursive
 		{Prefix: pfx("172.31.0.0/16"), Hops: []NextHop{{Iface: "Ethernet1", Addr: addr("10.1.0.254")}}},

@@ -34,7 +34,7 @@ func TestRefusedLeavesNoOldInterface(t *testing.T) {
 	sub := Interface{Name: "Ethernet3.10", VRF: red, Addrs: []netip.Prefix{pfx("192.168.7.1/24")}, Up: true, Port: 5, Parent: 4, VLAN: 10, MAC: ce.MAC, MTU: 1500}
 	r.SetInterface(sub)
 	r.Neighbour(sub.Name, addr("192.168.7.2"), gatewayMAC, true)
-	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.3/32"), NBMA: addr("203.0.113.3")})
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.3/32"), NBMA: peerAt(addr("203.0.113.3"))})
 	flush(t, r)
 	old := f.paths(red, "192.168.7.2/32")
 	peer := f.path(t, "10.255.0.3/32")
@@ -110,7 +110,7 @@ func TestOuterLabelsOnSmallLink(t *testing.T) {
 	r.SetInterface(over)
 	r.SetStatics(0, []StaticRoute{{Prefix: pfx("203.0.113.0/24"), Hops: []NextHop{{Addr: addr("172.16.0.2")}}}})
 	r.BindLabel(pfx("203.0.113.0/24"), "Ethernet2", addr("172.16.0.2"), 17)
-	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.3/32"), NBMA: addr("203.0.113.3")})
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.3/32"), NBMA: peerAt(addr("203.0.113.3"))})
 	flush(t, r)
 	if a := f.path(t, "10.255.0.3/32"); a.Kind != fib.AdjDrop {
 		t.Errorf("%+v", a)

@@ -11,6 +11,7 @@ import (
 	"github.com/gaissmai/bart"
 
 	"nave/fastpath/fib"
+	"nave/slowpath/nbma"
 )
 
 // Source is where a route comes from. The order is of no meaning; Distance says which wins.
@@ -60,10 +61,16 @@ type NextHop struct {
 	Share uint8
 }
 
-// spot is an address on an interface: a neighbour, a next hop, or (of a tunnel) a peer's NBMA address.
+// spot is an address on an interface: a neighbour or a next hop.
 type spot struct {
 	iface string
 	addr  netip.Addr
+}
+
+// peer is who is at an NBMA address of a tunnel.
+type peer struct {
+	iface string
+	at    nbma.Address
 }
 
 // candidate is what one source says of a prefix.
@@ -133,7 +140,7 @@ type RIB struct {
 	hops        map[hopKey]*hop
 	byNext      map[spot]map[*hop]struct{}         // tunnel hops by the next hop
 	byNeigh     map[spot]map[*hop]struct{}         // tunnel and link hops by the neighbour they are built from
-	byPeer      map[spot]map[*hop]struct{}         // tunnel hops by the peer that they lead to
+	byPeer      map[peer]map[*hop]struct{}         // tunnel hops by the peer that they lead to
 	byLSP       map[netip.Prefix]map[*hop]struct{} // hops by the prefixes whose labels they push
 	byIface     map[string]map[*entry]int          // entries by the interfaces that their candidates name, and how often they do
 	targets     map[targetKey]*target
@@ -176,7 +183,7 @@ func New(apply func(*fib.Batch) ([]fib.Refusal, error), n Neighbours) *RIB {
 		apply: apply, neighbours: n,
 		ifaces: make(map[string]*iface), tables: make(map[fib.VRF]*table),
 		hops: make(map[hopKey]*hop), byID: make(map[fib.AdjID]*hop), byNext: make(map[spot]map[*hop]struct{}),
-		byNeigh: make(map[spot]map[*hop]struct{}), byPeer: make(map[spot]map[*hop]struct{}), byLSP: make(map[netip.Prefix]map[*hop]struct{}),
+		byNeigh: make(map[spot]map[*hop]struct{}), byPeer: make(map[peer]map[*hop]struct{}), byLSP: make(map[netip.Prefix]map[*hop]struct{}),
 		byIface: make(map[string]map[*entry]int), targets: make(map[targetKey]*target),
 		bound: make(map[netip.Prefix]map[spot]uint32), labels: make(map[uint32]*label), byRoute: make(map[fib.RouteKey]map[*label]struct{}),
 		leakers: make(map[fib.RouteKey]map[*entry]struct{}),
@@ -457,25 +464,25 @@ func (r *RIB) Unbind(name string, p netip.Prefix) {
 
 // PathMTU notes the largest outer packet that gets through to a peer of a tunnel; 0 forgets it. It returns false, and
 // notes nothing, for who is no peer and for what is no news: a larger one than is known.
-func (r *RIB) PathMTU(name string, nbma netip.Addr, mtu uint16) bool {
+func (r *RIB) PathMTU(name string, at nbma.Address, mtu uint16) bool {
 	i := r.ifaces[name]
 	if i == nil || i.Tunnel == nil {
 		return false
 	}
-	known, was := i.pathMTU[nbma]
-	if mtu != 0 && was && mtu >= known {
+	last, was := i.pathMTU[at]
+	if mtu != 0 && was && mtu >= last {
 		return false
 	}
-	r.touchPeer(spot{name, nbma})
-	peer := len(r.byPeer[spot{name, nbma}]) > 0
+	r.touchPeer(peer{name, at})
+	known := len(r.byPeer[peer{name, at}]) > 0
 	if mtu == 0 {
-		delete(i.pathMTU, nbma)
+		delete(i.pathMTU, at)
 		return was
 	}
-	if peer {
-		i.pathMTU[nbma] = mtu
+	if known {
+		i.pathMTU[at] = mtu
 	}
-	return peer
+	return known
 }
 
 // Interfaces lists the names of the interfaces, sorted.

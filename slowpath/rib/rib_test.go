@@ -114,7 +114,7 @@ func TestTunnelBinding(t *testing.T) {
 		t.Fatalf("unbound next hop: %+v", a)
 	}
 	// First through the NHS, while the direct path is looked for.
-	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.3/32"), NBMA: addr("198.51.100.1"), NextHop: addr("10.255.0.3"), Via: true})
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.3/32"), NBMA: peerAt(addr("198.51.100.1")), NextHop: addr("10.255.0.3"), Via: true})
 	flush(t, r)
 	if a := f.path(t, "10.3.0.0/16"); a.Kind != fib.AdjDrop {
 		t.Fatalf("gateway not resolved, adjacency %+v", a)
@@ -137,7 +137,7 @@ func TestTunnelBinding(t *testing.T) {
 	}
 	// Then directly: the same adjacency changes, no route moves.
 	before, entries := a.ID, f.entries
-	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.3/32"), NBMA: addr("198.51.100.3"), NextHop: addr("10.255.0.3")})
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.3/32"), NBMA: peerAt(addr("198.51.100.3")), NextHop: addr("10.255.0.3")})
 	flush(t, r)
 	a = f.path(t, "10.3.0.0/16")
 	if a.Resolve || a.ID != before || !bytes.Equal(a.Outer[30:], []byte{198, 51, 100, 3}) {
@@ -161,10 +161,10 @@ func TestShortcutWinsAndHides(t *testing.T) {
 	r.Neighbour("Ethernet0", addr("192.0.2.1"), gatewayMAC, true)
 	r.Neighbour("Ethernet0", addr("192.0.2.3"), gatewayMAC, true)
 	r.Neighbour("Ethernet0", addr("192.0.2.9"), gatewayMAC, true)
-	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.1/32"), NBMA: addr("192.0.2.9"), NextHop: addr("10.255.0.1")})
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.1/32"), NBMA: peerAt(addr("192.0.2.9")), NextHop: addr("10.255.0.1")})
 	r.SetStatics(0, []StaticRoute{{Prefix: pfx("10.3.0.0/24"), Hops: []NextHop{{Addr: addr("10.255.0.1")}}}})
-	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.3/32"), NBMA: addr("192.0.2.3"), NextHop: addr("10.255.0.3")})
-	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.3.0.0/24"), NBMA: addr("192.0.2.3"), NextHop: addr("10.255.0.3"), Shortcut: true})
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.3/32"), NBMA: peerAt(addr("192.0.2.3")), NextHop: addr("10.255.0.3")})
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.3.0.0/24"), NBMA: peerAt(addr("192.0.2.3")), NextHop: addr("10.255.0.3"), Shortcut: true})
 	flush(t, r)
 	if a := f.path(t, "10.3.0.0/24"); !bytes.Equal(a.Outer[30:], []byte{192, 0, 2, 3}) {
 		t.Errorf("the shortcut does not win: %+v", a)
@@ -250,7 +250,7 @@ func TestMulticast(t *testing.T) {
 	a, b := addr("192.0.2.5"), addr("192.0.2.6")
 	for _, n := range []netip.Addr{a, b} {
 		r.Neighbour("Ethernet0", n, gatewayMAC, true)
-		r.Multicast("Tunnel0", n, true)
+		r.Multicast("Tunnel0", peerAt(n), true)
 	}
 	flush(t, r)
 	g := f.tunnels[1].Group
@@ -259,7 +259,7 @@ func TestMulticast(t *testing.T) {
 	}
 	// A member that leaves keeps its adjacency until the list is written without it.
 	gone := f.groups[g][0]
-	r.Multicast("Tunnel0", a, false)
+	r.Multicast("Tunnel0", peerAt(a), false)
 	if err := r.Flush(); err != nil {
 		t.Fatal(err)
 	}
@@ -288,19 +288,19 @@ func TestPathMTU(t *testing.T) {
 	pmtud.Tunnel = &tt
 	r.SetInterface(pmtud)
 	r.Neighbour("Ethernet0", addr("192.0.2.5"), gatewayMAC, true)
-	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.5/32"), NBMA: addr("192.0.2.5"), NextHop: addr("10.255.0.5")})
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.5/32"), NBMA: peerAt(addr("192.0.2.5")), NextHop: addr("10.255.0.5")})
 	flush(t, r)
-	if r.PathMTU("Tunnel0", addr("192.0.2.77"), 1000) {
+	if r.PathMTU("Tunnel0", peerAt(addr("192.0.2.77")), 1000) {
 		t.Error("a path MTU to nobody was believed")
 	}
-	if !r.PathMTU("Tunnel0", addr("192.0.2.5"), 1300) || r.PathMTU("Tunnel0", addr("192.0.2.5"), 1350) {
+	if !r.PathMTU("Tunnel0", peerAt(addr("192.0.2.5")), 1300) || r.PathMTU("Tunnel0", peerAt(addr("192.0.2.5")), 1350) {
 		t.Error("a smaller one must be news, a larger one must not")
 	}
 	flush(t, r)
 	if a := f.path(t, "10.255.0.5/32"); a.MTU != 1300-28 || !a.CopyDF {
 		t.Errorf("path MTU 1300: adjacency takes %d", a.MTU)
 	}
-	r.PathMTU("Tunnel0", addr("192.0.2.5"), 0)
+	r.PathMTU("Tunnel0", peerAt(addr("192.0.2.5")), 0)
 	flush(t, r)
 	if a := f.path(t, "10.255.0.5/32"); a.MTU != 1400 {
 		t.Errorf("path MTU forgotten: adjacency takes %d", a.MTU)
@@ -339,7 +339,7 @@ func TestAnyOrder(t *testing.T) {
 				s.neigh[nbma(k)] = !s.neigh[nbma(k)]
 				r.Neighbour("Ethernet0", nbma(k), gatewayMAC, s.neigh[nbma(k)])
 			case 2:
-				b := Binding{Iface: "Tunnel0", Prefix: netip.PrefixFrom(peer(k), 32), NBMA: nbma(rng.IntN(4)), NextHop: peer(k), Via: rng.IntN(2) == 0}
+				b := Binding{Iface: "Tunnel0", Prefix: netip.PrefixFrom(peer(k), 32), NBMA: peerAt(nbma(rng.IntN(4))), NextHop: peer(k), Via: rng.IntN(2) == 0}
 				s.bound[k] = b
 				r.Bind(b)
 			case 3:
@@ -347,10 +347,10 @@ func TestAnyOrder(t *testing.T) {
 				delete(s.bound, k)
 			case 4:
 				s.mcast[k] = !s.mcast[k]
-				r.Multicast("Tunnel0", nbma(k), s.mcast[k])
+				r.Multicast("Tunnel0", peerAt(nbma(k)), s.mcast[k])
 			case 5:
 				p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 50, byte(k), 0}), 24)
-				b := Binding{Iface: "Tunnel0", Prefix: p, NBMA: nbma(k), NextHop: peer(k), Shortcut: true}
+				b := Binding{Iface: "Tunnel0", Prefix: p, NBMA: peerAt(nbma(k)), NextHop: peer(k), Shortcut: true}
 				if _, ok := s.bound[100+k]; ok {
 					r.Unbind("Tunnel0", p)
 					delete(s.bound, 100+k)
@@ -385,7 +385,7 @@ func TestAnyOrder(t *testing.T) {
 			fresh.Bind(b)
 		}
 		for k, ok := range s.mcast {
-			fresh.Multicast("Tunnel0", nbma(k), ok)
+			fresh.Multicast("Tunnel0", peerAt(nbma(k)), ok)
 		}
 		flush(t, fresh)
 		if got, want := f.describe(), ff.describe(); !slices.Equal(got, want) {
@@ -427,7 +427,7 @@ func BenchmarkBind(b *testing.B) {
 	n := 0
 	for b.Loop() {
 		p := netip.AddrFrom4([4]byte{10, 255, byte(n >> 8), byte(n)})
-		r.Bind(Binding{Iface: "Tunnel0", Prefix: netip.PrefixFrom(p, 32), NBMA: netip.AddrFrom4([4]byte{198, 18, byte(n >> 8), byte(n)}), NextHop: p})
+		r.Bind(Binding{Iface: "Tunnel0", Prefix: netip.PrefixFrom(p, 32), NBMA: peerAt(netip.AddrFrom4([4]byte{198, 18, byte(n >> 8), byte(n)})), NextHop: p})
 		if n%100 == 99 {
 			if err := r.Flush(); err != nil {
 				b.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"nave/fastpath/fib"
+	"nave/slowpath/nbma"
 )
 
 // Seal says how packets to a peer of a protected tunnel leave.
@@ -72,41 +73,41 @@ func clearKeys(sa *fib.SA) {
 }
 
 // Secure has packets to a peer of a protected tunnel leave sealed. The peer has an adjacency of its own as long as it is secured.
-func (r *RIB) Secure(name string, nbma netip.Addr, s Seal) {
+func (r *RIB) Secure(name string, at nbma.Address, s Seal) {
 	i := r.ifaces[name]
 	if i == nil || i.Tunnel == nil {
 		return
 	}
-	old, had := i.secured[nbma]
+	old, had := i.secured[at]
 	if had && old == s {
 		return
 	}
-	i.secured[nbma] = s
+	i.secured[at] = s
 	if !had {
-		r.hop(hopKey{iface: name, nbma: nbma})
+		r.hop(hopKey{iface: name, nbma: at})
 	}
-	r.touchPeer(spot{name, nbma})
+	r.touchPeer(peer{name, at})
 }
 
 // Unsecure has nothing leave to a peer of a protected tunnel any more.
-func (r *RIB) Unsecure(name string, nbma netip.Addr) {
+func (r *RIB) Unsecure(name string, at nbma.Address) {
 	i := r.ifaces[name]
 	if i == nil {
 		return
 	}
-	if _, had := i.secured[nbma]; !had {
+	if _, had := i.secured[at]; !had {
 		return
 	}
-	delete(i.secured, nbma)
-	r.touchPeer(spot{name, nbma})
-	if h := r.hops[hopKey{iface: name, nbma: nbma}]; h != nil {
+	delete(i.secured, at)
+	r.touchPeer(peer{name, at})
+	if h := r.hops[hopKey{iface: name, nbma: at}]; h != nil {
 		r.unref(h)
 	}
 }
 
 // PeerAdjacency is the adjacency that leads to a peer of a protected tunnel itself; ok is false while nothing can be sent by it.
-func (r *RIB) PeerAdjacency(name string, nbma netip.Addr) (id fib.AdjID, ok bool) {
-	h := r.hops[hopKey{iface: name, nbma: nbma}]
+func (r *RIB) PeerAdjacency(name string, at nbma.Address) (id fib.AdjID, ok bool) {
+	h := r.hops[hopKey{iface: name, nbma: at}]
 	if h == nil || !h.installed || h.last.Kind != fib.AdjTunnel || h.last.SA == 0 && h.last.AH == 0 {
 		return 0, false
 	}
@@ -120,8 +121,8 @@ func (r *RIB) RefusedSAs() []fib.SAID {
 	return out
 }
 
-// lead notes which peer a tunnel's next hop leads to: the zero spot for none.
-func (r *RIB) lead(h *hop, p spot) {
+// lead notes which peer a tunnel's next hop leads to: the zero peer for none.
+func (r *RIB) lead(h *hop, p peer) {
 	if h.peer == p {
 		return
 	}
@@ -142,7 +143,7 @@ func (r *RIB) lead(h *hop, p spot) {
 }
 
 // touchPeer rebuilds the adjacencies that lead to a peer.
-func (r *RIB) touchPeer(p spot) {
+func (r *RIB) touchPeer(p peer) {
 	for h := range r.byPeer[p] {
 		r.dirtyHops[h] = struct{}{}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"nave/fastpath/fib"
+	"nave/slowpath/nbma"
 )
 
 const spoke = "198.51.100.1"
@@ -26,7 +27,7 @@ func newProtected(t testing.TB) (*RIB, *fakeFIB, *sealedFIB) {
 	}
 	r.SetStatics(0, []StaticRoute{{Prefix: pfx("0.0.0.0/0"), Hops: []NextHop{{Addr: addr("192.0.2.254")}}}})
 	r.Neighbour("Ethernet0", addr("192.0.2.254"), gatewayMAC, true)
-	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.3/32"), NBMA: addr(spoke), NextHop: addr("10.255.0.3")})
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.3/32"), NBMA: peerAt(addr(spoke)), NextHop: addr("10.255.0.3")})
 	flush(t, r)
 	return r, f.fakeFIB, f
 }
@@ -91,14 +92,14 @@ func TestSecure(t *testing.T) {
 	if tn := f.tunnels[1]; !tn.Protected || tn.Protection != 7 {
 		t.Errorf("tunnel %+v", tn)
 	}
-	if _, ok := r.PeerAdjacency("Tunnel0", addr(spoke)); ok {
+	if _, ok := r.PeerAdjacency("Tunnel0", peerAt(addr(spoke))); ok {
 		t.Error("there is a way to send to a peer without a session")
 	}
 	key := fib.Key{1, 2, 3}
 	in := sa(12)
 	in.CipherKey = key
 	r.InstallSA(in)
-	r.Secure("Tunnel0", addr(spoke), esp(12))
+	r.Secure("Tunnel0", peerAt(addr(spoke)), esp(12))
 	before := s.batches
 	flush(t, r)
 	if s.batches != before+1 {
@@ -111,35 +112,35 @@ func TestSecure(t *testing.T) {
 	if a.Kind != fib.AdjTunnel || a.SA != 12 || a.AH != 0 || a.Outer[14+9] != 50 || len(a.Outer) != 34 || netip.AddrFrom4([4]byte(a.Outer[30:34])) != addr(spoke) || a.Inner[0] != 0x20 {
 		t.Errorf("adjacency %+v", a)
 	}
-	id, ok := r.PeerAdjacency("Tunnel0", addr(spoke))
+	id, ok := r.PeerAdjacency("Tunnel0", peerAt(addr(spoke)))
 	if !ok || f.adj[id].SA != 12 {
 		t.Errorf("the peer's own adjacency: %d %v", id, ok)
 	}
 	// A rekey swaps both in one batch; nothing else is said.
 	before, entries := s.batches, s.entries
 	r.InstallSA(sa(14))
-	r.Secure("Tunnel0", addr(spoke), esp(14))
+	r.Secure("Tunnel0", peerAt(addr(spoke)), esp(14))
 	r.RemoveSA(12)
 	flush(t, r)
 	if s.batches != before+1 || s.entries != entries+2 || f.path(t, "10.255.0.3/32").SA != 14 || len(s.sas) != 1 {
 		t.Errorf("a rekey took %d batches and %d entries; associations %v", s.batches-before, s.entries-entries, s.sas)
 	}
-	r.Secure("Tunnel0", addr(spoke), esp(14))
+	r.Secure("Tunnel0", peerAt(addr(spoke)), esp(14))
 	if before = s.batches; r.Flush() != nil || s.batches != before {
 		t.Error("the same again does something")
 	}
-	r.Unsecure("Tunnel0", addr(spoke))
+	r.Unsecure("Tunnel0", peerAt(addr(spoke)))
 	r.RemoveSA(14)
 	flush(t, r)
 	if a := f.path(t, "10.255.0.3/32"); a.Kind != fib.AdjDrop || len(s.sas) != 0 {
 		t.Errorf("after the session: %+v", a)
 	}
-	if _, ok := r.PeerAdjacency("Tunnel0", addr(spoke)); ok || len(r.byPeer) != 1 {
+	if _, ok := r.PeerAdjacency("Tunnel0", peerAt(addr(spoke))); ok || len(r.byPeer) != 1 {
 		t.Errorf("the peer's own adjacency stays: %v", r.byPeer)
 	}
-	r.Unsecure("Tunnel0", addr(spoke))
-	r.Unsecure("Tunnel7", addr(spoke))
-	r.Secure("Ethernet0", addr(spoke), esp(9))
+	r.Unsecure("Tunnel0", peerAt(addr(spoke)))
+	r.Unsecure("Tunnel7", peerAt(addr(spoke)))
+	r.Secure("Ethernet0", peerAt(addr(spoke)), esp(9))
 	if before = s.batches; r.Flush() != nil || s.batches != before {
 		t.Error("what is not there is secured or unsecured")
 	}
@@ -160,7 +161,7 @@ func TestSealedHeaders(t *testing.T) {
 	} {
 		r, f, _ := newProtected(t)
 		r.InstallSA(sa(5))
-		r.Secure("Tunnel0", addr(spoke), c.seal)
+		r.Secure("Tunnel0", peerAt(addr(spoke)), c.seal)
 		flush(t, r)
 		a := f.path(t, "10.255.0.3/32")
 		if a.SA != c.seal.SA || a.AH != c.seal.AH || a.Outer[23] != c.proto || !bytes.Equal(a.Outer[34:], c.ports) || len(a.Outer) > fib.MaxOuter {
@@ -175,12 +176,12 @@ func TestSealedElsewhere(t *testing.T) {
 	r.InstallSA(sa(5))
 	s := esp(5)
 	s.To = addr("203.0.113.77")
-	r.Secure("Tunnel0", addr(spoke), s)
+	r.Secure("Tunnel0", peerAt(addr(spoke)), s)
 	flush(t, r)
 	if a := f.path(t, "10.255.0.3/32"); netip.AddrFrom4([4]byte(a.Outer[30:34])) != s.To {
 		t.Errorf("%+v", a)
 	}
-	if !r.PathMTU("Tunnel0", addr(spoke), 1000) {
+	if !r.PathMTU("Tunnel0", peerAt(addr(spoke)), 1000) {
 		t.Fatal("no path MTU of a peer")
 	}
 	flush(t, r)
@@ -188,7 +189,7 @@ func TestSealedElsewhere(t *testing.T) {
 	if a := f.path(t, "10.255.0.3/32"); a.MTU != 934 {
 		t.Errorf("MTU %d", a.MTU)
 	}
-	if r.PathMTU("Tunnel0", addr("203.0.113.78"), 900) {
+	if r.PathMTU("Tunnel0", peerAt(addr("203.0.113.78")), 900) {
 		t.Error("a path MTU of a stranger")
 	}
 }
@@ -198,12 +199,12 @@ func TestRefusedAssociation(t *testing.T) {
 	r, f, s := newProtected(t)
 	s.full = true
 	r.InstallSA(sa(5))
-	r.Secure("Tunnel0", addr(spoke), esp(5))
+	r.Secure("Tunnel0", peerAt(addr(spoke)), esp(5))
 	flush(t, r)
 	if got := r.RefusedSAs(); !slices.Equal(got, []fib.SAID{5}) || len(r.RefusedSAs()) != 0 || len(r.Refused()) != 1 {
 		t.Errorf("refused %v, shown %v", got, r.Refused())
 	}
-	r.Unsecure("Tunnel0", addr(spoke))
+	r.Unsecure("Tunnel0", peerAt(addr(spoke)))
 	r.RemoveSA(5)
 	flush(t, r)
 	if a := f.path(t, "10.255.0.3/32"); a.Kind != fib.AdjDrop || len(r.Refused()) != 0 {
@@ -227,7 +228,7 @@ func TestAssociationComesAndGoes(t *testing.T) {
 func TestSecuredInterfaceGoes(t *testing.T) {
 	r, f, _ := newProtected(t)
 	r.InstallSA(sa(5))
-	r.Secure("Tunnel0", addr(spoke), esp(5))
+	r.Secure("Tunnel0", peerAt(addr(spoke)), esp(5))
 	flush(t, r)
 	r.SetInterface(tun)
 	flush(t, r)
@@ -253,19 +254,22 @@ func TestSecureTouchesOnlyItsPeer(t *testing.T) {
 	for i := range 500 {
 		nbma := netip.AddrFrom4([4]byte{100, 64, byte(i >> 8), byte(i)})
 		to := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 255, byte(1 + i>>8), byte(i)}), 32)
-		r.Bind(Binding{Iface: "Tunnel0", Prefix: to, NBMA: nbma, NextHop: to.Addr()})
+		r.Bind(Binding{Iface: "Tunnel0", Prefix: to, NBMA: peerAt(nbma), NextHop: to.Addr()})
 		seal := esp(fib.SAID(100 + i))
 		seal.To = nbma
 		r.InstallSA(sa(fib.SAID(100 + i)))
-		r.Secure("Tunnel0", nbma, seal)
+		r.Secure("Tunnel0", peerAt(nbma), seal)
 	}
 	flush(t, r)
 	entries := s.entries
 	seal := esp(5)
 	r.InstallSA(sa(5))
-	r.Secure("Tunnel0", addr(spoke), seal)
+	r.Secure("Tunnel0", peerAt(addr(spoke)), seal)
 	flush(t, r)
 	if n := s.entries - entries; n > 3 {
 		t.Errorf("%d entries for a session", n)
 	}
 }
+
+// peerAt is a peer that is not behind NAT.
+func peerAt(a netip.Addr) nbma.Address { return nbma.Of(a) }

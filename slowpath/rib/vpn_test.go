@@ -174,7 +174,7 @@ func TestReservedLabels(t *testing.T) {
 // What has a label goes to the spoke that the label is of, or nowhere: a server that passes traffic on would take it for a label of its own.
 func TestLabelledNeverByTheServer(t *testing.T) {
 	r, f := newVPN(t)
-	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.1/32"), NBMA: addr("198.51.100.1"), NextHop: addr("10.255.0.1")})
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.1/32"), NBMA: peerAt(addr("198.51.100.1")), NextHop: addr("10.255.0.1")})
 	r.SetRoute(red, pfx("10.60.0.0/24"), by(t, "10.255.0.3", 18))
 	r.SetStatics(red, []StaticRoute{})
 	flush(t, r)
@@ -187,7 +187,7 @@ func TestLabelledNeverByTheServer(t *testing.T) {
 		{Prefix: pfx("10.255.0.0/24"), NextHop: addr("10.255.0.1")},
 		{Prefix: pfx("10.255.0.3/32"), NextHop: addr("10.255.0.1")},
 	} {
-		b.Iface, b.NBMA = "Tunnel0", addr("198.51.100.1")
+		b.Iface, b.NBMA = "Tunnel0", peerAt(addr("198.51.100.1"))
 		r.Bind(b)
 		flush(t, r)
 		if a := f.one(red, "10.60.0.0/24"); a.Kind != fib.AdjGlean {
@@ -195,7 +195,7 @@ func TestLabelledNeverByTheServer(t *testing.T) {
 		}
 		r.Unbind("Tunnel0", b.Prefix)
 	}
-	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.3/32"), NBMA: addr("198.51.100.3"), NextHop: addr("10.255.0.3")})
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.3/32"), NBMA: peerAt(addr("198.51.100.3")), NextHop: addr("10.255.0.3")})
 	flush(t, r)
 	a = f.one(red, "10.60.0.0/24")
 	if a.Kind != fib.AdjTunnel || a.OuterTo() != addr("198.51.100.3") || !slices.Equal(a.Labels, []uint32{18}) || !r.Ready(a.ID) {
@@ -237,7 +237,7 @@ func TestSubinterface(t *testing.T) {
 // The way to a tunnel's peer can lead through a VPN: the outer packets are labelled then.
 func TestUnderlayWithLabels(t *testing.T) {
 	r, f := newVPN(t)
-	r.Bind(Binding{Iface: "Tunnel1", Prefix: pfx("10.254.0.2/32"), NBMA: addr("203.0.113.2"), NextHop: addr("10.254.0.2")})
+	r.Bind(Binding{Iface: "Tunnel1", Prefix: pfx("10.254.0.2/32"), NBMA: peerAt(addr("203.0.113.2")), NextHop: addr("10.254.0.2")})
 	r.SetRoute(red, pfx("203.0.113.0/24"), by(t, "1.1.1.1", 18))
 	flush(t, r)
 	if a := f.one(blue, "10.254.0.2/32"); a.Kind != fib.AdjDrop {
@@ -428,7 +428,7 @@ func TestPoppedLabelNeverByTheServer(t *testing.T) {
 	})
 	r.SetLabel(103, LabelUse{Swap: true, Prefix: pfx("3.3.3.3/32")})
 	r.BindLabel(pfx("3.3.3.3/32"), "Tunnel0", addr("10.255.0.3"), fib.ImplicitNull)
-	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.3/32"), NBMA: addr("198.51.100.1"), NextHop: addr("10.255.0.3"), Via: true})
+	r.Bind(Binding{Iface: "Tunnel0", Prefix: pfx("10.255.0.3/32"), NBMA: peerAt(addr("198.51.100.1")), NextHop: addr("10.255.0.3"), Via: true})
 	flush(t, r)
 	if a := f.one(0, "3.3.3.3/32"); a.Kind != fib.AdjTunnel || !a.Resolve {
 		t.Errorf("IPv4 may take the server: %+v", a)

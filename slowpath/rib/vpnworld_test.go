@@ -77,7 +77,7 @@ func (w *vpnWorld) change(rng *rand.Rand) {
 		at := []spot{{"Ethernet0", addr("192.0.2.254")}, {"Ethernet2", netip.AddrFrom4([4]byte{172, 16, 0, byte(2 + k)})}, {"Ethernet3", netip.AddrFrom4([4]byte{192, 168, 1, byte(2 + k)})}}[rng.IntN(3)]
 		w.neigh[at] = !w.neigh[at]
 	case 3, 4:
-		b := Binding{Iface: "Tunnel0", NextHop: netip.AddrFrom4([4]byte{10, 255, 0, byte(10 + k)}), NBMA: netip.AddrFrom4([4]byte{198, 51, 100, byte(1 + rng.IntN(2))}), Via: rng.IntN(3) == 0}
+		b := Binding{Iface: "Tunnel0", NextHop: netip.AddrFrom4([4]byte{10, 255, 0, byte(10 + k)}), NBMA: peerAt(netip.AddrFrom4([4]byte{198, 51, 100, byte(1 + rng.IntN(2))})), Via: rng.IntN(3) == 0}
 		if rng.IntN(2) == 0 {
 			b.Iface, b.NextHop = "Tunnel1", netip.AddrFrom4([4]byte{10, 254, 0, byte(10 + k)})
 		}
@@ -241,7 +241,7 @@ func (w *vpnWorld) safe(t *testing.T, seed uint64, f *fakeFIB) {
 	for _, a := range f.adj {
 		if a.Kind == fib.AdjTunnel && len(a.Labels) > 0 {
 			b, ok := w.bound[spot{map[fib.TunnelID]string{1: "Tunnel0", 2: "Tunnel1"}[a.Tunnel], a.NextHop}]
-			if !ok || b.Via || a.Resolve || a.OuterTo() != b.NBMA {
+			if !ok || b.Via || a.Resolve || a.OuterTo() != b.NBMA.Addr {
 				t.Fatalf("seed %d: labels for %v go to %v: %+v, binding %+v", seed, a.NextHop, a.OuterTo(), a, b)
 			}
 		}
