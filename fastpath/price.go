@@ -128,6 +128,15 @@ func (e *Engine) labelGone(in uint32) {
 	}
 }
 
+// Remeter asks the pricer for its budgets again: what they are has changed, and no price. All begin full.
+func (e *Engine) Remeter() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closed && !e.late.joined && e.pricer != nil {
+		e.setMeters()
+	}
+}
+
 // setMeters makes the budgets those of the pricer, each full.
 func (e *Engine) setMeters() {
 	atomic.StoreUint64(&e.credit[creditOn], 0)

@@ -107,7 +107,18 @@ func (p *Pricer) Stale() bool {
 }
 
 // Meters is fib.Pricer's.
-func (p *Pricer) Meters() fib.Meters { return meters(p.profile, p.options.Limits) }
+func (p *Pricer) Meters() fib.Meters {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return meters(p.profile, p.options.Limits)
+}
+
+// SetLimits changes Options.Limits. Whoever asked for Meters has to ask again (fastpath.Engine.Remeter); all else stays as it is.
+func (p *Pricer) SetLimits(limits map[fib.Budget]fib.Meter) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.options.Limits = limits
+}
 
 // Usage is what is given away now.
 func (p *Pricer) Usage() Usage {

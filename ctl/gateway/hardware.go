@@ -72,6 +72,7 @@ func (g *Gateway) chooseHardware(tree *config.Config) error {
 // Priced is a fast path that can be told prices: fastpath.Engine.
 type Priced interface {
 	SetPricer(fib.Pricer) error
+	Remeter()
 }
 
 // emulation is the hardware that a Core is like. Without a profile nothing is emulated.
@@ -118,21 +119,23 @@ func (h *emulation) follow(now time.Time, tree *config.Config) error {
 	if profile != nil && !fresh && !split {
 		h.problems = append(h.problems, show.Problem{What: "mls cef maximum-routes", Why: "the split of the FIB TCAM stays as it is until naved is started again, or another profile is chosen"})
 	}
-	if fresh || !maps.Equal(options.Limits, h.options.Limits) {
-		if err := h.price(now, profile, options); err != nil {
+	switch {
+	case fresh:
+		if err := h.price(profile, options); err != nil {
 			h.problems = append(h.problems, show.Problem{What: "platform hardware profile", Why: err.Error()})
 		}
-		if fresh {
-			h.since, h.meter = now, meter{}
-		}
-		h.priced, h.profile, h.options = true, profile, options
+		h.priced, h.profile, h.since, h.meter = true, profile, now, meter{}
+	case h.pricer != nil && !maps.Equal(options.Limits, h.options.Limits):
+		h.pricer.SetLimits(options.Limits)
+		h.engine.Remeter()
 	}
+	h.options = options
 	h.limited = limited
 	return nil
 }
 
 // price gives the fast path a pricer that knows of nothing yet.
-func (h *emulation) price(now time.Time, profile *hwprofiles.Profile, o hwprofiles.Options) error {
+func (h *emulation) price(profile *hwprofiles.Profile, o hwprofiles.Options) error {
 	if profile == nil {
 		h.pricer = nil
 		return h.engine.SetPricer(nil)

@@ -95,7 +95,9 @@ func clearIKE(c api.Clear) ike.Clear {
 func (d *naved) Reload() error {
 	d.notify(daemon.SdNotifyReloading)
 	defer d.notify(daemon.SdNotifyReady)
-	tree, err := load(d.file, d.log)
+	d.loading.Lock()
+	defer d.loading.Unlock()
+	tree, found, err := load(d.file)
 	var before *config.Config
 	if err == nil {
 		d.gw.Do(func(_ time.Time, c *gateway.Core) { before = c.Tree() })
@@ -116,9 +118,7 @@ func (d *naved) Reload() error {
 	if before != nil && config.Diff(before, tree).Fastpath {
 		d.log.Warn("the workers go on as they were started: what is changed of `fastpath` takes effect when naved is restarted")
 	}
-	for _, p := range d.problems() {
-		d.log.Warn("configured and not carried out", "what", p.What, "why", p.Why)
-	}
+	d.findings(tree, found)
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -79,7 +80,7 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	tree, err := load(o.file, log)
+	tree, found, err := load(o.file)
 	if err != nil {
 		return err
 	}
@@ -96,6 +97,7 @@ func run(o options) error {
 		return nil
 	}
 	if err != nil {
+		d.warn(tree, nil, found)
 		return err
 	}
 	server, err := api.Serve(filepath.Join(o.runDir, "nave.sock"), d)
@@ -103,9 +105,7 @@ func run(o options) error {
 		d.gw.Leave()
 		return err
 	}
-	for _, p := range d.problems() {
-		log.Warn("configured and not carried out", "what", p.What, "why", p.Why)
-	}
+	d.findings(tree, found)
 	err = d.serve(ctx)
 	server.Close()
 	if err != nil {
@@ -139,29 +139,26 @@ func parsePorts(flags []string) (map[string]string, error) {
 	return ports, nil
 }
 
-// load reads and checks a configuration. Errors keep it from being used; the rest is logged.
-func load(file string, log *slog.Logger) (*config.Config, error) {
+// load reads and checks a configuration. Errors keep it from being used; what is found beside them is returned.
+func load(file string) (*config.Config, config.Diagnostics, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	tree, diags := config.Parse(file, text)
 	diags = append(diags, config.Check(tree)...)
 	diags.Sort()
 	failed := 0
 	for _, d := range diags {
-		switch d.Severity {
-		case config.Error:
+		if d.Severity == config.Error {
 			failed++
 			fmt.Fprintln(os.Stderr, d)
-		case config.Warning:
-			log.Warn(d.String())
 		}
 	}
 	if failed > 0 {
-		return nil, fmt.Errorf("%s has %d errors; `nave check %s` lists all it finds", file, failed, file)
+		return nil, nil, fmt.Errorf("%s has %d errors; `nave check %s` lists all it finds", file, failed, file)
 	}
-	return tree, nil
+	return tree, diags, nil
 }
 
 // naved is the daemon while it runs.
@@ -170,6 +167,9 @@ type naved struct {
 	log   *slog.Logger
 	gw    *gateway.Gateway
 	limit *eventLimit // the control plane's goroutine has it
+	// told is what was said of the configuration when it was loaded last, telling what is this time. Loads come one by one.
+	loading       sync.Mutex
+	told, telling map[string]bool
 }
 
 // serve answers signals and the watchdog until it is time to stop.

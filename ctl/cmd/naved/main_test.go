@@ -62,12 +62,15 @@ func loadText(t *testing.T, text string) (tree *config.Config, printed, logged s
 	stderr := os.Stderr
 	os.Stderr = w
 	var log bytes.Buffer
-	tree, loadErr := load(file, slog.New(slog.NewTextHandler(&log, nil)))
+	tree, found, loadErr := load(file)
 	os.Stderr = stderr
 	w.Close()
 	b, err := io.ReadAll(r)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if loadErr == nil {
+		(&naved{log: slog.New(slog.NewTextHandler(&log, nil))}).warn(tree, nil, found)
 	}
 	return tree, string(b), log.String(), loadErr
 }
@@ -100,7 +103,7 @@ func TestLoad(t *testing.T) {
 	if strings.Contains(logged, "topsecrt") {
 		t.Errorf("a secret was logged: %s", logged)
 	}
-	if _, err := load(filepath.Join(t.TempDir(), "none.cfg"), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "none.cfg") {
+	if _, _, err := load(filepath.Join(t.TempDir(), "none.cfg")); err == nil || !strings.Contains(err.Error(), "none.cfg") {
 		t.Errorf("a file that is not there: %v", err)
 	}
 }
