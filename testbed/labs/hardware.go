@@ -74,7 +74,11 @@ func measureProfiles(l *topo.Lab, out io.Writer) error {
 		}
 		fmt.Fprintf(out, "platform hardware profile %-10s %7.0f packets a second from host 1, %7.0f at host 2\n", name, sent, arrived)
 	}
-	return nil
+	text, err := l.Nave("spoke1", "show", "platform", "software-switched")
+	if err == nil {
+		fmt.Fprintf(out, "\nspoke1# show platform software-switched\n%s", text)
+	}
+	return err
 }
 
 var profileLine = regexp.MustCompile(`(?m)^platform hardware profile .*$`)
