@@ -73,6 +73,10 @@ func (r *Router) carryOutSessions(effects []dmvpn.Effect) {
 			r.rib.Unsecure(e.Iface, e.NBMA)
 		case dmvpn.ToIKE:
 			r.tell(e.Event)
+		case dmvpn.Opener:
+			r.linux.SendNATKeepalive(e.Path)
+		case dmvpn.Unopened:
+			r.tell(nhrp.Unopened(e))
 		case dmvpn.ToNHRP:
 			r.tell(e.State)
 		case dmvpn.Log:

@@ -41,6 +41,8 @@ func (r *Router) carryOut(effects []nhrp.Effect) {
 			r.linux.Log(e)
 		case nhrp.PeerWanted:
 			r.tell(dmvpn.Wanted(e))
+		case nhrp.PeerOpening:
+			r.tell(dmvpn.Open(e))
 		case nhrp.PeerReleased:
 			r.tell(dmvpn.Released(e))
 		case nhrp.NHSChanged: // comes as Log too

@@ -23,7 +23,7 @@ func (r *Router) handlePunt(p *fastpath.Punt) {
 	switch p.Reason {
 	case fastpath.NHRP:
 		r.carryOut(r.nhrp.Handle(r.now, nhrp.Received{
-			Iface: r.tunnels[p.Tunnel], From: r.sender(p), Identity: r.sessions.IdentityOf(p.SA), Payload: p.Packet,
+			Iface: r.tunnels[p.Tunnel], From: r.sender(p), Identity: r.sessions.IdentityOf(p.SA), Endpoint: r.sessions.EndpointOf(p.SA), Payload: p.Packet,
 		}))
 	case fastpath.Local:
 		r.local(p)

@@ -141,7 +141,7 @@ func (t *translation) nhrp(i *config.Interface, in *rib.Interface) {
 		Protected: in.Tunnel.Protected, NetworkID: n.NetworkID, Authentication: nhrp.Secret(n.Authentication.Reveal()),
 		HoldTime: n.Hold(), RegistrationTimeout: n.RegistrationTimeout, NoUnique: n.NoUnique,
 		MulticastStatic: slices.Clone(n.Multicast), MulticastDynamic: n.MulticastDynamic, Fallback: n.NHSFallback,
-		ServerOnly: n.ServerOnly, Redirect: n.Redirect, RedirectTimeout: n.RedirectInterval(), Shortcut: n.Shortcut,
+		ServerOnly: n.ServerOnly, Redirect: n.Redirect, RedirectTimeout: n.RedirectInterval(), Shortcut: n.Shortcut, SimultaneousOpen: n.SimultaneousOpen && !t.tree.IPsec.NoNATT,
 		MaxSend: nhrp.MaxSend{Packets: packets, Interval: every}, MTU: in.MTU, IdleTimeout: n.IdleTimeout,
 	}
 	if in.Up {

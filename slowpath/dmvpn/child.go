@@ -76,7 +76,10 @@ func (m *Machine) install(k *ike.Child) {
 		m.emit(ToIKE{ike.Drop{Child: k.ID}})
 		return
 	}
-	s := m.open(p, nbma.Of(remote.Addr()))
+	s := m.endpoints[openKey{p.ID, remote}]
+	if s == nil || !k.Initiator {
+		s = m.open(p, nbma.Of(remote.Addr()))
+	}
 	c.session = s
 	s.children = append(s.children, c)
 	s.identity = k.Peer

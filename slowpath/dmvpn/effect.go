@@ -59,9 +59,10 @@ const (
 	LogReplaced                    // a peer came from another address; the session of the old one ended
 	LogNoRoom                      // the fast path has no room for an association
 	LogTakenOver                   // a session of the process before goes on by its associations
+	LogUnopened                    // a path through NAT on both sides did not open: Why
 )
 
-var logKindNames = [...]string{"socket-open", "socket-closed", "session-up", "session-down", "moved", "replaced", "no-room", "taken-over"}
+var logKindNames = [...]string{"socket-open", "socket-closed", "session-up", "session-down", "moved", "replaced", "no-room", "taken-over", "unopened"}
 
 // String names the kind.
 func (k LogKind) String() string {

@@ -28,7 +28,9 @@ func FuzzMachine(f *testing.F) {
 			op, arg := data[0], data[1]
 			addr, iface := addrs[arg&3], []string{"Tunnel0", "Tunnel1", "Tunnel9", "Tunnel7"}[arg>>2&3]
 			child, sa := ike.ChildID(arg>>4), fib.SAID(arg>>3)
-			switch op % 17 {
+			switch op % 18 {
+			case 17:
+				r.event(Open{Iface: iface, NBMA: at(addr), Endpoint: port(addr, 1000+uint16(arg)), Calls: arg&16 != 0})
 			case 0:
 				r.event(Wanted{iface, at(addr)})
 			case 1:

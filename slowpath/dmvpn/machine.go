@@ -38,7 +38,8 @@ type Machine struct {
 	bySA        map[fib.SAID]*child
 	ids         idPool
 	timers      timers
-	ikeSAs      map[peer]ike.SAID // the newest established IKE SA with a peer
+	endpoints   map[openKey]*session // by where others see the peer
+	ikeSAs      map[peer]ike.SAID    // the newest established IKE SA with a peer
 
 	inherited     Inherited   // what no protection has taken yet
 	lastInherited ike.ChildID // counts inherited children
@@ -67,7 +68,7 @@ func New(seed uint64) *Machine {
 	return &Machine{
 		rng: rand.New(rand.NewPCG(seed, 0x646d76706e)), protections: make(map[uint32]*Protection), byIface: make(map[string]*Protection),
 		wants: make(map[want]struct{}), sessions: make(map[key]*session), children: make(map[ike.ChildID]*child),
-		bySA: make(map[fib.SAID]*child), ids: idPool{next: 1}, ikeSAs: make(map[peer]ike.SAID),
+		bySA: make(map[fib.SAID]*child), ids: idPool{next: 1}, ikeSAs: make(map[peer]ike.SAID), endpoints: make(map[openKey]*session),
 	}
 }
 
@@ -142,6 +143,8 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 		if p := m.byIface[w.iface]; p != nil {
 			m.want(p, w)
 		}
+	case Open:
+		m.openPath(ev)
 	case Released:
 		m.released(want{ev.Iface, ev.NBMA})
 	case FromIKE:
@@ -192,6 +195,10 @@ func (m *Machine) fromIKE(e ike.Effect) {
 			m.rehomed(c, e.Path)
 		}
 	case ike.Failed:
+		if s := m.endpoints[openKey{e.Protection, e.Remote}]; s != nil && s.opening != nil {
+			m.failed(s, e.Why)
+			return
+		}
 		if s := m.sessions[key{e.Protection, nbma.Of(e.Remote.Addr().Unmap())}]; s != nil {
 			m.failed(s, e.Why)
 		}
@@ -306,6 +313,18 @@ func (m *Machine) PeerBy(id fib.SAID) (at nbma.Address, ok bool) {
 		return at, false
 	}
 	return c.session.name(c.spec.Path.Remote.Addr()), true
+}
+
+// EndpointOf is where the peer of an inbound association is seen, or with ESP without UDP would be, in UDP; the zero AddrPort for an association that is not there.
+func (m *Machine) EndpointOf(id fib.SAID) netip.AddrPort {
+	c := m.bySA[id]
+	switch {
+	case c == nil:
+		return netip.AddrPort{}
+	case c.spec.Encap:
+		return c.spec.Path.Remote
+	}
+	return netip.AddrPortFrom(c.spec.Path.Remote.Addr(), portNATT)
 }
 
 // Quoted is what an ICMP error says of a packet that we sent.

@@ -28,6 +28,11 @@ type session struct {
 	lastWhy  ike.Why
 	lastEnd  time.Time
 
+	opening   *opening       // nil: no path is being opened
+	opened    bool           // the path was, from both sides
+	endpoint  netip.AddrPort // where others see the peer
+	openAgain time.Time      // not before
+
 	retryAt   time.Time // ask IKE again
 	releaseAt time.Time // nobody wants it any more
 	timer     timer
@@ -57,7 +62,7 @@ func (m *Machine) want(p *Protection, w want) {
 	if s.active != nil {
 		m.tell(s, w)
 	}
-	if !s.renews() || s.active != nil && !s.retryAt.IsZero() {
+	if s.opening != nil || !s.renews() || s.active != nil && !s.retryAt.IsZero() {
 		m.settle(s)
 		return
 	}
@@ -114,7 +119,10 @@ func (m *Machine) settle(s *session) {
 	if m.sessions[key{s.protection.ID, s.names[0]}] != s {
 		return // it is gone
 	}
-	if s.renews() && !s.retryAt.IsZero() && !s.retryAt.After(m.now) {
+	if s.opening != nil {
+		m.proceed(s)
+	}
+	if s.opening == nil && s.renews() && !s.retryAt.IsZero() && !s.retryAt.After(m.now) {
 		s.retryAt = time.Time{}
 		m.ask(s)
 	}
@@ -154,6 +162,12 @@ func (m *Machine) ask(s *session) {
 
 // failed notes that IKE could not make a child; it is asked again while the peer is wanted.
 func (m *Machine) failed(s *session, why ike.Why) {
+	if s.opening != nil {
+		s.asked = false // IKE has ended it
+		m.unopened(s, why)
+		m.settle(s)
+		return
+	}
 	s.asked = false
 	s.lastWhy, s.lastEnd = why, m.now
 	s.retryAt = time.Time{}
@@ -232,7 +246,7 @@ func (m *Machine) down(s *session, why ike.Why) {
 		}
 	}
 	lasted := m.now.Sub(s.since)
-	s.active = nil
+	s.active, s.opened = nil, false
 	s.state, s.since = Negotiating, m.now
 	s.lastWhy, s.lastEnd = why, m.now
 	m.log(s, LogSessionDown, why)
@@ -276,6 +290,7 @@ func (m *Machine) close(s *session, why ike.Why) {
 // drop closes the crypto socket.
 func (m *Machine) drop(s *session) {
 	m.timers.stop(&s.timer)
+	m.setEndpoint(s, netip.AddrPort{})
 	for _, addr := range s.names {
 		delete(m.sessions, key{s.protection.ID, addr})
 	}

@@ -50,10 +50,13 @@ type SessionStatus struct {
 	Port       uint16       // of the peer, with ESP in UDP; 0: without
 	Identity   ike.Identity // of the peer, from its newest child
 	State      State
-	Since      time.Time // of State
-	Socket     bool      // the crypto socket is open
-	Passive    bool      // the peer began, and NHRP has not asked for it
-	Inherited  bool      // up by associations of the process before, until IKE has made others
+	Since      time.Time      // of State
+	Socket     bool           // the crypto socket is open
+	Passive    bool           // the peer began, and NHRP has not asked for it
+	Endpoint   netip.AddrPort // where a next hop server sees the peer; the zero AddrPort: it has not said so
+	Opening    bool           // the path is being opened from both sides
+	Opened     bool           // it was, and the session is up
+	Inherited  bool           // up by associations of the process before, until IKE has made others
 	Children   []ChildStatus
 	Tries      int       // negotiations begun since it was last up
 	NextTry    time.Time // the zero Time: none is planned
@@ -90,7 +93,7 @@ func (m *Machine) Status(now time.Time) Status {
 		out := SessionStatus{
 			Protection: p.ID, Profile: p.Profile, Shared: p.Shared, Ifaces: slices.Clone(p.Ifaces), VRF: p.VRF, Local: p.Local, Peer: s.names[0].Addr, Inside: s.names[0].Inside,
 			Identity: s.identity, State: s.state, Since: s.since, Socket: true, Passive: len(s.wanted) == 0, Tries: s.tries, NextTry: s.retryAt,
-			LastWhy: s.lastWhy, LastEnd: s.lastEnd,
+			LastWhy: s.lastWhy, LastEnd: s.lastEnd, Endpoint: s.endpoint, Opening: s.opening != nil, Opened: s.opened && s.active != nil,
 		}
 		for _, w := range s.wishes() {
 			if !slices.Contains(out.Wanted, w.iface) {

@@ -48,6 +48,7 @@ type entry struct {
 	flags     EntryFlags
 	via       bool
 	mcast     bool
+	opens     bool // a client that can open paths through NAT
 	identity  string
 	created   time.Time
 	updated   time.Time

@@ -44,6 +44,7 @@ type Interface struct {
 	Redirect            bool          // `ip nhrp redirect`
 	RedirectTimeout     time.Duration // between two indications for one pair of addresses; zero means DefaultRedirect
 	Shortcut            bool          // `ip nhrp shortcut`
+	SimultaneousOpen    bool          // `ip nhrp nat simultaneous-open`; without Protected it is of no effect
 	MaxSend             MaxSend
 	MTU                 uint16 // advertised in client information entries, bytes; advisory
 	// IdleTimeout takes down spoke-to-spoke entries that carried no traffic for so long; zero leaves them to the holding time.

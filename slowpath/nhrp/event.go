@@ -15,6 +15,8 @@ type Received struct {
 	Iface    string
 	From     nbma.Address // whom it came from: where NBMA.Inside is known, the session that the packet's association belongs to has it
 	Identity string       // IKE identity of the peer whose SA it came by; empty without protection
+	// Endpoint is where From is seen to send from in UDP, or would be: port 4500 where its ESP goes without UDP. It is only known with protection.
+	Endpoint netip.AddrPort
 	Payload  []byte
 }
 

@@ -74,6 +74,8 @@ func (s *script) message() []byte {
 		m.Exts[s.byte()%3].Value = s.bytes()
 	case 2:
 		m.Exts[s.byte()%4].AddEntry(nhrpmsg.CIE{NBMA: s.nbma(), Proto: s.proto()})
+	case 4:
+		m.SetOpening(&nhrpmsg.Opening{Kind: nhrpmsg.OpeningKind(s.byte() % 5), Endpoint: netip.AddrPortFrom(s.nbma(), uint16(s.byte())*256)})
 	case 3:
 		m.Exts = append([]nhrpmsg.Extension{{Compulsory: s.byte()&1 != 0, Type: nhrpmsg.ExtType(s.byte()), Value: s.bytes()}}, m.Exts...)
 	}
@@ -110,6 +112,8 @@ func (s *script) event() Event {
 		return Received{Iface: ifc, From: s.peer(), Payload: s.bytes()}
 	case 8:
 		return Tick{}
+	case 9:
+		return Unopened{ifc, s.peer()}
 	case 12:
 		p, _ := s.proto().Prefix(int(s.byte() % 33))
 		return Inherited{Iface: ifc, Prefix: p, NextHop: s.proto(), NBMA: s.peer(), Registered: s.byte()&1 != 0}

@@ -26,6 +26,8 @@ type iface struct {
 	election timer
 	quota    bucket
 	errors   bucket
+	openings bucket
+	unopened map[nbma.Address]unopened
 	traffic  Traffic
 	quotaLog time.Time  // no more than one line before it
 	fullLog  time.Time  // the same, for a full cache

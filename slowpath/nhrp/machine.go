@@ -89,6 +89,8 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 		m.used(ev)
 	case PeerState:
 		m.peerState(ev)
+	case Unopened:
+		m.unopenedPath(ev)
 	case RoutesChanged:
 		m.routesChanged()
 	case Inherited:

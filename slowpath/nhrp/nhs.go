@@ -25,6 +25,7 @@ type nhs struct {
 	since    time.Time
 	down     bool // unanswered or refused; not a candidate for traffic
 	awaiting bool
+	opens    bool // it tells us where it sees others, to open paths through NAT
 	id       uint32
 	tries    int // unanswered requests
 	regID    uint32
@@ -225,6 +226,7 @@ func (m *Machine) register(n *nhs) {
 	}
 	nat.AddEntry(ifc.natEntry(proto, n.peer.at.Addr))
 	msg.Exts = requestExts(nat)
+	ifc.offerOpening(&msg)
 	n.requests++
 	m.send(ifc, n.peer.at, msg)
 }
@@ -259,6 +261,7 @@ func (m *Machine) registrationReply(p *packet) {
 	n.regID = n.id
 	m.learnServer(n, p)
 	m.learnPublic(p)
+	n.acceptedOpening(p)
 	m.timers.set(&n.timer, n, m.now.Add(m.jitter(p.ifc.renewal())))
 	if n.state != NHSResponding {
 		n.down = false

@@ -14,6 +14,7 @@ type packet struct {
 	ifc      *iface
 	from     nbma.Address
 	identity string
+	endpoint netip.AddrPort
 	raw      []byte
 	nhrpmsg.Message
 }
@@ -42,7 +43,7 @@ func (m *Machine) receive(ev Received) {
 	if p := ifc.peers[ev.From]; p != nil {
 		p.received++
 	}
-	pkt := &packet{ifc: ifc, from: ev.From, identity: ev.Identity, raw: ev.Payload, Message: msg}
+	pkt := &packet{ifc: ifc, from: ev.From, identity: ev.Identity, endpoint: ev.Endpoint, raw: ev.Payload, Message: msg}
 	switch {
 	case msg.Protocol != nhrpmsg.ProtocolOf(ifc.self) || msg.Family != nhrpmsg.FamilyOf(ev.From.Addr):
 		ifc.drop(DropMalformed)

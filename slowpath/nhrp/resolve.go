@@ -229,6 +229,11 @@ func (m *Machine) learn(p *packet, q *pending, c *nhrpmsg.CIE) {
 	if q.entry.kind == kIncomplete && hop != q.dst {
 		m.remove(q.entry)
 	}
+	if hold := ifc.refraining(m.now, at); hold > 0 {
+		m.refrain(ifc, q.dst, q.entry.via, hold) // the way to it did not open lately
+		return
+	}
+	m.openPath(p, at, true)
 	peerEntry := m.put(ifc, host(hop), kResolved, at, hop)
 	if peerEntry == nil {
 		return

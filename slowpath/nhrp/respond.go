@@ -52,7 +52,7 @@ func (m *Machine) answer(p *packet, prefix netip.Prefix) {
 	if m.refuseExtension(p) {
 		return
 	}
-	asker := m.learnAsker(p)
+	asker, opening := m.learnAsker(p)
 	route := prefix
 	if prefix.Bits() < minShortcut {
 		prefix = host(p.DstProto) // a default route says nothing about others
@@ -72,7 +72,7 @@ func (m *Machine) answer(p *packet, prefix netip.Prefix) {
 	if e := reply.Ext(nhrpmsg.ExtNAT); e != nil && ifc.public.IsValid() {
 		e.AddEntry(ifc.natEntry(ifc.self, ifc.public))
 	}
-	if asker == nil || asker.ready && asker.at == p.from {
+	if asker == nil || opening || asker.ready && asker.at == p.from {
 		m.send(ifc, p.from, reply)
 		return
 	}
@@ -136,21 +136,26 @@ func (m *Machine) reply(p *packet) nhrpmsg.Message {
 
 // learnAsker makes the reverse binding that a request implies, and finds the peer that the answer goes to. nil if
 // nothing is to be learned: the sender is nobody that we know, or there is no room.
-func (m *Machine) learnAsker(p *packet) *peer {
+// opening: the path to it is being opened, and it is to hear of that by the server.
+func (m *Machine) learnAsker(p *packet) (asker *peer, opening bool) {
 	ifc := p.ifc
 	if !p.knows() || ifc.p2p() {
-		return nil
+		return nil, false
 	}
 	if e := m.findHost(ifc, p.SrcProto); e != nil && e.kind > kResolved {
-		return e.peer
+		return e.peer, false
 	}
 	at := m.locate(p, p.SrcNBMA, p.SrcProto)
 	if m.isOwnNBMA(at.Addr) {
-		return nil
+		return nil, false
 	}
+	if ifc.refraining(m.now, at) > openingSkew {
+		return nil, false // who asks remembers as long as we do, and will not call
+	}
+	opening = m.openPath(p, at, false)
 	e := m.put(ifc, host(p.SrcProto), kImplicit, at, p.SrcProto)
 	if e == nil {
-		return nil
+		return nil, false
 	}
 	if e.kind == kImplicit {
 		hold := ifc.cfg.HoldTime
@@ -167,5 +172,5 @@ func (m *Machine) learnAsker(p *packet) *peer {
 		m.live(e, hold)
 	}
 	m.sync(e)
-	return e.peer
+	return e.peer, opening
 }

@@ -43,6 +43,7 @@ func (m *Machine) registrationRequest(p *packet) {
 		reply.CIEs[i] = c
 	}
 	reply.Exts = m.registrationExts(p)
+	m.acceptOpening(p, &reply)
 	m.send(ifc, p.from, reply)
 }
 

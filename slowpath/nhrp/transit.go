@@ -36,6 +36,7 @@ func (m *Machine) passOn(p *packet, dst netip.Addr) {
 		c.PrefixLen = 0
 		e.AddEntry(c)
 		m.fillNAT(p, &msg)
+		m.tellEndpoint(p, &msg, to)
 	}
 	if size := len(p.raw) + 64; size > maxPacket {
 		p.ifc.drop(DropFull)
