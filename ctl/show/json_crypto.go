@@ -124,6 +124,9 @@ func (s *Status) flowsJSON(sel Select, withIKE bool) any {
 		if f.LastWhy != ike.WhyNone {
 			row["last_end"], row["last_reason"] = orNull(f.LastEnd), f.LastWhy.String()
 		}
+		if f.Endpoint.IsValid() {
+			row["path_endpoint"], row["path_opened"], row["path_opening"] = f.Endpoint, f.Opened, f.Opening
+		}
 		children := make([]map[string]any, 0, len(f.children))
 		for n := range f.children {
 			children = append(children, s.childJSON(&f.children[n]))

@@ -228,6 +228,8 @@ func logSession(l *dmvpn.Log) (text string, severity int) {
 		return message("DMVPN", severityNotice, "CRYPTO_REPLACED", "%s: peer %s (Id: %s) came back as %s; its old session has ended", tunnels, withPort(l.Was), orNone(l.Identity.String()), withPort(l.Peer))
 	case dmvpn.LogTakenOver:
 		return message("DMVPN", severityNotice, "CRYPTO_TAKEN_OVER", "%s: packets to and from %s go on under the associations from before the restart", tunnels, withPort(l.Peer))
+	case dmvpn.LogUnopened:
+		return message("DMVPN", severityNotice, "NAT_UNOPENED", "%s: no path to %s could be opened through NAT: %s; traffic stays with the next hop server", tunnels, withPort(l.Peer), reason(0, l.Why, 0, ""))
 	case dmvpn.LogNoRoom:
 		return message("DMVPN", severityError, "CRYPTO_FULL", "%s: the fast path has no room for an association with %s", tunnels, withPort(l.Peer))
 	}

@@ -108,7 +108,9 @@ func (m *Machine) unopened(s *session, why ike.Why) {
 	}
 	s.opening, s.asked = nil, false
 	s.lastWhy, s.lastEnd = why, m.now
-	m.log(s, LogUnopened, why)
+	l := s.log(LogUnopened, why)
+	l.Peer = s.endpoint
+	m.emit(l)
 	for _, w := range s.wishes() {
 		m.emit(Unopened{w.iface, w.at})
 	}
