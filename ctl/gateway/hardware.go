@@ -188,13 +188,22 @@ func (h *emulation) status(interfaces []slowpath.Interface) *show.Hardware {
 
 // switched names the tunnels that are the route processor's, in the order of the interfaces.
 func switched(u *hwprofiles.Usage, interfaces []slowpath.Interface) []show.SwitchedTunnel {
+	if len(u.Switched) == 0 {
+		return nil
+	}
+	of := make(map[fib.TunnelID][]show.SwitchedTunnel, len(u.Switched))
+	for _, t := range u.Switched {
+		of[t.Tunnel] = append(of[t.Tunnel], show.SwitchedTunnel{Labelled: t.Labelled, Way: t.Way, Key: t.Key})
+	}
 	var out []show.SwitchedTunnel
 	for k := range interfaces {
 		i := &interfaces[k]
-		for _, t := range u.Switched {
-			if i.Tunnel != nil && i.Tunnel.ID == t.Tunnel {
-				out = append(out, show.SwitchedTunnel{Interface: i.Name, Labelled: t.Labelled, Way: t.Way, Key: t.Key})
-			}
+		if i.Tunnel == nil {
+			continue
+		}
+		for _, t := range of[i.Tunnel.ID] {
+			t.Interface = i.Name
+			out = append(out, t)
 		}
 	}
 	return out

@@ -73,7 +73,7 @@ func logHardware(l *HardwareLog) (text string, severity int) {
 	case HardwareThreshold:
 		return message("MLSCEF-SP", severityWarning, "FIB_EXCEPTION_THRESHOLD", "Hardware CEF entry usage is at 95%% capacity for %s protocol.", l.Table)
 	case HardwareException:
-		return message("MLSCEF-SP", severityDebug, "FIB_EXCEPTION", "FIB TCAM exception for %s, Some entries will be software switched", l.Table)
+		return message("MLSCEF-SP", severityDebug, "FIB_EXCEPTION", "FIB TCAM exception, Some entries will be software switched")
 	case HardwareSwitched:
 		what := "packets"
 		if l.Tunnel.Labelled {

@@ -3,29 +3,32 @@ package sim
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"nave/ctl/show"
 	"nave/fastpath"
+	"nave/fastpath/fib"
 	"nave/slowpath/dmvpn"
 )
 
-// oneTunnel is a crypto module for one peer.
-const oneTunnel = `name: one
-extends: sup720-3bxl-7600-spa
-values:
-  crypto.tunnels: {value: 1, unit: tunnels, basis: assumed, source: "this test"}
-`
+// Values of crypto modules: one for one peer, one that sets up a tunnel in five seconds, of hardware that has shortcuts.
+const (
+	oneTunnel = `crypto.tunnels: {value: 1, unit: tunnels, basis: assumed, source: "this test"}`
+	slowSetUp = `crypto.setup_per_s: {value: 0.2, unit: per second, basis: assumed, source: "this test"}
+  phase3: {value: yes, basis: assumed, source: "this test"}`
+)
 
-// withOneTunnel gives a router hardware whose crypto module takes one peer.
-func withOneTunnel(t *testing.T, r *Router) {
+// withModule gives a router hardware with a crypto module of which a value is another.
+func withModule(t *testing.T, r *Router, value string) {
 	t.Helper()
 	r.profiles = t.TempDir()
-	if err := os.WriteFile(filepath.Join(r.profiles, "one.yaml"), []byte(oneTunnel), 0o600); err != nil {
+	text := "name: ours\nextends: sup720-3bxl-7600-spa\nvalues:\n  " + value + "\n"
+	if err := os.WriteFile(filepath.Join(r.profiles, "ours.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.text = "platform hardware profile one\n" + r.text
+	r.text = "platform hardware profile ours\n" + r.text
 }
 
 // noRoom counts how often sessions of a router were refused, and with whom.
@@ -45,7 +48,7 @@ func noRoom(n *Net, router string) (count int, peers map[string]bool) {
 func TestCryptoModuleFull(t *testing.T) {
 	eachCrypto(t, func(t *testing.T, crypto string) {
 		n, _ := protectedLab(t, 21, crypto)
-		withOneTunnel(t, n.Router("hub"))
+		withModule(t, n.Router("hub"), oneTunnel)
 		n.Until(2*time.Minute, "one spoke is up, and the other one refused", func() bool {
 			c, _ := noRoom(n, "hub")
 			return len(secured(n, "hub")) == 1 && c > 0
@@ -107,4 +110,64 @@ func same[K comparable](a, b map[K]fastpath.SACount) bool {
 		}
 	}
 	return len(a) == len(b)
+}
+
+// A crypto module that sets up tunnels slowly: peers who come too fast try again by themselves, what a router begins itself waits, and all come up.
+func TestCryptoSetUpRate(t *testing.T) {
+	eachCrypto(t, func(t *testing.T, crypto string) {
+		n, _ := protectedLab(t, 22, crypto)
+		withModule(t, n.Router("hub"), slowSetUp)
+		withModule(t, n.Router("spoke1"), slowSetUp)
+		n.Until(time.Minute, "both spokes are up", func() bool { return len(secured(n, "hub")) == 2 })
+		a := n.Router("hub").core.Router().Status().IKE.Admission
+		if a.SetUp != 0.2 || a.Stats.RejectedSetUp == 0 || a.Stats.InAccepted != 2 {
+			t.Errorf("%+v", a)
+		}
+		if text := n.Show("hub", "show crypto call admission statistics"); !strings.Contains(text, "Set-up Rate Limit:          0.2 a second     too fast:") {
+			t.Error(text)
+		}
+		n.Ping("host1", "10.2.0.7") // spoke 1 spends what it has on spoke 2, or waits for it
+		n.Until(time.Minute, "the spokes reach each other directly", func() bool {
+			r := n.Ping("host1", "10.2.0.7")
+			return r.OK && r.TTL == 62
+		})
+		if f := n.Router("spoke1").core.Router().Status().IKE.Admission.Stats; f.OutRejected != 0 {
+			t.Errorf("what spoke 1 begins is refused: %+v", f)
+		}
+	})
+}
+
+// Whoever takes a fast path over prices it by its own profile: another one's prices are gone.
+func TestHardwareTakeOver(t *testing.T) {
+	n := lab(t, "phase3", 23)
+	spoke := n.Router("spoke1")
+	plain := spoke.text
+	spoke.text = "platform hardware profile sup720-3bxl\n" + plain
+	spent := func() uint64 {
+		before := spoke.engine.Tally().Spent[fib.CEF] // the tunnel has a key
+		if r := n.Ping("host1", "10.2.0.7"); !r.OK {
+			t.Fatalf("%v", r)
+		}
+		return spoke.engine.Tally().Spent[fib.CEF] - before
+	}
+	n.Until(time.Minute, "the other site is reached", func() bool { return n.Ping("host1", "10.2.0.7").OK })
+	if spent() == 0 {
+		t.Error("a profile, and nothing is spent")
+	}
+	spoke.Orphan()
+	if spent() == 0 {
+		t.Error("prices went with the control plane")
+	}
+	spoke.TakeOver(plain)
+	if k := spent(); k != 0 {
+		t.Errorf("no profile any more, and %d packets cost", k)
+	}
+	spoke.Orphan()
+	spoke.TakeOver("platform hardware profile sup720-3bxl\n" + plain)
+	if spent() == 0 {
+		t.Error("the next one has a profile, and nothing is spent")
+	}
+	if h := n.Status("spoke1").Hardware; h == nil || len(h.Switched) != 1 || h.Switched[0].Interface != "Tunnel0" || h.Switched[0].Key != "gre.key_in_hw" {
+		t.Errorf("%+v", h)
+	}
 }
