@@ -77,7 +77,7 @@ func (m *Machine) setEndpoint(s *session, at netip.AddrPort) {
 func (m *Machine) proceed(s *session) {
 	o := s.opening
 	if s.active != nil {
-		s.opening, s.opened = nil, true
+		s.opening = nil
 		return
 	}
 	for o.openers > 0 && !o.next.After(m.now) {

@@ -29,7 +29,6 @@ type session struct {
 	lastEnd  time.Time
 
 	opening   *opening       // nil: no path is being opened
-	opened    bool           // the path was, from both sides
 	endpoint  netip.AddrPort // where others see the peer
 	openAgain time.Time      // not before
 
@@ -246,7 +245,7 @@ func (m *Machine) down(s *session, why ike.Why) {
 		}
 	}
 	lasted := m.now.Sub(s.since)
-	s.active, s.opened = nil, false
+	s.active = nil
 	s.state, s.since = Negotiating, m.now
 	s.lastWhy, s.lastEnd = why, m.now
 	m.log(s, LogSessionDown, why)

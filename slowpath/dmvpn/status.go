@@ -55,7 +55,7 @@ type SessionStatus struct {
 	Passive    bool           // the peer began, and NHRP has not asked for it
 	Endpoint   netip.AddrPort // where a next hop server sees the peer; the zero AddrPort: it has not said so
 	Opening    bool           // the path is being opened from both sides
-	Opened     bool           // it was, and the session is up
+	Opened     bool           // the session is up by it
 	Inherited  bool           // up by associations of the process before, until IKE has made others
 	Children   []ChildStatus
 	Tries      int       // negotiations begun since it was last up
@@ -93,7 +93,7 @@ func (m *Machine) Status(now time.Time) Status {
 		out := SessionStatus{
 			Protection: p.ID, Profile: p.Profile, Shared: p.Shared, Ifaces: slices.Clone(p.Ifaces), VRF: p.VRF, Local: p.Local, Peer: s.names[0].Addr, Inside: s.names[0].Inside,
 			Identity: s.identity, State: s.state, Since: s.since, Socket: true, Passive: len(s.wanted) == 0, Tries: s.tries, NextTry: s.retryAt,
-			LastWhy: s.lastWhy, LastEnd: s.lastEnd, Endpoint: s.endpoint, Opening: s.opening != nil, Opened: s.opened && s.active != nil,
+			LastWhy: s.lastWhy, LastEnd: s.lastEnd, Endpoint: s.endpoint, Opening: s.opening != nil, Opened: s.endpoint.IsValid() && s.active != nil,
 		}
 		for _, w := range s.wishes() {
 			if !slices.Contains(out.Wanted, w.iface) {
