@@ -36,7 +36,7 @@ var (
 const (
 	kernel       = "/usr/bin/linux.uml"
 	bootLimit    = 90 * time.Second
-	commandLimit = 40 * time.Second
+	commandLimit = 2 * time.Minute // of a machine that is busy with others; a shell's commands are slow in a guest
 )
 
 // Guest is a Linux of its own as one process: a user-mode-linux kernel whose root is the host's, read-only.
@@ -163,7 +163,7 @@ func (g *Guest) await(file string, limit time.Duration, what string) error {
 			return nil
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("interop: guest %s: %s takes more than %v; its console:\n%s", g.Name, what, limit, g.console())
+			return fmt.Errorf("interop: guest %s: %w: %s takes more than %v; its console:\n%s", g.Name, errLate, what, limit, g.console())
 		}
 		select {
 		case <-g.ended:
@@ -183,6 +183,17 @@ func (g *Guest) console() string {
 
 // Run runs a shell script in the guest and returns what it printed. A status other than 0 is an error.
 func (g *Guest) Run(script string) (string, error) {
+	out, err := g.run(script, commandLimit)
+	if errors.Is(err, errLate) {
+		list, _ := g.run("ps -eo pid,ppid,etime,stat,wchan:24,args", commandLimit/4)
+		err = fmt.Errorf("%w\nwhat runs there:\n%s\nwhat it has printed:\n%s", err, list, out)
+	}
+	return out, err
+}
+
+var errLate = errors.New("not in time")
+
+func (g *Guest) run(script string, limit time.Duration) (string, error) {
 	id := strconv.FormatInt(g.serial.Add(1), 10)
 	in := filepath.Join(g.dir, "in", id)
 	if err := os.WriteFile(in+".tmp", []byte(script+"\n"), 0o644); err != nil {
@@ -191,7 +202,7 @@ func (g *Guest) Run(script string) (string, error) {
 	if err := os.Rename(in+".tmp", in+".cmd"); err != nil {
 		return "", fmt.Errorf("interop: %w", err)
 	}
-	err := g.await("out/"+id+".rc", commandLimit, script)
+	err := g.await("out/"+id+".rc", limit, script)
 	out, _ := os.ReadFile(filepath.Join(g.dir, "out", id+".out")) // what there is
 	if err != nil {
 		return string(out), err

@@ -20,15 +20,31 @@ else
 	: "${NBMA:=192.0.2.1$N}" "${TUNNEL:=10.255.0.1$N}" "${LAN:=10.$N.0}"
 fi
 
-for f in /run/frr/*.pid; do
-	[ -f "$f" ] || continue
-	p=$(cat "$f")
-	kill "$p" 2>/dev/null
+# end_all ends processes, all at once.
+end_all() {
+	[ $# -gt 0 ] || return 0
+	kill "$@" 2>/dev/null
 	i=0
-	while kill -0 "$p" 2>/dev/null && [ $i -lt 30 ]; do sleep 0.1; i=$((i + 1)); done
-	kill -9 "$p" 2>/dev/null
-	rm -f "$f"
+	while [ $# -gt 0 ] && [ $i -lt 30 ]; do
+		sleep 0.1
+		i=$((i + 1))
+		n=$#
+		while [ $n -gt 0 ]; do # those that are left
+			kill -0 "$1" 2>/dev/null && set -- "$@" "$1"
+			shift
+			n=$((n - 1))
+		done
+	done
+	[ $# -eq 0 ] || kill -9 "$@" 2>/dev/null
+}
+daemons= zebra=
+for f in /run/frr/*.pid; do
+	[ -f "$f" ] && read -r p <"$f" || continue
+	case $f in */zebra.pid) zebra=$p ;; *) daemons="$daemons $p" ;; esac
 done
+end_all $daemons
+end_all $zebra # which takes their routes away
+rm -f /run/frr/*.pid
 [ -f /run/neigh.pid ] && kill "$(cat /run/neigh.pid)" 2>/dev/null
 rm -f /run/neigh.pid
 swan_down
