@@ -34,6 +34,10 @@ func TestLimiters(t *testing.T) {
 	if m := p.Meters(); m != want {
 		t.Errorf("%+v, want %+v", m, want)
 	}
+	p.SetLimits(map[fib.Budget]fib.Meter{fib.LimitTTL: {Rate: 50, Burst: 5}})
+	if m := p.Meters(); m != (fib.Meters{fib.LimitTTL: {Rate: 50, Burst: 5}}) {
+		t.Errorf("with other limits: %+v", m)
+	}
 }
 
 // A small box passes its dearest packet.
