@@ -14,7 +14,7 @@ import (
 )
 
 // patience is how long a node may take for what it should do at once: guests and naved share a slow machine with other tests.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // Entry is a row of naved's `show ip nhrp --json`.
 type Entry struct {
