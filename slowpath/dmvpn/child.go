@@ -250,6 +250,10 @@ func (m *Machine) removed(c *child, why ike.Why) {
 		m.drop(s)
 		return
 	}
+	if s.asked && s.active == nil && len(s.children) == 0 { // the peer took it away before it was used: IKE has made it, and says no more
+		m.failed(s, why)
+		return
+	}
 	m.settle(s)
 }
 

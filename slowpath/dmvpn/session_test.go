@@ -130,6 +130,28 @@ func TestNoAnswer(t *testing.T) {
 	}
 }
 
+// A child that the peer takes away before it is used is as good as none: IKE is asked again as after any failure, and not only once an answer is overdue.
+func TestTakenAwayUnused(t *testing.T) {
+	r := newRig(t)
+	r.event(Wanted{"Tunnel0", at(peerA)})
+	if !r.asked(peerA) {
+		t.Fatal("not asked")
+	}
+	c := r.child(peerA)
+	r.event(FromIKE{ike.Install{Child: c}})
+	if r.state(peerA) == Up {
+		t.Fatal("up by a child that is not used")
+	}
+	r.remove(c.ID, ike.WhyPeerDeleted)
+	if r.asked(peerA) {
+		t.Error("asked again at once")
+	}
+	r.wait(retryFirst)
+	if !r.asked(peerA) {
+		t.Errorf("not asked again within %v", retryFirst)
+	}
+}
+
 // A peer that comes by itself has a session, which stays while NHRP may want it, and as long as the peer uses it.
 func TestPassive(t *testing.T) {
 	r := newRig(t)
