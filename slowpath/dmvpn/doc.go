@@ -11,6 +11,7 @@
 //	session.go  one session: wanted, brought up, given up, tried again
 //	child.go    a child of IKE as associations of the fast path
 //	opening.go  a path that both sides open through NAT
+//	calm.go     a peer that moves with every packet
 //	seal.go     what protection adds to a packet
 //	inherit.go  associations that outlived the process that made them
 //	retry.go    when a session looks at itself again

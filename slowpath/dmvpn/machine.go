@@ -242,7 +242,7 @@ func (m *Machine) limit(ev SoftLimit) {
 // moved follows a peer behind NAT: of an inherited child at once, as nobody else knows of it.
 func (m *Machine) moved(ev Moved) {
 	c := m.bySA[ev.SA]
-	if c == nil || !c.spec.Encap || ev.Remote == c.spec.Path.Remote {
+	if c == nil || !c.spec.Encap || m.restless(c, ev.Remote) || ev.Remote == c.spec.Path.Remote {
 		return
 	}
 	if c.isInherited() {

@@ -31,6 +31,7 @@ type session struct {
 	opening   *opening       // nil: no path is being opened
 	endpoint  netip.AddrPort // where others see the peer
 	openAgain time.Time      // not before
+	calm      calm
 
 	retryAt   time.Time // ask IKE again
 	releaseAt time.Time // nobody wants it any more
@@ -121,6 +122,7 @@ func (m *Machine) settle(s *session) {
 	if s.opening != nil {
 		m.proceed(s)
 	}
+	m.followLate(s)
 	if s.opening == nil && s.renews() && !s.retryAt.IsZero() && !s.retryAt.After(m.now) {
 		s.retryAt = time.Time{}
 		m.ask(s)
