@@ -128,7 +128,8 @@ func profileChangesRate(t *testing.T, l *topo.Lab) {
 	if now := workers(t, l, "spoke1"); !slices.Equal(now, was) {
 		t.Errorf("the workers are %v, were %v", now, was)
 	}
-	if now := spis(t, l, "spoke1"); !slices.Equal(now, keys) {
+	// Of two pairs with a peer that began when this router did, one goes.
+	if now := spis(t, l, "spoke1"); len(now) < 4 || slices.ContainsFunc(now, func(k string) bool { return !slices.Contains(keys, k) }) {
 		t.Errorf("the associations are %v, were %v", now, keys)
 	}
 }
@@ -199,7 +200,7 @@ func encryptedMulticast(t *testing.T, l *topo.Lab) {
 	}
 }
 
-// cryptoTunnels: a module for one peer leaves those alone that are there; when all have to come anew, one comes, and the other when there is room.
+// cryptoTunnels: a module for one peer leaves those alone that are there; when all have to come anew, one comes, and both when there is room.
 func cryptoTunnels(t *testing.T, l *topo.Lab) {
 	both := []string{"10.255.0.11", "10.255.0.12"}
 	up := func() (list []string, text string) {
@@ -212,13 +213,11 @@ func cryptoTunnels(t *testing.T, l *topo.Lab) {
 	if list, text := up(); len(list) != 2 {
 		t.Fatalf("the profile took peers away that were there:\n%s", text)
 	}
-	if out, err := l.Nave("hub", "clear", "crypto", "session"); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	forgets(t, l, "hub")
 	var first string
 	comes(t, func() error {
 		list, text := up()
-		if len(list) != 1 || !strings.Contains(logText(t, l, "hub"), "crypto") {
+		if len(list) != 1 || !strings.Contains(logText(t, l, "hub"), "%NAVE-4-CRYPTO_FULL: ") {
 			return fmt.Errorf("want one of two peers with a module for one:\n%s", text)
 		}
 		first = list[0]
