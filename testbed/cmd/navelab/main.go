@@ -27,11 +27,14 @@ func main() {
 		Use: "navelab", Short: "labs of network namespaces, to see nave work",
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	var keep bool
+	var keep, asJSON bool
 	demo := &cobra.Command{
-		Use: "demo [NAME]", Short: "a protected DMVPN of a hub and two spokes, explained step by step; or any lab, with what holds in it and who reaches whom",
+		Use: "demo [NAME]", Short: "a protected DMVPN of a hub and two spokes, explained step by step; or any lab, with what holds in it and who reaches whom; nat: case by case what works through which NAT",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 && args[0] == "nat" {
+				return natDemo(ctx, keep, asJSON)
+			}
 			if len(args) == 1 {
 				return tour(ctx, args[0], keep)
 			}
@@ -39,6 +42,7 @@ func main() {
 		},
 	}
 	demo.Flags().BoolVar(&keep, "keep", false, "leave the lab up at the end, and say what to try")
+	demo.Flags().BoolVar(&asJSON, "json", false, "of nat: print the cases as JSON")
 	root.AddCommand(demo,
 		&cobra.Command{
 			Use: "up NAME", Short: "bring a lab up, check it, and leave it up", Args: cobra.ExactArgs(1),

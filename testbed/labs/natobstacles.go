@@ -1,0 +1,182 @@
+package labs
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"nave/testbed/topo"
+)
+
+// obstacle is something that NAT traversal does not get over, or need not: what a spoke is told, or its box does.
+type obstacle struct {
+	number, what string
+	spoke        int
+	line         string   // at the beginning of the spoke's configuration
+	drops        []string // of its box
+	want         Way
+	// logged is what the spoke's log has to say of it then; empty: nothing of failures.
+	logged string
+}
+
+var noNATT = "no crypto ipsec nat-transparency udp-encapsulation\n"
+
+// obstacles: each is put up, the spoke begins anew, and is asked what it thinks of it.
+func obstacles(n *NATLab) error {
+	for _, o := range []obstacle{
+		{"6b", "no NAT, the spoke does not offer NAT-T", 1, noNATT, nil, WayDirect, ""},
+		{"6c", "1:1 NAT, the spoke does not offer NAT-T", 2, noNATT, nil, WayNone, "TS-UNACCEPTABLE"},
+		{"6d", "PAT, the spoke does not offer NAT-T", 5, noNATT, []string{"meta l4proto esp"}, WayNone, "TS-UNACCEPTABLE"},
+		{"6e", "1:1 NAT, the box drops UDP port 4500", 2, "", []string{"udp dport 4500", "udp sport 4500"}, WayNone, "did not answer"},
+	} {
+		if err := n.meets(o); err != nil {
+			return fmt.Errorf("%s: %w", o.what, err)
+		}
+	}
+	return nil
+}
+
+// meets puts an obstacle up, tells what comes of it, and takes it away.
+func (n *NATLab) meets(o obstacle) error {
+	s := n.Cloud.Site(o.spoke)
+	r := NATRow{Case: o.number, What: o.what, Between: n.names(0, o.spoke), Want: o.want}
+	if err := n.setObstacle(s, o.line, o.drops); err != nil {
+		return err
+	}
+	began, before := time.Now(), len(n.log(s))
+	if _, err := n.Nave(s.Router(), "clear", "crypto", "session"); err != nil {
+		return err
+	}
+	f, err := n.Stream(0, o.spoke)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	err = topo.Eventually(40*time.Second, func() error {
+		text := n.log(s)[before:]
+		switch {
+		case o.want != WayNone && f.Way() != o.want:
+			return fmt.Errorf("packets come %s (%s and %s), want %s", f.Way(), f[0].Way(), f[1].Way(), o.want)
+		case o.logged != "" && !strings.Contains(text, o.logged):
+			return fmt.Errorf("the log of %s has no %q:\n%s", s.Router(), o.logged, text)
+		}
+		return nil
+	})
+	r.Took = seconds(time.Since(began))
+	if err != nil {
+		r.fail("%v", err)
+	}
+	if r.Way = f.Way(); r.Way != o.want {
+		r.fail("packets come %s, want %s", r.Way, o.want)
+	}
+	r.Attempts = n.Outside.Attempts(began, n.Cloud.Public(0), n.Cloud.Public(o.spoke))
+	if o.logged != "" {
+		r.Note = lastWith(n.log(s)[before:], o.logged)
+	}
+	if r.Show, err = n.shown(o.spoke, 0); err != nil {
+		return err
+	}
+	n.tell(r)
+	return n.setObstacle(s, "", nil)
+}
+
+// setObstacle has a spoke's configuration begin with a line, and its box drop packets.
+func (n *NATLab) setObstacle(s *Site, line string, drops []string) error {
+	if s.Box != "" {
+		b := n.Cloud.Box(s.Box)
+		if !slices.Equal(b.Drops, drops) {
+			b.Drops = drops
+			if err := b.Become(n.Lab, 0); err != nil {
+				return err
+			}
+		}
+	}
+	return n.configure(s.Number, line)
+}
+
+// configure gives a router its configuration with lines before it, if that is not what it has.
+func (n *NATLab) configure(site int, lines string) error {
+	router := n.Cloud.Site(site).Router()
+	text := []byte(lines + n.Cloud.Config(site))
+	if old, err := os.ReadFile(n.ConfigFile(router)); err == nil && string(old) == string(text) {
+		return nil
+	}
+	if err := os.WriteFile(n.ConfigFile(router), text, 0o600); err != nil {
+		return fmt.Errorf("labs: %w", err)
+	}
+	_, err := n.Nave(router, "reload")
+	return err
+}
+
+// log is what a site's router has logged.
+func (n *NATLab) log(s *Site) string {
+	text, _ := os.ReadFile(n.LogFile(s.Router()))
+	return string(text)
+}
+
+// lastWith is the message of the last line that has a text.
+func lastWith(log, text string) (out string) {
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, text) {
+			if _, after, ok := strings.Cut(line, `msg="`); ok {
+				out, _, _ = strings.Cut(after, `" event=`)
+			}
+		}
+	}
+	return out
+}
+
+// Encapsulated tells how packets have crossed so far: between two addresses of which one is NAT's, all ESP is in UDP, without a checksum (RFC 3948 2.1); between
+// others, none is; and nothing of what tunnels carry is in clear.
+func (n *NATLab) Encapsulated() error {
+	through := NATRow{Case: "6", What: "every ESP packet through NAT is in UDP, checksum zero", Want: WayNone, Way: WayNone}
+	without := NATRow{Case: "6a", What: "without NAT none is, though NAT-T is offered", Want: WayNone, Way: WayNone}
+	counts := make(map[Sort][2]int)
+	sums := 0
+	var wrong []string
+	for _, c := range n.Outside.Since(time.Time{}) {
+		k := 0
+		if n.Cloud.Translated(c.From.Addr(), c.To.Addr()) {
+			k = 1
+		}
+		v := counts[c.Sort]
+		v[k]++
+		counts[c.Sort] = v
+		if c.Sort == SortUDPESP && c.Sum != 0 {
+			sums++
+		}
+		if c.Sort == SortESP && k == 1 || c.Sort == SortUDPESP && k == 0 || c.Sort == SortClear {
+			wrong = append(wrong, fmt.Sprintf("%s %s > %s", c.At.Format(clockOf), c.From, c.To))
+		}
+	}
+	through.Note = fmt.Sprintf("%d packets, and %d keepalives", counts[SortUDPESP][1], counts[SortKeepalive][1])
+	without.Note = fmt.Sprintf("%d packets", counts[SortESP][0])
+	if counts[SortUDPESP][1] == 0 || counts[SortESP][1] > 0 || sums > 0 {
+		through.fail("%d in UDP, %d of them with a checksum, %d not", counts[SortUDPESP][1], sums, counts[SortESP][1])
+	}
+	if counts[SortUDPESP][0] > 0 {
+		without.fail("%d in UDP", counts[SortUDPESP][0])
+	}
+	if c := counts[SortClear]; c[0]+c[1] > 0 {
+		through.fail("%d in clear", c[0]+c[1])
+	}
+	if len(wrong) > 0 {
+		through.fail("the first: %s", wrong[0])
+	}
+	n.tell(through)
+	n.tell(without)
+	return nil
+}
+
+const clockOf = "15:04:05.000000"
+
+// OutsideAddrs are all addresses that NAT boxes have outside.
+func (c *Cloud) OutsideAddrs() (out []netip.Addr) {
+	for k := range c.Boxes {
+		out = append(append(out, c.Boxes[k].Outside()...), c.Spare[c.Boxes[k].Name]...)
+	}
+	return out
+}
