@@ -100,7 +100,7 @@ func (s *sa) resend() {
 		if why == ike.WhyNone {
 			why = ike.WhyTimeout
 		}
-		s.failed(why, r.code, "")
+		s.failed(why, r.code, s.unheard(why, ""))
 	case s.state == stateClosing:
 		s.end(s.closeWhy)
 	case s.rekeyed != nil:

@@ -3,6 +3,8 @@ package ikev2
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -178,4 +180,29 @@ func TestForgedMove(t *testing.T) {
 	if got := w.b.e.all()[0].path; got != before {
 		t.Errorf("moved to %+v", got)
 	}
+}
+
+// What NAT on the way keeps from coming up is said in words that tell where to look.
+func TestNATFailuresSaid(t *testing.T) {
+	says := func(n *node, want string) {
+		t.Helper()
+		if !slices.ContainsFunc(n.logs, func(l ike.Log) bool { return l.Kind == ike.LogFailed && strings.Contains(l.Text, want) }) {
+			t.Errorf("%s logs %+v, want %q", n.name, n.logs, want)
+		}
+	}
+	w := join(t, 44, func(a, _ *ike.Config) { a.NoNATT = true })
+	w.natA = netip.MustParseAddrPort("198.51.100.7:10000")
+	w.a.initiate()
+	w.run(time.Second)
+	says(w.b, "the peer calls itself "+w.a.addr.String()+" and comes from 198.51.100.7: there is NAT on the way")
+	if len(w.b.children) != 0 {
+		t.Errorf("%d children", len(w.b.children))
+	}
+	w = join(t, 45, nil)
+	w.natA = netip.MustParseAddrPort("198.51.100.7:10000")
+	w.tap = func(_ *node, _ ike.Path, p []byte) bool { return p[18] == byte(ikev2msg.ExchangeInit) } // nothing on port 4500
+	w.a.initiate()
+	w.run(3 * time.Minute)
+	says(w.a, "does anything on the way drop port 4500?")
+	says(w.b, "does anything on the way drop port 4500?")
 }

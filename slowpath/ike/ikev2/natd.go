@@ -3,6 +3,7 @@ package ikev2
 import (
 	"bytes"
 	"crypto/sha1" //nolint:gosec // RFC 7296 section 2.23 says SHA-1; nothing is protected by it
+	"fmt"
 	"net/netip"
 
 	"nave/slowpath/ike"
@@ -52,4 +53,32 @@ func natSeen(spiI, spiR ikemsg.SPI, path ike.Path, list []ikemsg.Payload) (n ike
 		return n, false
 	}
 	return ike.NAT{Self: !destinationFits, Peer: !sourceFits}, true
+}
+
+// unheard adds to a text what an operator can look for where a negotiation of which the first exchange went well has no second: behind NAT that one is on port 4500.
+func (s *sa) unheard(why ike.Why, text string) string {
+	if why != ike.WhyTimeout || s.state != stateAuth || !s.translated() {
+		return text
+	}
+	if text != "" {
+		text += ", "
+	}
+	return text + "from UDP port 500 to 4500: does anything on the way drop port 4500?"
+}
+
+// strange says what is wrong with selectors that are not GRE between the two outer addresses. Of single addresses that are others, there is NAT that nobody looked for.
+func (s *sa) strange(list []ikemsg.Payload) string {
+	offeredI, offeredR := selectorsOf(list)
+	for _, side := range []struct {
+		text    string
+		offered []ikev2msg.Selector
+		want    netip.Addr
+	}{{"the peer calls itself %s and comes from %s", offeredI, s.path.Remote.Addr()}, {"the peer calls this router %s, and it is %s", offeredR, s.path.Local.Addr()}} {
+		for _, x := range side.offered {
+			if !s.natt && x.Start == x.End && x.Start != side.want && x.Covers(x.Start, protoGRE) {
+				return fmt.Sprintf(side.text+": there is NAT on the way, and one end does no NAT traversal (crypto ipsec nat-transparency udp-encapsulation)", x.Start, side.want)
+			}
+		}
+	}
+	return "the selectors are not GRE between the two outer addresses"
 }

@@ -314,7 +314,7 @@ func (s *sa) respondChild(list []ikemsg.Payload, ni, nr []byte, old *child, inAu
 	_, transport := has(list, ikev2msg.UseTransportMode)
 	tsi, tsr, claimed, ok := s.selectors(list, transport)
 	if !ok {
-		return refuse(ikev2msg.TSUnacceptable, nil, ike.WhySelectors, "the selectors are not GRE between the two outer addresses")
+		return refuse(ikev2msg.TSUnacceptable, nil, ike.WhySelectors, s.strange(list))
 	}
 	allowed := permitted(s.e.protections(s.path, s.profile.Name), s.peer, s.path)
 	if old != nil {

@@ -357,7 +357,7 @@ func (s *sa) tick() {
 	if s.state != stateGone && due(s.deleteAfter, now) {
 		switch {
 		case s.state == stateAuth:
-			s.failed(ike.WhyTimeout, 0, "the peer did not go on")
+			s.failed(ike.WhyTimeout, 0, s.unheard(ike.WhyTimeout, "the peer did not go on"))
 		case s.rekeyed != nil:
 			s.end(ike.WhyReplaced)
 		default:
