@@ -24,7 +24,7 @@ func (w *Worker) EndExpired(before time.Time, from fib.SAID, n int) (next fib.SA
 		if s == nil {
 			continue
 		}
-		if until := s.Expires.Load(); until != 0 && until < limit && s.End() {
+		if until := int64(s.Expires.Load()); until != 0 && until < limit && s.End() {
 			ended++
 		}
 	}

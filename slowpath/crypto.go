@@ -78,7 +78,7 @@ func (r *Router) carryOutSessions(effects []dmvpn.Effect) {
 		case dmvpn.Unopened:
 			r.tell(nhrp.Unopened(e))
 		case dmvpn.ToNHRP:
-			r.tell(e.State)
+			r.tell(e.Event)
 		case dmvpn.Log:
 			r.linux.Log(e)
 		}
@@ -166,7 +166,7 @@ func (r *Router) associationPunt(p *fastpath.Punt) {
 	case fastpath.SAUnknown:
 		if ev, ok := unknownSPI(p); ok {
 			r.tell(ev)
-			r.tell(dmvpn.Stray{VRF: ev.Path.VRF, Local: ev.Path.Local.Addr(), Remote: ev.Path.Remote.Addr()})
+			r.tell(dmvpn.Stray{VRF: ev.Path.VRF, Local: ev.Path.Local, Remote: ev.Path.Remote})
 		}
 	}
 }

@@ -58,7 +58,7 @@ func (r *Router) handlePunt(p *fastpath.Punt) {
 
 // sender is whom a packet of a tunnel came from: the peer whose association it came out of, or whoever has its outer source.
 func (r *Router) sender(p *fastpath.Punt) nbma.Address {
-	if at, ok := r.sessions.PeerBy(p.SA); ok {
+	if at, ok := r.sessions.PeerBy(p.SA, r.tunnels[p.Tunnel]); ok {
 		return at
 	}
 	return nbma.Of(p.OuterSrc)

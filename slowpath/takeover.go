@@ -22,10 +22,11 @@ type takeover struct {
 	until      time.Time
 	ports      map[fib.PortID]fib.Port
 	tunnels    map[fib.TunnelID]fib.Tunnel
-	groups     map[fib.TunnelID]map[netip.Addr]bool // NBMA addresses that multicast of a tunnel goes to
+	groups     map[fib.TunnelID]map[nbma.Address]bool // peers that multicast of a tunnel goes to
 	links      map[fib.PortID][]fib.Adjacency       // by what they leave by, or lead into
 	peers      map[fib.TunnelID][]fib.Adjacency
 	networks   map[fib.TunnelID][]network
+	insides    map[fib.SAID]netip.Addr // the address behind NAT of the peer that an association leads to
 	provided   map[fib.TunnelID]bool // neighbours were made of its adjacencies
 	provisions map[nextHop]bool      // neighbours that nobody has confirmed yet
 	vrfs       map[fib.VRF]bool      // that something was in, until it is known which of them there are
@@ -47,7 +48,7 @@ type network struct {
 func (r *Router) Inherit(b fib.Batch) {
 	t := &takeover{
 		until: r.now.Add(inheritFor), ports: make(map[fib.PortID]fib.Port), tunnels: make(map[fib.TunnelID]fib.Tunnel),
-		groups: make(map[fib.TunnelID]map[netip.Addr]bool), links: make(map[fib.PortID][]fib.Adjacency),
+		groups: make(map[fib.TunnelID]map[nbma.Address]bool), insides: make(map[fib.SAID]netip.Addr), links: make(map[fib.PortID][]fib.Adjacency),
 		peers: make(map[fib.TunnelID][]fib.Adjacency), networks: make(map[fib.TunnelID][]network), provisions: make(map[nextHop]bool),
 		provided: make(map[fib.TunnelID]bool), vrfs: make(map[fib.VRF]bool),
 	}
@@ -55,6 +56,11 @@ func (r *Router) Inherit(b fib.Batch) {
 	r.rib.Inherit(b)
 	for _, p := range b.Ports {
 		t.ports[p.ID] = p
+	}
+	for i := range b.SAs {
+		if sa := &b.SAs[i]; sa.Inside.IsValid() {
+			t.insides[sa.ID] = sa.Inside
+		}
 	}
 	byID := make(map[fib.AdjID]fib.Adjacency, len(b.Adjacencies))
 	sending := make(map[fib.SAID]fib.SAID)
@@ -75,10 +81,10 @@ func (r *Router) Inherit(b fib.Batch) {
 		members[g.ID] = g.Members
 	}
 	for _, i := range b.Tunnels {
-		t.tunnels[i.ID], t.groups[i.ID] = i, make(map[netip.Addr]bool)
+		t.tunnels[i.ID], t.groups[i.ID] = i, make(map[nbma.Address]bool)
 		for _, id := range members[i.Group] {
 			if a := byID[id]; a.Kind == fib.AdjTunnel {
-				t.groups[i.ID][a.OuterTo()] = true
+				t.groups[i.ID][t.peer(&a)] = true
 			}
 		}
 	}
@@ -98,6 +104,11 @@ func (r *Router) Inherit(b fib.Batch) {
 		}
 	}
 	r.sessions.Inherit(dmvpn.Inherited{SAs: b.SAs, Sending: sending})
+}
+
+// peer is whom an adjacency of a tunnel leads to.
+func (t *takeover) peer(a *fib.Adjacency) nbma.Address {
+	return nbma.Behind(a.OuterTo(), t.insides[cmp.Or(a.SA, a.AH)])
 }
 
 // forgetSPI gives the SPI of an inherited association back.
@@ -190,15 +201,15 @@ func samePeers(old *fib.Tunnel, i *rib.Interface) bool {
 }
 
 // takePeers tells NHRP which next hops of a tunnel are reached where.
-func (r *Router) takePeers(n *nhrp.Interface, i *rib.Interface, adjs []fib.Adjacency, multicast map[netip.Addr]bool) {
+func (r *Router) takePeers(n *nhrp.Interface, i *rib.Interface, adjs []fib.Adjacency, multicast map[nbma.Address]bool) {
 	slices.SortFunc(adjs, func(a, b fib.Adjacency) int { return cmp.Compare(a.ID, b.ID) })
 	for _, a := range adjs {
 		if !a.NextHop.IsValid() || a.Resolve || i.Tunnel.Protected != (a.SA|a.AH != 0) {
 			continue // a peer itself; one that is reached through another
 		}
-		to := a.OuterTo()
+		to := r.takeover.peer(&a)
 		r.carryOut(r.nhrp.Handle(r.now, nhrp.Inherited{
-			Iface: n.Name, Prefix: netip.PrefixFrom(a.NextHop, 32), NextHop: a.NextHop, NBMA: nbma.Of(to),
+			Iface: n.Name, Prefix: netip.PrefixFrom(a.NextHop, 32), NextHop: a.NextHop, NBMA: to,
 			Registered: len(n.NHS) == 0 || n.MulticastDynamic && multicast[to], Expires: expiry(&a), Unique: a.Unique,
 		}))
 	}
@@ -223,7 +234,7 @@ func (r *Router) takeNetworks(n *nhrp.Interface, i *rib.Interface, networks []ne
 		if ok && found.Prefix == w.prefix && slices.ContainsFunc(found.Hops, func(h rib.NextHop) bool { return h.Iface == i.Name && h.Addr == w.by.NextHop }) {
 			continue // that is what routing says
 		}
-		r.carryOut(r.nhrp.Handle(r.now, nhrp.Inherited{Iface: n.Name, Prefix: w.prefix, NextHop: w.by.NextHop, NBMA: nbma.Of(w.by.OuterTo()), Expires: expiry(&w.by)}))
+		r.carryOut(r.nhrp.Handle(r.now, nhrp.Inherited{Iface: n.Name, Prefix: w.prefix, NextHop: w.by.NextHop, NBMA: r.takeover.peer(&w.by), Expires: expiry(&w.by)}))
 	}
 }
 

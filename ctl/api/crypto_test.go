@@ -31,7 +31,7 @@ func fullCrypto(s *show.Status) {
 			Created: at, Lifetime: time.Hour, Kilobytes: 5, Peer: id, Claimed: p.Remote.Addr(), Active: true, Initiator: true}},
 		Admission: ike.Admission{Limits: ike.Limits{SAs: 1, InNegotiation: 2, Load: 3, SetUp: 65}, LoadNow: 4, SAs: 5, InNegotiation: 6,
 			Stats: ike.AdmissionStats{In: 1, InAccepted: 2, InRejected: 3, Out: 4, OutAccepted: 5, OutRejected: 6, RejectedResources: 7, RejectedSALimit: 8, RejectedSetUp: 9}},
-		Stats: [3]ike.Stats{1: {Received: 1, FailedBy: [ike.WhyRefused + 1]uint64{ike.WhyRefused: 2}}, 2: {Sent: 1 << 60}},
+		Stats: [3]ike.Stats{1: {Received: 1, FailedBy: [ike.WhyBehindNAT + 1]uint64{ike.WhyRefused: 2}}, 2: {Sent: 1 << 60}},
 	}
 	was := s.Router.IKE.Children[0]
 	s.Router.Sessions = dmvpn.Status{SAs: 4, Sessions: []dmvpn.SessionStatus{{Protection: 1, Profile: "p", Shared: true, Ifaces: []string{"Tunnel0"}, Wanted: []string{"Tunnel0"}, VRF: 1, Local: p.Local.Addr(), Peer: p.Remote.Addr(), Inside: p.Local.Addr(),

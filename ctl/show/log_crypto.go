@@ -36,6 +36,7 @@ var reasons = map[ike.Why]string{
 	ike.WhyInitialContact: "the peer started afresh",
 	ike.WhyMalformed:      "a message can't be understood",
 	ike.WhyRefused:        "refused by the peer",
+	ike.WhyBehindNAT:      "nobody can call the peer: it is behind NAT, with others at the same address",
 }
 
 // notifyNames are errors that a peer may report (RFC 2408 section 3.14.1, RFC 7296 section 3.10.1), as Log.Code has them.

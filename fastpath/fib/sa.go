@@ -91,4 +91,6 @@ type SA struct {
 	// Expires is when its lifetime ends, Unix seconds, for who finds it installed and does not know where it came from. The engine does nothing about it
 	// but in a worker that is told to (Worker.EndExpired). 0: not known.
 	Expires int64
+	// Inside is the address that the peer has behind NAT, for the same: it tells peers apart that have one Remote. The engine keeps it and does nothing about it.
+	Inside netip.Addr
 }

@@ -9,7 +9,7 @@ import (
 	"nave/fastpath/fib"
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/suite"
-	"nave/slowpath/nbma"
+	"nave/slowpath/nhrp"
 )
 
 // child is a child of IKE, and its associations in the fast path.
@@ -76,9 +76,16 @@ func (m *Machine) install(k *ike.Child) {
 		m.emit(ToIKE{ike.Drop{Child: k.ID}})
 		return
 	}
-	s := m.endpoints[openKey{p.ID, remote}]
-	if s == nil || !k.Initiator {
-		s = m.open(p, nbma.Of(remote.Addr()))
+	s, name := m.owner(p, k)
+	if s == nil {
+		s = m.open(p, name)
+	}
+	if claim := claimed(k); claim.IsValid() {
+		s.claim = claim
+	}
+	m.alias(s, s.name(remote.Addr()))
+	for i := range c.sas {
+		c.sas[i].Inside = s.names[0].Inside
 	}
 	c.session = s
 	s.children = append(s.children, c)
@@ -92,6 +99,7 @@ func (m *Machine) install(k *ike.Child) {
 		s.releaseAt = m.now.Add(graceTime)
 	}
 	m.settle(s)
+	m.mistaken(s, k)
 }
 
 func withoutKeys(p ike.Pair) ike.Pair { return ike.Pair{InSPI: p.InSPI, OutSPI: p.OutSPI} }
@@ -225,6 +233,7 @@ func (m *Machine) activate(c *child) {
 	}
 	s := c.session
 	m.replaceOld(c)
+	m.movedOn(c)
 	m.use(s, c)
 	m.outlived(s)
 	if m.now.Sub(s.since) >= stableAfter {
@@ -300,11 +309,12 @@ func (m *Machine) rehomed(c *child, path ike.Path) {
 		m.emit(InstallSA{withOwnKeys(sa)})
 	}
 	s := c.session
-	k := key{s.protection.ID, nbma.Of(now.Addr())}
-	if m.sessions[k] == nil {
-		m.sessions[k] = s
-		s.names = append(s.names, k.at)
+	for _, at := range slices.Clone(s.names) {
+		if at.Addr == was.Addr() {
+			m.alias(s, at.At(now.Addr()))
+		}
 	}
+	m.alias(s, s.name(now.Addr()))
 	if s.active != nil {
 		m.secure(s) // it has another name, whichever child is sent by
 	}
@@ -313,8 +323,40 @@ func (m *Machine) rehomed(c *child, path ike.Path) {
 		l.Was = was
 		m.emit(l)
 	}
-	m.unname(s, nbma.Of(was.Addr()))
+	if was.Addr() != now.Addr() {
+		m.follow(c, was.Addr(), now.Addr())
+		for _, at := range slices.Clone(s.names) {
+			if at.Addr == was.Addr() {
+				m.unname(s, at)
+			}
+		}
+	}
 	m.settle(s)
+}
+
+// follow tells NHRP that a peer is at another address: it need not wait for the peer to say so, as what was authentic has come from there.
+func (m *Machine) follow(c *child, was, now netip.Addr) {
+	s := c.session
+	if s.active != c {
+		return
+	}
+	for _, w := range s.wishes() {
+		if to := w.at.At(now); w.at.Addr == was && m.sessions[key{s.protection.ID, to}] == s {
+			m.emit(ToNHRP{nhrp.PeerMoved{Iface: w.iface, From: w.at, To: to}})
+		}
+	}
+}
+
+// movedOn says of a session's children that the peer has begun anew without them, as one that has restarted behind NAT comes from another port: it takes nothing by them any more.
+func (m *Machine) movedOn(c *child) {
+	if c.spec.Initiator || !c.spec.Encap || c.spec.Replaces != 0 {
+		return
+	}
+	for _, o := range c.session.children {
+		if o != c && !o.isInherited() && o.spec.SA != c.spec.SA && o.spec.Encap && o.spec.Peer == c.spec.Peer && o.spec.Path.Remote != c.spec.Path.Remote && o.heard.Before(c.spec.Created) {
+			o.replaced = true
+		}
+	}
 }
 
 // replaceOld ends the session that the same peer had from another address. Only identities that name one peer count: an address may be a
@@ -340,7 +382,7 @@ func (m *Machine) replaceOld(c *child) {
 			m.drop(s)
 			continue
 		}
-		s.retryAt = m.now.Add(m.backoff(s.tries))
+		s.retryAt = m.now.Add(m.backoff(s, s.tries))
 		m.settle(s)
 	}
 }

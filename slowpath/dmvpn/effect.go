@@ -43,8 +43,8 @@ type Unsecure struct {
 // ToIKE gives IKE an event.
 type ToIKE struct{ Event ike.Event }
 
-// ToNHRP tells NHRP how a session is.
-type ToNHRP struct{ State nhrp.PeerState }
+// ToNHRP tells NHRP how a session is, or where its peer is now: nhrp.PeerState or nhrp.PeerMoved.
+type ToNHRP struct{ Event nhrp.Event }
 
 // LogKind says what a Log is about; the text is made elsewhere.
 type LogKind uint8

@@ -42,7 +42,7 @@ type Moved struct {
 // Stray says that a peer sends by an association that we do not have.
 type Stray struct {
 	VRF           uint16
-	Local, Remote netip.Addr
+	Local, Remote netip.AddrPort // ports 0 without UDP
 }
 
 // EndInherited takes inherited associations away: those with a peer, or all where Remote is the zero Addr. Sessions that are wanted begin again.

@@ -88,7 +88,7 @@ func FuzzMachine(f *testing.F) {
 				}
 				r.configure(two())
 			case 15:
-				r.event(Stray{Local: ip("192.0.2.1"), Remote: ip(addr)})
+				r.event(Stray{Local: port("192.0.2.1", 0), Remote: port(addr, 0)})
 			case 16:
 				r.event(EndInherited{Remote: ip(addr)})
 			}

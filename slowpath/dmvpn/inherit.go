@@ -69,8 +69,13 @@ func (m *Machine) Disinherit(now time.Time) []Effect {
 // Outlives tells whether associations of the process before stand with a peer.
 func (m *Machine) Outlives(vrf uint16, remote netip.Addr) bool {
 	for _, p := range m.protections {
-		if s := m.sessions[key{p.ID, nbma.Of(remote)}]; s != nil && p.VRF == vrf && slices.ContainsFunc(s.children, (*child).isInherited) {
-			return true
+		if p.VRF != vrf {
+			continue
+		}
+		for _, s := range m.at(p.ID, remote) {
+			if slices.ContainsFunc(s.children, (*child).isInherited) {
+				return true
+			}
 		}
 	}
 	return false
@@ -94,7 +99,7 @@ func (m *Machine) takeOver() {
 		if p == nil || fib.VRF(p.VRF) != sa.OuterVRF || p.Local != sa.Local || p.Remote.IsValid() && p.Remote != sa.Remote {
 			return false
 		}
-		w := with{key{p.ID, nbma.Of(sa.Remote)}, netip.AddrPortFrom(sa.Remote, sa.RemotePort), sa.Expires}
+		w := with{key{p.ID, nbma.Behind(sa.Remote, sa.Inside)}, netip.AddrPortFrom(sa.Remote, sa.RemotePort), sa.Expires}
 		groups[w] = append(groups[w], sa)
 		return true
 	})
@@ -103,7 +108,7 @@ func (m *Machine) takeOver() {
 		order = append(order, w)
 	}
 	slices.SortFunc(order, func(a, b with) int {
-		return cmp.Or(cmp.Compare(a.k.protection, b.k.protection), a.remote.Compare(b.remote), cmp.Compare(a.expires, b.expires))
+		return cmp.Or(cmp.Compare(a.k.protection, b.k.protection), a.k.at.Compare(b.k.at), a.remote.Compare(b.remote), cmp.Compare(a.expires, b.expires))
 	})
 	sessions := make(map[*session]struct{})
 	for _, w := range order {
@@ -357,11 +362,15 @@ func (s *session) remoteOf() netip.AddrPort {
 // negotiating.
 func (m *Machine) stray(ev Stray) {
 	for _, p := range m.protections {
-		s := m.sessions[key{p.ID, nbma.Of(ev.Remote)}]
-		if s == nil || p.VRF != ev.VRF || p.Local != ev.Local || s.asked || s.active == nil || !s.active.isInherited() || s.tries > 0 {
+		if p.VRF != ev.VRF || p.Local != ev.Local.Addr() {
 			continue
 		}
-		s.retryAt = m.now
-		m.settle(s)
+		for _, s := range slices.Clone(m.at(p.ID, ev.Remote.Addr())) {
+			if s.asked || s.active == nil || !s.active.isInherited() || s.tries > 0 || s.active.spec.Encap && s.active.spec.Path.Remote.Port() != ev.Remote.Port() {
+				continue
+			}
+			s.retryAt = m.now
+			m.settle(s)
+		}
 	}
 }

@@ -33,13 +33,15 @@ type Machine struct {
 	byIface     map[string]*Protection
 	wants       map[want]struct{} // what NHRP has asked for, be there a protection for it or not
 	always      map[want]struct{}
-	sessions    map[key]*session // a session may have several addresses: see session.names
+	sessions    map[key]*session // a session may have several names: see session.names
+	places      map[place][]*session
+	lately      map[key]lately
 	children    map[ike.ChildID]*child
 	bySA        map[fib.SAID]*child
 	ids         idPool
 	timers      timers
 	endpoints   map[openKey]*session // by where others see the peer
-	ikeSAs      map[peer]ike.SAID    // the newest established IKE SA with a peer
+	ikeSAs      established
 
 	inherited     Inherited   // what no protection has taken yet
 	lastInherited ike.ChildID // counts inherited children
@@ -57,18 +59,13 @@ type key struct {
 	at         nbma.Address
 }
 
-// peer is the two ends of IKE.
-type peer struct {
-	vrf           uint16
-	local, remote netip.Addr
-}
-
 // New makes a machine without sessions, with jitter that a test can repeat.
 func New(seed uint64) *Machine {
 	return &Machine{
 		rng: rand.New(rand.NewPCG(seed, 0x646d76706e)), protections: make(map[uint32]*Protection), byIface: make(map[string]*Protection),
 		wants: make(map[want]struct{}), sessions: make(map[key]*session), children: make(map[ike.ChildID]*child),
-		bySA: make(map[fib.SAID]*child), ids: idPool{next: 1}, ikeSAs: make(map[peer]ike.SAID), endpoints: make(map[openKey]*session),
+		bySA: make(map[fib.SAID]*child), ids: idPool{next: 1}, ikeSAs: newEstablished(), endpoints: make(map[openKey]*session),
+		places: make(map[place][]*session), lately: make(map[key]lately),
 	}
 }
 
@@ -199,32 +196,11 @@ func (m *Machine) fromIKE(e ike.Effect) {
 			m.failed(s, e.Why)
 			return
 		}
-		if s := m.sessions[key{e.Protection, nbma.Of(e.Remote.Addr().Unmap())}]; s != nil {
+		if s := m.asker(e.Protection, netip.AddrPortFrom(e.Remote.Addr().Unmap(), e.Remote.Port())); s != nil {
 			m.failed(s, e.Why)
 		}
 	case ike.Log:
 		m.ikeChanged(e)
-	}
-}
-
-// ikeChanged follows which peers have an IKE SA: only show output depends on it.
-func (m *Machine) ikeChanged(l ike.Log) {
-	p := peer{l.Path.VRF, l.Path.Local.Addr().Unmap(), l.Path.Remote.Addr().Unmap()}
-	switch l.Kind {
-	case ike.LogSAUp, ike.LogRekeyed:
-		m.ikeSAs[p] = l.SA
-	case ike.LogSADown:
-		if m.ikeSAs[p] != l.SA {
-			return
-		}
-		delete(m.ikeSAs, p)
-	default:
-		return
-	}
-	for _, q := range m.protections {
-		if s := m.sessions[key{q.ID, nbma.Of(p.remote)}]; s != nil && q.VRF == p.vrf && q.Local == p.local {
-			m.settle(s)
-		}
 	}
 }
 
@@ -286,7 +262,7 @@ func (m *Machine) reset(ev Reset) {
 		if ev.Iface != "" && !s.protection.has(ev.Iface) || ev.NBMA.IsValid() && !s.isAt(ev.NBMA) {
 			continue
 		}
-		m.emit(ToIKE{ike.Release{Protection: s.protection.ID, Remote: s.address()}})
+		m.release(s)
 		m.forget(s, ike.WhyCleared)
 		s.tries, s.asked = 0, false
 		if len(s.wanted) == 0 {
@@ -306,13 +282,21 @@ func (m *Machine) IdentityOf(id fib.SAID) string {
 	return ""
 }
 
-// PeerBy is who uses an inbound association: the name of its session, at the address that the peer has now. ok is false for one that is not there.
-func (m *Machine) PeerBy(id fib.SAID) (at nbma.Address, ok bool) {
+// PeerBy is who uses an inbound association: the name of its session by which NHRP of a tunnel knows it, at the address that the peer has now. ok is false for
+// an association that is not there.
+func (m *Machine) PeerBy(id fib.SAID, iface string) (at nbma.Address, ok bool) {
 	c := m.bySA[id]
 	if c == nil {
 		return at, false
 	}
-	return c.session.name(c.spec.Path.Remote.Addr()), true
+	s, addr := c.session, c.spec.Path.Remote.Addr()
+	at = s.name(addr)
+	for _, n := range s.names {
+		if _, wanted := s.wanted[want{iface, n}]; n.Addr == addr && wanted {
+			return n, true
+		}
+	}
+	return at, true
 }
 
 // EndpointOf is where the peer of an inbound association is seen, or with ESP without UDP would be, in UDP; the zero AddrPort for an association that is not there.
@@ -338,14 +322,15 @@ type Quoted struct {
 // that no association of ours can have sent.
 func (m *Machine) PeerOf(q Quoted) (ifaces []string, names []nbma.Address, ok bool) {
 	for _, p := range m.protections {
-		s := m.sessions[key{p.ID, nbma.Of(q.Remote.Addr())}]
-		if s == nil || p.VRF != q.VRF || p.Local != q.Local.Addr() {
+		if p.VRF != q.VRF || p.Local != q.Local.Addr() {
 			continue
 		}
-		for _, c := range s.children {
-			for i := range c.sas {
-				if sent(&c.sas[i], &q) {
-					return slices.Clone(p.Ifaces), slices.Clone(s.names), true
+		for _, s := range m.at(p.ID, q.Remote.Addr()) {
+			for _, c := range s.children {
+				for i := range c.sas {
+					if sent(&c.sas[i], &q) {
+						return slices.Clone(p.Ifaces), slices.Clone(s.names), true
+					}
 				}
 			}
 		}

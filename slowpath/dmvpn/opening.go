@@ -115,7 +115,7 @@ func (m *Machine) unopened(s *session, why ike.Why) {
 		m.emit(Unopened{w.iface, w.at})
 	}
 	if len(s.wanted) > 0 {
-		s.retryAt = m.now.Add(m.backoff(s.tries))
+		s.retryAt = m.now.Add(m.backoff(s, s.tries))
 	}
 }
 

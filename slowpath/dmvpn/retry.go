@@ -97,7 +97,7 @@ func (m *Machine) expire(s *session) {
 		return
 	}
 	if idle := s.idleAt(); !idle.IsZero() && !idle.After(m.now) {
-		m.emit(ToIKE{ike.Release{Protection: s.protection.ID, Remote: s.address()}})
+		m.release(s)
 		m.forget(s, ike.WhyReleased)
 		if len(s.wanted) == 0 {
 			m.drop(s)

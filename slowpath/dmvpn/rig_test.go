@@ -33,6 +33,7 @@ type rig struct {
 	toIKE   []ike.Event
 	logs    []Log
 	next    ike.ChildID
+	moved   []nhrp.PeerMoved
 }
 
 // two is a protection with two tunnels, and one with a tunnel to a single peer without NHRP.
@@ -82,11 +83,16 @@ func (r *rig) do(effects []Effect) {
 		case ToIKE:
 			r.toIKE = append(r.toIKE, e.Event)
 		case ToNHRP:
-			w := want{e.State.Iface, e.State.NBMA}
-			if _, ok := r.secured[w]; e.State.Up && !ok {
+			if moved, ok := e.Event.(nhrp.PeerMoved); ok {
+				r.moved = append(r.moved, moved)
+				continue
+			}
+			state := e.Event.(nhrp.PeerState)
+			w := want{state.Iface, state.NBMA}
+			if _, ok := r.secured[w]; state.Up && !ok {
 				r.t.Errorf("NHRP is told that %v is up, and it is not secured", w)
 			}
-			r.up[w] = e.State
+			r.up[w] = state
 		case Log:
 			r.logs = append(r.logs, e)
 		}

@@ -13,17 +13,19 @@ import (
 // session is a peer of a protection.
 type session struct {
 	protection *Protection
-	// names are the addresses that the session is known by. The first is the peer's when the session began; others are added when
-	// the peer moves, until NHRP has learned where it is.
+	// names are what the session is known by. The first is the peer's when the session began; others are added when the peer moves, until NHRP has learned where it
+	// is, and where NHRP knows it by another.
 	names    []nbma.Address
+	claim    netip.Addr // what the peer calls itself; the zero Addr: not known
 	wanted   map[want]struct{}
 	children []*child // in the order they came
 	active   *child   // that is sent by
 	identity ike.Identity
 	state    State
 	since    time.Time
-	asked    bool // IKE was asked for a child, and has not answered
-	tries    int  // since it was up for a while
+	asked    bool           // IKE was asked for a child, and has not answered
+	askedAt  netip.AddrPort // of whom
+	tries    int            // since it was up for a while
 	lastUsed time.Time
 	lastWhy  ike.Why
 	lastEnd  time.Time
@@ -44,8 +46,9 @@ func (m *Machine) open(p *Protection, at nbma.Address) *session {
 	s := m.sessions[k]
 	if s == nil {
 		s = &session{protection: p, names: []nbma.Address{at}, wanted: make(map[want]struct{}), since: m.now, lastUsed: m.now}
-		s.timer.owner = s
-		m.sessions[k] = s
+		s.timer.owner, s.claim = s, at.Inside
+		m.called(s, at)
+		m.recall(s)
 		m.log(s, LogSocketOpen, ike.WhyNone)
 	}
 	return s
@@ -53,7 +56,11 @@ func (m *Machine) open(p *Protection, at nbma.Address) *session {
 
 // want is NHRP's wish for a peer.
 func (m *Machine) want(p *Protection, w want) {
-	s := m.open(p, w.at)
+	s := m.find(p, w.at)
+	if s == nil {
+		s = m.open(p, w.at)
+	}
+	m.alias(s, w.at)
 	if _, had := s.wanted[w]; had {
 		return
 	}
@@ -66,7 +73,8 @@ func (m *Machine) want(p *Protection, w want) {
 		m.settle(s)
 		return
 	}
-	if soon := m.now.Add(m.jitter(retryFirst)); !s.asked && (s.retryAt.IsZero() || s.retryAt.After(soon)) {
+	patient := s.isFar() && s.tries > 0 && !s.retryAt.IsZero() // nothing is new: the attempt that is planned is soon enough
+	if soon := m.now.Add(m.jitter(retryFirst)); !s.asked && !patient && (s.retryAt.IsZero() || s.retryAt.After(soon)) {
 		s.retryAt = m.now
 		if s.tries > 0 { // it failed lately
 			s.retryAt = soon
@@ -97,7 +105,7 @@ func (m *Machine) released(w want) {
 // unname forgets an address that the peer has left, once NHRP does not use it any more.
 func (m *Machine) unname(s *session, at nbma.Address) {
 	k := slices.Index(s.names, at)
-	if k < 0 || len(s.names) == 1 || s.active != nil && s.active.spec.Path.Remote.Addr() == at.Addr {
+	if k < 0 || len(s.names) == 1 || s.active != nil && s.active.spec.Path.Remote.Addr() == at.Addr && !s.hasOther(at) {
 		return
 	}
 	for w := range s.wanted {
@@ -111,7 +119,7 @@ func (m *Machine) unname(s *session, at nbma.Address) {
 		}
 	}
 	s.names = slices.Delete(s.names, k, k+1)
-	delete(m.sessions, key{s.protection.ID, at})
+	m.uncalled(s, at)
 }
 
 // settle brings a session to where it should be now: its state for show output, and its next look at itself.
@@ -131,7 +139,7 @@ func (m *Machine) settle(s *session) {
 	switch {
 	case s.active != nil:
 		state = Up
-	case m.ikeSAs[peer{s.protection.VRF, s.protection.Local, s.names[0].Addr}] != 0:
+	case m.isNegotiated(s):
 		state = Securing
 	case len(s.wanted) > 0 || len(s.children) > 0:
 		state = Negotiating
@@ -155,10 +163,17 @@ func (m *Machine) ask(s *session) {
 	if len(s.wanted) == 0 || s.protection.ResponderOnly {
 		return
 	}
-	s.asked = true
 	s.tries++
+	if m.isHidden(s) {
+		m.failed(s, ike.WhyBehindNAT)
+		return
+	}
+	s.asked, s.askedAt = true, s.remoteOf()
+	if m.shares(s) && s.askedAt.Port() == 0 {
+		s.askedAt = netip.AddrPortFrom(s.askedAt.Addr(), portIKE) // not whom IKE may know at another port
+	}
 	s.retryAt = m.now.Add(answerWithin)
-	m.emit(ToIKE{ike.Initiate{Protection: s.protection.ID, Remote: s.remoteOf()}})
+	m.emit(ToIKE{ike.Initiate{Protection: s.protection.ID, Remote: s.askedAt}})
 }
 
 // failed notes that IKE could not make a child; it is asked again while the peer is wanted.
@@ -176,16 +191,19 @@ func (m *Machine) failed(s *session, why ike.Why) {
 		return
 	}
 	if len(s.wanted) > 0 && s.renews() {
-		s.retryAt = m.now.Add(m.backoff(s.tries))
+		s.retryAt = m.now.Add(m.backoff(s, s.tries))
 	}
 	m.settle(s)
 }
 
 // backoff is the wait after the n-th try, from 1.
-func (m *Machine) backoff(n int) time.Duration {
+func (m *Machine) backoff(s *session, n int) time.Duration {
 	d := retryMax
-	if n >= 1 && n < 5 {
-		d = min(retryMax, retryFirst<<(n-1))
+	if s.isFar() {
+		d = retryFar
+	}
+	if n >= 1 && n < 10 {
+		d = min(d, retryFirst<<(n-1))
 	}
 	return m.jitter(d)
 }
@@ -263,7 +281,7 @@ func (m *Machine) down(s *session, why ike.Why) {
 	}
 	wait := m.jitter(retrySoon)
 	if s.tries > 1 {
-		wait = m.backoff(s.tries)
+		wait = m.backoff(s, s.tries)
 	}
 	s.retryAt = m.now.Add(wait)
 }
@@ -282,7 +300,7 @@ func (m *Machine) forget(s *session, why ike.Why) {
 // close ends a session that nothing wants, or that nothing permits any more.
 func (m *Machine) close(s *session, why ike.Why) {
 	if len(s.children) > 0 || s.asked {
-		m.emit(ToIKE{ike.Release{Protection: s.protection.ID, Remote: s.address()}})
+		m.release(s)
 	}
 	m.forget(s, why)
 	m.drop(s)
@@ -292,9 +310,15 @@ func (m *Machine) close(s *session, why ike.Why) {
 func (m *Machine) drop(s *session) {
 	m.timers.stop(&s.timer)
 	m.setEndpoint(s, netip.AddrPort{})
-	for _, addr := range s.names {
-		delete(m.sessions, key{s.protection.ID, addr})
+	m.remember(s)
+	names := s.names
+	s.names = s.names[:1:1]
+	for _, at := range names[1:] {
+		m.uncalled(s, at)
 	}
+	s.names = nil
+	m.uncalled(s, names[0])
+	s.names = names[:1]
 	m.log(s, LogSocketClosed, s.lastWhy)
 }
 
@@ -346,6 +370,23 @@ func (s *session) address() netip.AddrPort { return netip.AddrPortFrom(s.names[0
 
 // name is how the session is known with its peer at an address.
 func (s *session) name(addr netip.Addr) nbma.Address { return s.names[0].At(addr) }
+
+// alias makes a session known by one more name, unless that is another's.
+func (m *Machine) alias(s *session, at nbma.Address) {
+	if slices.Contains(s.names, at) || m.sessions[key{s.protection.ID, at}] != nil {
+		return
+	}
+	s.names = append(s.names, at)
+	m.called(s, at)
+	if s.active != nil {
+		m.secure(s)
+	}
+}
+
+// hasOther tells whether the session has another name at the same address.
+func (s *session) hasOther(at nbma.Address) bool {
+	return slices.ContainsFunc(s.names, func(n nbma.Address) bool { return n != at && n.Addr == at.Addr })
+}
 
 // isAt tells whether the session is known by an address.
 func (s *session) isAt(addr netip.Addr) bool {

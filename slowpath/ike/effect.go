@@ -63,11 +63,12 @@ const (
 	WhyInitialContact     // the peer started afresh
 	WhyMalformed          // a message that cannot be understood
 	WhyRefused            // the peer refused with another notification: Log.Code
+	WhyBehindNAT          // nobody can call the peer: others are behind the same address
 )
 
 var whyNames = [...]string{
 	"none", "timeout", "no-proposal-chosen", "authentication-failed", "no-key", "certificate", "identity", "selectors", "no-policy",
-	"limit", "dead-peer", "deleted-by-peer", "cleared", "released", "replaced", "expired", "initial-contact", "malformed", "refused",
+	"limit", "dead-peer", "deleted-by-peer", "cleared", "released", "replaced", "expired", "initial-contact", "malformed", "refused", "behind-nat",
 }
 
 // String is the reason's short name.

@@ -49,6 +49,12 @@ type PeerState struct {
 	IPsec bool // not up, but IKE is done with the peer: only for show output
 }
 
+// PeerMoved says that the peer of a session is at another address than before, as what is authentic comes from there. What is known of it moves along; what is configured stays.
+type PeerMoved struct {
+	Iface    string
+	From, To nbma.Address
+}
+
 // RoutesChanged says that answers given and shortcuts in use are to be looked at again. One event may stand for many changes.
 type RoutesChanged struct{}
 
@@ -90,6 +96,7 @@ func (Unresolved) event()      {}
 func (RedirectWanted) event()  {}
 func (Used) event()            {}
 func (PeerState) event()       {}
+func (PeerMoved) event()       {}
 func (RoutesChanged) event()   {}
 func (Inherited) event()       {}
 func (Clear) event()           {}

@@ -148,6 +148,35 @@ func (m *Machine) setReady(p *peer, up bool) {
 	p.queue = nil
 }
 
+// peerMoved takes what is known of a peer along to another address. Who was told the old one must ask again.
+func (m *Machine) peerMoved(ev PeerMoved) {
+	ifc := m.ifaces[ev.Iface]
+	if ifc == nil || !ifc.cfg.Protected || !unicast(ev.To.Addr) || m.isOwnNBMA(ev.To.Addr) || ev.From == ev.To {
+		return
+	}
+	from := ifc.peers[ev.From]
+	if from == nil {
+		return
+	}
+	for _, e := range sortedHostsFirst(from.entries, true) {
+		if ifc.cache[e.prefix] != e || e.peer != from || e.kind.configured() {
+			continue
+		}
+		to := m.hold(ifc, ev.To)
+		if !to.ready && from.ready {
+			to.since, to.lastUsed = from.since, from.lastUsed
+			m.setReady(to, true)
+			to.since = from.since
+		}
+		m.attach(e, ev.To)
+		m.release(to)
+		m.sync(e)
+		if e.kind == kRegistered {
+			m.purgeClient(e)
+		}
+	}
+}
+
 // sortedHostsFirst puts next hops before the routes by them (behind, when they go).
 func sortedHostsFirst(es []*entry, first bool) []*entry {
 	out := slices.Clone(es)

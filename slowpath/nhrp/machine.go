@@ -91,6 +91,8 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 		m.peerState(ev)
 	case Unopened:
 		m.unopenedPath(ev)
+	case PeerMoved:
+		m.peerMoved(ev)
 	case RoutesChanged:
 		m.routesChanged()
 	case Inherited:

@@ -213,8 +213,16 @@ func (m *Machine) locate(p *packet, claimed, proto netip.Addr) nbma.Address {
 
 // behind is where a peer is that is seen at addr. On an interface without protection, peers behind one address can't be told apart.
 func (ifc *iface) behind(addr, inside netip.Addr) nbma.Address {
-	_ = inside
-	return nbma.Of(addr)
+	if !ifc.cfg.Protected {
+		return nbma.Of(addr)
+	}
+	return nbma.Behind(addr, inside)
+}
+
+// isOurs tells whether a peer that calls itself claimed and is seen at addr says that it is where we are. With protection it may be: two sites behind different NAT boxes can have the same
+// private address.
+func (m *Machine) isOurs(ifc *iface, addr, claimed netip.Addr) bool {
+	return m.isOwnNBMA(addr) || m.isOwnNBMA(claimed) && (!ifc.cfg.Protected || addr == claimed)
 }
 
 // claim is what a peer calls itself, as far as its name tells.

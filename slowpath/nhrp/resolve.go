@@ -210,7 +210,7 @@ func (m *Machine) usable(p *packet, c *nhrpmsg.CIE) bool {
 	if !hop.IsValid() {
 		hop = p.DstProto
 	}
-	return unicast(c.NBMA) && !m.isOwnNBMA(c.NBMA) && unicast(hop) && !m.isSelf(p.ifc, hop)
+	return unicast(c.NBMA) && unicast(hop) && !m.isSelf(p.ifc, hop) && !m.isOurs(p.ifc, m.locate(p, c.NBMA, hop).Addr, c.NBMA)
 }
 
 // learn makes entries of an answer: the peer's tunnel address, and if that is not what was asked for, a route by it.

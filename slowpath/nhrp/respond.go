@@ -18,7 +18,7 @@ func (m *Machine) resolutionRequest(p *packet) {
 		m.loop(p) // our own request came back
 		return
 	}
-	if !unicast(p.SrcProto) || m.isOwnNBMA(p.SrcNBMA) {
+	if !unicast(p.SrcProto) || m.isOurs(ifc, m.locate(p, p.SrcNBMA, p.SrcProto).Addr, p.SrcNBMA) {
 		ifc.drop(DropSource)
 		return
 	}

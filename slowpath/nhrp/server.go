@@ -18,7 +18,7 @@ func (m *Machine) registrationRequest(p *packet) {
 	if m.refuseExtension(p) {
 		return
 	}
-	if !unicast(p.SrcProto) || m.isLocal(ifc, p.SrcProto) || m.isOwnNBMA(p.SrcNBMA) {
+	if !unicast(p.SrcProto) || m.isLocal(ifc, p.SrcProto) || m.isOurs(ifc, p.from.Addr, p.SrcNBMA) {
 		ifc.drop(DropSource)
 		return
 	}

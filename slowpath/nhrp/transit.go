@@ -109,10 +109,10 @@ func (m *Machine) towards(p *packet, dst netip.Addr) (*iface, *peer) {
 }
 
 // fillNAT tells the receiver the address behind NAT that the packet's maker may not know: of the requester in a
-// request, of the responder in a reply. Only an empty extension is filled.
+// request, of the responder in a reply. What is there already stays, unless we know better.
 func (m *Machine) fillNAT(p *packet, msg *nhrpmsg.Message) {
 	x := msg.Ext(nhrpmsg.ExtNAT)
-	if x == nil || len(x.Value) > 0 {
+	if x == nil {
 		return
 	}
 	whose := p.SrcProto
@@ -124,7 +124,16 @@ func (m *Machine) fillNAT(p *packet, msg *nhrpmsg.Message) {
 	} else if p.Type != nhrpmsg.ResolutionRequest {
 		return
 	}
-	if e := m.findHost(p.ifc, whose); e != nil && e.claimed.IsValid() && e.claimed != e.peer.at.Addr {
+	e := m.findHost(p.ifc, whose)
+	if e == nil || !e.claimed.IsValid() || e.claimed == e.peer.at.Addr {
+		return
+	}
+	// A client of ours that speaks for itself may not know yet that its NAT box has another address now.
+	stale := e.kind == kRegistered && e.peer.at == p.from && natOf(&p.Message, whose).IsValid() && natOf(&p.Message, whose) != e.peer.at.Addr
+	if stale {
+		x.Value = nil
+	}
+	if len(x.Value) == 0 {
 		x.AddEntry(p.ifc.natEntry(whose, e.peer.at.Addr))
 	}
 }

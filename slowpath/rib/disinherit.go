@@ -61,7 +61,7 @@ func (r *RIB) handBack(h *hop) bool {
 	for _, sa := range sealsOf(&h.last) {
 		r.inherited.sealed[sa] = append(r.inherited.sealed[sa], h.id)
 	}
-	if p, ok := placeOf(&h.last); ok {
+	if p, ok := r.inherited.placeOf(&h.last); ok {
 		r.inherited.byPlace[p] = append(r.inherited.byPlace[p], h.id)
 	}
 	return true

@@ -2,6 +2,7 @@ package rib
 
 import (
 	"bytes"
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -34,6 +35,7 @@ type inherited struct {
 	labelled   map[fib.AdjID][]uint32       // labels by the adjacencies that they use
 	bySA       map[fib.SAID][]*hop          // next hops that still go by their old adjacency, by what seals it
 	sealed     map[fib.SAID][]fib.AdjID     // adjacencies by what seals them
+	insides    map[fib.SAID]netip.Addr      // the address behind NAT of the peer that an association leads to
 	waiting    map[*entry]struct{}          // their new ways can't be used yet: the old ones stand
 	lent       map[string]netip.Addr        // interfaces whose address is not known yet, with the one that they had
 	pushes     bool                         // some adjacency pushes labels
@@ -48,7 +50,7 @@ func (r *RIB) Inherit(b fib.Batch) {
 	h := &inherited{
 		ports: make(map[fib.PortID]fib.Port), tunnels: make(map[fib.TunnelID]fib.Tunnel), adjs: make(map[fib.AdjID]fib.Adjacency),
 		groups: make(map[fib.GroupID][]fib.AdjID), routes: make(map[fib.RouteKey][]fib.AdjID), labels: make(map[uint32]fib.Label), byPlace: make(map[place][]fib.AdjID),
-		listed: make(map[fib.AdjID]bool), byPath: make(map[fib.AdjID][]fib.RouteKey), bySA: make(map[fib.SAID][]*hop), sealed: make(map[fib.SAID][]fib.AdjID),
+		listed: make(map[fib.AdjID]bool), byPath: make(map[fib.AdjID][]fib.RouteKey), bySA: make(map[fib.SAID][]*hop), sealed: make(map[fib.SAID][]fib.AdjID), insides: make(map[fib.SAID]netip.Addr),
 		labelled: make(map[fib.AdjID][]uint32), waiting: make(map[*entry]struct{}), lent: make(map[string]netip.Addr), incomplete: true,
 	}
 	for _, p := range b.Ports {
@@ -58,13 +60,18 @@ func (r *RIB) Inherit(b fib.Batch) {
 		h.tunnels[t.ID] = t
 	}
 	adjs, groups := make(map[fib.AdjID]bool, len(b.Adjacencies)), make(map[fib.GroupID]bool, len(b.Groups))
+	for i := range b.SAs {
+		if sa := &b.SAs[i]; sa.Inside.IsValid() {
+			h.insides[sa.ID] = sa.Inside
+		}
+	}
 	for _, a := range b.Adjacencies {
 		h.adjs[a.ID], adjs[a.ID] = a, true
 		h.pushes = h.pushes || len(a.Labels) > 0
 		for _, id := range sealsOf(&a) {
 			h.sealed[id] = append(h.sealed[id], a.ID)
 		}
-		if p, ok := placeOf(&a); ok {
+		if p, ok := h.placeOf(&a); ok {
 			h.byPlace[p] = append(h.byPlace[p], a.ID)
 		}
 	}
@@ -97,7 +104,7 @@ func (r *RIB) Inherit(b fib.Batch) {
 }
 
 // placeOf is what an adjacency leads to; ok is false for one that does not tell.
-func placeOf(a *fib.Adjacency) (p place, ok bool) {
+func (h *inherited) placeOf(a *fib.Adjacency) (p place, ok bool) {
 	if a.Kind == fib.AdjLookup {
 		return place{leak: true, vrf: a.VRF}, true
 	}
@@ -109,10 +116,15 @@ func placeOf(a *fib.Adjacency) (p place, ok bool) {
 		p.port = a.Port
 	}
 	if a.Kind == fib.AdjTunnel && !a.NextHop.IsValid() {
-		p.nbma = nbma.Of(a.OuterTo())
+		p.nbma = h.peer(a)
 		return p, p.nbma.IsValid()
 	}
 	return p, (p.port != 0 || p.tunnel != 0) && (a.Kind != fib.AdjDrop || a.NextHop.IsValid())
+}
+
+// peer is whom an adjacency of a tunnel leads to.
+func (h *inherited) peer(a *fib.Adjacency) nbma.Address {
+	return nbma.Behind(a.OuterTo(), h.insides[cmp.Or(a.SA, a.AH)])
 }
 
 // place is what a next hop is to the fast path; ok is false while that is not known.
@@ -201,7 +213,7 @@ func (r *RIB) outlives(h *hop, built *fib.Adjacency) bool {
 		return false
 	}
 	i := r.ifaces[h.key.iface]
-	if leadsOn(built) || r.inherited == nil || i == nil || !i.Up && !r.inherited.incomplete || !i.agrees(&h.last) || i.elsewhere(h) {
+	if leadsOn(built) || r.inherited == nil || i == nil || !i.Up && !r.inherited.incomplete || !i.agrees(&h.last) || i.elsewhere(h, r.inherited.insides[cmp.Or(h.last.SA, h.last.AH)]) {
 		h.outlives = false
 		return false
 	}
@@ -209,8 +221,8 @@ func (r *RIB) outlives(h *hop, built *fib.Adjacency) bool {
 }
 
 // elsewhere tells whether a next hop of a tunnel is at another address than the one that its old adjacency leads to. What is said of a whole network, or only
-// until an answer comes (Via), is no better than the direct path that was known before.
-func (i *iface) elsewhere(h *hop) bool {
+// until an answer comes (Via), is no better than the direct path that was known before. inside is the old peer's address behind NAT.
+func (i *iface) elsewhere(h *hop, inside netip.Addr) bool {
 	t := i.Tunnel
 	if t == nil || t.Remote.IsValid() || !h.key.addr.IsValid() {
 		return false
@@ -224,7 +236,7 @@ func (i *iface) elsewhere(h *hop) bool {
 		to = s.To // a session whose peer has moved behind its NAT
 	}
 	old := h.last.OuterTo()
-	return old.IsValid() && old != to
+	return old.IsValid() && (old != to || inside.IsValid() && b.NBMA.Inside.IsValid() && inside != b.NBMA.Inside)
 }
 
 // unsealed ends the life of old adjacencies whose association is taken away.

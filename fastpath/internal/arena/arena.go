@@ -21,7 +21,7 @@ import (
 
 // LayoutVersion counts the changes of what lies in the region. A process that maps a region of another version
 // must not touch it.
-const LayoutVersion = 6
+const LayoutVersion = 7
 
 // ErrFull means that the region has no block of the size asked for.
 var ErrFull = errors.New("arena is full")

@@ -3,6 +3,7 @@ package table
 import (
 	"crypto/subtle"
 	"encoding/binary"
+	"math"
 	"net/netip"
 	"strconv"
 	"sync/atomic"
@@ -63,8 +64,9 @@ type SA struct {
 	asked      uint64        // what was installed as remote; the writer's
 	Soft       atomic.Uint64 // bytes; and of an outbound association SeqSoft packets
 	Hard       atomic.Uint64
-	Expires    atomic.Int64 // when its lifetime ends, Unix seconds; 0 is not known
-	Generation uint32       // of no other association, before or after
+	Expires    atomic.Uint32 // when its lifetime ends, Unix seconds; 0 is not known
+	Inside     atomic.Uint32 // the peer's address behind NAT, as it was installed; 0: none
+	Generation uint32        // of no other association, before or after
 	LocalPort  uint16
 	Cipher     fib.Cipher
 	Auth       fib.Auth
@@ -271,7 +273,8 @@ func (t *Tables) changeSA(s *SA, f *fib.SA) {
 		s.Calm.Store(least - CalmSlack)
 	}
 	s.Protection.Store(uint32(f.Protection))
-	s.Expires.Store(f.Expires)
+	s.Expires.Store(uint32(min(max(f.Expires, 0), math.MaxUint32)))
+	s.Inside.Store(addrWord(f.Inside))
 }
 
 // keyAt is where the keys of an association with a window of so many slots are, in bytes from its start.
@@ -322,11 +325,15 @@ func (t *Tables) SAEntry(s *SA) fib.SA {
 		}
 		return n
 	}
+	var inside netip.Addr
+	if w := s.Inside.Load(); w != 0 {
+		inside = wordAddr(w)
+	}
 	return fib.SA{
 		ID: fib.SAID(s.ID), Inbound: s.Is(SAInbound), AH: s.Is(SAAH), SPI: s.SPI, OuterVRF: fib.VRF(s.VRF),
 		Local: wordAddr(s.Local), Remote: wordAddr(addr), Encap: s.Is(SAEncap), LocalPort: s.LocalPort, RemotePort: port, TunnelMode: s.Is(SATunnel),
 		Cipher: s.Cipher, CipherKey: c, Auth: s.Auth, AuthKey: a, ICV: s.ICVAsked, ESN: s.Is(SAESN), Over: s.Is(SAOver), Window: s.Window,
-		Protection: fib.ProtectionID(s.Protection.Load()), Under: fib.SAID(s.Under), Expires: s.Expires.Load(),
+		Protection: fib.ProtectionID(s.Protection.Load()), Under: fib.SAID(s.Under), Expires: int64(s.Expires.Load()), Inside: inside,
 		SoftBytes: bytes(s.Soft.Load()), HardBytes: bytes(s.Hard.Load()),
 	}
 }
