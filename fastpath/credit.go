@@ -25,7 +25,7 @@ const (
 const (
 	creditRate  = iota // units a second; 0: no end
 	creditBurst        // units
-	creditLevel        // units that lie there; for a moment, less than none
+	creditLevel        // units that lie there; less than none for a moment, and while what is urgent has taken more
 	creditLast         // until when they were filled up, nanoseconds of Poll
 	creditPad          // to a line of memory: workers write to them at the same time
 	creditWords = creditPad + 4
@@ -100,7 +100,23 @@ func (w *Worker) take(b fib.Budget, n int64) bool {
 	return true
 }
 
-// precedence is the TOS from which on a packet is a protocol's (RFC 791: internetwork control): the route processor takes it whatever else waits there.
+// queue takes a packet's place in front of the route processor; false when there is none. For what is urgent there is as much room again, which nothing else gets: it passes
+// whatever else waits there, but no faster than the route processor is.
+func (w *Worker) queue(b fib.Budget, urgent bool) bool {
+	m := budgetWords(w.credit, b)
+	floor := int64(0)
+	if urgent {
+		floor = -int64(atomic.LoadUint64(&m[creditBurst]))
+	}
+	if atomic.LoadUint64(&m[creditRate]) != 0 && int64(atomic.AddUint64(&m[creditLevel], ^uint64(0))) < floor {
+		atomic.AddUint64(&m[creditLevel], 1)
+		return false
+	}
+	w.c.words[cntSpent+int(b)]++
+	return true
+}
+
+// precedence is the TOS from which on a packet is a protocol's (RFC 791: internetwork control), and urgent.
 const precedence = 6 << 5
 
 // pay pays what a packet of n bytes costs by an entry. Unknown: it is paid.
@@ -127,11 +143,9 @@ func (w *Worker) payWay(p *pkt, way fib.Way, tos uint8) Reason {
 	}
 	p.by = way
 	switch {
-	case tos >= precedence:
-		return Unknown
-	case way == fib.ByProcess && !w.take(fib.Process, 1):
+	case way == fib.ByProcess && !w.queue(fib.Process, tos >= precedence):
 		return ProcessOver
-	case way == fib.ByCEF && !w.take(fib.CEF, 1):
+	case way == fib.ByCEF && !w.queue(fib.CEF, tos >= precedence):
 		return CEFOver
 	}
 	return Unknown
@@ -212,7 +226,7 @@ var puntBudgets = [NumReasons]fib.Budget{
 //go:noinline
 func (w *Worker) payPunt(p *pkt, r Reason) bool {
 	b := puntBudgets[r]
-	if b == fib.Engine || p.own || r == Local && forProtocols(p.ip) {
+	if b == fib.Engine || p.own || r == Local && forProtocols(p.ip) || r == Fragment && p.ip.TOS() >= precedence {
 		return true
 	}
 	return (b == fib.Process || w.take(b, 1)) && w.take(fib.Process, 1)

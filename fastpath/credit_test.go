@@ -99,7 +99,7 @@ func TestWhatPacketsPay(t *testing.T) {
 		"the slower way as well": {tariff{adj: fib.Price{Way: fib.ByProcess}, tunnel: fib.Price{Way: fib.ByCEF}}, hairpin, fib.Meters{fib.CEF: {Rate: 1}, fib.Process: {Rate: 1}}},
 		"not the faster":         {tariff{adj: fib.Price{Way: fib.ByCEF}, tunnel: fib.Price{Way: fib.ByProcess}}, hairpin, fib.Meters{fib.Process: {Rate: 1}}},
 		"bytes":                  {tariff{adj: fib.Price{Crypto: true}, tunnel: fib.Price{Crypto: true}}, hairpin, fib.Meters{fib.Crypto: {Rate: 2 * 120}}},
-		"protocols":              {tariff{adj: fib.Price{Cost: 16, Way: fib.ByCEF}}, control(behind1), fib.Meters{fib.Engine: {Rate: 16}}},
+		"protocols":              {tariff{adj: fib.Price{Cost: 16, Way: fib.ByCEF}}, control(behind1), fib.Meters{fib.Engine: {Rate: 16}, fib.CEF: {Rate: 1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -231,6 +231,8 @@ func TestPuntsPay(t *testing.T) {
 		"another's":      {ttlOut, fib.Meters{fib.LimitMTU: {Rate: 1, Burst: 5}}, 50, TTLExpired},
 		"for the host":   {toHub(udp(9), proto(17)), fib.Meters{fib.LimitReceive: {Rate: 1, Burst: 7}}, 7, Local},
 		"for a protocol": {toHub(udp(9), proto(17), tos(0xc0)), fib.Meters{fib.LimitReceive: {Rate: 1, Burst: 7}}, 50, Local},
+		"fragments":      {toHub(udp(9), proto(17), flags(8)), fib.Meters{fib.Process: {Rate: 1, Burst: 7}}, 7, Fragment},
+		"of a protocol":  {toHub(udp(9), proto(17), flags(8), tos(0xc0)), fib.Meters{fib.Process: {Rate: 1, Burst: 7}}, 50, Fragment},
 		"IKE":            {toHub(udp(244), proto(17)), fib.Meters{fib.Process: {Rate: 1, Burst: 7}}, 50, Local},
 		"NHRP":           {toWAN(grePacket(spoke1NBMA, packet.TypeNHRP, pattern(60))), fib.Meters{fib.Process: {Rate: 1, Burst: 7}}, 50, NHRP},
 	} {
@@ -267,6 +269,30 @@ func TestOwnPacketsPayNothing(t *testing.T) {
 	r.oneOut(r.wan)
 	if s := r.e.Counters().Spent; s != ([fib.NumBudgets]uint64{}) {
 		t.Errorf("spent %v", s)
+	}
+}
+
+// Packets of protocols pass the route processor while others fill its queue, and are held to its rate all the same.
+func TestUrgentPackets(t *testing.T) {
+	host := ip4("10.0.0.8")
+	other, urgent := toLAN(ipv4(host, behind1, pattern(100))), toLAN(ipv4(host, behind1, pattern(100), tos(0xc0)))
+	for way, b := range map[fib.Way]fib.Budget{fib.ByCEF: fib.CEF, fib.ByProcess: fib.Process} {
+		var meters fib.Meters
+		meters[b] = fib.Meter{Rate: 1000, Burst: 20}
+		r := newRig(t)
+		r.price(&tariff{room: 1000, adj: fib.Price{Way: way}, meters: meters})
+		if got := r.offer(r.lan, other, 50, 1, 1); got != 20 {
+			t.Fatalf("budget %d: %d of others passed, want 20", b, got)
+		}
+		if got := r.offer(r.lan, urgent, 5, 1, 1); got != 5 {
+			t.Errorf("budget %d: %d of 5 urgent packets passed a queue that is full", b, got)
+		}
+		if got := r.offer(r.lan, other, 50, 1, 5_000_000); got > 1 {
+			t.Errorf("budget %d: %d of others passed, though urgent ones had taken what there was", b, got)
+		}
+		if got := r.offer(r.lan, urgent, 200, 50, 1_000_000); got > 20+50+1 || got < 50 {
+			t.Errorf("budget %d: %d urgent packets passed in 50 ms at 1000 a second", b, got)
+		}
 	}
 }
 
