@@ -115,8 +115,14 @@ func StartWith(t *testing.T, name string, routers, guests map[string]string) *Sc
 		{Name: "stranger", Kind: topo.Host},
 	}, Links: []topo.Link{{A: topo.Port{Node: "internet", Dev: "stranger"}, B: topo.Port{Node: "stranger", Dev: "eth0", Addrs: []string{"192.0.2.66/24", "192.0.2.67/24"}}}}}
 	s := &Scenario{Guests: make(map[string]*Guest)}
-	if slices.ContainsFunc(slices.Collect(maps.Values(routers)), behindNAT) || slices.ContainsFunc(slices.Collect(maps.Values(guests)), behindNAT) {
-		addNAT(&top)
+	behind := 0
+	for _, text := range slices.Concat(slices.Collect(maps.Values(routers)), slices.Collect(maps.Values(guests))) {
+		if behindNAT(text) {
+			behind++
+		}
+	}
+	if behind > 0 {
+		addNAT(&top, behind)
 	}
 	for _, node := range slices.Sorted(maps.Keys(routers)) {
 		addRouter(&top, node, routers[node])
