@@ -42,8 +42,12 @@ for f in /run/frr/*.pid; do
 	[ -f "$f" ] && read -r p <"$f" || continue
 	case $f in */zebra.pid) zebra=$p ;; *) daemons="$daemons $p" ;; esac
 done
+# Their connections end with them: what a kernel still says for a process that is gone would be seen in the next scenario, by another way.
+read -r orphans </proc/sys/net/ipv4/tcp_max_orphans
+echo -1 >/proc/sys/net/ipv4/tcp_max_orphans
 end_all $daemons
 end_all $zebra # which takes their routes away
+echo "$orphans" >/proc/sys/net/ipv4/tcp_max_orphans
 rm -f /run/frr/*.pid
 [ -f /run/neigh.pid ] && kill "$(cat /run/neigh.pid)" 2>/dev/null
 rm -f /run/neigh.pid
