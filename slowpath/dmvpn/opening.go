@@ -11,15 +11,17 @@ import (
 // A path between two peers that are both behind NAT is opened from both sides at once. Each knows from its next hop server by which port of which address the other one is seen.
 //
 //	who was asked        0 ms  openers: single bytes that have our NAT box let the other one in, five, 80 ms apart
-//	                   200 ms  IKE of our own, in case our box lets us out by another port than the server sees; not if the other one's is under way
+//	                   120 ms  IKE of our own, in case our box lets us out by another port than the server sees; not if the other one's is under way
 //	who asked            0 ms  IKE: its first message, again and again, is its own opener
 //	both              1000 ms  no answer: that is the end, and NHRP is told
 //
-// Traffic is on the way through the server all the time.
+// Who was asked begins when the other one is likely to have heard of it (Open.After): there are boxes that give a flow another port when something has come in from the far end before anything
+// went out to it. With a wait that is as long as the way to the server and back, what each side sends first leaves before what the other one sends arrives, wherever the server is. Traffic is
+// on the way through the server all the time.
 const (
 	openers      = 5
 	openerEvery  = 80 * time.Millisecond
-	callAfter    = 200 * time.Millisecond
+	callAfter    = 120 * time.Millisecond
 	openWithin   = time.Second
 	openFinished = 5 * time.Second  // an attempt that was answered, and has not come to a child by then, has failed, too
 	openAgain    = 15 * time.Second // between two attempts with one peer, whoever asks for it
@@ -52,15 +54,32 @@ func (m *Machine) openPath(ev Open) {
 	}
 	if s.active == nil && s.opening == nil && !m.now.Before(s.openAgain) && !p.ResponderOnly {
 		m.setEndpoint(s, ev.Endpoint)
-		s.opening = &opening{next: m.now, callAt: m.now, endAt: m.now.Add(openWithin), giveUp: m.now.Add(openFinished)}
+		begin := m.now.Add(ev.After)
+		s.opening = &opening{next: begin, callAt: begin, endAt: begin.Add(openWithin), giveUp: begin.Add(openFinished)}
 		if !ev.Calls {
-			s.opening.openers, s.opening.callAt = openers, m.now.Add(callAfter)
+			s.opening.openers, s.opening.callAt = openers, begin.Add(callAfter)
 		}
 		s.openAgain = m.now.Add(openAgain)
 		s.asked, s.retryAt = false, time.Time{}
 		s.tries++
 	}
+	if o := s.opening; o != nil && ev.Endpoint == s.endpoint {
+		o.hasten(m.now.Add(ev.After), ev.Calls) // both have asked, and this one is heard first
+	}
 	m.settle(s)
+}
+
+// hasten has an attempt begin no later than at a time.
+func (o *opening) hasten(begin time.Time, calls bool) {
+	if o.openers == openers && begin.Before(o.next) {
+		o.next = begin
+	}
+	if !calls {
+		begin = begin.Add(callAfter)
+	}
+	if begin.Before(o.callAt) {
+		o.callAt = begin
+	}
 }
 
 // setEndpoint notes where the peer of a session is seen by others; the zero AddrPort: nowhere.
@@ -85,7 +104,7 @@ func (m *Machine) proceed(s *session) {
 		o.openers, o.next = o.openers-1, o.next.Add(openerEvery)
 	}
 	if !o.callAt.IsZero() && !o.callAt.After(m.now) {
-		o.callAt, s.asked = time.Time{}, true
+		o.callAt, s.asked, s.askedAt = time.Time{}, true, s.endpoint
 		m.emit(ToIKE{ike.Initiate{Protection: s.protection.ID, Remote: s.endpoint, Within: o.endAt.Sub(m.now)}})
 	}
 	if !o.giveUp.After(m.now) {
@@ -140,6 +159,7 @@ type Open struct {
 	NBMA     nbma.Address
 	Endpoint netip.AddrPort // where a next hop server of ours sees the peer
 	Calls    bool           // we have asked for the peer: it does not wait for us
+	After    time.Duration  // when it begins, where it does not wait for us to call
 }
 
 // Opener sends the one byte 0xFF, as a NAT keepalive.

@@ -85,7 +85,7 @@ func TestOpening(t *testing.T) {
 	r := newRig(t)
 	wantSteps(t, r.opens(true, 900*time.Millisecond), step{0, "IKE"})
 	r = newRig(t)
-	wantSteps(t, r.opens(false, 900*time.Millisecond), step{0, "opener"}, step{80, "opener"}, step{160, "opener"}, step{200, "IKE"}, step{240, "opener"}, step{320, "opener"})
+	wantSteps(t, r.opens(false, 900*time.Millisecond), step{0, "opener"}, step{80, "opener"}, step{120, "IKE"}, step{160, "opener"}, step{240, "opener"}, step{320, "opener"})
 	// The child comes to the session that asked, by whatever name the peer has there.
 	id := r.child("198.51.100.9", func(c *ike.Child) {
 		c.Initiator, c.Encap, c.Path.Local, c.Path.Remote, c.Claimed = true, true, port("192.0.2.1", 4500), seenAt, seenAt.Addr()

@@ -25,7 +25,9 @@ type nhs struct {
 	since    time.Time
 	down     bool // unanswered or refused; not a candidate for traffic
 	awaiting bool
-	opens    bool // it tells us where it sees others, to open paths through NAT
+	sentAt   time.Time     // the last request, where it is not one that was repeated
+	trip     time.Duration // to the server and back, as the last answer to such a one says
+	opens    bool          // it tells us where it sees others, to open paths through NAT
 	id       uint32
 	tries    int // unanswered requests
 	regID    uint32
@@ -227,6 +229,9 @@ func (m *Machine) register(n *nhs) {
 	nat.AddEntry(ifc.natEntry(proto, n.peer.at.Addr))
 	msg.Exts = requestExts(nat)
 	ifc.offerOpening(&msg)
+	if n.tries == 0 {
+		n.sentAt = m.now
+	}
 	n.requests++
 	m.send(ifc, n.peer.at, msg)
 }
@@ -256,6 +261,9 @@ func (m *Machine) registrationReply(p *packet) {
 			m.registrationRefused(n, uint16(c))
 			return
 		}
+	}
+	if n.tries == 0 {
+		n.trip = m.now.Sub(n.sentAt)
 	}
 	n.awaiting, n.tries = false, 0
 	n.regID = n.id

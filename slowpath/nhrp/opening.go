@@ -26,8 +26,9 @@ const (
 	openingEvery = 500 * time.Millisecond // and one more each time
 	unopenedHold = time.Minute            // a path that did not open is not tried again so long, and then twice as long
 	unopenedMost = 10 * time.Minute
-	openingSkew  = 5 * time.Second // between the ends of the two sides' memory of one failure
-	maxUnopened  = 4096            // peers remembered, an interface
+	openingTrip  = 500 * time.Millisecond // the longest way to a server and back that is reckoned with
+	openingSkew  = 5 * time.Second        // between the ends of the two sides' memory of one failure
+	maxUnopened  = 4096                   // peers remembered, an interface
 )
 
 // PeerOpening says that the way to a peer which is about to be wanted leads through NAT on both sides, and is to be opened now. Unopened is the answer if that fails.
@@ -36,6 +37,8 @@ type PeerOpening struct {
 	NBMA     nbma.Address
 	Endpoint netip.AddrPort // where a server of ours sees the peer
 	Calls    bool           // we have asked for the peer, and not it for us
+	// After is when the peer is likely to begin, where it is not we who call: it hears of us by the server.
+	After time.Duration
 }
 
 // Unopened says that the path which PeerOpening is about did not open.
@@ -108,7 +111,8 @@ func (m *Machine) openPath(p *packet, at nbma.Address, calls bool) bool {
 	if !ok || o.Kind != nhrpmsg.OpeningEndpoint || o.Endpoint.Addr() != at.Addr || !unicast(at.Addr) || m.isOwnNBMA(at.Addr) || !ifc.opens() {
 		return false
 	}
-	if !slices.ContainsFunc(ifc.nhs, func(n *nhs) bool { return n.opens && n.state == NHSResponding && n.peer != nil && n.peer.at == p.from }) {
+	k := slices.IndexFunc(ifc.nhs, func(n *nhs) bool { return n.opens && n.state == NHSResponding && n.peer != nil && n.peer.at == p.from })
+	if k < 0 {
 		return false
 	}
 	if q := ifc.peers[at]; q != nil && (q.ready || q.serves()) {
@@ -118,7 +122,11 @@ func (m *Machine) openPath(p *packet, at nbma.Address, calls bool) bool {
 		ifc.drop(DropQuota)
 		return false
 	}
-	m.emit(PeerOpening{ifc.cfg.Name, at, o.Endpoint, calls})
+	open := PeerOpening{Iface: ifc.cfg.Name, NBMA: at, Endpoint: o.Endpoint, Calls: calls}
+	if !calls {
+		open.After = min(ifc.nhs[k].trip, openingTrip)
+	}
+	m.emit(open)
 	return true
 }
 

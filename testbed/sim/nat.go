@@ -27,6 +27,9 @@ type NATConfig struct {
 	Mapping, Filtering Dependence
 	// Preserve keeps the inside port as long as no other inside address has it. With AddressAndPortDependent mapping that is what Linux' masquerade does.
 	Preserve bool
+	// Taken has what comes uninvited take the port, for the far end that it came from: what is sent there from inside has another one for the next half minute. So does Linux where the box
+	// itself takes such packets. It needs AddressAndPortDependent mapping with Preserve.
+	Taken bool
 	// Static are inside addresses with an outside address of their own: every protocol passes, from everybody, ports and fragments as they are.
 	Static map[string]string
 	// Hairpin lets inside addresses reach each other by their outside addresses.
@@ -47,6 +50,7 @@ type nat struct {
 	flows   map[flowKey]*mapping
 	ports   map[uint16][]*mapping
 	raw     map[rawKey]*mapping
+	taken   map[takenKey]int64 // until when, in the time of the Net
 	next    uint16
 	blocked []uint16
 }
@@ -59,6 +63,14 @@ type rawKey struct {
 	proto uint8
 	far   netip.Addr
 }
+
+// takenKey is a port that is taken for a far end.
+type takenKey struct {
+	port uint16
+	far  netip.AddrPort
+}
+
+const takenFor = 30 * time.Second
 
 // mapping is an outside port that an inside address and port has.
 type mapping struct {
@@ -92,6 +104,7 @@ func (n *Net) AddNAT(name, outside, gateway string, cfg ...NATConfig) *Node {
 func (nd *Node) Rebind() {
 	t := nd.nat
 	t.flows, t.ports, t.raw = make(map[flowKey]*mapping), make(map[uint16][]*mapping), make(map[rawKey]*mapping)
+	t.taken = make(map[takenKey]int64)
 }
 
 // SetOutside gives a NAT another address, which must be on the outside link's subnet.
@@ -153,7 +166,7 @@ func (t *nat) outbound(inside, far netip.AddrPort) *mapping {
 		m = nil
 	}
 	if m == nil {
-		m = &mapping{key: key, outside: t.choose(inside), spoke: make(map[netip.AddrPort]int64)}
+		m = &mapping{key: key, outside: t.choose(inside, far), spoke: make(map[netip.AddrPort]int64)}
 		t.flows[key] = m
 		t.ports[m.outside] = append(t.ports[m.outside], m)
 	}
@@ -167,10 +180,10 @@ func (t *nat) forget(m *mapping) {
 	t.ports[m.outside] = slices.DeleteFunc(t.ports[m.outside], func(o *mapping) bool { return o == m })
 }
 
-// choose is an outside port for an inside end.
-func (t *nat) choose(inside netip.AddrPort) uint16 {
+// choose is an outside port for an inside end that speaks to a far one.
+func (t *nat) choose(inside, far netip.AddrPort) uint16 {
 	others := func(m *mapping) bool { return t.fresh(m.last) && m.key.inside != inside }
-	if t.cfg.Preserve && !slices.ContainsFunc(t.ports[inside.Port()], others) {
+	if t.cfg.Preserve && t.taken[takenKey{inside.Port(), far}] <= t.node.net.now && !slices.ContainsFunc(t.ports[inside.Port()], others) {
 		return inside.Port()
 	}
 	for tries := 0; ; tries++ {
@@ -195,6 +208,9 @@ func (t *nat) inbound(port uint16, far netip.AddrPort) (inside netip.AddrPort, o
 				return m.key.inside, true
 			}
 		}
+	}
+	if t.cfg.Taken {
+		t.taken[takenKey{port, far}] = t.node.net.now + int64(takenFor)
 	}
 	return inside, false
 }
