@@ -243,12 +243,12 @@ func TestEqualCostPaths(t *testing.T) {
 	}
 	flows := func(when string, least [2]int) { // the table has the routes a moment before packets take them
 		t.Helper()
-		comes(t, func() error {
+		must(t, topo.Eventually(2*time.Second, func() error {
 			if lost, by := ping(); lost > 0 || by[0] < least[0] || by[1] < least[1] {
 				return fmt.Errorf("%s %d flows to %d addresses fail; %d packets came by hub 1, %d by hub 2", when, lost, addrs, by[0], by[1])
 			}
 			return nil
-		})
+		}))
 	}
 	flows("at first", [2]int{addrs / 2, addrs / 2})
 	must(t, l.KillRouter("hub2"))
