@@ -137,6 +137,23 @@ func (e *Engine) Remeter() {
 	}
 }
 
+// Reprice asks the pricer again about tunnels and adjacencies, if it says that what it has said of them is Stale.
+//
+// The error is of prices that found no room in the arena: those entries keep the price that they had.
+func (e *Engine) Reprice() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed || e.late.joined || e.pricer == nil || !e.pricer.Stale() {
+		return nil
+	}
+	err := e.reprice()
+	e.tables.Commit()
+	if err != nil {
+		return fmt.Errorf("fastpath: set prices: %w", err)
+	}
+	return nil
+}
+
 // setMeters makes the budgets those of the pricer, each full.
 func (e *Engine) setMeters() {
 	atomic.StoreUint64(&e.credit[creditOn], 0)

@@ -171,6 +171,16 @@ func TestStalePrices(t *testing.T) {
 	if got := r.e.tables.Tunnel(uint32(tunnelID)).Price.Way(false); got != fib.ByCEF {
 		t.Errorf("tunnel stays at %d", got)
 	}
+	p.adj, p.tunnel = fib.Price{}, fib.Price{}
+	for stale, want := range []fib.Way{fib.ByCEF, fib.ByHardware} { // 0: it is not
+		p.stale = stale == 1
+		if err := r.e.Reprice(); err != nil {
+			t.Fatal(err)
+		}
+		if got, out := r.adjPrice(adjHost).Way(false), r.e.tables.Tunnel(uint32(tunnelID)).Price.Way(false); got != want || out != want {
+			t.Errorf("adjacency and tunnel, asked about by themselves: %d and %d, want %d", got, out, want)
+		}
+	}
 }
 
 // Routes and labels that find no room are in software until the table is made anew; what the engine says is installed does not show it.

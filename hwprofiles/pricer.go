@@ -26,7 +26,7 @@ type Pricer struct {
 // NewPricer is a Pricer that knows of nothing installed yet.
 func NewPricer(p *Profile, o Options) *Pricer {
 	r := newRules(p)
-	return &Pricer{profile: p, options: o, rules: r, fib: newTCAM(p, o.Routes), labels: newAggregates(p), ways: newTunnels(r), peers: newPeers(p)}
+	return &Pricer{profile: p, options: o, rules: r, fib: newTCAM(p, o.Routes), labels: newAggregates(p), ways: newTunnels(r, o.ModuleGRE), peers: newPeers(p)}
 }
 
 // Begin is fib.Pricer's.
@@ -118,6 +118,14 @@ func (p *Pricer) SetLimits(limits map[fib.Budget]fib.Meter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.options.Limits = limits
+}
+
+// SetModuleGRE changes Options.ModuleGRE. Whoever was told prices has to ask again where this makes some Stale (fastpath.Engine.Reprice).
+func (p *Pricer) SetModuleGRE(tunnels map[fib.TunnelID]bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.options.ModuleGRE = tunnels
+	p.ways.setModule(tunnels)
 }
 
 // Usage is what is given away now.

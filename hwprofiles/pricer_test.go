@@ -191,6 +191,49 @@ func TestSharedSource(t *testing.T) {
 	}
 }
 
+// Tunnels share a source where a module does the GRE of all of them. One of which it does not makes all of them the route processor's.
+func TestModuleGRE(t *testing.T) {
+	all := map[fib.TunnelID]bool{1: true, 2: true, 3: true}
+	for name, shared := range map[string]fib.Way{"sup720-3bxl-spa": fib.ByHardware, "sup720-3bxl": fib.ByCEF, "sup720-3bxl-vpnsm": fib.ByCEF} { // two have nobody to do it
+		p := ofName(t, name)
+		p.SetModuleGRE(all)
+		for _, price := range p.install(gre(1, "192.0.2.1"), gre(2, "192.0.2.1")) {
+			if price.Way != shared {
+				t.Errorf("%s: %+v", name, price)
+			}
+		}
+	}
+	p := ofName(t, "sup720-3bxl-spa")
+	a, b, c := gre(1, "192.0.2.1"), gre(2, "192.0.2.1"), gre(3, "192.0.2.1")
+	check := func(what string, stale bool, want fib.Way) {
+		t.Helper()
+		if got := p.Stale(); got != stale {
+			t.Errorf("%s: stale is %v", what, got)
+		}
+		for _, f := range []*fib.Tunnel{&a, &b} {
+			if got := p.Tunnel(f); got.Way != want {
+				t.Errorf("%s: tunnel %d: %+v", what, f.ID, got)
+			}
+		}
+	}
+	p.install(a, b)
+	check("nobody is told of the module", false, fib.ByCEF)
+	p.SetModuleGRE(map[fib.TunnelID]bool{1: true})
+	check("it does one of two", false, fib.ByCEF)
+	p.SetModuleGRE(map[fib.TunnelID]bool{1: true, 2: true})
+	check("it does both", true, fib.ByHardware)
+	p.install(c)
+	check("not the third", true, fib.ByCEF)
+	p.SetModuleGRE(all)
+	check("the third, too", true, fib.ByHardware)
+	p.SetModuleGRE(map[fib.TunnelID]bool{1: true, 2: true})
+	check("not the third any more", true, fib.ByCEF)
+	p.Begin(&fib.Batch{DelTunnels: []fib.TunnelID{3}})
+	check("it is gone", true, fib.ByHardware)
+	p.SetModuleGRE(nil)
+	check("the command is gone", true, fib.ByCEF)
+}
+
 // What goes and comes in one batch is never together.
 func TestSourceHandedOver(t *testing.T) {
 	p := ofName(t, "sup720-3bxl")
@@ -209,7 +252,7 @@ func TestSourceHandedOver(t *testing.T) {
 	}
 }
 
-// Sources are another's in another VRF; a tunnel without an address shares with nobody; a module that does GRE needs none of it.
+// Sources are another's in another VRF; a tunnel without an address shares with nobody.
 func TestSourcesThatAreNotShared(t *testing.T) {
 	two := func(p *Pricer, a, b fib.Tunnel) {
 		t.Helper()
@@ -222,12 +265,7 @@ func TestSourcesThatAreNotShared(t *testing.T) {
 	two(ofName(t, "sup720-3bxl"), gre(1, "192.0.2.1"), elsewhere)
 	two(ofName(t, "sup720-3bxl"), fib.Tunnel{ID: 1}, fib.Tunnel{ID: 2})
 	two(ofName(t, "sup720-3bxl"), gre(1, "0.0.0.0"), gre(2, "0.0.0.0"))
-	two(ofName(t, "sup720-3bxl-spa"), gre(1, "192.0.2.1"), gre(2, "192.0.2.1"))
 	two(NewPricer(box(t, nil), Options{}), gre(1, "192.0.2.1"), gre(2, "192.0.2.1"))
-	p := ofName(t, "sup720-3bxl-vpnsm") // which can't
-	if got := p.install(gre(1, "192.0.2.1"), gre(2, "192.0.2.1")); got[0].Way != fib.ByCEF || got[1].Way != fib.ByCEF {
-		t.Errorf("%+v", got)
-	}
 }
 
 func TestLabelsAreSoftware(t *testing.T) {

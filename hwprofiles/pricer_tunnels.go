@@ -11,6 +11,7 @@ import (
 // rules are what a profile says of tunnels and of links, ready to be asked.
 type rules struct {
 	key, options, sharing bool    // make a tunnel the route processor's
+	module                bool    // a module can do GRE
 	noModule              bool    // nothing but the route processor encrypts
 	prefragment           bool    // a module cuts packets before it encrypts them
 	noMulticast           bool    // of others goes into protected tunnels
@@ -23,7 +24,7 @@ type rules struct {
 
 func newRules(p *Profile) rules {
 	r := rules{
-		key: p.GRE.Key.No(), options: p.GRE.Options.No(), sharing: p.GRE.UniqueSource.IsYes() && !p.Crypto.GRE.IsYes(), noModule: p.Crypto.Hardware.No(),
+		key: p.GRE.Key.No(), options: p.GRE.Options.No(), sharing: p.GRE.UniqueSource.IsYes(), module: p.Crypto.GRE.IsYes(), noModule: p.Crypto.Hardware.No(),
 		noMulticast: p.Multicast.EncryptedGRE.No(), further: 1, recirculation: p.GRE.Passes.Value, push: p.MPLS.Push,
 	}
 	r.prefragment = p.Crypto.Prefragmented.IsYes() && !r.noModule
@@ -80,7 +81,8 @@ type tunnels struct {
 	rules     rules
 	of        map[fib.TunnelID]*tunnel
 	installed int
-	sources   map[source]map[fib.TunnelID]bool
+	sources   map[source]*sharers
+	module    map[fib.TunnelID]bool // Options.ModuleGRE
 	adjs      map[fib.AdjID]adjacency
 	leaving   map[fib.AdjID]bool // in the same batch that installs them
 	going     map[fib.TunnelID]bool
@@ -88,8 +90,17 @@ type tunnels struct {
 	stale     bool
 }
 
-func newTunnels(r rules) tunnels {
-	return tunnels{rules: r, of: map[fib.TunnelID]*tunnel{}, sources: map[source]map[fib.TunnelID]bool{}, adjs: map[fib.AdjID]adjacency{}}
+// sharers are the tunnels of one source.
+type sharers struct {
+	ids  map[fib.TunnelID]bool
+	bare int // of which no module does GRE
+}
+
+// clash tells whether they can't have one source.
+func (s *sharers) clash() bool { return s != nil && len(s.ids) > 1 && s.bare > 0 }
+
+func newTunnels(r rules, module map[fib.TunnelID]bool) tunnels {
+	return tunnels{rules: r, of: map[fib.TunnelID]*tunnel{}, sources: map[source]*sharers{}, module: module, adjs: map[fib.AdjID]adjacency{}}
 }
 
 // begin learns what will be there after a batch.
@@ -165,30 +176,67 @@ func (s *tunnels) remove(id fib.TunnelID) {
 	s.dirty = append(s.dirty, id)
 }
 
-// share adds a tunnel to those of its source. Others' verdict is another one only when the second comes.
+// share adds a tunnel to those of its source.
 func (s *tunnels) share(t *tunnel) {
 	if !t.source.local.IsValid() {
 		return
 	}
-	with := set(s.sources[t.source], t.id)
-	s.sources[t.source] = with
-	if len(with) == 2 {
-		for id := range with {
-			s.dirty = append(s.dirty, id)
-		}
+	with := s.sources[t.source]
+	if with == nil {
+		with = &sharers{ids: map[fib.TunnelID]bool{}}
+		s.sources[t.source] = with
 	}
+	before := with.clash()
+	with.ids[t.id] = true
+	if !s.byModule(t.id) {
+		with.bare++
+	}
+	s.clashed(with, before)
 }
 
 func (s *tunnels) unshare(t *tunnel) {
 	with := s.sources[t.source]
-	if delete(with, t.id); len(with) == 0 {
+	if with == nil || !with.ids[t.id] {
+		return
+	}
+	before := with.clash()
+	delete(with.ids, t.id)
+	if !s.byModule(t.id) {
+		with.bare--
+	}
+	if len(with.ids) == 0 {
 		delete(s.sources, t.source)
 	}
-	if len(with) == 1 {
-		for id := range with {
+	s.clashed(with, before)
+}
+
+// clashed has all tunnels of a source judged anew where that makes a difference to those that were there before.
+func (s *tunnels) clashed(with *sharers, before bool) {
+	if with.clash() == before {
+		return
+	}
+	for id := range with.ids {
+		s.dirty = append(s.dirty, id)
+	}
+}
+
+// byModule tells whether a module does a tunnel's GRE.
+func (s *tunnels) byModule(id fib.TunnelID) bool { return s.rules.module && s.module[id] }
+
+// setModule changes of which tunnels it does.
+func (s *tunnels) setModule(module map[fib.TunnelID]bool) {
+	before := s.module
+	for id, t := range s.of {
+		if t.installed && before[id] != module[id] {
+			s.unshare(t)
+			s.module = module
+			s.share(t)
+			s.module = before
 			s.dirty = append(s.dirty, id)
 		}
 	}
+	s.module = module
+	s.judge()
 }
 
 // judge decides anew about the tunnels that something has changed of.
@@ -221,7 +269,7 @@ func (s *tunnels) verdict(t *tunnel) verdict {
 		{t.protected && s.rules.noModule, fib.ByProcess, "crypto.in_hw"},
 		{t.hasKey && s.rules.key, fib.ByCEF, "gre.key_in_hw"},
 		{t.options > 0 && s.rules.options, fib.ByCEF, "gre.options_in_hw"},
-		{s.rules.sharing && len(s.sources[t.source]) > 1, fib.ByCEF, "gre.unique_source"},
+		{s.rules.sharing && s.sources[t.source].clash(), fib.ByCEF, "gre.unique_source"},
 	} {
 		if c.is && c.way > v.way {
 			v.way, v.key = c.way, c.key

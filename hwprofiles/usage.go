@@ -8,6 +8,8 @@ type Options struct {
 	Routes map[string]int
 	// Limits are `mls rate-limit`, by what they limit: LimitReceive to LimitMTU.
 	Limits map[fib.Budget]fib.Meter
+	// ModuleGRE are the tunnels of which the crypto module does GRE (`crypto engine gre vpnblade`), where it can: those may share a source.
+	ModuleGRE map[fib.TunnelID]bool
 }
 
 // Level is how much of something is used.

@@ -159,6 +159,7 @@ func (c *Core) applyAfter(now time.Time, before func(*slowpath.Config)) error {
 	}
 	c.presume()
 	c.current, c.problems = translate(c.hardware.restrict(c.tree), c.facts, c.numbers)
+	c.hardware.numbered(c.tree, c.current.Interfaces)
 	c.problems = append(c.problems, c.hardware.report(c.tree)...)
 	c.current.IKE.Admission.SetUp = c.hardware.setUp()
 	c.current.Incomplete = !c.configured || !c.isComplete()

@@ -73,6 +73,7 @@ func (g *Gateway) chooseHardware(tree *config.Config) error {
 type Priced interface {
 	SetPricer(fib.Pricer) error
 	Remeter()
+	Reprice() error
 }
 
 // emulation is the hardware that a Core is like. Without a profile nothing is emulated.
@@ -110,6 +111,7 @@ func (h *emulation) follow(now time.Time, tree *config.Config) error {
 		return fmt.Errorf("hardware profile: %w", err)
 	}
 	options, limited := optionsOf(tree, profile)
+	options.ModuleGRE = h.options.ModuleGRE // until it is known anew: numbered
 	fresh := !h.priced || profile != h.profile
 	split := maps.Equal(options.Routes, h.options.Routes)
 	if !fresh { // `mls cef maximum-routes` waits for a start, as there
@@ -142,6 +144,31 @@ func (h *emulation) price(profile *hwprofiles.Profile, o hwprofiles.Options) err
 	}
 	h.pricer = hwprofiles.NewPricer(profile, o)
 	return h.engine.SetPricer(h.pricer)
+}
+
+// numbered tells the pricer what depends on the numbers that interfaces have.
+func (h *emulation) numbered(tree *config.Config, interfaces []slowpath.Interface) {
+	if h.pricer == nil {
+		return
+	}
+	var module map[fib.TunnelID]bool
+	names := hardware.ModuleGRE(tree, h.profile)
+	for k := range interfaces {
+		if i := &interfaces[k]; i.Tunnel != nil && slices.Contains(names, i.Name) {
+			if module == nil {
+				module = make(map[fib.TunnelID]bool)
+			}
+			module[i.Tunnel.ID] = true
+		}
+	}
+	if maps.Equal(module, h.options.ModuleGRE) {
+		return
+	}
+	h.options.ModuleGRE = module
+	h.pricer.SetModuleGRE(module)
+	if err := h.engine.Reprice(); err != nil {
+		h.problems = append(h.problems, show.Problem{What: "crypto engine gre vpnblade", Why: err.Error()})
+	}
 }
 
 // restrict returns what this hardware makes of a configuration, and notes what it takes away.

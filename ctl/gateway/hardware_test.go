@@ -21,6 +21,7 @@ import (
 type priced struct {
 	set     []fib.Pricer
 	meters  int
+	again   int // told that prices may have changed
 	problem error
 }
 
@@ -29,6 +30,10 @@ func (p *priced) SetPricer(x fib.Pricer) error {
 	return p.problem
 }
 func (p *priced) Remeter() { p.meters++ }
+func (p *priced) Reprice() error {
+	p.again++
+	return nil
+}
 
 // emulating is a Core that may emulate hardware.
 func emulating(t *testing.T, profiles *Profiles) (*Core, *priced) {
@@ -95,6 +100,32 @@ func TestHardwareFollows(t *testing.T) {
 	step("entries that could not be priced", platform("sup720-3b")+hub, 5, 2)
 	if !slices.ContainsFunc(c.Problems(), func(p show.Problem) bool { return p.Why == "no room in the arena" }) {
 		t.Errorf("nobody says so: %v", c.Problems())
+	}
+}
+
+// The crypto module does the GRE of those tunnels that it is told to, whichever way it is said.
+func TestHardwareModuleGRE(t *testing.T) {
+	c, p := emulating(t, &Profiles{})
+	for n, step := range []struct {
+		text   string
+		module []bool // of Tunnel0 and Tunnel1
+	}{
+		{hub, []bool{false, false}}, {"crypto engine gre vpnblade\n" + hub, []bool{true, true}}, {"crypto engine gre vpnblade\nhostname x\n" + hub, []bool{true, true}},
+		{hub + "interface Tunnel1\n crypto engine gre vpnblade\n", []bool{false, true}},
+	} {
+		if err := c.Configure(start, parse(t, platform("sup720-3b-spa")+step.text)); err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range c.current.Interfaces {
+			if k := slices.Index([]string{"Tunnel0", "Tunnel1"}, i.Name); k >= 0 {
+				if got := c.hardware.options.ModuleGRE[i.Tunnel.ID]; got != step.module[k] {
+					t.Errorf("step %d: %s: %v", n, i.Name, got)
+				}
+			}
+		}
+		if want := []int{0, 1, 1, 2}[n]; p.again != want || len(p.set) != 1 {
+			t.Errorf("step %d: prices were asked for again %d times, want %d; %d pricers", n, p.again, want, len(p.set))
+		}
 	}
 }
 

@@ -85,6 +85,21 @@ func (r *router) moduleGRE(i *config.Interface) bool {
 	return r.p.Crypto.GRE.IsYes() && len(r.c.AsidesOf("", command))+len(r.asides(i, command)) > 0
 }
 
+// ModuleGRE names the tunnels of which the crypto module does GRE, as far as it can and is told to.
+func ModuleGRE(c *config.Config, p *hwprofiles.Profile) []string {
+	if p == nil {
+		return nil
+	}
+	var out []string
+	r := &router{c: c, p: p}
+	for _, i := range c.Tunnels() {
+		if r.moduleGRE(i) {
+			out = append(out, i.Name)
+		}
+	}
+	return out
+}
+
 func (k *check) greOptions(r *router) {
 	f := r.p.GRE.Options
 	if !f.No() {
