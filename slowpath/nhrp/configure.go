@@ -162,7 +162,7 @@ func (m *Machine) adjust(ifc *iface, w Interface, fresh bool) {
 	if moved {
 		m.moved(ifc)
 	}
-	if !fresh && (old.HoldTime != w.HoldTime || old.RegistrationTimeout != w.RegistrationTimeout || old.NoUnique != w.NoUnique) {
+	if !fresh && (old.HoldTime != w.HoldTime || old.RegistrationTimeout != w.RegistrationTimeout || old.NoUnique != w.NoUnique || old.SimultaneousOpen != w.SimultaneousOpen) {
 		for _, n := range ifc.nhs {
 			m.registerAgain(n)
 		}

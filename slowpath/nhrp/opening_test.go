@@ -120,6 +120,22 @@ func TestOpeningTakesThree(t *testing.T) {
 	}
 }
 
+// A spoke that is told later to open paths says so at once.
+func TestOpeningConfiguredLater(t *testing.T) {
+	x := newNatted(t, map[string]func(*Interface){"a": func(i *Interface) { i.SimultaneousOpen = false }})
+	a := x.boxes["a"]
+	x.n.now = x.n.now.Add(time.Second)
+	cfg := a.cfg
+	cfg.Interfaces = slices.Clone(cfg.Interfaces)
+	cfg.Interfaces[0].SimultaneousOpen = true
+	x.carry("a", a.m.Configure(x.n.now, cfg))
+	x.tick("a")
+	x.carry("a", a.m.Handle(x.n.now, Unresolved{Iface: "Tunnel0", Dst: ip("10.12.0.7"), NextHop: ip("10.12.0.7")}))
+	if len(x.opens["a"]) != 1 || len(x.opens["b"]) != 1 {
+		t.Errorf("told %+v", x.opens)
+	}
+}
+
 // carryQuietly is carry for what is not about opened paths: sessions that are wanted stay down.
 func (x *natted) carryQuietly(name string, effects []Effect) {
 	for _, e := range effects {
