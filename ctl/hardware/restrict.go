@@ -3,6 +3,7 @@ package hardware
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"nave/ctl/config"
 	"nave/hwprofiles"
@@ -77,7 +78,11 @@ func Restrict(c *config.Config, p *hwprofiles.Profile) (*config.Config, []Restri
 	if len(c.Platform.MaximumRoutes) > 0 && Split(c, p) == nil {
 		found = append(found, Restriction{Command: "mls cef maximum-routes", Refused: true, Key: "fib.units72"})
 	}
+	r := &router{c: c, p: p}
+	useless, some := r.ciphers(&out)
+	found = append(found, some...)
 	out.Interfaces = slices.Clone(c.Interfaces)
+	tunnels := 0
 	for n, i := range c.Interfaces {
 		if p.DMVPN.Supported.No() {
 			if isDMVPN(i) {
@@ -86,6 +91,14 @@ func Restrict(c *config.Config, p *hwprofiles.Profile) (*config.Config, []Restri
 				out.Interfaces[n] = down(i)
 			}
 			continue // as in the check, no other rule matters then
+		}
+		for _, less := range []*Restriction{r.vlan(i, &tunnels), useless[i.Tunnel.Protection.Profile]} {
+			if less != nil {
+				own := *less
+				own.Interface = i.Name
+				found = append(found, own)
+				out.Interfaces[n] = down(out.Interfaces[n])
+			}
 		}
 		for _, cmd := range commands {
 			if !cmd.flag(p).No() || !cmd.on(i) {
@@ -104,6 +117,71 @@ func Restrict(c *config.Config, p *hwprofiles.Profile) (*config.Config, []Restri
 		}
 	}
 	return &out, found
+}
+
+// vlan is why a tunnel finds no internal VLAN: the count of those before it has taken all.
+func (r *router) vlan(i *config.Interface, tunnels *int) *Restriction {
+	if !i.IsTunnel() {
+		return nil
+	}
+	if *tunnels++; !r.p.GRE.VLANs.Over(*tunnels) {
+		return nil
+	}
+	return &Restriction{Command: "interface " + i.Name, Refused: true, Key: "gre.vlans", Down: fmt.Sprintf("a %s has %d internal VLANs, and each tunnel takes one", r.p.Platform, r.p.GRE.VLANs.Int())}
+}
+
+// lacks tells whether the crypto module can't do a transform set.
+func (r *router) lacks(t *config.TransformSet) bool {
+	f := r.p.Crypto.Ciphers
+	return f.Known && t != nil && t.Cipher != "" && t.Cipher != "esp-null" && !slices.Contains(f.List, strings.TrimPrefix(t.Cipher, "esp-"))
+}
+
+// ciphers takes the transform sets out that the crypto module can't do. Where a profile has no other, tunnels under its protection can't be: useless says why, by
+// the name of the profile.
+func (r *router) ciphers(out *config.Config) (useless map[string]*Restriction, found []Restriction) {
+	if unsupported(r) {
+		return nil, nil
+	}
+	used := map[string]bool{}
+	for _, i := range r.tunnels(isProtected) {
+		used[i.Tunnel.Protection.Profile] = true
+	}
+	useless = map[string]*Restriction{}
+	told := map[string]bool{}
+	profiles := slices.Clone(out.IPsec.Profiles)
+	for n, p := range profiles {
+		if !used[p.Name] {
+			continue
+		}
+		var can, not []string
+		for _, name := range p.TransformSets {
+			if r.lacks(r.c.TransformSet(name)) {
+				not = append(not, name)
+			} else {
+				can = append(can, name)
+			}
+		}
+		for _, name := range not {
+			less := Restriction{Command: "crypto ipsec transform-set " + name, Refused: true, Key: "crypto.ciphers"}
+			switch {
+			case len(can) == 0:
+				less.Down = fmt.Sprintf("the crypto module has none of the ciphers of `crypto ipsec profile %s`", p.Name)
+				useless[p.Name] = &less
+			case !told[name]:
+				told[name] = true
+				found = append(found, less)
+			}
+		}
+		if len(can) > 0 && len(not) > 0 {
+			less := *p
+			less.TransformSets = can
+			profiles[n] = &less
+		}
+	}
+	if len(found) > 0 {
+		out.IPsec.Profiles = profiles
+	}
+	return useless, found
 }
 
 // membership is the command that makes a tunnel one of a DMVPN.

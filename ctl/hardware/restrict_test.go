@@ -78,6 +78,51 @@ func TestRestrict(t *testing.T) {
 	}
 }
 
+// A transform set that the crypto module can't do is not offered, and a tunnel that has no other stays down; so does one without an internal VLAN.
+func TestRestrictCiphers(t *testing.T) {
+	const text = "crypto ipsec transform-set AES esp-aes esp-sha-hmac\n mode transport\ncrypto ipsec transform-set DES3 esp-3des esp-sha-hmac\n mode transport\n" +
+		"crypto ipsec profile BOTH\n set transform-set AES DES3\ncrypto ipsec profile NEW\n set transform-set AES\n" +
+		"interface Loopback0\n ip address 192.0.2.3 255.255.255.255\n" +
+		"interface Tunnel0\n tunnel source Loopback0\n tunnel destination 192.0.2.8\n tunnel protection ipsec profile BOTH\n" +
+		"interface Tunnel1\n tunnel source Loopback0\n tunnel destination 192.0.2.9\n tunnel protection ipsec profile NEW\n" +
+		"interface Tunnel2\n tunnel source Loopback0\n tunnel destination 192.0.2.10\n"
+	few := *profile(t, "sup720-3b")
+	few.GRE.VLANs.Value = 2
+	for name, tc := range map[string]struct {
+		profile *hwprofiles.Profile
+		found   []string
+		sets    []string // of BOTH
+		down    []string
+	}{
+		"SPA":       {profile(t, "sup720-3b-spa"), nil, []string{"AES", "DES3"}, nil},
+		"no module": {profile(t, "sup720-3b"), nil, []string{"AES", "DES3"}, nil},
+		"VPNSM": {profile(t, "sup720-3b-vpnsm"), []string{" crypto ipsec transform-set AES crypto.ciphers", "Tunnel1 crypto ipsec transform-set AES crypto.ciphers"}, []string{"DES3"},
+			[]string{"Tunnel1"}},
+		"VLANs": {&few, []string{"Tunnel2 interface Tunnel2 gre.vlans"}, []string{"AES", "DES3"}, []string{"Tunnel2"}},
+	} {
+		tree, before := parse(text)[0], parse(text)[0]
+		less, list := Restrict(tree, tc.profile)
+		var found, down []string
+		for _, r := range list {
+			found = append(found, fmt.Sprintf("%s %s %s", r.Interface, r.Command, r.Key))
+			if !r.Refused || r.Interface != "" && r.Down == "" {
+				t.Errorf("%s: %+v", name, r)
+			}
+		}
+		for _, i := range less.Interfaces {
+			if i.Shutdown {
+				down = append(down, i.Name)
+			}
+		}
+		if !slices.Equal(found, tc.found) || !slices.Equal(down, tc.down) || !slices.Equal(less.IPsecProfile("BOTH").TransformSets, tc.sets) {
+			t.Errorf("%s: %q, down %q, sets %q", name, found, down, less.IPsecProfile("BOTH").TransformSets)
+		}
+		if !reflect.DeepEqual(tree, before) {
+			t.Errorf("%s: the configuration was changed", name)
+		}
+	}
+}
+
 // What Findings says of one router is what Check says.
 func TestFindings(t *testing.T) {
 	set := profiles(t)

@@ -1,7 +1,6 @@
 package hardware
 
 import (
-	"slices"
 	"strings"
 
 	"nave/ctl/config"
@@ -33,7 +32,7 @@ func (k *check) cryptoCipher(r *router) {
 		}
 		for _, name := range p.TransformSets {
 			t := r.c.TransformSet(name)
-			if t == nil || seen[t] || t.Cipher == "" || t.Cipher == "esp-null" || slices.Contains(f.List, strings.TrimPrefix(t.Cipher, "esp-")) {
+			if seen[t] || !r.lacks(t) {
 				continue
 			}
 			seen[t] = true

@@ -158,6 +158,9 @@ func changes(before, after *config.Config) string {
 	if d.KernelImport {
 		words = append(words, "ip route import kernel")
 	}
+	if d.Platform {
+		words = append(words, "platform hardware")
+	}
 	if d.Fastpath {
 		words = append(words, "fastpath, from the next start on")
 	}

@@ -128,6 +128,7 @@ func TestChanges(t *testing.T) {
 		{base, base + "access-list 7 permit any\nip prefix-list P permit 10.0.0.0/8\nroute-map M permit 10\nip route import kernel\n",
 			"access list 7, prefix list P, route map M, ip route import kernel"},
 		{base, base + "mpls label range 100 200\n", "labels"},
+		{base, "platform hardware profile sup720-3b\n" + base, "platform hardware"},
 		{base, "fastpath count 2\n" + base, "fastpath, from the next start on"},
 		{base, "fastpath poll strict\n" + base + "ip route 10.0.0.0 255.0.0.0 192.0.2.2\n", "1 routes, fastpath, from the next start on"},
 	} {
