@@ -6,5 +6,6 @@
 // carries out the effects in order.
 //
 // A peer is an NBMA address. On a protected interface its session comes first (PeerWanted, PeerState), bindings after:
-// until the direct path is ready, traffic takes the hub.
+// until the direct path is ready, traffic takes the hub. Where NAT boxes on both sides keep peers from calling each other, the way is opened from
+// both sides (opening.go).
 package nhrp
