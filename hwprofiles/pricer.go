@@ -26,7 +26,7 @@ type Pricer struct {
 // NewPricer is a Pricer that knows of nothing installed yet.
 func NewPricer(p *Profile, o Options) *Pricer {
 	r := newRules(p)
-	return &Pricer{profile: p, options: o, rules: r, fib: newTCAM(p, o.Routes), labels: newAggregates(p), ways: newTunnels(r, o.ModuleGRE), peers: newPeers(p)}
+	return &Pricer{profile: p, options: o, rules: r, fib: newTCAM(p, o.Routes), labels: newAggregates(p), ways: newTunnels(r, p.Adjacencies, o.ModuleGRE), peers: newPeers(p)}
 }
 
 // Begin is fib.Pricer's.
@@ -140,7 +140,8 @@ func (p *Pricer) Usage() Usage {
 	}
 	return Usage{
 		Units: Level{Used: p.fib.units(), Size: size(p.profile.FIB.Units)}, Rooms: p.fib.usage(), IPv4: p.fib.ipv4.Routes, MPLS: p.fib.mpls.Routes,
-		Adjacencies:     Level{Used: len(p.ways.adjs), Size: size(p.profile.Adjacencies)},
+		Adjacencies:     Level{Used: len(p.ways.adjs) - p.ways.software, Size: size(p.profile.Adjacencies)},
+		AdjacenciesOver: p.ways.software,
 		TunnelVLANs:     Level{Used: p.ways.installed, Size: size(p.profile.GRE.VLANs)},
 		AggregateLabels: Level{Used: len(p.labels.of), Size: size(p.profile.MPLS.AggregateLabels)},
 		CryptoTunnels:   Level{Used: len(p.peers.count), Size: size(p.profile.Crypto.Tunnels)},

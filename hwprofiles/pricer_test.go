@@ -191,6 +191,33 @@ func TestSharedSource(t *testing.T) {
 	}
 }
 
+// An adjacency that finds no room is the route processor's until it goes, and leaves no room behind then.
+func TestAdjacencyRoom(t *testing.T) {
+	p := NewPricer(box(t, map[string]any{"adj.entries": 2}), Options{})
+	check := func(what string, id fib.AdjID, want fib.Way, used, over int) {
+		t.Helper()
+		got := p.adj(link(id))
+		if u := p.Usage(); got.Way != want || u.Adjacencies != (Level{Used: used, Size: 2}) || u.AdjacenciesOver != over {
+			t.Errorf("%s: %+v; %+v used, %d over", what, got, u.Adjacencies, u.AdjacenciesOver)
+		}
+	}
+	gone := func(id fib.AdjID) { p.Begin(&fib.Batch{DelAdjacencies: []fib.AdjID{id}}) }
+	check("first", 16, fib.ByHardware, 1, 0)
+	check("second", 17, fib.ByHardware, 2, 0)
+	check("third", 18, fib.ByCEF, 2, 1)
+	check("the first again", 16, fib.ByHardware, 2, 1)
+	if got := p.adj(into(18, 1, 0)); got.Way != fib.ByCEF {
+		t.Errorf("it leads elsewhere, and finds room by that: %+v", got)
+	}
+	gone(17)
+	check("the third does not take what becomes free", 18, fib.ByCEF, 1, 1)
+	gone(18)
+	check("it comes again", 18, fib.ByHardware, 2, 0)
+	check("another", 19, fib.ByCEF, 2, 1)
+	gone(19)
+	check("what had no room leaves none", 20, fib.ByCEF, 2, 1)
+}
+
 // Tunnels share a source where a module does the GRE of all of them. One of which it does not makes all of them the route processor's.
 func TestModuleGRE(t *testing.T) {
 	all := map[fib.TunnelID]bool{1: true, 2: true, 3: true}

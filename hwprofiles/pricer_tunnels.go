@@ -72,8 +72,9 @@ type tunnel struct {
 
 // adjacency is what must be known of one when it goes.
 type adjacency struct {
-	tunnel  fib.TunnelID
-	options bool
+	tunnel   fib.TunnelID
+	options  bool
+	software bool // it found no room, and stays without as long as it is there
 }
 
 // tunnels are those that are installed, and the adjacencies.
@@ -84,6 +85,8 @@ type tunnels struct {
 	sources   map[source]*sharers
 	module    map[fib.TunnelID]bool // Options.ModuleGRE
 	adjs      map[fib.AdjID]adjacency
+	size      Number             // how many adjacencies have room
+	software  int                // that found none
 	leaving   map[fib.AdjID]bool // in the same batch that installs them
 	going     map[fib.TunnelID]bool
 	dirty     []fib.TunnelID // whose verdict may have changed
@@ -99,8 +102,8 @@ type sharers struct {
 // clash tells whether they can't have one source.
 func (s *sharers) clash() bool { return s != nil && len(s.ids) > 1 && s.bare > 0 }
 
-func newTunnels(r rules, module map[fib.TunnelID]bool) tunnels {
-	return tunnels{rules: r, of: map[fib.TunnelID]*tunnel{}, sources: map[source]*sharers{}, module: module, adjs: map[fib.AdjID]adjacency{}}
+func newTunnels(r rules, size Number, module map[fib.TunnelID]bool) tunnels {
+	return tunnels{rules: r, size: size, of: map[fib.TunnelID]*tunnel{}, sources: map[source]*sharers{}, module: module, adjs: map[fib.AdjID]adjacency{}}
 }
 
 // begin learns what will be there after a batch.
@@ -299,6 +302,9 @@ func (s *tunnels) forget(id fib.AdjID) {
 		return
 	}
 	delete(s.adjs, id)
+	if a.software {
+		s.software--
+	}
 	if t := s.of[a.tunnel]; t != nil {
 		t.adjs--
 		if a.options {
@@ -322,11 +328,15 @@ func (s *tunnels) keep(f *fib.Adjacency) {
 		a.tunnel = f.Tunnel
 		a.options = len(f.Inner) > 0 && f.Inner[0]&(greChecksum|greSequence) != 0
 	}
-	if old, ok := s.adjs[f.ID]; s.leaving[f.ID] || ok && old == a {
+	old, ok := s.adjs[f.ID]
+	if a.software = ok && old.software || !ok && s.size.Over(len(s.adjs)-s.software+1); s.leaving[f.ID] || ok && old == a {
 		return
 	}
 	s.forget(f.ID)
 	s.adjs[f.ID] = a
+	if a.software {
+		s.software++
+	}
 	if a.tunnel != 0 {
 		t := s.tunnel(a.tunnel)
 		t.adjs++
@@ -348,11 +358,19 @@ func (s *tunnels) priceAdjacency(f *fib.Adjacency) fib.Price {
 	}
 	switch f.Kind {
 	case fib.AdjLink:
-		return fib.Price{Cost: passes(pushed), Labelled: r.labels, Fragment: fib.ByProcess}
+		return s.placed(f.ID, fib.Price{Cost: passes(pushed), Labelled: r.labels, Fragment: fib.ByProcess})
 	case fib.AdjTunnel:
-		return s.priceEncapsulation(f, pushed)
+		return s.placed(f.ID, s.priceEncapsulation(f, pushed))
 	}
 	return fib.Price{} // its packets leave by another one, or not
+}
+
+// placed is the price of an adjacency with regard to whether it found room.
+func (s *tunnels) placed(id fib.AdjID, p fib.Price) fib.Price {
+	if s.adjs[id].software {
+		p.Way = max(p.Way, fib.ByCEF)
+	}
+	return p
 }
 
 func (s *tunnels) priceEncapsulation(f *fib.Adjacency, pushed float64) fib.Price {

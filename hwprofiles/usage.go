@@ -50,6 +50,7 @@ type Usage struct {
 	IPv4            Routes     `json:"ipv4"`
 	MPLS            Routes     `json:"mpls"`
 	Adjacencies     Level      `json:"adjacencies"`
+	AdjacenciesOver int        `json:"adjacencies_over"` // that found no room, and are the route processor's
 	TunnelVLANs     Level      `json:"tunnel_vlans"`
 	AggregateLabels Level      `json:"aggregate_labels"` // Used: all there are; those above Size pass twice
 	CryptoTunnels   Level      `json:"crypto_tunnels"`

@@ -3,6 +3,7 @@ package hardware
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"nave/ctl/config"
@@ -32,7 +33,7 @@ func byRouteProcessor(p *hwprofiles.Profile) string {
 	if !n.Found {
 		guess = ", assumed"
 	}
-	return fmt.Sprintf("by the route processor (about %d kpps in all%s)", n.Int(), guess)
+	return fmt.Sprintf("by the route processor (about %s kpps in all%s)", strconv.FormatFloat(n.Value, 'f', -1, 64), guess)
 }
 
 func (k *check) tunnelKey(r *router) {

@@ -233,7 +233,7 @@ func SoftwareSwitched(s *Status) string {
 		b.WriteString(rowsOrNone(rows))
 		entriesInSoftware(b, h)
 		b.WriteString("Packets that have to be cut: by process")
-		if p.Crypto.Prefragmented.IsYes() {
+		if p.Crypto.Prefragmented.IsYes() && !p.Crypto.Hardware.No() {
 			fmt.Fprintf(b, ", but for those into protected tunnels (%s)", follows(p, "crypto.prefragment"))
 		}
 		b.WriteString("\n")
@@ -263,6 +263,9 @@ func entriesInSoftware(b *strings.Builder, h *Hardware) {
 	}
 	if h.Meters[fib.Exception].Rate > 0 {
 		fmt.Fprintf(b, "  Packets of what has no room go by CEF, at most %s in all\n", limit(h, fib.Exception))
+	}
+	if n := u.AdjacenciesOver; n > 0 {
+		fmt.Fprintf(b, "Adjacencies without room, of which the packets go by CEF: %d (%s)\n", n, follows(p, "adj.entries"))
 	}
 	if over := u.AggregateLabels.Used - u.AggregateLabels.Size; over > 0 && u.AggregateLabels.Size > 0 {
 		fmt.Fprintf(b, "Labels of whole VRFs that pass the forwarding engine once more: %d (%s)\n", over, follows(p, "mpls.aggregate_labels"))

@@ -32,7 +32,7 @@ func hardwareSample(t *testing.T) *Status {
 				{Kinds: []string{"ipv6", "ip-multicast"}, Width: 2, Level: hwprofiles.Level{Size: 122_880}},
 			},
 			IPv4: hwprofiles.Routes{Hardware: 786_432, Software: 1500, Threshold: true, Exception: true}, MPLS: hwprofiles.Routes{Hardware: 12},
-			Adjacencies: hwprofiles.Level{Used: 1200, Size: 1_048_576}, TunnelVLANs: hwprofiles.Level{Used: 3, Size: 3089}, AggregateLabels: hwprofiles.Level{Used: 514, Size: 512},
+			Adjacencies: hwprofiles.Level{Used: 1200, Size: 1_048_576}, AdjacenciesOver: 4, TunnelVLANs: hwprofiles.Level{Used: 3, Size: 3089}, AggregateLabels: hwprofiles.Level{Used: 514, Size: 512},
 			CryptoTunnels: hwprofiles.Level{Used: 8000, Size: 8000}, CryptoRefused: 7,
 		},
 		Limited: []Limiter{

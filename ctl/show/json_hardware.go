@@ -171,6 +171,6 @@ func SoftwareSwitchedJSON(s *Status) ([]byte, error) {
 	}
 	return encode("platform software-switched", object{
 		"profile": s.profileName(), "cef": loadJSON(s, h, fib.CEF), "process": loadJSON(s, h, fib.Process), "exception": loadJSON(s, h, fib.Exception), "tunnels": tunnels,
-		"routes": u.IPv4.Software, "labels": u.MPLS.Software, "restricted": restricted, "multicast_dropped": s.Fastpath.Reasons[fastpath.EncryptedMulticast], "associations_refused": u.CryptoRefused,
+		"routes": u.IPv4.Software, "labels": u.MPLS.Software, "adjacencies": u.AdjacenciesOver, "restricted": restricted, "multicast_dropped": s.Fastpath.Reasons[fastpath.EncryptedMulticast], "associations_refused": u.CryptoRefused,
 	})
 }

@@ -85,7 +85,7 @@ func logHardware(l *HardwareLog) (text string, severity int) {
 		}
 		return message("NAVE", severityWarning, "SOFTWARE_SWITCHED", "%s: %s are forwarded by the route processor, as %s", l.Tunnel.Interface, what, why)
 	case HardwareCryptoFull:
-		return message("NAVE", severityWarning, "CRYPTO_FULL", "the crypto module takes %d tunnels and has no room: %d more security associations were refused; their peers are tried again", l.Most, l.Count)
+		return message("NAVE", severityWarning, "CRYPTO_FULL", "the crypto module has no room beyond %d tunnels: %d more security associations were refused; their peers are tried again", l.Most, l.Count)
 	case HardwareMulticast:
 		return message("NAVE", severityWarning, "ENCRYPTED_MULTICAST", "%d multicast packets for protected tunnels were dropped: this hardware does not encrypt multicast of others", l.Count)
 	}
