@@ -23,13 +23,13 @@ type takeover struct {
 	ports      map[fib.PortID]fib.Port
 	tunnels    map[fib.TunnelID]fib.Tunnel
 	groups     map[fib.TunnelID]map[nbma.Address]bool // peers that multicast of a tunnel goes to
-	links      map[fib.PortID][]fib.Adjacency       // by what they leave by, or lead into
+	links      map[fib.PortID][]fib.Adjacency         // by what they leave by, or lead into
 	peers      map[fib.TunnelID][]fib.Adjacency
 	networks   map[fib.TunnelID][]network
 	insides    map[fib.SAID]netip.Addr // the address behind NAT of the peer that an association leads to
-	provided   map[fib.TunnelID]bool // neighbours were made of its adjacencies
-	provisions map[nextHop]bool      // neighbours that nobody has confirmed yet
-	vrfs       map[fib.VRF]bool      // that something was in, until it is known which of them there are
+	provided   map[fib.TunnelID]bool   // neighbours were made of its adjacencies
+	provisions map[nextHop]bool        // neighbours that nobody has confirmed yet
+	vrfs       map[fib.VRF]bool        // that something was in, until it is known which of them there are
 }
 
 // network is a route by one next hop of a tunnel.

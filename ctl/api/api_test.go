@@ -107,7 +107,7 @@ func full() show.Status {
 	ifc.Traffic.Sent[3], ifc.Traffic.Received[4], ifc.Traffic.Drops[nhrp.DropAuth] = 1, 2, 3
 	s.Router.Inherited = slowpath.Inherited{Adjacencies: 1, Routes: 2, Until: at}
 	s.Router.NHRP = nhrp.Status{Time: at, Limit: 1, Unknown: 2, Interfaces: []nhrp.InterfaceStatus{ifc}, Entries: []nhrp.EntryStatus{{
-		Iface: "Tunnel0", Prefix: p, NextHop: a, Type: nhrp.TypeNegative, Flags: nhrp.FlagNoSock | nhrp.FlagUsed, NBMA: a, Inside: a, Claimed: a, Created: at, Expires: at, Holders: []netip.Addr{a}}}}
+		Iface: "Tunnel0", Prefix: p, NextHop: a, Type: nhrp.TypeNegative, Flags: nhrp.FlagNoSock | nhrp.FlagUsed, NBMA: a, Inside: a, Direct: a, Claimed: a, Created: at, Expires: at, Holders: []netip.Addr{a}}}}
 	n := fastpath.LinkCount{Rx: fastpath.Count{Packets: 1, Bytes: 2}, Tx: fastpath.Count{Packets: 3, Bytes: 4}}
 	sas := s.Fastpath.SAs
 	s.Fastpath = fastpath.Snapshot{

@@ -34,7 +34,7 @@ func fullCrypto(s *show.Status) {
 		Stats: [3]ike.Stats{1: {Received: 1, FailedBy: [ike.WhyBehindNAT + 1]uint64{ike.WhyRefused: 2}}, 2: {Sent: 1 << 60}},
 	}
 	was := s.Router.IKE.Children[0]
-	s.Router.Sessions = dmvpn.Status{SAs: 4, Sessions: []dmvpn.SessionStatus{{Protection: 1, Profile: "p", Shared: true, Ifaces: []string{"Tunnel0"}, Wanted: []string{"Tunnel0"}, VRF: 1, Local: p.Local.Addr(), Peer: p.Remote.Addr(), Inside: p.Local.Addr(),
+	s.Router.Sessions = dmvpn.Status{SAs: 4, Sessions: []dmvpn.SessionStatus{{Protection: 1, Profile: "p", Shared: true, Ifaces: []string{"Tunnel0"}, Wanted: []string{"Tunnel0"}, VRF: 1, Local: p.Local.Addr(), Peer: p.Remote.Addr(), Inside: p.Local.Addr(), Endpoint: p.Remote, Opening: true, Opened: true,
 		Port: 4500, Identity: id, State: dmvpn.Up, Since: at, Socket: true, Passive: true, Inherited: true, Tries: 2, NextTry: at, LastWhy: ike.WhyDeadPeer, LastEnd: at,
 		Children: []dmvpn.ChildStatus{{Child: 7, IKE: 1, Active: true, ESPIn: 1, ESPOut: 2, AHIn: 3, AHOut: 4, InSPI: 5, OutSPI: 6, Remote: p.Remote, Created: at, SoftBytes: 7, Refused: true, HeardAt: at, UsedLast: at,
 			Inherited: true, Until: at, Was: &was}}}}}

@@ -18,6 +18,7 @@ const dmvpnLegend = `Legend: Attrb --> S - Static, D - Dynamic, I - Incomplete
 func DMVPN(s *Status, iface string) string {
 	var b strings.Builder
 	b.WriteString(dmvpnLegend)
+	near := s.peerSessions()
 	for _, i := range s.Router.NHRP.Interfaces {
 		if iface != "" && i.Name != iface {
 			continue
@@ -31,7 +32,7 @@ func DMVPN(s *Status, iface string) string {
 		b.WriteString(" ----- --------------- --------------- ----- -------- -----\n")
 		for _, p := range i.Peers {
 			fmt.Fprintf(&b, " %5d %15s %15s %5s %8s %s\n",
-				p.Entries, address(p.NBMA), address(p.Tunnel), p.Stage, since(s.Time, p.Since), attributes(p))
+				p.Entries, near.nbmaText(i.Name, p.NBMA, p.Inside), address(p.Tunnel), p.Stage, since(s.Time, p.Since), attributes(p))
 		}
 		b.WriteString(inheritedPeers(&i))
 		b.WriteString("\n")
@@ -88,6 +89,7 @@ var flagNames = []struct {
 // NHRP is `show ip nhrp`: the cache, or that of one interface.
 func NHRP(s *Status, iface string) string {
 	var b strings.Builder
+	near := s.peerSessions()
 	for _, e := range s.Router.NHRP.Entries {
 		if iface != "" && e.Iface != iface {
 			continue
@@ -116,6 +118,9 @@ func NHRP(s *Status, iface string) string {
 		}
 		if e.Flags&nhrp.FlagNoSock != 0 {
 			b.WriteString("    (no-socket)\n")
+			if why := s.unreached(near.entry(&e)); why != "" {
+				fmt.Fprintf(&b, "    (%s)\n", why)
+			}
 		}
 		for _, h := range e.Holders {
 			fmt.Fprintf(&b, "    Requester: %s\n", h)

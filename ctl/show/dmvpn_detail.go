@@ -96,8 +96,9 @@ func (s *Status) detailPeers(b *strings.Builder, i *nhrp.InterfaceStatus) {
 	fmt.Fprintf(b, "Type:%s, Total NBMA Peers (v4/v6): %d\n\n", kind, len(i.Peers))
 	b.WriteString("# Ent  Peer NBMA Addr Peer Tunnel Add State  UpDn Tm Attrb    Target Network\n")
 	b.WriteString("----- --------------- --------------- ----- -------- ----- -----------------\n")
+	near := s.peerSessions()
 	for _, p := range i.Peers {
-		lead := fmt.Sprintf("%5d %15s %15s %5s %8s %5s", p.Entries, address(p.NBMA), address(p.Tunnel), p.Stage, since(s.Time, p.Since), attributes(p))
+		lead := fmt.Sprintf("%5d %15s %15s %5s %8s %5s", p.Entries, near.nbmaText(i.Name, p.NBMA, p.Inside), address(p.Tunnel), p.Stage, since(s.Time, p.Since), attributes(p))
 		targets := s.targets(i.Name, &p)
 		if len(targets) == 0 {
 			fmt.Fprintf(b, "%s\n", lead)
@@ -109,13 +110,14 @@ func (s *Status) detailPeers(b *strings.Builder, i *nhrp.InterfaceStatus) {
 			fmt.Fprintf(b, "%s %18s\n", lead, t)
 		}
 	}
+	s.natPeers(b, i, near)
 	b.WriteString(inheritedPeers(i))
 }
 
 // targets are the networks that NHRP knows behind a peer.
 func (s *Status) targets(iface string, p *nhrp.PeerStatus) (out []string) {
 	for _, e := range s.Router.NHRP.Entries {
-		if e.Iface == iface && e.NBMA == p.NBMA && e.NBMA.IsValid() && (e.NextHop == p.Tunnel || p.Entries > 1) {
+		if e.Iface == iface && e.NBMA == p.NBMA && e.Inside == p.Inside && e.NBMA.IsValid() && (e.NextHop == p.Tunnel || p.Entries > 1) {
 			out = append(out, e.Prefix.String())
 		}
 	}

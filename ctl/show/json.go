@@ -61,6 +61,7 @@ func pick(s *Status, iface string, of func(k int) any) map[string]any {
 }
 
 func (s *Status) dmvpnJSON(iface string) any {
+	near := s.peerSessions()
 	return pick(s, iface, func(k int) any {
 		i := s.Router.NHRP.Interfaces[k]
 		peers := make([]map[string]any, 0, len(i.Peers))
@@ -69,6 +70,7 @@ func (s *Status) dmvpnJSON(iface string) any {
 				"entries": p.Entries, "nbma": p.NBMA, "tunnel_address": p.Tunnel, "state": p.Stage.String(), "attributes": attributes(p), "inherited": p.Inherited,
 				"nhrp_sent": p.Sent, "nhrp_received": p.Received, "since": orNull(p.Since),
 			}
+			natRow(row, near.with(i.Name, p.NBMA, p.Inside), p.Inside)
 			peers = append(peers, row)
 		}
 		return map[string]any{"type": map[bool]string{true: "spoke", false: "hub"}[i.Spoke], "nbma": i.NBMA, "network_id": i.NetworkID, "peers": peers}
@@ -76,6 +78,7 @@ func (s *Status) dmvpnJSON(iface string) any {
 }
 
 func (s *Status) nhrpJSON(iface string) any {
+	near := s.peerSessions()
 	out := make([]map[string]any, 0, len(s.Router.NHRP.Entries))
 	for _, e := range s.Router.NHRP.Entries {
 		if iface != "" && e.Iface != iface {
@@ -94,6 +97,7 @@ func (s *Status) nhrpJSON(iface string) any {
 			"prefix": e.Prefix, "interface": e.Iface, "next_hop": e.NextHop, "type": e.Type.String(), "flags": flags,
 			"nbma": e.NBMA, "claimed_nbma": e.Claimed, "created": e.Created, "expires": orNull(e.Expires), "requesters": append([]netip.Addr{}, e.Holders...),
 		}
+		natRow(row, near.entry(&e), e.Inside)
 		out = append(out, row)
 	}
 	return out

@@ -146,7 +146,10 @@ func (e *entry) status(now time.Time) EntryStatus {
 		}
 	}
 	if e.bound.Via {
-		s.NBMA, s.Inside = e.bound.NBMA.Addr, e.bound.NBMA.Inside
+		if s.NBMA != e.bound.NBMA.Addr {
+			s.Direct = s.NBMA
+		}
+		s.NBMA = e.bound.NBMA.Addr
 		s.Flags |= FlagVia
 	}
 	if e.nated() {

@@ -79,6 +79,7 @@ type EntryStatus struct {
 	Flags   EntryFlags
 	NBMA    netip.Addr
 	Inside  netip.Addr // the peer's address behind NAT, where its session has one
+	Direct  netip.Addr // where the peer is, while NBMA is the server that its traffic takes
 	Claimed netip.Addr
 	Created time.Time
 	Expires time.Time // the zero Time: never

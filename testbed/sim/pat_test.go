@@ -140,5 +140,18 @@ func TestManyBehindOneAddress(t *testing.T) {
 				t.Errorf("%s has failed %d times in half an hour to reach two others", name, failed)
 			}
 		}
+		for _, s := range sessionsUp(n, "hub") {
+			if where := netip.AddrPortFrom(s.Peer, s.Port).String() + " "; !strings.Contains(n.Show("hub", "show dmvpn"), where) {
+				t.Errorf("show dmvpn of the hub has no %q:\n%s", where, n.Show("hub", "show dmvpn"))
+			}
+		}
+		for _, want := range []string{"192.88.99.9 (10.255.0.12) is behind NAT, where it is 198.51.100.12; not reached: the peer did not answer; tried ", "takes the next hop server"} {
+			if text := n.Show("spoke1", "show dmvpn detail"); !strings.Contains(text, want) {
+				t.Errorf("show dmvpn detail of spoke1 has no %q:\n%s", want, text)
+			}
+		}
+		if text := n.Show("spoke1", "show ip nhrp"); !strings.Contains(text, "    (not reached: the peer did not answer; tried ") || !strings.Contains(text, "(Claimed NBMA address: 198.51.100.12)") {
+			t.Errorf("show ip nhrp of spoke1:\n%s", text)
+		}
 	})
 }
