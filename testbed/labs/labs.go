@@ -44,6 +44,7 @@ type Table struct {
 func All() []Lab {
 	return []Lab{
 		protected(), hubSpoke(), guide(), phase3(), phase2(), dualHub(), dualCloud(), dhcp(), vrfAware(), vrfTunnel(), trunk(), bgp2547(), enterprise2547(), hardware(),
+		natLab(NATCloud()), natLab(NATHubCloud()),
 	}
 }
 

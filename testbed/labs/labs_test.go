@@ -61,7 +61,7 @@ func holds(t *testing.T, l *topo.Lab, lab Lab) {
 // elsewhere are the tests that bring labs up and begin with all that must hold in them.
 var elsewhere = map[string]string{
 	"vrf-aware": "TestNamespaces", "trunk": "TestTrunkKilled", "2547-bgp": "TestVPNRestarts", "2547-enterprise": "TestVPNRestarts",
-	"hub-spoke": "TestEIGRPFaults", "dual-cloud": "TestEqualCostPaths", "hardware": "TestHardware",
+	"hub-spoke": "TestEIGRPFaults", "dual-cloud": "TestEqualCostPaths", "hardware": "TestHardware", "nat": "TestNAT", "nat-hub": "TestNATHub",
 }
 
 // Every lab comes up, and what must hold in it does.

@@ -70,10 +70,26 @@ func (c *Cloud) Public(n int) netip.Addr {
 	return c.mapping(s).Outside
 }
 
-// Translated tells whether there is NAT on the way between two public addresses of the cloud.
-func (c *Cloud) Translated(a, b netip.Addr) bool {
-	outside := c.OutsideAddrs()
-	return slices.Contains(outside, a) || slices.Contains(outside, b)
+// natLab is a cloud as a lab.
+func natLab(c Cloud) Lab {
+	l := Lab{Name: c.Name, Summary: c.Summary, Topology: c.Topology(), Tables: dmvpnTables("hub", "spoke1", "spoke2")}
+	var spokes []string
+	for k := range c.Sites {
+		if s := &c.Sites[k]; s.Number != 0 {
+			spokes = append(spokes, s.Tunnel().String())
+		}
+	}
+	l.Checks = []Check{Registered("hub", spokes...), Ping("host1", "10.0.0.7", ""), Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"), Direct("host2", "10.1.0.7")}
+	l.Try = []string{"hub: nave show dmvpn detail", "spoke2: nave show crypto session", "any NAT box: nft list ruleset"}
+	return l
+}
+
+// OutsideAddrs are all addresses that NAT boxes have outside, or get later.
+func (c *Cloud) OutsideAddrs() (out []netip.Addr) {
+	for k := range c.Boxes {
+		out = append(append(out, c.Boxes[k].Outside()...), c.Spare[c.Boxes[k].Name]...)
+	}
+	return out
 }
 
 // Picture is the cloud in words: a line a router.

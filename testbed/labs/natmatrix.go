@@ -15,20 +15,14 @@ func NATSteps() []NATStep {
 		}},
 		{"direct", func(n *NATLab) error {
 			return n.Meet(
-				Pair{"3a", "one behind 1:1 NAT", 1, 2, WayDirect},
-				Pair{"3b", "both behind 1:1 NAT", 2, 3, WayDirect},
-				Pair{"3c", "static and dynamic 1:1 NAT", 2, 4, WayDirect},
-				Pair{"3d", "both behind one box that hairpins", 3, 4, WayDirect},
-				Pair{"3e", "one behind PAT", 1, 5, WayDirect})
+				Pair{"3a", "one behind 1:1 NAT", 1, 2, WayDirect, 0},
+				Pair{"3b", "both behind 1:1 NAT", 2, 3, WayDirect, 0},
+				Pair{"3c", "static and dynamic 1:1 NAT", 2, 4, WayDirect, 0},
+				Pair{"3d", "both behind one box that hairpins", 3, 4, WayDirect, 0},
+				Pair{"3e", "one behind PAT", 1, 5, WayDirect, 0})
 		}},
-		{"by the hub", func(n *NATLab) error {
-			return n.Meet(
-				Pair{"4a", "both behind PAT, same private address", 5, 6, WayHub},
-				Pair{"4b", "both behind PAT", 5, 7, WayHub},
-				Pair{"8", "both behind the same PAT address", 6, 7, WayHub})
-		}},
+		{"by the hub", byTheHub},
 		{"rebinding", rebindings},
-		{"no hairpin", noHairpin},
 		{"opened", opened},
 		{"outside", (*NATLab).Encapsulated},
 		{"obstacles", obstacles},
@@ -55,8 +49,8 @@ func rebindings(n *NATLab) error {
 	return n.Silent("5d", "the box takes other ports, the spoke has nothing to say", 5, "three", func(b *Box) { b.Mappings[0].Port = 50000 })
 }
 
-// noHairpin: the box of spokes 3 and 4 lets neither reach the other's outside address any more.
-func noHairpin(n *NATLab) error {
+// byTheHub: the box of spokes 3 and 4 lets neither reach the other's outside address any more, and those behind PAT can't be called.
+func byTheHub(n *NATLab) error {
 	b := n.Cloud.Box("two")
 	b.Hairpin = false
 	if err := b.Become(n.Lab, 0); err != nil {
@@ -65,7 +59,11 @@ func noHairpin(n *NATLab) error {
 	if err := n.anew(3, 4); err != nil {
 		return err
 	}
-	return n.Meet(Pair{"3f", "both behind one box that does not hairpin", 3, 4, WayHub})
+	return n.Meet(
+		Pair{"3f", "both behind one box that does not hairpin", 3, 4, WayHub, 0},
+		Pair{"4a", "both behind PAT, same private address", 5, 6, WayHub, 0},
+		Pair{"4b", "both behind PAT", 5, 7, WayHub, 0},
+		Pair{"8", "both behind the same PAT address", 6, 7, WayHub, 0})
 }
 
 // NATHubSteps are the steps of NATHubCloud's matrix.
@@ -73,7 +71,7 @@ func NATHubSteps() []NATStep {
 	return []NATStep{
 		{"registration", func(n *NATLab) error { return n.Registered("2", "the hub behind static NAT; IKEv1") }},
 		{"direct", func(n *NATLab) error {
-			return n.Meet(Pair{"2", "one behind PAT, the hub behind 1:1 NAT", 1, 2, WayDirect})
+			return n.Meet(Pair{"2", "one behind PAT, the hub behind 1:1 NAT", 1, 2, WayDirect, 0})
 		}},
 	}
 }
@@ -87,21 +85,30 @@ func opened(n *NATLab) error {
 			return err
 		}
 	}
-	if err := n.anew(5, 6, 7); err != nil {
-		return err
-	}
-	if err := n.Meet(Pair{"9a", "both behind PAT, paths opened from both ends", 5, 6, WayDirect}); err != nil {
-		return err
-	}
 	b := n.Cloud.Box("four")
+	for k := range b.Mappings {
+		b.Mappings[k].How, b.Mappings[k].Port = PortMapped, uint16(21000+1000*k)
+	}
+	if err := n.changed(b, 5, 6, 7); err != nil {
+		return err
+	}
+	err := n.Meet(Pair{"9a", "both behind PAT, opened; same private address", 5, 6, WayDirect, 0}, Pair{"9b", "both behind PAT, opened", 5, 7, WayDirect, 0})
+	if err != nil {
+		return err
+	}
 	for k := range b.Mappings {
 		b.Mappings[k].How = Symmetric
 	}
+	if err := n.changed(b, 5, 6, 7); err != nil {
+		return err
+	}
+	return n.Meet(Pair{"9c", "the same, one box with a port for each destination", 5, 6, WayHub, 5 * time.Second})
+}
+
+// changed has a box follow its rules, and spokes begin anew.
+func (n *NATLab) changed(b *Box, spokes ...int) error {
 	if err := b.Become(n.Lab, 0); err != nil {
 		return err
 	}
-	if err := n.anew(5, 6, 7); err != nil {
-		return err
-	}
-	return n.Meet(Pair{"9b", "the same, one box with a port for each destination", 5, 6, WayHub})
+	return n.anew(spokes...)
 }

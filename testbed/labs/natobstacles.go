@@ -1,11 +1,12 @@
 package labs
 
 import (
+	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"nave/testbed/topo"
@@ -18,25 +19,31 @@ type obstacle struct {
 	line         string   // at the beginning of the spoke's configuration
 	drops        []string // of its box
 	want         Way
-	// logged is what the spoke's log has to say of it then; empty: nothing of failures.
+	// logged is what the log of the spoke, or else of the hub, has to say of it then; "": nothing.
 	logged string
 }
 
 var noNATT = "no crypto ipsec nat-transparency udp-encapsulation\n"
 
-// obstacles: each is put up, the spoke begins anew, and is asked what it thinks of it.
+// obstacles: each is put up, the spoke begins anew, and is asked what it thinks of it. All at a time: one takes half a minute.
 func obstacles(n *NATLab) error {
-	for _, o := range []obstacle{
+	list := []obstacle{
 		{"6b", "no NAT, the spoke does not offer NAT-T", 1, noNATT, nil, WayDirect, ""},
-		{"6c", "1:1 NAT, the spoke does not offer NAT-T", 2, noNATT, nil, WayNone, "TS-UNACCEPTABLE"},
-		{"6d", "PAT, the spoke does not offer NAT-T", 5, noNATT, []string{"meta l4proto esp"}, WayNone, "TS-UNACCEPTABLE"},
-		{"6e", "1:1 NAT, the box drops UDP port 4500", 2, "", []string{"udp dport 4500", "udp sport 4500"}, WayNone, "did not answer"},
-	} {
-		if err := n.meets(o); err != nil {
-			return fmt.Errorf("%s: %w", o.what, err)
-		}
+		{"6c", "1:1 NAT, the spoke does not offer NAT-T", 3, noNATT, nil, WayNone, "there is NAT on the way"},
+		{"6d", "PAT, the spoke does not offer NAT-T", 5, noNATT, []string{"meta l4proto esp"}, WayNone, "there is NAT on the way"},
+		{"6e", "1:1 NAT, the box drops UDP port 4500", 2, "", []string{"udp dport 4500", "udp sport 4500"}, WayNone, "does anything on the way drop port 4500?"},
 	}
-	return nil
+	errs := make([]error, len(list))
+	var all sync.WaitGroup
+	for k, o := range list {
+		all.Go(func() {
+			if err := n.meets(o); err != nil {
+				errs[k] = fmt.Errorf("%s: %w", o.what, err)
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 // meets puts an obstacle up, tells what comes of it, and takes it away.
@@ -46,7 +53,17 @@ func (n *NATLab) meets(o obstacle) error {
 	if err := n.setObstacle(s, o.line, o.drops); err != nil {
 		return err
 	}
-	began, before := time.Now(), len(n.log(s))
+	hub := n.Cloud.Site(0)
+	began, spokeLog, hubLog := time.Now(), len(n.log(s)), len(n.log(hub))
+	logged := func() string { // of the hub's, what is about the spoke
+		text := n.log(s)[spokeLog:]
+		for line := range strings.Lines(n.log(hub)[hubLog:]) {
+			if strings.Contains(line, n.Cloud.Public(o.spoke).String()+":") {
+				text += line
+			}
+		}
+		return text
+	}
 	if _, err := n.Nave(s.Router(), "clear", "crypto", "session"); err != nil {
 		return err
 	}
@@ -56,12 +73,12 @@ func (n *NATLab) meets(o obstacle) error {
 	}
 	defer f.Close()
 	err = topo.Eventually(40*time.Second, func() error {
-		text := n.log(s)[before:]
+		text := logged()
 		switch {
 		case o.want != WayNone && f.Way() != o.want:
 			return fmt.Errorf("packets come %s (%s and %s), want %s", f.Way(), f[0].Way(), f[1].Way(), o.want)
 		case o.logged != "" && !strings.Contains(text, o.logged):
-			return fmt.Errorf("the log of %s has no %q:\n%s", s.Router(), o.logged, text)
+			return fmt.Errorf("the logs of %s and of the hub have no %q", s.Router(), o.logged)
 		}
 		return nil
 	})
@@ -74,7 +91,7 @@ func (n *NATLab) meets(o obstacle) error {
 	}
 	r.Attempts = n.Outside.Attempts(began, n.Cloud.Public(0), n.Cloud.Public(o.spoke))
 	if o.logged != "" {
-		r.Note = lastWith(n.log(s)[before:], o.logged)
+		r.Note = lastWith(logged(), o.logged)
 	}
 	if r.Show, err = n.shown(o.spoke, 0); err != nil {
 		return err
@@ -139,7 +156,7 @@ func (n *NATLab) Encapsulated() error {
 	var wrong []string
 	for _, c := range n.Outside.Since(time.Time{}) {
 		k := 0
-		if n.Cloud.Translated(c.From.Addr(), c.To.Addr()) {
+		if n.translated[c.From.Addr()] || n.translated[c.To.Addr()] {
 			k = 1
 		}
 		v := counts[c.Sort]
@@ -173,10 +190,36 @@ func (n *NATLab) Encapsulated() error {
 
 const clockOf = "15:04:05.000000"
 
-// OutsideAddrs are all addresses that NAT boxes have outside.
-func (c *Cloud) OutsideAddrs() (out []netip.Addr) {
-	for k := range c.Boxes {
-		out = append(append(out, c.Boxes[k].Outside()...), c.Spare[c.Boxes[k].Name]...)
+// restrictedProfile is hardware that can be no hub behind NAT.
+const restrictedProfile = "sup720-3bxl-7600-spa"
+
+// Restricted has the hub, which is behind NAT, be hardware that can't be one: it refuses, and says so; and without the profile all is as it was.
+func (n *NATLab) Restricted(number, what string) error {
+	r := NATRow{Case: number, What: what, Between: "all spokes - hub", Want: WayNone, Way: WayDirect}
+	hub := n.Cloud.Site(0)
+	before := len(n.log(hub))
+	if err := n.configure(0, "platform hardware profile "+restrictedProfile+"\n"); err != nil {
+		return err
 	}
-	return out
+	const says = "behind NAT"
+	err := topo.Eventually(20*time.Second, func() error {
+		if text := n.log(hub)[before:]; !strings.Contains(text, says) {
+			return errors.New("the log of the hub does not say that it is behind NAT")
+		}
+		out, err := n.Nave(hub.Router(), "show", "dmvpn")
+		if err == nil && strings.Contains(out, " UP ") {
+			err = fmt.Errorf("a hub behind NAT, as a %s, has peers that are up", restrictedProfile)
+		}
+		return err
+	})
+	if err != nil {
+		r.fail("%v", err)
+	} else {
+		r.Way, r.Note = WayNone, lastWith(n.log(hub)[before:], says)
+	}
+	n.tell(r)
+	if err := n.configure(0, ""); err != nil {
+		return err
+	}
+	return n.awaitRegistered()
 }

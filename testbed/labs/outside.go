@@ -122,19 +122,20 @@ func crossing(b []byte) (c Crossing, ok bool) {
 	return c, true
 }
 
-// udp tells what is in UDP. One of the two ports need not be IKE's own: a NAT box has chosen it.
+// udp tells what is in UDP. Where two NAT boxes have chosen both ports, it is what IKE has on 4500: nothing else crosses, and on 500 no peer answers that has moved.
 func (c *Crossing) udp(b []byte) {
-	is := func(port uint16) bool { return c.From.Port() == port || c.To.Port() == port }
-	switch {
-	case is(4500) && len(b) == 1 && b[0] == 0xff:
+	switch on500 := c.From.Port() == 500 || c.To.Port() == 500; {
+	case on500 && len(b) >= 28:
+	case on500 || len(b) == 0:
+		return
+	case len(b) == 1 && b[0] == 0xff:
 		c.Sort = SortKeepalive
 		return
-	case is(4500) && len(b) >= 8 && binary.BigEndian.Uint32(b) != 0:
+	case len(b) >= 8 && binary.BigEndian.Uint32(b) != 0:
 		c.Sort = SortUDPESP
 		return
-	case is(4500) && len(b) >= 4+28:
+	case len(b) >= 4+28:
 		b = b[4:]
-	case is(500) && len(b) >= 28:
 	default:
 		return
 	}
