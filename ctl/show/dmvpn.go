@@ -122,6 +122,9 @@ func NHRP(s *Status, iface string) string {
 				fmt.Fprintf(&b, "    (%s)\n", why)
 			}
 		}
+		if e.Flags&nhrp.FlagUnopened != 0 {
+			b.WriteString("    (no path could be opened through NAT)\n")
+		}
 		for _, h := range e.Holders {
 			fmt.Fprintf(&b, "    Requester: %s\n", h)
 		}

@@ -2,11 +2,13 @@ package show
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
 	"nave/slowpath/dmvpn"
 	"nave/slowpath/ike"
+	"nave/slowpath/nhrp"
 )
 
 // How a path through NAT came about is told of the sessions that have such a one, and of no other.
@@ -34,6 +36,15 @@ func TestOpeningShown(t *testing.T) {
 		if got := strings.Contains(text, "  Path through NAT: "+c.want); got != (c.want != "") || c.want == "" && strings.Contains(text, "Path through NAT") {
 			t.Errorf("%s:\n%s", c.name, text)
 		}
+	}
+	s = sample()
+	k := slices.IndexFunc(s.Router.NHRP.Entries, func(e nhrp.EntryStatus) bool { return e.Type == nhrp.TypeNegative })
+	if strings.Contains(NHRP(s, ""), "through NAT") {
+		t.Error("an entry as any is one that did not open")
+	}
+	s.Router.NHRP.Entries[k].Flags |= nhrp.FlagUnopened
+	if strings.Count(NHRP(s, ""), "\n    (no path could be opened through NAT)\n") != 1 {
+		t.Errorf("an entry that did not open:\n%s", NHRP(s, ""))
 	}
 	text, severity := Log(dmvpn.Log{Kind: dmvpn.LogUnopened, Ifaces: []string{"Tunnel0"}, Peer: at, Why: ike.WhyTimeout})
 	if severity != severityNotice || !strings.HasPrefix(text, "%DMVPN-5-NAT_UNOPENED: Tunnel0: no path to 203.0.113.9:20001 could be opened through NAT: the peer did not answer; ") {

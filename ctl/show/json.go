@@ -93,6 +93,9 @@ func (s *Status) nhrpJSON(iface string) any {
 		if e.Flags&nhrp.FlagNoSock != 0 {
 			flags = append(flags, "no-socket")
 		}
+		if e.Flags&nhrp.FlagUnopened != 0 {
+			flags = append(flags, "unopened")
+		}
 		row := map[string]any{
 			"prefix": e.Prefix, "interface": e.Iface, "next_hop": e.NextHop, "type": e.Type.String(), "flags": flags,
 			"nbma": e.NBMA, "claimed_nbma": e.Claimed, "created": e.Created, "expires": orNull(e.Expires), "requesters": append([]netip.Addr{}, e.Holders...),

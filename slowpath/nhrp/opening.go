@@ -141,7 +141,7 @@ func (m *Machine) unopenedPath(ev Unopened) {
 		return
 	}
 	hold := ifc.giveUp(m.now, ev.NBMA)
-	for _, e := range slices.Clone(p.entries) {
+	for _, e := range sortedHostsFirst(p.entries, false) {
 		if !e.kind.direct() || ifc.cache[e.prefix] != e {
 			continue
 		}
@@ -186,6 +186,7 @@ func (m *Machine) refrain(ifc *iface, dst netip.Addr, via bool, hold time.Durati
 	if e == nil || e.peer != nil {
 		return
 	}
+	e.flags = FlagUnopened
 	e.kind, e.via, e.updated, e.expires = kNegative, via, m.now, m.now.Add(hold)
 	m.schedule(e)
 	m.sync(e)

@@ -239,6 +239,9 @@ func TestUnopenedPath(t *testing.T) {
 			for name, peer := range map[string]string{"a": "b", "b": "a"} {
 				x.carry(name, x.boxes[name].m.Handle(x.n.now, Unopened{"Tunnel0", x.names[peer]}))
 			}
+			if e, ok := a.entry("10.12.0.7/32"); !ok || e.Type != TypeNegative || e.Flags&FlagUnopened == 0 || !e.Expires.After(x.n.now) {
+				t.Errorf("the destination's entry is %+v", e)
+			}
 			for _, e := range a.m.Status(x.n.now).Entries {
 				if e.NBMA == x.names["b"].Addr {
 					t.Errorf("after it failed there is %+v", e)

@@ -136,6 +136,9 @@ func (e *entry) status(now time.Time) EntryStatus {
 	case kNegative:
 		s.Type = TypeNegative
 	}
+	if e.kind > kIncomplete {
+		s.Flags &^= FlagUnopened // it was, and is reached by now
+	}
 	if e.peer != nil {
 		s.NBMA, s.Inside = e.peer.at.Addr, e.peer.at.Inside
 		if !e.peer.ready {

@@ -68,6 +68,7 @@ const (
 	FlagVia       // traffic goes through the NHS for now
 	FlagNoSock    // waits for the peer's session
 	FlagInherited // known from the fast path alone, since before this process
+	FlagUnopened  // of TypeNegative: no path to the peer could be opened through NAT
 )
 
 // EntryStatus is one cache entry.
