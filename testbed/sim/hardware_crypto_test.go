@@ -18,13 +18,14 @@ const (
 	oneTunnel = `crypto.tunnels: {value: 1, unit: tunnels, basis: assumed, source: "this test"}`
 	slowSetUp = `crypto.setup_per_s: {value: 0.2, unit: per second, basis: assumed, source: "this test"}
   phase3: {value: yes, basis: assumed, source: "this test"}`
+	bothCiphers = `crypto.ciphers: {value: [aes, gcm], basis: assumed, source: "this test, with IKEv1 and IKEv2"}`
 )
 
 // withModule gives a router hardware with a crypto module of which a value is another.
 func withModule(t *testing.T, r *Router, value string) {
 	t.Helper()
 	r.profiles = t.TempDir()
-	text := "name: ours\nextends: sup720-3bxl-7600-spa\nvalues:\n  " + value + "\n"
+	text := "name: ours\nextends: sup720-3bxl-7600-spa\nvalues:\n  " + bothCiphers + "\n  " + value + "\n"
 	if err := os.WriteFile(filepath.Join(r.profiles, "ours.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
