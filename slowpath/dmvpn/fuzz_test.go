@@ -1,11 +1,13 @@
 package dmvpn
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
 	"nave/fastpath/fib"
 	"nave/slowpath/ike"
+	"nave/slowpath/nbma"
 )
 
 // FuzzMachine gives the machine whatever events in whatever order. What must hold in every step is checked by the rig: nothing is sent in clear or
@@ -28,13 +30,17 @@ func FuzzMachine(f *testing.F) {
 			op, arg := data[0], data[1]
 			addr, iface := addrs[arg&3], []string{"Tunnel0", "Tunnel1", "Tunnel9", "Tunnel7"}[arg>>2&3]
 			child, sa := ike.ChildID(arg>>4), fib.SAID(arg>>3)
+			var inside netip.Addr
+			if arg&64 != 0 {
+				inside = netip.AddrFrom4([4]byte{10, 0, 0, arg >> 7})
+			}
 			switch op % 18 {
 			case 17:
 				r.event(Open{Iface: iface, NBMA: at(addr), Endpoint: port(addr, 1000+uint16(arg)), Calls: arg&16 != 0})
 			case 0:
-				r.event(Wanted{iface, at(addr)})
+				r.event(Wanted{iface, nbma.Behind(ip(addr), inside)})
 			case 1:
-				r.event(Released{iface, at(addr)})
+				r.event(Released{iface, nbma.Behind(ip(addr), inside)})
 			case 2:
 				r.event(FromIKE{ike.Failed{Protection: 7, Remote: port(addr, 500), Why: ike.Why(arg % 19)}})
 			case 3:
@@ -50,6 +56,9 @@ func FuzzMachine(f *testing.F) {
 					}
 					if arg&16 != 0 {
 						k.Protection = 8
+					}
+					if arg&32 != 0 { // one of several behind an address, and some say which
+						k.Claimed, k.Initiator = netip.AddrFrom4([4]byte{10, 0, 0, arg >> 6}), arg&128 != 0
 					}
 				}
 				r.event(FromIKE{ike.Install{Child: r.child(addr, change)}})

@@ -50,6 +50,9 @@ func (h *timers) stop(t *timer) {
 // schedule sets when the session looks at itself next.
 func (m *Machine) schedule(s *session) {
 	at := s.retryAt
+	if s.opening != nil {
+		at = time.Time{} // that comes first
+	}
 	for _, t := range []time.Time{s.releaseAt, s.idleAt(), s.endsAt(), s.opening.wakeAt(), s.calmAt()} {
 		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
 			at = t

@@ -114,6 +114,8 @@ func (s *script) event() Event {
 		return Tick{}
 	case 9:
 		return Unopened{ifc, s.peer()}
+	case 10:
+		return PeerMoved{ifc, s.peer(), s.peer()}
 	case 12:
 		p, _ := s.proto().Prefix(int(s.byte() % 33))
 		return Inherited{Iface: ifc, Prefix: p, NextHop: s.proto(), NBMA: s.peer(), Registered: s.byte()&1 != 0}
