@@ -84,13 +84,24 @@ func (n *nhs) acceptedOpening(p *packet) {
 	n.opens = ok && o.Kind == nhrpmsg.OpeningAccepted && n.ifc.opens()
 }
 
-// tellEndpoint tells the receiver of a resolution request or reply that passes here where we see its sender, if both are clients that can and either is behind NAT. What somebody else
-// says about it goes no further. A server that does not open paths leaves the message as it is.
+// asksOrAnswers tells resolution requests and replies.
+func (p *packet) asksOrAnswers() bool {
+	return p.Type == nhrpmsg.ResolutionRequest || p.Type == nhrpmsg.ResolutionReply
+}
+
+// withholdEndpoint has what somebody else says about where a peer is seen go no further: the receiver would take it for our word. That is so whatever else the packet lacks. A server that
+// does not open paths leaves the message as it is, as nobody believes it.
+func (p *packet) withholdEndpoint(msg *nhrpmsg.Message, out *iface) {
+	if p.asksOrAnswers() && (p.ifc.opens() || out.opens()) {
+		msg.SetOpening(nil)
+	}
+}
+
+// tellEndpoint tells the receiver of a resolution request or reply that passes here where we see its sender, if both are clients that can and either is behind NAT.
 func (m *Machine) tellEndpoint(p *packet, msg *nhrpmsg.Message, to *peer) {
-	if !p.ifc.opens() || p.Type != nhrpmsg.ResolutionRequest && p.Type != nhrpmsg.ResolutionReply {
+	if !p.ifc.opens() || !p.asksOrAnswers() {
 		return
 	}
-	msg.SetOpening(nil)
 	from := p.ifc.peers[p.from]
 	if from == nil || !from.opens() || !to.opens() || !p.endpoint.IsValid() || !from.at.Inside.IsValid() && !to.at.Inside.IsValid() {
 		return

@@ -196,6 +196,41 @@ func TestOpeningForged(t *testing.T) {
 	}
 }
 
+// What a spoke leaves out of its packet, or puts into it, does not have the hub pass its own word about a third party on.
+func TestOpeningForgedAroundTheHub(t *testing.T) {
+	const third = "203.0.113.80"
+	for name, change := range map[string]func(*nhrpmsg.Message){
+		"no list of servers that were passed": func(m *nhrpmsg.Message) {
+			m.Exts = slices.DeleteFunc(m.Exts, func(e nhrpmsg.Extension) bool { return e.Type == nhrpmsg.ExtForwardTransit })
+		},
+		"an extension that nobody knows": func(m *nhrpmsg.Message) {
+			m.Exts = slices.Insert(m.Exts, 0, nhrpmsg.Extension{Type: 0x3ff0, Compulsory: true})
+		},
+		"a NAT extension of a third party": func(*nhrpmsg.Message) {},
+	} {
+		x := newNatted(t, nil)
+		msg := forged(third + ":53")
+		nat := nhrpmsg.Extension{Type: nhrpmsg.ExtNAT}
+		nat.AddEntry(nhrpmsg.CIE{PrefixLen: 32, NBMA: ip(third), Proto: ip("10.0.0.11")})
+		for i := range msg.Exts {
+			if msg.Exts[i].Type == nhrpmsg.ExtNAT {
+				msg.Exts[i] = nat
+			}
+		}
+		change(&msg)
+		b, err := msg.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.carryQuietly("a", []Effect{Send{"Tunnel0", x.names["hub"], b}})
+		for _, o := range x.opens["b"] {
+			if o.Endpoint.Addr() == ip(third) {
+				t.Errorf("%s: b sends openers to %v", name, o.Endpoint)
+			}
+		}
+	}
+}
+
 // Neither is behind NAT: there is nothing to open.
 func TestOpeningNotNeeded(t *testing.T) {
 	x := newNatted(t, nil)

@@ -29,6 +29,7 @@ func (m *Machine) passOn(p *packet, dst netip.Addr) {
 	}
 	msg := detached(p.Message)
 	msg.HopCount--
+	p.withholdEndpoint(&msg, out)
 	if p.compulsoryUnknown() {
 		// Not for us to understand: passed on, but without taking part.
 	} else if e := msg.Ext(transitExt(p.Type)); e != nil {
