@@ -231,10 +231,31 @@ func logSession(l *dmvpn.Log) (text string, severity int) {
 		return message("DMVPN", severityNotice, "CRYPTO_TAKEN_OVER", "%s: packets to and from %s go on under the associations from before the restart", tunnels, withPort(l.Peer))
 	case dmvpn.LogUnopened:
 		return message("DMVPN", severityNotice, "NAT_UNOPENED", "%s: no path to %s could be opened through NAT: %s; traffic stays with the next hop server", tunnels, withPort(l.Peer), reason(0, l.Why, 0, ""))
+	case dmvpn.LogTwin:
+		return twin(tunnels, l)
 	case dmvpn.LogNoRoom:
 		return message("DMVPN", severityError, "CRYPTO_FULL", "%s: the fast path has no room for an association with %s", tunnels, withPort(l.Peer))
 	}
 	return "", severityNotice
+}
+
+// twin is a line about two peers that can't be told apart by where they are.
+func twin(tunnels string, l *dmvpn.Log) (text string, severity int) {
+	const advice = "give one of them another address behind its NAT box"
+	if l.Why == ike.WhyIdentity {
+		return message("DMVPN", severityWarning, "NAT_TWIN", "%s: peer %s (Id: %s) calls itself %s, as %s does, who is there already: it is not let in; %s",
+			tunnels, withPort(l.Peer), orNone(l.Identity.String()), inside(l), withPort(l.Was), advice)
+	}
+	return message("DMVPN", severityWarning, "NAT_TWIN", "%s: peers %s and %s both call themselves %s (Id: %s), and only the former is sent to; %s",
+		tunnels, withPort(l.Peer), withPort(l.Was), inside(l), orNone(l.Identity.String()), advice)
+}
+
+// inside is what a peer calls itself.
+func inside(l *dmvpn.Log) string {
+	if l.Inside.IsValid() {
+		return l.Inside.String()
+	}
+	return l.Peer.Addr().String()
 }
 
 // withPort is address and port, with the port of IKE where it is not known.

@@ -70,13 +70,17 @@ func (m *Machine) install(k *ike.Child) {
 	}
 	remote := netip.AddrPortFrom(k.Path.Remote.Addr().Unmap(), k.Path.Remote.Port())
 	k.Path.Remote = remote
+	s, name := m.owner(p, k)
+	if s != nil && s.isOther(k) && !m.makeWay(s, k) {
+		m.emit(ToIKE{ike.Drop{Child: k.ID}})
+		return
+	}
 	c := &child{id: k.ID, spec: *k}
 	c.spec.ESP, c.spec.AH = withoutKeys(k.ESP), withoutKeys(k.AH)
 	if err := m.associate(c, k); err != nil {
 		m.emit(ToIKE{ike.Drop{Child: k.ID}})
 		return
 	}
-	s, name := m.owner(p, k)
 	if s == nil {
 		s = m.open(p, name)
 	}
@@ -370,13 +374,7 @@ func (m *Machine) replaceOld(c *child) {
 		if s == c.session || s.protection != c.session.protection || s.identity != id || len(s.children) == 0 {
 			continue
 		}
-		m.log(s, LogReplaced, ike.WhyReplaced)
-		for _, o := range s.children {
-			if !o.isInherited() {
-				m.emit(ToIKE{ike.Drop{Child: o.id}})
-			}
-		}
-		m.forget(s, ike.WhyReplaced)
+		m.replaced(s, c.spec.Path.Remote)
 		s.tries = max(s.tries, 2) // who has left an address is not called back there at once
 		if len(s.wanted) == 0 {
 			m.drop(s)
@@ -385,6 +383,19 @@ func (m *Machine) replaceOld(c *child) {
 		s.retryAt = m.now.Add(m.backoff(s, s.tries))
 		m.settle(s)
 	}
+}
+
+// replaced ends a session that another one takes the place of, with a peer at an address.
+func (m *Machine) replaced(s *session, by netip.AddrPort) {
+	l := s.log(LogReplaced, ike.WhyReplaced)
+	l.Was, l.Peer = l.Peer, by
+	m.emit(l)
+	for _, o := range s.children {
+		if !o.isInherited() {
+			m.emit(ToIKE{ike.Drop{Child: o.id}})
+		}
+	}
+	m.forget(s, ike.WhyReplaced)
 }
 
 // way is how packets are sealed by the child's outbound associations.

@@ -10,6 +10,8 @@
 //	machine.go  Machine: Configure, Handle, Deadline
 //	session.go  one session: wanted, brought up, given up, tried again
 //	child.go    a child of IKE as associations of the fast path
+//	belong.go   which of the sessions at an address a child belongs to
+//	rival.go    peers that call themselves the same
 //	opening.go  a path that both sides open through NAT
 //	calm.go     a peer that moves with every packet
 //	seal.go     what protection adds to a packet

@@ -56,13 +56,14 @@ const (
 	LogSessionUp                   // packets go both ways under protection
 	LogSessionDown                 // they do not any more: Why
 	LogMoved                       // a peer is reached elsewhere: Peer is new, Was old
-	LogReplaced                    // a peer came from another address; the session of the old one ended
+	LogReplaced                    // a peer came in the place of another, or from another address: Peer is new, the session with Was ended
 	LogNoRoom                      // the fast path has no room for an association
 	LogTakenOver                   // a session of the process before goes on by its associations
 	LogUnopened                    // a path through NAT on both sides did not open: Why
+	LogTwin                        // two peers behind one address call themselves Inside: Peer, and Was. Why is WhyIdentity where Peer was not let in, WhyReplaced where it has the session
 )
 
-var logKindNames = [...]string{"socket-open", "socket-closed", "session-up", "session-down", "moved", "replaced", "no-room", "taken-over", "unopened"}
+var logKindNames = [...]string{"socket-open", "socket-closed", "session-up", "session-down", "moved", "replaced", "no-room", "taken-over", "unopened", "twin"}
 
 // String names the kind.
 func (k LogKind) String() string {
@@ -82,6 +83,7 @@ type Log struct {
 	Local      netip.Addr
 	Peer       netip.AddrPort // the port is 500 or, of ESP in UDP, the peer's; 0: not known
 	Was        netip.AddrPort
+	Inside     netip.Addr   // what the peer calls itself behind NAT; the zero Addr: not known
 	Identity   ike.Identity // of the peer, once known
 	Why        ike.Why
 }

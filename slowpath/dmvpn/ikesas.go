@@ -93,7 +93,7 @@ func (m *Machine) isNegotiated(s *session) bool {
 		if slices.ContainsFunc(s.children, of) {
 			return true
 		}
-		if !slices.ContainsFunc(m.at(s.protection.ID, s.names[0].Addr), func(o *session) bool { return slices.ContainsFunc(o.children, of) }) && s.asked {
+		if s.asked && !slices.ContainsFunc(m.at(s.protection.ID, s.names[0].Addr), func(o *session) bool { return slices.ContainsFunc(o.children, of) }) {
 			return true
 		}
 	}

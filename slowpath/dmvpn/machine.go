@@ -238,6 +238,7 @@ func (m *Machine) heard(id fib.SAID) {
 	if c.isInherited() {
 		return
 	}
+	m.noteTwin(c)
 	m.emit(ToIKE{ike.Heard{Child: c.id}})
 }
 
@@ -289,11 +290,17 @@ func (m *Machine) PeerBy(id fib.SAID, iface string) (at nbma.Address, ok bool) {
 	if c == nil {
 		return at, false
 	}
-	s, addr := c.session, c.spec.Path.Remote.Addr()
-	at = s.name(addr)
+	s, found := c.session, false
+	at = s.names[0] // where it has moved to, somebody else may have the name already
 	for _, n := range s.names {
-		if _, wanted := s.wanted[want{iface, n}]; n.Addr == addr && wanted {
+		if n.Addr != c.spec.Path.Remote.Addr() {
+			continue
+		}
+		if _, wanted := s.wanted[want{iface, n}]; wanted {
 			return n, true
+		}
+		if !found {
+			at, found = n, true
 		}
 	}
 	return at, true

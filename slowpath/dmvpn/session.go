@@ -34,6 +34,7 @@ type session struct {
 	endpoint  netip.AddrPort // where others see the peer
 	openAgain time.Time      // not before
 	calm      calm
+	twinAgain time.Time // no line about a twin before
 
 	retryAt   time.Time // ask IKE again
 	releaseAt time.Time // nobody wants it any more
@@ -224,7 +225,11 @@ func (s *session) wishes() []want {
 
 // tell says to NHRP how the session is.
 func (m *Machine) tell(s *session, w want) {
-	m.emit(ToNHRP{nhrp.PeerState{Iface: w.iface, NBMA: w.at, Up: s.active != nil, IPsec: s.active == nil && s.state == Securing}})
+	st := nhrp.PeerState{Iface: w.iface, NBMA: w.at, Up: s.active != nil, IPsec: s.active == nil && s.state == Securing}
+	if st.Up {
+		st.Identity = s.identity.String()
+	}
+	m.emit(ToNHRP{st})
 }
 
 // use makes a child the one that is sent by.
@@ -355,7 +360,7 @@ func (m *Machine) log(s *session, k LogKind, why ike.Why) { m.emit(s.log(k, why)
 func (s *session) log(k LogKind, why ike.Why) Log {
 	l := Log{
 		Kind: k, Protection: s.protection.ID, Profile: s.protection.Profile, Ifaces: s.protection.Ifaces, VRF: s.protection.VRF,
-		Local: s.protection.Local, Peer: s.address(), Identity: s.identity, Why: why,
+		Local: s.protection.Local, Peer: s.address(), Inside: s.claim, Identity: s.identity, Why: why,
 	}
 	if s.active != nil {
 		l.Peer = s.active.spec.Path.Remote

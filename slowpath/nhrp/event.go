@@ -47,6 +47,8 @@ type PeerState struct {
 	NBMA  nbma.Address
 	Up    bool
 	IPsec bool // not up, but IKE is done with the peer: only for show output
+	// Identity is the IKE identity of whom the session is up with; "" where that is not known.
+	Identity string
 }
 
 // PeerMoved says that the peer of a session is at another address than before, as what is authentic comes from there. What is known of it moves along; what is configured stays.

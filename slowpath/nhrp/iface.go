@@ -115,8 +115,24 @@ func (m *Machine) peerState(ev PeerState) {
 		return
 	}
 	p.ipsec = ev.IPsec
-	if p.ready != ev.Up {
-		m.setReady(p, ev.Up)
+	if p.ready == ev.Up {
+		return
+	}
+	if ev.Up {
+		m.forgetOthers(p, ev.Identity)
+		if ifc.peers[ev.NBMA] != p {
+			return // nobody else uses it
+		}
+	}
+	m.setReady(p, ev.Up)
+}
+
+// forgetOthers removes the clients that were at a peer where somebody else is now: who comes after them must not have their traffic.
+func (m *Machine) forgetOthers(p *peer, identity string) {
+	for _, e := range slices.Clone(p.entries) {
+		if e.kind == kRegistered && e.identity != "" && identity != "" && e.identity != identity {
+			m.remove(e)
+		}
 	}
 }
 

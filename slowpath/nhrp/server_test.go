@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp/nhrpmsg"
 )
 
@@ -165,6 +166,51 @@ func TestAdmissionOfTheSameClient(t *testing.T) {
 		t.Errorf("same identity: code %d", got)
 	}
 	hub.wantAt("10.0.0.11/32", "192.0.2.70")
+}
+
+// With protection, who has proved to be somebody else does not get a client's address by claiming what the client claims: its address behind NAT, from the same public address or another one.
+func TestClaimIsNoProof(t *testing.T) {
+	m := registration("10.0.0.11", "172.16.0.5")
+	b, _ := (&m).Append(nil)
+	victim := nbma.Behind(ip("192.0.2.60"), ip("172.16.0.5"))
+	for _, from := range []nbma.Address{nbma.Behind(ip("192.0.2.61"), ip("172.16.0.5")), nbma.Behind(ip("192.0.2.60"), ip("172.16.0.9")), peerAt("192.0.2.60")} {
+		hub := solo(t, hubConfig(protected), nil)
+		register := func(at nbma.Address, id string) nhrpmsg.Code {
+			hub.event(Received{Iface: "Tunnel0", From: at, Identity: id, Payload: b})
+			hub.event(PeerState{Iface: "Tunnel0", NBMA: at, Up: true, Identity: id})
+			return code(t, hub.giveEvent(Received{Iface: "Tunnel0", From: at, Identity: id, Payload: b}))
+		}
+		if got := register(victim, "victim"); got != nhrpmsg.Success {
+			t.Fatalf("the victim: code %d", got)
+		}
+		if got := register(from, "rival"); got != nhrpmsg.AlreadyRegistered || hub.binds[key{"Tunnel0", pfx("10.0.0.11/32")}].NBMA != victim {
+			t.Errorf("the rival at %v: code %d, traffic goes to %v", from, got, hub.binds[key{"Tunnel0", pfx("10.0.0.11/32")}].NBMA)
+		}
+		if got := register(from, "victim"); got != nhrpmsg.Success {
+			t.Errorf("the victim at %v: code %d", from, got)
+		}
+	}
+}
+
+// The session of a client ends, and one with somebody else is there by the same name: it does not get the client's traffic.
+func TestSomebodyElseIsThere(t *testing.T) {
+	m := registration("10.0.0.11", "172.16.0.5")
+	b, _ := (&m).Append(nil)
+	at := nbma.Behind(ip("192.0.2.60"), ip("172.16.0.5"))
+	for id, want := range map[string]bool{"victim": true, "": true, "rival": false} {
+		hub := solo(t, hubConfig(protected), nil)
+		hub.event(Received{Iface: "Tunnel0", From: at, Identity: "victim", Payload: b})
+		hub.event(PeerState{Iface: "Tunnel0", NBMA: at, Up: true, Identity: "victim"})
+		bound := func() bool { return hub.binds[key{"Tunnel0", pfx("10.0.0.11/32")}].NBMA == at }
+		if !bound() {
+			t.Fatal("the victim's traffic does not go to it")
+		}
+		hub.event(PeerState{Iface: "Tunnel0", NBMA: at})
+		hub.event(PeerState{Iface: "Tunnel0", NBMA: at, Up: true, Identity: id})
+		if bound() != want || hub.wanted[at] != want {
+			t.Errorf("%q is there: bound %v, wanted %v", id, bound(), hub.wanted[at])
+		}
+	}
 }
 
 // From sources like these nothing is learned, and nobody is answered.
