@@ -107,6 +107,16 @@ func (c *Cloud) Picture() string {
 	return b.String()
 }
 
+// Seen is where packets of a site come from on port 4500, as `show dmvpn` has it, as far as that is known: the port where its box has a fixed one.
+func (c *Cloud) Seen(n int) string {
+	if s := c.Site(n); s.Box != "" {
+		if m := c.mapping(s); m.How == PortMapped {
+			return netip.AddrPortFrom(m.Outside, m.Port+1).String()
+		}
+	}
+	return c.Public(n).String()
+}
+
 // mapping is that of a site behind a box.
 func (c *Cloud) mapping(s *Site) *Mapping {
 	b := c.Box(s.Box)

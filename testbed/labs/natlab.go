@@ -157,6 +157,7 @@ func (s Streams) await(way Way, limit time.Duration) bool {
 // Times of the matrix.
 const (
 	directWithin = 15 * time.Second // a direct path comes up in
+	directStays  = 3 * time.Second  // a pair that has one is looked at: where both ends have begun, one of two SAs ends
 	hubStays     = 20 * time.Second // a pair that has no direct path is looked at
 	mostAttempts = 4                // IKE SAs that such a pair begins meanwhile, both ends together
 )
@@ -209,7 +210,7 @@ func (n *NATLab) meet(p Pair, same int) (NATRow, error) {
 	if p.Want == WayHub {
 		time.Sleep(stays)
 	} else if s.await(p.Want, directWithin) {
-		time.Sleep(time.Second) // what comes of it when both ends have begun
+		time.Sleep(directStays) // what comes of it when both ends have begun
 	}
 	until := time.Now().Add(-probeArrives)
 	r.Way, r.Took = s.Way(), s.first(until)
@@ -274,13 +275,17 @@ func (n *NATLab) awaitRegistered() error {
 	})
 }
 
-// anew has spokes forget all sessions and what they have of NHRP, and waits until they are registered again.
+// anew has spokes forget what they have of NHRP, and all their SAs, and waits until they are registered again. An SA of before would be used as soon as NHRP wants its
+// peer, and if the boxes let its packets through no more, only dead peer detection would find that out.
 func (n *NATLab) anew(spokes ...int) error {
 	for _, s := range spokes {
-		if _, err := n.Nave(n.Cloud.Site(s).Router(), "clear", "dmvpn", "session"); err != nil {
-			return err
+		for _, what := range []string{"clear dmvpn session", "clear crypto session"} {
+			if _, err := n.Nave(n.Cloud.Site(s).Router(), strings.Fields(what)...); err != nil {
+				return err
+			}
 		}
 	}
+	time.Sleep(probeLooks) // the hub hears of it
 	return n.awaitRegistered()
 }
 
@@ -378,11 +383,11 @@ func (n *NATLab) Changes(do func(*NATLab) (off, on time.Time, err error), list .
 	return nil
 }
 
-// follows waits until a router's `show dmvpn` has another at the address that it has now, and tells how long after a moment that is.
+// follows waits until a router's `show dmvpn` has another at the address and port that it has now, and tells how long after a moment that is.
 func (n *NATLab) follows(r *NATRow, router, peer int, since time.Time) error {
-	want := n.Cloud.Public(peer).String()
+	want := n.Cloud.Seen(peer)
 	err := topo.Eventually(oneKeepalive, func() (err error) {
-		if r.Show, err = n.shown(router, peer); err == nil && !strings.Contains(r.Show, want) {
+		if r.Show, err = n.shown(router, peer); err == nil && !strings.Contains(r.Show+" ", " "+want+" ") {
 			err = errElsewhere
 		}
 		return err

@@ -28,12 +28,13 @@ func main() {
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	var keep, asJSON bool
+	var only []string
 	demo := &cobra.Command{
 		Use: "demo [NAME]", Short: "a protected DMVPN of a hub and two spokes, explained step by step; or any lab, with what holds in it and who reaches whom; nat: case by case what works through which NAT",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 && args[0] == "nat" {
-				return natDemo(ctx, keep, asJSON)
+				return natDemo(ctx, keep, asJSON, only)
 			}
 			if len(args) == 1 {
 				return tour(ctx, args[0], keep)
@@ -43,6 +44,7 @@ func main() {
 	}
 	demo.Flags().BoolVar(&keep, "keep", false, "leave the lab up at the end, and say what to try")
 	demo.Flags().BoolVar(&asJSON, "json", false, "of nat: print the cases as JSON")
+	demo.Flags().StringSliceVar(&only, "only", nil, "of nat: these steps, such as \"rebinding\"")
 	root.AddCommand(demo,
 		&cobra.Command{
 			Use: "up NAME", Short: "bring a lab up, check it, and leave it up", Args: cobra.ExactArgs(1),

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"nave/testbed/labs"
@@ -16,14 +18,20 @@ import (
 
 // natDemo takes the matrix of NAT case by case: what kinds of boxes are between which routers, which way packets come to take, how soon, and what is lost. asJSON
 // prints the rows as JSON and nothing else.
-func natDemo(ctx context.Context, keep, asJSON bool) (err error) {
+func natDemo(ctx context.Context, keep, asJSON bool, only []string) (err error) {
 	out := io.Writer(os.Stdout)
 	if asJSON {
 		out = os.Stderr
 	}
+	if err := known(only); err != nil {
+		return err
+	}
 	began := time.Now()
 	rows := []labs.NATRow{}
 	for _, m := range labs.NATMatrices() {
+		if m.Steps = picked(m.Steps, only); len(m.Steps) == 0 {
+			continue
+		}
 		if err = natMatrix(ctx, m, keep, out, func(r labs.NATRow) {
 			rows = append(rows, r)
 			fmt.Fprintln(out, r.String())
@@ -47,6 +55,39 @@ func natDemo(ctx context.Context, keep, asJSON bool) (err error) {
 		err = fmt.Errorf("%d cases are not as they should be", failed)
 	}
 	return err
+}
+
+// known checks that there are steps of these names.
+func known(only []string) error {
+	var names []string
+	for _, m := range labs.NATMatrices() {
+		for _, s := range m.Steps[1:] {
+			names = append(names, s.Name)
+		}
+	}
+	for _, name := range only {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("there is no step %q; there are: %s", name, strings.Join(slices.Compact(slices.Sorted(slices.Values(names))), ", "))
+		}
+	}
+	return nil
+}
+
+// picked are the steps of these names, and the first, which waits until all is up; without names, all of them.
+func picked(steps []labs.NATStep, names []string) []labs.NATStep {
+	if len(names) == 0 {
+		return steps
+	}
+	var out []labs.NATStep
+	for _, s := range steps[1:] {
+		if slices.Contains(names, s.Name) {
+			out = append(out, s)
+		}
+	}
+	if len(out) > 0 {
+		out = append(steps[:1:1], out...)
+	}
+	return out
 }
 
 // natMatrix brings a cloud up and takes its steps.
