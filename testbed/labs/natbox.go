@@ -127,6 +127,9 @@ func (b *Box) add(t *topo.Topology, spare ...netip.Addr) {
 	t.Nodes[0].Setup = append(t.Nodes[0].Setup, "ip link set "+b.Name+" master wan")
 }
 
+// boxOff are the rules of a box that is off. Its link stays up: the kernel may take a second to notice that one has come back.
+const boxOff = "nft flush ruleset ; add table ip off ; add chain ip off in { type filter hook prerouting priority -300 ; policy drop ; }"
+
 // Become gives a box other rules and has it forget what it has translated. It is off for a while, as one that is started again is; zero: not at all.
 func (b *Box) Become(l *topo.Lab, off time.Duration) error {
 	ns := l.NS(b.Name)
@@ -135,7 +138,7 @@ func (b *Box) Become(l *topo.Lab, off time.Duration) error {
 		return err
 	}
 	if off > 0 {
-		if err := run("ip link set eth0 down"); err != nil {
+		if err := run(boxOff); err != nil {
 			return err
 		}
 		time.Sleep(off)
@@ -153,9 +156,6 @@ func (b *Box) Become(l *topo.Lab, off time.Duration) error {
 	})
 	if err != nil {
 		return fmt.Errorf("labs: %s: forget translations: %w", b.Name, err)
-	}
-	if off > 0 {
-		return run("ip link set eth0 up")
 	}
 	return nil
 }

@@ -73,6 +73,10 @@ func NATHubSteps() []NATStep {
 		{"direct", func(n *NATLab) error {
 			return n.Meet(Pair{"2", "one behind PAT, the hub behind 1:1 NAT", 1, 2, WayDirect, 0})
 		}},
+		{"outside", (*NATLab).Encapsulated},
+		{"hardware", func(n *NATLab) error {
+			return n.Restricted("7", "as hardware that can't have a hub behind NAT, by nave check")
+		}},
 	}
 }
 
