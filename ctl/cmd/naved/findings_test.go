@@ -65,7 +65,7 @@ func TestHardwareEvents(t *testing.T) {
 		{show.HardwareLog{Kind: show.HardwareException, Table: "MPLS"}, []string{"level=INFO", "%MLSCEF-SP-7-FIB_EXCEPTION: ", "table=MPLS"}},
 		{show.HardwareLog{Kind: show.HardwareSwitched, Tunnel: show.SwitchedTunnel{Interface: "Tunnel0", Way: fib.ByCEF, Key: "gre.unique_source"}},
 			[]string{"level=WARN", "Tunnel0: packets are forwarded by the route processor", "the same tunnel source", "interface=Tunnel0", "key=gre.unique_source", "by=cef"}},
-		{show.HardwareLog{Kind: show.HardwareCryptoFull, Count: 3, Most: 8000}, []string{"level=WARN", "takes 8000 tunnels", "refused=3"}},
+		{show.HardwareLog{Kind: show.HardwareCryptoFull, Count: 3, Most: 8000}, []string{"level=WARN", "no room beyond 8000 tunnels", "refused=3"}},
 		{show.HardwareLog{Kind: show.HardwareMulticast, Count: 12}, []string{"level=WARN", "12 multicast packets", "packets=12"}},
 	} {
 		var out bytes.Buffer
