@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -51,7 +50,12 @@ func obstacles(n *NATLab) error {
 func (n *NATLab) meets(o obstacle) error {
 	s := n.Cloud.Site(o.spoke)
 	r := NATRow{Case: o.number, What: o.what, Between: n.names(0, o.spoke), Want: o.want}
-	if err := n.setObstacle(s, o.line, o.drops); err != nil {
+	if len(o.drops) > 0 {
+		if err := n.drop(s, o.drops); err != nil {
+			return err
+		}
+	}
+	if err := n.configure(o.spoke, o.line); err != nil {
 		return err
 	}
 	hub := n.Cloud.Site(0)
@@ -98,21 +102,17 @@ func (n *NATLab) meets(o obstacle) error {
 		return err
 	}
 	n.tell(r)
-	return n.setObstacle(s, "", nil)
+	if err := n.configure(o.spoke, ""); err != nil || len(o.drops) == 0 {
+		return err
+	}
+	return n.drop(s, nil)
 }
 
-// setObstacle has a spoke's configuration begin with a line, and its box drop packets.
-func (n *NATLab) setObstacle(s *Site, line string, drops []string) error {
-	if s.Box != "" {
-		b := n.Cloud.Box(s.Box)
-		if !slices.Equal(b.Drops, drops) {
-			b.Drops = drops
-			if err := b.Become(n.Lab, 0); err != nil {
-				return err
-			}
-		}
-	}
-	return n.configure(s.Number, line)
+// drop has the box of a spoke drop packets; none: as it was. Other obstacles look at the cloud at the same time, so it is not changed.
+func (n *NATLab) drop(s *Site, drops []string) error {
+	b := *n.Cloud.Box(s.Box)
+	b.Drops = drops
+	return b.Become(n.Lab, 0)
 }
 
 // configure gives a router its configuration with lines before it, if that is not what it has.
