@@ -226,10 +226,16 @@ var puntBudgets = [NumReasons]fib.Budget{
 //go:noinline
 func (w *Worker) payPunt(p *pkt, r Reason) bool {
 	b := puntBudgets[r]
-	if b == fib.Engine || p.own || r == Local && forProtocols(p.ip) || r == Fragment && p.ip.TOS() >= precedence {
+	if b == fib.Engine || p.own {
 		return true
 	}
-	return (b == fib.Process || w.take(b, 1)) && w.take(fib.Process, 1)
+	if b != fib.Process && !w.take(b, 1) { // a rate limiter does not tell good from bad
+		return false
+	}
+	if r == Local && forProtocols(p.ip) || r == Fragment && p.ip.TOS() >= precedence {
+		return true
+	}
+	return w.take(fib.Process, 1)
 }
 
 // ikePort is UDP's for IKE (RFC 7296 section 2.23); behind NAT it is natPort.

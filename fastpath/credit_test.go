@@ -226,15 +226,16 @@ func TestPuntsPay(t *testing.T) {
 		want   int // of 50
 		lost   Reason
 	}{
-		"process":        {ttlOut, fib.Meters{fib.Process: {Rate: 1, Burst: 10}}, 10, TTLExpired},
-		"limiter":        {ttlOut, fib.Meters{fib.Process: {Rate: 1, Burst: 30}, fib.LimitTTL: {Rate: 1, Burst: 5}}, 5, TTLExpired},
-		"another's":      {ttlOut, fib.Meters{fib.LimitMTU: {Rate: 1, Burst: 5}}, 50, TTLExpired},
-		"for the host":   {toHub(udp(9), proto(17)), fib.Meters{fib.LimitReceive: {Rate: 1, Burst: 7}}, 7, Local},
-		"for a protocol": {toHub(udp(9), proto(17), tos(0xc0)), fib.Meters{fib.LimitReceive: {Rate: 1, Burst: 7}}, 50, Local},
-		"fragments":      {toHub(udp(9), proto(17), flags(8)), fib.Meters{fib.Process: {Rate: 1, Burst: 7}}, 7, Fragment},
-		"of a protocol":  {toHub(udp(9), proto(17), flags(8), tos(0xc0)), fib.Meters{fib.Process: {Rate: 1, Burst: 7}}, 50, Fragment},
-		"IKE":            {toHub(udp(244), proto(17)), fib.Meters{fib.Process: {Rate: 1, Burst: 7}}, 50, Local},
-		"NHRP":           {toWAN(grePacket(spoke1NBMA, packet.TypeNHRP, pattern(60))), fib.Meters{fib.Process: {Rate: 1, Burst: 7}}, 50, NHRP},
+		"process":         {ttlOut, fib.Meters{fib.Process: {Rate: 1, Burst: 10}}, 10, TTLExpired},
+		"limiter":         {ttlOut, fib.Meters{fib.Process: {Rate: 1, Burst: 30}, fib.LimitTTL: {Rate: 1, Burst: 5}}, 5, TTLExpired},
+		"another's":       {ttlOut, fib.Meters{fib.LimitMTU: {Rate: 1, Burst: 5}}, 50, TTLExpired},
+		"for the host":    {toHub(udp(9), proto(17)), fib.Meters{fib.LimitReceive: {Rate: 1, Burst: 7}}, 7, Local},
+		"for a protocol":  {toHub(udp(9), proto(17), tos(0xc0)), fib.Meters{fib.Process: {Rate: 1, Burst: 7}}, 50, Local},
+		"all are limited": {toHub(udp(9), proto(17), tos(0xc0)), fib.Meters{fib.LimitReceive: {Rate: 1, Burst: 7}}, 7, Local},
+		"fragments":       {toHub(udp(9), proto(17), flags(8)), fib.Meters{fib.Process: {Rate: 1, Burst: 7}}, 7, Fragment},
+		"of a protocol":   {toHub(udp(9), proto(17), flags(8), tos(0xc0)), fib.Meters{fib.Process: {Rate: 1, Burst: 7}}, 50, Fragment},
+		"IKE":             {toHub(udp(244), proto(17)), fib.Meters{fib.Process: {Rate: 1, Burst: 7}}, 50, Local},
+		"NHRP":            {toWAN(grePacket(spoke1NBMA, packet.TypeNHRP, pattern(60))), fib.Meters{fib.Process: {Rate: 1, Burst: 7}}, 50, NHRP},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
