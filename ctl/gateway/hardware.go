@@ -12,6 +12,7 @@ import (
 	"nave/fastpath/fib"
 	"nave/hwprofiles"
 	"nave/slowpath"
+	"nave/slowpath/dmvpn"
 )
 
 // Profiles finds the hardware that a box is to be like. The file of a profile is read when its name is first spoken of, and not again while that is the one.
@@ -181,8 +182,9 @@ func (h *emulation) restrict(tree *config.Config) *config.Config {
 // report lists what the hardware keeps from being carried out altogether.
 func (h *emulation) report(tree *config.Config) []show.Problem {
 	list := slices.Clone(h.problems)
-	if p := h.profile; p != nil && p.NetFlow.Effective.Over(tree.Fastpath.Flows) {
-		list = append(list, show.Problem{What: "fastpath flows", Why: fmt.Sprintf("the table of flows of %s takes %d: no more are remembered", p.Name, p.NetFlow.Effective.Int())})
+	workers := max(1, tree.Fastpath.Count, len(tree.Fastpath.CPUs)) // that are sure to be
+	if p := h.profile; p != nil && p.NetFlow.Effective.Over(workers*tree.Fastpath.Flows) {
+		list = append(list, show.Problem{What: "fastpath flows", Why: fmt.Sprintf("the table of flows of %s takes %d in all: no more are remembered", p.Name, p.NetFlow.Effective.Int())})
 	}
 	for _, r := range h.restricted {
 		if r.Down != "" {
@@ -200,8 +202,45 @@ func (h *emulation) setUp() float64 {
 	return h.profile.Crypto.SetUp.Value
 }
 
+// placeHubs tells protections where there may be NAT. Only the tunnels of DMVPNs have hubs.
+func (h *emulation) placeHubs(tree *config.Config, list []dmvpn.Protection) {
+	if !hardware.NoHubBehindNAT(h.profile) {
+		return
+	}
+	for n := range list {
+		p := &list[n]
+		p.NoHubBehindNAT = true
+		for _, name := range p.Ifaces {
+			if i := tree.Interface(name); i != nil {
+				p.Hub = p.Hub || hardware.IsHub(i)
+				p.Servers = append(p.Servers, hardware.HubsOf(i)...)
+			}
+		}
+	}
+}
+
+// refusedHubs are the tunnels of which sessions are refused, as a hub is behind NAT.
+func refusedHubs(list []dmvpn.SessionStatus) (out []show.Restricted) {
+	for k := range list {
+		s := &list[k]
+		if !s.Barred {
+			continue
+		}
+		r := show.Restricted{Command: "ip nhrp nhs", Refused: true, Key: "nat.hub"}
+		if s.BarredSelf {
+			r.Command = "tunnel source"
+		}
+		for _, r.Interface = range s.Ifaces {
+			if !slices.Contains(out, r) {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}
+
 // status is what show commands want to know; nil without a profile.
-func (h *emulation) status(interfaces []slowpath.Interface) *show.Hardware {
+func (h *emulation) status(interfaces []slowpath.Interface, sessions []dmvpn.SessionStatus) *show.Hardware {
 	if h.pricer == nil {
 		return nil
 	}
@@ -209,6 +248,7 @@ func (h *emulation) status(interfaces []slowpath.Interface) *show.Hardware {
 	for _, r := range h.restricted {
 		s.Restricted = append(s.Restricted, show.Restricted{Interface: r.Interface, Command: r.Command, Refused: r.Refused, Key: r.Key})
 	}
+	s.Restricted = append(s.Restricted, refusedHubs(sessions)...)
 	s.Switched = switched(&s.Usage, interfaces)
 	return s
 }

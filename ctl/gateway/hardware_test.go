@@ -282,6 +282,11 @@ func TestHardwareFlows(t *testing.T) {
 		if got := flowsOf(tc.configured, tc.workers, tc.p); got != tc.want {
 			t.Errorf("%+v: %d", tc, got)
 		}
+		h, tree := emulation{profile: tc.p}, &config.Config{}
+		tree.Fastpath.Flows, tree.Fastpath.Count = tc.configured, tc.workers
+		if told := len(h.report(tree)) == 1; told != (tc.want != tc.configured) {
+			t.Errorf("%+v: told: %v", tc, told)
+		}
 	}
 }
 
