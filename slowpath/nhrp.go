@@ -39,6 +39,9 @@ func (r *Router) carryOut(effects []nhrp.Effect) {
 			r.rib.Multicast(e.Iface, e.NBMA, e.Add)
 		case nhrp.Log:
 			r.linux.Log(e)
+			if e.Kind == nhrp.LogClientRegistered {
+				r.tell(dmvpn.Client{Iface: e.Iface, Addr: e.NBMA}) // we are a hub for it, wherever else this tunnel has hubs
+			}
 		case nhrp.PeerWanted:
 			r.tell(dmvpn.Wanted(e))
 		case nhrp.PeerOpening:

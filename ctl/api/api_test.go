@@ -130,7 +130,7 @@ func fullHardware(at time.Time) *show.Hardware {
 	h := &show.Hardware{
 		Profile: set.Profiles()[0], Since: at,
 		Usage: hwprofiles.Usage{
-			Units: level, Rooms: []hwprofiles.Room{{Kinds: []string{"ip"}, Width: 1, Configured: true, Level: level}}, IPv4: routes, MPLS: routes, Adjacencies: level, TunnelVLANs: level,
+			Units: level, Rooms: []hwprofiles.Room{{Kinds: []string{"ip"}, Width: 1, Configured: true, Level: level}}, IPv4: routes, MPLS: routes, Adjacencies: level, AdjacenciesOver: 6, TunnelVLANs: level,
 			AggregateLabels: level, CryptoTunnels: level, CryptoRefused: 5,
 		},
 		Limited:    []show.Limiter{{Case: "all ttl-failure", Rate: 1, Burst: 2, Place: "all ttl-failure", Layer2: true, Register: true, Budget: fib.LimitTTL, Known: true}},

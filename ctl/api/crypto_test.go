@@ -31,11 +31,11 @@ func fullCrypto(s *show.Status) {
 			Created: at, Lifetime: time.Hour, Kilobytes: 5, Peer: id, Claimed: p.Remote.Addr(), Active: true, Initiator: true}},
 		Admission: ike.Admission{Limits: ike.Limits{SAs: 1, InNegotiation: 2, Load: 3, SetUp: 65}, LoadNow: 4, SAs: 5, InNegotiation: 6,
 			Stats: ike.AdmissionStats{In: 1, InAccepted: 2, InRejected: 3, Out: 4, OutAccepted: 5, OutRejected: 6, RejectedResources: 7, RejectedSALimit: 8, RejectedSetUp: 9}},
-		Stats: [3]ike.Stats{1: {Received: 1, FailedBy: [ike.WhyBehindNAT + 1]uint64{ike.WhyRefused: 2}}, 2: {Sent: 1 << 60}},
+		Stats: [3]ike.Stats{1: {Received: 1, FailedBy: [ike.WhyNATHub + 1]uint64{ike.WhyRefused: 2}}, 2: {Sent: 1 << 60}},
 	}
 	was := s.Router.IKE.Children[0]
 	s.Router.Sessions = dmvpn.Status{SAs: 4, Sessions: []dmvpn.SessionStatus{{Protection: 1, Profile: "p", Shared: true, Ifaces: []string{"Tunnel0"}, Wanted: []string{"Tunnel0"}, VRF: 1, Local: p.Local.Addr(), Peer: p.Remote.Addr(), Inside: p.Local.Addr(), Endpoint: p.Remote, Opening: true, Opened: true,
-		Port: 4500, Identity: id, State: dmvpn.Up, Since: at, Socket: true, Passive: true, Inherited: true, Tries: 2, NextTry: at, LastWhy: ike.WhyDeadPeer, LastEnd: at,
+		Port: 4500, Identity: id, State: dmvpn.Up, Since: at, Socket: true, Passive: true, Inherited: true, Tries: 2, NextTry: at, LastWhy: ike.WhyDeadPeer, LastEnd: at, Barred: true, BarredSelf: true,
 		Children: []dmvpn.ChildStatus{{Child: 7, IKE: 1, Active: true, ESPIn: 1, ESPOut: 2, AHIn: 3, AHOut: 4, InSPI: 5, OutSPI: 6, Remote: p.Remote, Created: at, SoftBytes: 7, Refused: true, HeardAt: at, UsedLast: at,
 			Inherited: true, Until: at, Was: &was}}}}}
 	s.Fastpath.SAs = map[fib.SAID]fastpath.SACount{1: {Packets: 1, Bytes: 2, AuthFailed: 3, Replayed: 4, Errors: 5, LastSeq: 6, Heard: true, Remote: p.Remote.Addr(), RemotePort: 7}}

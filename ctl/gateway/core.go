@@ -162,6 +162,7 @@ func (c *Core) applyAfter(now time.Time, before func(*slowpath.Config)) error {
 	c.hardware.numbered(c.tree, c.current.Interfaces)
 	c.problems = append(c.problems, c.hardware.report(c.tree)...)
 	c.current.IKE.Admission.SetUp = c.hardware.setUp()
+	c.hardware.placeHubs(c.tree, c.current.Sessions.Protections)
 	c.current.Incomplete = !c.configured || !c.isComplete()
 	if before != nil {
 		before(&c.current)

@@ -54,7 +54,7 @@ func (c *Core) Status(now time.Time) show.Status {
 		Crypto: configuredCrypto(c.tree, c.current.IKE.V1.Policies), VRFs: c.vrfStatus(), MPLS: c.mplsStatus(),
 		Protocols: show.Protocols{EIGRP: c.eigrpConfigured(), BGP: c.bgpConfigured()}, KeyChains: c.keyChains(),
 	}
-	s.Hardware = c.hardware.status(c.current.Interfaces)
+	s.Hardware = c.hardware.status(c.current.Interfaces, s.Router.Sessions.Sessions)
 	if c.tree.BGP != nil {
 		s.BGPAS = c.tree.BGP.AS
 	}

@@ -21,10 +21,26 @@ func name(c *config.Config, i *config.Interface) string {
 
 // restricted returns the profile of a router whose platform knows no hub behind NAT.
 func (k *check) restricted(c *config.Config) *hwprofiles.Profile {
-	if p := k.profile(c); p != nil && p.DMVPN.HubBehindNAT.No() && !p.DMVPN.Supported.No() {
+	if p := k.profile(c); NoHubBehindNAT(p) {
 		return p
 	}
 	return nil
+}
+
+// NoHubBehindNAT tells whether a router of a profile can be no hub behind NAT, nor a spoke of such a hub. A nil profile can.
+func NoHubBehindNAT(p *hwprofiles.Profile) bool {
+	return p != nil && p.DMVPN.HubBehindNAT.No() && !p.DMVPN.Supported.No()
+}
+
+// IsHub tells whether spokes register with a tunnel, by its configuration.
+func IsHub(i *config.Interface) bool { return isHub(i) }
+
+// HubsOf lists where the hubs of a DMVPN's tunnel are, by its configuration; none of another tunnel.
+func HubsOf(i *config.Interface) []netip.Addr {
+	if !isDMVPN(i) {
+		return nil
+	}
+	return i.Servers()
 }
 
 func (k *check) natHub() {

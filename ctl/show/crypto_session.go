@@ -62,6 +62,7 @@ func (s *Status) oneSession(b *strings.Builder, f *flow, iface string, detail bo
 	for k := range f.sas {
 		s.sessionSA(b, &f.sas[k], detail)
 	}
+	b.WriteString(s.barredText(&f.SessionStatus))
 	fmt.Fprintf(b, "  IPSEC FLOW: permit 47 host %s host %s\n", f.Local, f.Peer)
 	s.sessionFlow(b, f, detail)
 }

@@ -209,6 +209,9 @@ func TestCryptoLogs(t *testing.T) {
 	l.Kind, l.Why, l.Inside = dmvpn.LogTwin, ike.WhyIdentity, netip.MustParseAddr("10.0.0.2")
 	text, severity := Log(l)
 	check(l.Kind.String(), text, severity)
+	l.Kind, l.Self = dmvpn.LogNATHub, true
+	text, severity = Log(l)
+	check(l.Kind.String(), text, severity)
 	golden(t, "logs_crypto", b.String())
 	for _, e := range []ike.Log{{Kind: 200}} {
 		if text, _ := Log(e); text != "" {

@@ -136,6 +136,7 @@ func (s *Status) detailSession(b *strings.Builder, f *flow, iface string) {
 		}
 		fmt.Fprintf(b, "  Crypto Session Status: %s\n", f.status())
 		b.WriteString(openingText(&f.SessionStatus))
+		b.WriteString(s.barredText(&f.SessionStatus))
 		fmt.Fprintf(b, "  fvrf: %s,\tPhase1_id: %s\n", s.frontVRF(f.VRF), orNone(f.identity().String()))
 		fmt.Fprintf(b, "  IPSEC FLOW: permit 47 host %s host %s\n", f.Local, f.Peer)
 		s.sessionFlow(b, f, true)

@@ -90,6 +90,35 @@ func (s *Status) unreached(c *dmvpn.SessionStatus) string {
 	return text
 }
 
+// barredText says that a session is refused by what the hardware can't be; "" for others.
+func (s *Status) barredText(c *dmvpn.SessionStatus) string {
+	if !c.Barred || c.State == dmvpn.Up {
+		return ""
+	}
+	who := "the hub is"
+	if c.BarredSelf {
+		who = "this router, the hub, is"
+	}
+	text := fmt.Sprintf("  Refused: %s behind NAT, and this hardware can be no hub behind NAT, nor a spoke of one", who)
+	if h := s.Hardware; h != nil && h.Profile != nil {
+		text += " (" + follows(h.Profile, "nat.hub") + ")"
+	}
+	if !c.NextTry.IsZero() {
+		text += fmt.Sprintf("; tried again in %s", elapsed(max(0, c.NextTry.Sub(s.Time))))
+	}
+	return text + "\n"
+}
+
+// natHub is a line about a hub that is where the hardware can have none.
+func natHub(tunnels string, l *dmvpn.Log) (text string, severity int) {
+	if l.Self {
+		return message("DMVPN", severityError, "NAT_HUB", "%s: this router, a hub, is behind NAT (as seen with %s), and this hardware can be no hub behind NAT: peers are refused; "+
+			"give it the public address itself, or take another hardware profile", tunnels, withPort(l.Peer))
+	}
+	return message("DMVPN", severityError, "NAT_HUB", "%s: hub %s is behind NAT, and this hardware can be no spoke of such a hub: it is refused; "+
+		"give the hub the public address itself, or take another hardware profile", tunnels, withPort(l.Peer))
+}
+
 // natPeers tells of an interface's peers behind NAT what `show dmvpn` has no column for.
 func (s *Status) natPeers(b *strings.Builder, i *nhrp.InterfaceStatus, l peerSessions) {
 	for _, p := range i.Peers {

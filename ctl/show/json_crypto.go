@@ -119,7 +119,7 @@ func (s *Status) flowsJSON(sel Select, withIKE bool) any {
 		row := map[string]any{
 			"interfaces": f.ifaces(), "profile": f.Profile, "shared": f.Shared, "vrf": f.VRF, "local": f.Local, "peer": f.Peer, "port": f.port(),
 			"identity": f.identity().String(), "status": f.status(), "since": orNull(f.Since), "socket_open": f.Socket, "passive": f.Passive, "active_sas": f.activeSAs(),
-			"encapsulated": saJSON(total.out), "decapsulated": saJSON(total.in), "tries": f.Tries, "next_try": orNull(f.NextTry), "inherited": f.Inherited,
+			"encapsulated": saJSON(total.out), "decapsulated": saJSON(total.in), "tries": f.Tries, "next_try": orNull(f.NextTry), "inherited": f.Inherited, "refused": f.Barred,
 		}
 		if f.LastWhy != ike.WhyNone {
 			row["last_end"], row["last_reason"] = orNull(f.LastEnd), f.LastWhy.String()

@@ -37,6 +37,7 @@ var reasons = map[ike.Why]string{
 	ike.WhyMalformed:      "a message can't be understood",
 	ike.WhyRefused:        "refused by the peer",
 	ike.WhyBehindNAT:      "nobody can call the peer: it is behind NAT, with others at the same address",
+	ike.WhyNATHub:         "the hub is behind NAT, and this hardware can be no hub behind NAT, nor a spoke of one",
 }
 
 // notifyNames are errors that a peer may report (RFC 2408 section 3.14.1, RFC 7296 section 3.10.1), as Log.Code has them.
@@ -233,6 +234,8 @@ func logSession(l *dmvpn.Log) (text string, severity int) {
 		return message("DMVPN", severityNotice, "NAT_UNOPENED", "%s: no path to %s could be opened through NAT: %s; traffic stays with the next hop server", tunnels, withPort(l.Peer), reason(0, l.Why, 0, ""))
 	case dmvpn.LogTwin:
 		return twin(tunnels, l)
+	case dmvpn.LogNATHub:
+		return natHub(tunnels, l)
 	case dmvpn.LogNoRoom:
 		return message("DMVPN", severityError, "CRYPTO_FULL", "%s: the fast path has no room for an association with %s", tunnels, withPort(l.Peer))
 	}

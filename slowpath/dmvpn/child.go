@@ -75,6 +75,10 @@ func (m *Machine) install(k *ike.Child) {
 		m.emit(ToIKE{ike.Drop{Child: k.ID}})
 		return
 	}
+	if yes, self := p.bars(s, k); yes {
+		m.refuseNew(p, s, name, k, self)
+		return
+	}
 	c := &child{id: k.ID, spec: *k}
 	c.spec.ESP, c.spec.AH = withoutKeys(k.ESP), withoutKeys(k.AH)
 	if err := m.associate(c, k); err != nil {

@@ -23,6 +23,10 @@ type Protection struct {
 	// IdleTime takes a session down that carried nothing for so long (`set security-association idle-time`); 0: never.
 	IdleTime      time.Duration
 	ResponderOnly bool // never asks for a child
+	// NoHubBehindNAT: this hardware can be no hub behind NAT, nor a spoke of one. Hub says that a tunnel has no next hop server, so that peers are its spokes; Servers are
+	// where those of the others are.
+	NoHubBehindNAT, Hub bool
+	Servers             []netip.Addr
 	// Always are the peers that are wanted whatever NHRP says: of point-to-point tunnels without NHRP.
 	Always []Always
 }

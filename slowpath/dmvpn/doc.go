@@ -14,6 +14,7 @@
 //	rival.go    peers that call themselves the same
 //	opening.go  a path that both sides open through NAT
 //	calm.go     a peer that moves with every packet
+//	nathub.go   hubs behind NAT, where the hardware can't have that
 //	seal.go     what protection adds to a packet
 //	inherit.go  associations that outlived the process that made them
 //	retry.go    when a session looks at itself again

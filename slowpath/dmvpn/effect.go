@@ -61,9 +61,10 @@ const (
 	LogTakenOver                   // a session of the process before goes on by its associations
 	LogUnopened                    // a path through NAT on both sides did not open: Why
 	LogTwin                        // two peers behind one address call themselves Inside: Peer, and Was. Why is WhyIdentity where Peer was not let in, WhyReplaced where it has the session
+	LogNATHub                      // a hub is behind NAT, which this hardware can't have: sessions are refused. Self: that hub is this router, else Peer is
 )
 
-var logKindNames = [...]string{"socket-open", "socket-closed", "session-up", "session-down", "moved", "replaced", "no-room", "taken-over", "unopened", "twin"}
+var logKindNames = [...]string{"socket-open", "socket-closed", "session-up", "session-down", "moved", "replaced", "no-room", "taken-over", "unopened", "twin", "nat-hub"}
 
 // String names the kind.
 func (k LogKind) String() string {
@@ -86,6 +87,7 @@ type Log struct {
 	Inside     netip.Addr   // what the peer calls itself behind NAT; the zero Addr: not known
 	Identity   ike.Identity // of the peer, once known
 	Why        ike.Why
+	Self       bool // of LogNATHub
 }
 
 // About names what the log is about, for whoever limits how often it is written.

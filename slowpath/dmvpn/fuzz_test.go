@@ -19,6 +19,8 @@ func FuzzMachine(f *testing.F) {
 	f.Add([]byte{0, 0, 2, 0, 12, 80, 2, 0, 12, 80, 3, 1, 11, 1, 11, 0, 13, 3})
 	f.Add([]byte{4, 0x20, 4, 0x30, 14, 0x30, 4, 0x20, 7, 0x32, 0, 0x32}) // another child than the active one moves
 	f.Add([]byte{4, 4, 4, 1, 7, 0x11, 7, 0x12})                          // a peer moves to the address of another, and on
+	f.Add([]byte{13, 4, 0, 0, 4, 0xc4, 12, 30, 5, 0x10, 13, 0, 4, 0xc4, 5, 0x20, 13, 4, 12, 200}) // a hub behind NAT: refused, permitted, refused
+	f.Add([]byte{13, 12, 0, 1, 4, 0x55, 4, 1, 18, 1, 5, 0x20, 4, 0x55, 14, 2, 12, 200})
 	f.Add([]byte{0, 1, 4, 1, 5, 0x10, 4, 2, 14, 0, 5, 0x20, 15, 1, 12, 3, 4, 1, 5, 0x30, 14, 1, 12, 200, 2, 1})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 400 {
@@ -34,7 +36,9 @@ func FuzzMachine(f *testing.F) {
 			if arg&64 != 0 {
 				inside = netip.AddrFrom4([4]byte{10, 0, 0, arg >> 7})
 			}
-			switch op % 18 {
+			switch op % 19 {
+			case 18:
+				r.event(Client{iface, ip(addr)})
 			case 17:
 				r.event(Open{Iface: iface, NBMA: at(addr), Endpoint: port(addr, 1000+uint16(arg)), Calls: arg&16 != 0})
 			case 0:
@@ -56,6 +60,9 @@ func FuzzMachine(f *testing.F) {
 					}
 					if arg&16 != 0 {
 						k.Protection = 8
+					}
+					if arg&64 != 0 {
+						k.NAT = ike.NAT{Self: arg&16 != 0, Peer: arg&128 != 0}
 					}
 					if arg&32 != 0 { // one of several behind an address, and some say which
 						k.Claimed, k.Initiator = netip.AddrFrom4([4]byte{10, 0, 0, arg >> 6}), arg&128 != 0
@@ -81,6 +88,10 @@ func FuzzMachine(f *testing.F) {
 				r.wait(time.Duration(arg) * time.Second)
 			case 13:
 				c := two()
+				if arg&4 != 0 {
+					c.Protections[0].NoHubBehindNAT, c.Protections[0].Hub = true, arg&8 != 0
+					c.Protections[0].Servers = []netip.Addr{ip(peerA)}
+				}
 				switch arg & 3 {
 				case 1:
 					c.Protections[0].Ifaces = []string{"Tunnel1", "Tunnel7"}

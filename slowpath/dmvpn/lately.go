@@ -18,6 +18,8 @@ type lately struct {
 	retryAt time.Time // not before
 	why     ike.Why
 	at      time.Time
+
+	barred, barredSelf bool
 }
 
 // isFar tells whether the session's peer is behind NAT and may not be there for anybody who calls.
@@ -25,7 +27,7 @@ func (s *session) isFar() bool { return s.names[0].Inside.IsValid() }
 
 // remember notes that a session that ends has not come up.
 func (m *Machine) remember(s *session) {
-	if !s.isFar() || s.tries == 0 || s.lastEnd.IsZero() || s.active != nil || m.now.Sub(s.lastEnd) > retryFar {
+	if !s.isFar() && !s.barred || s.tries == 0 || s.lastEnd.IsZero() || s.active != nil || m.now.Sub(s.lastEnd) > retryFar {
 		return
 	}
 	if len(m.lately) >= maxLately {
@@ -42,7 +44,7 @@ func (m *Machine) remember(s *session) {
 	if again.IsZero() {
 		again = m.now.Add(m.backoff(s, s.tries))
 	}
-	m.lately[key{s.protection.ID, s.names[0]}] = lately{s.tries, again, s.lastWhy, s.lastEnd}
+	m.lately[key{s.protection.ID, s.names[0]}] = lately{s.tries, again, s.lastWhy, s.lastEnd, s.barred, s.barredSelf}
 }
 
 // recall gives a new session what is remembered of the one before.
@@ -56,5 +58,6 @@ func (m *Machine) recall(s *session) {
 	if m.now.Sub(l.at) > 2*retryFar {
 		return
 	}
+	s.barred, s.barredSelf = l.barred, l.barredSelf
 	s.tries, s.retryAt, s.lastWhy, s.lastEnd = l.tries, l.retryAt, l.why, l.at
 }

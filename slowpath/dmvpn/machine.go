@@ -42,6 +42,7 @@ type Machine struct {
 	timers      timers
 	endpoints   map[openKey]*session // by where others see the peer
 	ikeSAs      established
+	natSaid     map[natHub]time.Time // when the last line about it was
 
 	inherited     Inherited   // what no protection has taken yet
 	lastInherited ike.ChildID // counts inherited children
@@ -65,7 +66,7 @@ func New(seed uint64) *Machine {
 		rng: rand.New(rand.NewPCG(seed, 0x646d76706e)), protections: make(map[uint32]*Protection), byIface: make(map[string]*Protection),
 		wants: make(map[want]struct{}), sessions: make(map[key]*session), children: make(map[ike.ChildID]*child),
 		bySA: make(map[fib.SAID]*child), ids: idPool{next: 1}, ikeSAs: newEstablished(), endpoints: make(map[openKey]*session),
-		places: make(map[place][]*session), lately: make(map[key]lately),
+		places: make(map[place][]*session), lately: make(map[key]lately), natSaid: make(map[natHub]time.Time),
 	}
 }
 
@@ -83,6 +84,7 @@ func (m *Machine) end() []Effect {
 // for the tunnels that the protection has now.
 func (m *Machine) Configure(now time.Time, c Config) []Effect {
 	m.begin(now)
+	was := m.protections
 	m.protections, m.byIface = make(map[uint32]*Protection), make(map[string]*Protection)
 	for i := range c.Protections {
 		p := c.Protections[i]
@@ -101,6 +103,10 @@ func (m *Machine) Configure(now time.Time, c Config) []Effect {
 			continue
 		}
 		m.reshape(s, is)
+	}
+	m.permitNAT(was)
+	for _, s := range m.sorted() {
+		m.reviewNAT(s)
 	}
 	for _, w := range m.sortedWants() {
 		if p := m.byIface[w.iface]; p != nil {
@@ -142,6 +148,8 @@ func (m *Machine) Handle(now time.Time, ev Event) []Effect {
 		}
 	case Open:
 		m.openPath(ev)
+	case Client:
+		m.clientOf(ev)
 	case Released:
 		m.released(want{ev.Iface, ev.NBMA})
 	case FromIKE:

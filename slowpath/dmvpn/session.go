@@ -35,6 +35,9 @@ type session struct {
 	openAgain time.Time      // not before
 	calm      calm
 	twinAgain time.Time // no line about a twin before
+	client    bool      // it has registered with us
+
+	barred, barredSelf bool // it was refused, as a hub is behind NAT, and that hub is this router
 
 	retryAt   time.Time // ask IKE again
 	releaseAt time.Time // nobody wants it any more
@@ -235,6 +238,7 @@ func (m *Machine) tell(s *session, w want) {
 // use makes a child the one that is sent by.
 func (m *Machine) use(s *session, c *child) {
 	down := s.active == nil
+	s.barred = false
 	s.active, s.asked = c, false
 	s.retryAt = time.Time{}
 	m.secure(s)

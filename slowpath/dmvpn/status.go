@@ -63,6 +63,8 @@ type SessionStatus struct {
 	// What ended it, or a negotiation, last; WhyNone where nothing has.
 	LastWhy ike.Why
 	LastEnd time.Time
+	// Barred says that it was refused as a hub is behind NAT; BarredSelf, that this router is that hub.
+	Barred, BarredSelf bool
 }
 
 // ChildStatus is a child of a session and its associations in the fast path; zero IDs where there are none.
@@ -94,6 +96,7 @@ func (m *Machine) Status(now time.Time) Status {
 			Protection: p.ID, Profile: p.Profile, Shared: p.Shared, Ifaces: slices.Clone(p.Ifaces), VRF: p.VRF, Local: p.Local, Peer: s.names[0].Addr, Inside: s.names[0].Inside,
 			Identity: s.identity, State: s.state, Since: s.since, Socket: true, Passive: len(s.wanted) == 0, Tries: s.tries, NextTry: s.retryAt,
 			LastWhy: s.lastWhy, LastEnd: s.lastEnd, Endpoint: s.endpoint, Opening: s.opening != nil, Opened: s.endpoint.IsValid() && s.active != nil,
+			Barred: s.barred, BarredSelf: s.barredSelf,
 		}
 		for _, w := range s.wishes() {
 			if !slices.Contains(out.Wanted, w.iface) {

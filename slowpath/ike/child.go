@@ -30,6 +30,7 @@ type Child struct {
 	// Path is between which outer addresses it leads. With Encap the ports are those of UDP (RFC 3948).
 	Path      Path
 	Encap     bool
+	NAT       NAT // which side is behind it, as far as IKE looks for that
 	Transform Transform
 	Window    uint16
 	ESP, AH   Pair

@@ -64,11 +64,12 @@ const (
 	WhyMalformed          // a message that cannot be understood
 	WhyRefused            // the peer refused with another notification: Log.Code
 	WhyBehindNAT          // nobody can call the peer: others are behind the same address
+	WhyNATHub             // a hub is behind NAT, and the hardware can be no such hub, nor a spoke of one
 )
 
 var whyNames = [...]string{
 	"none", "timeout", "no-proposal-chosen", "authentication-failed", "no-key", "certificate", "identity", "selectors", "no-policy",
-	"limit", "dead-peer", "deleted-by-peer", "cleared", "released", "replaced", "expired", "initial-contact", "malformed", "refused", "behind-nat",
+	"limit", "dead-peer", "deleted-by-peer", "cleared", "released", "replaced", "expired", "initial-contact", "malformed", "refused", "behind-nat", "nat-hub",
 }
 
 // String is the reason's short name.

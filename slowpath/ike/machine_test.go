@@ -124,7 +124,7 @@ func TestConfigureAndStatus(t *testing.T) {
 
 func TestReasonNames(t *testing.T) {
 	seen := make(map[string]bool)
-	for w := WhyNone; w <= WhyBehindNAT; w++ {
+	for w := WhyNone; w <= WhyNATHub; w++ {
 		if s := w.String(); s == "" || s == "unknown" || seen[s] {
 			t.Errorf("reason %d is %q", w, s)
 		} else {
@@ -136,7 +136,7 @@ func TestReasonNames(t *testing.T) {
 			t.Errorf("kind %d is %q", k, s)
 		}
 	}
-	if Why(200).String() != "unknown" || LogKind(200).String() != "unknown" || len(whyNames) != int(WhyBehindNAT)+1 {
+	if Why(200).String() != "unknown" || LogKind(200).String() != "unknown" || len(whyNames) != int(WhyNATHub)+1 {
 		t.Error("names beyond the end")
 	}
 	if got := (Log{Kind: LogFailed, Why: WhyTimeout, Text: "peer text"}).About(); got != "ike failed timeout" {

@@ -78,7 +78,7 @@ type Stats struct {
 	Malformed, Ignored            uint64 // messages that could not be read, or did not belong
 	Initiated, Responded          uint64 // IKE SAs established, by who started
 	Failed                        uint64
-	FailedBy                      [WhyBehindNAT + 1]uint64
+	FailedBy                      [WhyNATHub + 1]uint64
 	ChildrenMade, ChildrenRekeyed uint64
 	Rekeyed                       uint64 // IKE SAs
 	DeadPeers                     uint64

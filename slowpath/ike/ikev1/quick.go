@@ -64,7 +64,7 @@ func (h *half) keep(t ike.Transform) {
 func (h *half) child(p *ike.Protection, g *suggestion, m terms, gxy []byte) ike.Child {
 	s, t := h.s, g.transform
 	made := ike.Child{
-		ID: s.e.env.NextChild(), SA: s.id, Version: 1, Protection: p.ID, Path: s.path, Encap: s.natted(), Transform: t, Window: p.Window,
+		ID: s.e.env.NextChild(), SA: s.id, Version: 1, Protection: p.ID, Path: s.path, Encap: s.natted(), NAT: s.nat, Transform: t, Window: p.Window,
 		PFS: m.group, Lifetime: m.life, Created: s.e.now, Peer: s.other, Self: s.self, Claimed: s.path.Remote.Addr(),
 	}
 	if m.kilobytes > 0 {

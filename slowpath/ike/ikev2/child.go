@@ -215,7 +215,7 @@ func (s *sa) makeChild(choice *childChoice, o *childOffer, ni, nr []byte, shared
 		life = ike.DefaultChildLifetime
 	}
 	c := &child{sa: s, Child: ike.Child{
-		ID: s.e.env.NextChild(), SA: s.id, Version: 2, Initiator: initiator, Protection: p.ID, Path: s.path, Encap: s.translated(),
+		ID: s.e.env.NextChild(), SA: s.id, Version: 2, Initiator: initiator, Protection: p.ID, Path: s.path, Encap: s.translated(), NAT: s.nat,
 		Transform: choice.Transform, Window: p.Window, PFS: choice.group, Lifetime: life, Created: s.e.now,
 		Peer: s.peer, Self: s.self, Claimed: claimed,
 	}}
