@@ -1,6 +1,9 @@
 package labs
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // NATMatrices are all that is tried with NAT.
 func NATMatrices() []NATMatrix {
@@ -75,7 +78,9 @@ func NATHubSteps() []NATStep {
 		}},
 		{"outside", (*NATLab).Encapsulated},
 		{"hardware", func(n *NATLab) error {
-			return n.Restricted("7", "as hardware that can't have a hub behind NAT, by nave check")
+			return errors.Join(
+				n.Restricted("7a", "as hardware that can't have a hub behind NAT, by nave check"),
+				n.Barred("7b", "the hub is such hardware", 0), n.Barred("7c", "a spoke is such hardware", 1))
 		}},
 	}
 }

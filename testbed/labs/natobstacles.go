@@ -216,3 +216,38 @@ func (n *NATLab) Restricted(number, what string) error {
 	n.tell(r)
 	return nil
 }
+
+// Barred has a router be such hardware while the lab runs: the hub, which is behind NAT, or a spoke of it. Its log says that it is refused, the session is down, and
+// once the profile is gone all is as it was.
+func (n *NATLab) Barred(number, what string, site int) error {
+	s := n.Cloud.Site(site)
+	r := NATRow{Case: number, What: what, Between: n.names(site, 0), Want: WayNone, Way: WayDirect}
+	if site == 0 {
+		r.Between = "hub - all spokes"
+	}
+	began, before := time.Now(), len(n.log(s))
+	if err := n.configure(site, "platform hardware profile "+restrictedProfile+"\n"); err != nil {
+		return err
+	}
+	const says = "NAT_HUB"
+	err := topo.Eventually(20*time.Second, func() error {
+		if text := n.log(s)[before:]; !strings.Contains(text, says) {
+			return fmt.Errorf("the log of %s does not say that the hub is behind NAT", s.Router())
+		}
+		out, err := n.Nave(s.Router(), "show", "dmvpn")
+		if err == nil && strings.Contains(out, " UP ") {
+			err = fmt.Errorf("%s has peers that are up", s.Router())
+		}
+		return err
+	})
+	if r.Took = seconds(time.Since(began)); err != nil {
+		r.fail("%v", err)
+	} else {
+		r.Way, r.Note = WayNone, lastWith(n.log(s)[before:], says)
+	}
+	n.tell(r)
+	if err := n.configure(site, ""); err != nil {
+		return err
+	}
+	return n.awaitRegistered()
+}
