@@ -112,7 +112,10 @@ func TestNATHubBacksOff(t *testing.T) {
 	}
 	// NHRP gives it up for a while: that does not make it begin anew.
 	r.event(Released(w))
-	r.wait(10 * time.Second)
+	r.wait(graceTime)
+	if len(r.m.sessions) != 0 || len(r.m.lately) != 1 {
+		t.Errorf("%+v, %+v", r.m.Status(r.now).Sessions, r.m.lately)
+	}
 	r.event(w)
 	r.wait(time.Second)
 	if r.asked(peerA) || !r.only().Barred {

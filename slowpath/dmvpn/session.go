@@ -102,6 +102,9 @@ func (m *Machine) released(w want) {
 	m.unname(s, w.at)
 	if len(s.wanted) == 0 {
 		s.releaseAt = m.now.Add(releaseAfter)
+		if known := s.lastEnd.Add(graceTime); s.barred && known.After(s.releaseAt) {
+			s.releaseAt = known // its peer calls again and again, and `show dmvpn detail` is to say why it is not let in
+		}
 	}
 	m.settle(s)
 }
