@@ -17,6 +17,7 @@ type peer struct {
 type established struct {
 	byPeer map[peer]map[uint16]ike.SAID // the newest by each port of the peer
 	at     map[ike.SAID]netip.AddrPort
+	bare   map[place]bool // hasBare, while many sessions are looked at for one change; nil at other times
 }
 
 func newEstablished() established {
@@ -69,6 +70,8 @@ func (m *Machine) ikeChanged(l ike.Log) {
 	default:
 		return
 	}
+	m.ikeSAs.bare = make(map[place]bool) // a thousand peers may be at the address
+	defer func() { m.ikeSAs.bare = nil }()
 	for _, q := range m.protections {
 		if q.VRF != p.vrf || q.Local != p.local {
 			continue
@@ -88,14 +91,35 @@ func (m *Machine) isNegotiated(s *session) bool {
 	if !m.shares(s) {
 		return true
 	}
-	for port, id := range ports {
-		of := func(c *child) bool { return c.spec.SA == id || c.spec.Encap && c.spec.Path.Remote.Port() == port }
-		if slices.ContainsFunc(s.children, of) {
-			return true
-		}
-		if s.asked && !slices.ContainsFunc(m.at(s.protection.ID, s.names[0].Addr), func(o *session) bool { return slices.ContainsFunc(o.children, of) }) {
+	for _, c := range s.children {
+		if _, ok := m.ikeSAs.at[c.spec.SA]; ok || c.spec.Encap && ports[c.spec.Path.Remote.Port()] != 0 {
 			return true
 		}
 	}
-	return false
+	return s.asked && m.hasBare(s, ports)
+}
+
+// hasBare tells whether there is an IKE SA with somebody at a session's address that no session has made anything of.
+func (m *Machine) hasBare(s *session, ports map[uint16]ike.SAID) bool {
+	at := place{s.protection.ID, s.names[0].Addr}
+	if bare, known := m.ikeSAs.bare[at]; known {
+		return bare
+	}
+	saids, taken := make(map[ike.SAID]bool), make(map[uint16]bool)
+	for _, o := range m.places[at] {
+		for _, c := range o.children {
+			saids[c.spec.SA] = true
+			if c.spec.Encap {
+				taken[c.spec.Path.Remote.Port()] = true
+			}
+		}
+	}
+	bare := false
+	for port, id := range ports {
+		bare = bare || !saids[id] && !taken[port]
+	}
+	if m.ikeSAs.bare != nil {
+		m.ikeSAs.bare[at] = bare
+	}
+	return bare
 }
