@@ -234,11 +234,14 @@ func (n *NATLab) Barred(number, what string, site int) error {
 		if text := n.log(s)[before:]; !strings.Contains(text, says) {
 			return fmt.Errorf("the log of %s does not say that the hub is behind NAT", s.Router())
 		}
-		out, err := n.Nave(s.Router(), "show", "dmvpn")
-		if err == nil && strings.Contains(out, " UP ") {
-			err = fmt.Errorf("%s has peers that are up", s.Router())
+		for k := range n.Cloud.Sites { // two spokes may go on with each other
+			if far := n.Cloud.Sites[k].Number; (far == 0) != (site == 0) {
+				if line, err := n.shown(site, far); err != nil || strings.Contains(line, " UP ") {
+					return errors.Join(err, fmt.Errorf("%s has %q", s.Router(), line))
+				}
+			}
 		}
-		return err
+		return nil
 	})
 	if r.Took = seconds(time.Since(began)); err != nil {
 		r.fail("%v", err)
