@@ -83,7 +83,7 @@ func (e *engine) adjPrice(a fib.Adjacency) fib.Price {
 	if t.Protected || a.SA != 0 {
 		price.NoMulticast = true
 		if e.p.profile.Crypto.Hardware.Yes {
-			price.Crypto, price.Fragment = true, fib.ByHardware
+			price.Crypto = true
 		} else {
 			price.Way = fib.ByProcess
 		}

@@ -339,6 +339,11 @@ func TestProtectedByModule(t *testing.T) {
 	for name, cut := range map[string]fib.Way{"sup720-3bxl-spa": fib.ByHardware, "sup720-3bxl-vspa": fib.ByHardware, "sup720-3bxl-vpnsm": fib.ByProcess} {
 		p := ofName(t, name)
 		prices := p.install(protected(gre(1, "192.0.2.1")), gre(2, "192.0.2.2"))
+		whole := p.adj(into(16, 1, 0))
+		p.SetModuleGRE(map[fib.TunnelID]bool{1: true, 2: true})
+		if stale := cut == fib.ByHardware; whole.Fragment != fib.ByProcess || p.Stale() != stale {
+			t.Errorf("%s, while the module does no GRE: %+v", name, whole)
+		}
 		sealed, clear := p.adj(into(16, 1, 0)), p.adj(into(17, 2, 0))
 		if in := prices[0]; in.Way != fib.ByHardware || !in.Crypto || sealed.Way != fib.ByHardware || !sealed.Crypto || sealed.Fragment != cut {
 			t.Errorf("%s: out of the tunnel %+v, into it %+v", name, in, sealed)

@@ -54,6 +54,7 @@ type verdict struct {
 	way       fib.Way
 	key       string
 	protected bool
+	cuts      bool // the module cuts its packets before it encrypts them: it does their GRE
 }
 
 // tunnel is what the prices of a tunnel and of its adjacencies depend on. It may not be installed (yet), and have adjacencies.
@@ -263,7 +264,7 @@ func (s *tunnels) judge() {
 
 // verdict goes by the first value of the profile that speaks, of those that make packets as slow as any does.
 func (s *tunnels) verdict(t *tunnel) verdict {
-	v := verdict{protected: t.protected}
+	v := verdict{protected: t.protected, cuts: t.protected && s.rules.prefragment && s.byModule(t.id)}
 	for _, c := range []struct {
 		is  bool
 		way fib.Way
@@ -398,7 +399,7 @@ func (s *tunnels) priceEncapsulation(f *fib.Adjacency, pushed float64) fib.Price
 		Cost: passes(pushed + r.recirculation*r.further), Way: v.way, Labelled: r.greLabels, Fragment: fib.ByProcess, Crypto: sealed && !r.noModule,
 		NoMulticast: sealed && r.noMulticast,
 	}
-	if sealed && r.prefragment {
+	if v.cuts {
 		price.Fragment = fib.ByHardware
 	}
 	return price

@@ -232,6 +232,9 @@ func (k *check) mtu(r *router) {
 	best := f.Int()
 	set := fmt.Sprintf("set `ip mtu %d`", best)
 	for _, i := range r.tunnels(isMGRE) {
+		if i.Tunnel.Protection.Profile != "" && r.p.Crypto.Prefragmented.IsYes() && r.moduleGRE(i) {
+			continue // the module cuts what is too long
+		}
 		pos := at(i, "ip mtu")
 		size, known := r.c.Encapsulated(i, i.IPMTU)
 		link := r.c.LinkMTU(&i.Tunnel)

@@ -234,7 +234,7 @@ func SoftwareSwitched(s *Status) string {
 		entriesInSoftware(b, h)
 		b.WriteString("Packets that have to be cut: by process")
 		if p.Crypto.Prefragmented.IsYes() && !p.Crypto.Hardware.No() {
-			fmt.Fprintf(b, ", but for those into protected tunnels (%s)", follows(p, "crypto.prefragment"))
+			fmt.Fprintf(b, ", but for those into protected tunnels of which the module does GRE (%s)", follows(p, "crypto.prefragment"))
 		}
 		b.WriteString("\n")
 		b.WriteString("\nConfigured, and other than without this hardware:\n")
