@@ -135,6 +135,9 @@ func TestAggressiveModeBehindNAT(t *testing.T) {
 	if a, b := w.a.e.saList()[0].nat, w.b.e.saList()[0].nat; a != (ike.NAT{Self: true}) || b != (ike.NAT{Peer: true}) {
 		t.Errorf("a sees %+v, b sees %+v", a, b)
 	}
+	if a, b := w.a.children[w.a.active].NAT, w.b.children[w.b.active].NAT; a != (ike.NAT{Self: true}) || b != (ike.NAT{Peer: true}) {
+		t.Errorf("by the children a sees %+v, b sees %+v", a, b)
+	}
 }
 
 // With 4500 taken for 500, a peer that was asked for by the standard port is found behind NAT.

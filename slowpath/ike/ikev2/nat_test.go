@@ -60,6 +60,9 @@ func TestResponderBehindNAT(t *testing.T) {
 	if ca == nil || cb == nil || !ca.Encap || !cb.Encap || cb.Path.Remote != netip.MustParseAddrPort("198.51.100.7:4500") || ca.Claimed != w.b.addr {
 		t.Fatalf("children %+v %+v", ca, cb)
 	}
+	if ca.NAT != (ike.NAT{Self: true}) || cb.NAT != (ike.NAT{Peer: true}) {
+		t.Errorf("a sees %+v, b sees %+v", ca.NAT, cb.NAT)
+	}
 	w.run(70 * time.Second)
 	if w.a.keepaliv == 0 || w.b.keepaliv != 0 {
 		t.Errorf("keepalives %d %d", w.a.keepaliv, w.b.keepaliv)
@@ -68,6 +71,9 @@ func TestResponderBehindNAT(t *testing.T) {
 		n.event(ike.Volume{Child: n.active})
 		w.run(time.Second)
 		w.wantUp()
+		if a, b := w.a.children[w.a.active].NAT, w.b.children[w.b.active].NAT; a != ca.NAT || b != cb.NAT {
+			t.Errorf("after a rekey a sees %+v, b sees %+v", a, b)
+		}
 	}
 }
 
