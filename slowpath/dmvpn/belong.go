@@ -98,7 +98,7 @@ func (m *Machine) owner(p *Protection, k *ike.Child) (*session, nbma.Address) {
 	if s := m.sessions[key{p.ID, name}]; s != nil {
 		return s, name
 	}
-	if s := m.sessions[key{p.ID, nbma.Of(remote.Addr())}]; s != nil && s.takes(claim) && !s.isOther(k) {
+	if s := m.sessions[key{p.ID, nbma.Of(remote.Addr())}]; s != nil && s.takes(claim) && !(claim.IsValid() && s.differs(k)) {
 		return s, name
 	}
 	return nil, name

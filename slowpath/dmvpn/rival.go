@@ -15,10 +15,13 @@ import (
 // twinEvery is the time between two lines about peers that take each other's place.
 const twinEvery = 10 * time.Minute
 
-// isOther tells whether the peer of a child has proved to be somebody else than the session's. Whoever answers where we have called is the one that we called, and a point-to-point tunnel has
-// one peer, whatever it calls itself.
-func (s *session) isOther(k *ike.Child) bool {
-	if k.Initiator || s.protection.Remote.IsValid() || len(s.children) == 0 {
+// isOther tells whether the peer of a child has proved to be somebody else than whom the session is with.
+func (s *session) isOther(k *ike.Child) bool { return len(s.children) > 0 && s.differs(k) }
+
+// differs tells whether the peer of a child has proved to be somebody else than the session's last one. Whoever answers where we have called is the one that we called, and a point-to-point
+// tunnel has one peer, whatever it calls itself.
+func (s *session) differs(k *ike.Child) bool {
+	if k.Initiator || s.protection.Remote.IsValid() {
 		return false
 	}
 	return s.identity.Kind != ike.IDNone && k.Peer.Kind != ike.IDNone && s.identity != k.Peer

@@ -165,3 +165,42 @@ func TestMovedToAnother(t *testing.T) {
 		t.Errorf("%+v", r.moved)
 	}
 }
+
+// Somebody behind the public address of a hub that is away does not become the hub by calling.
+func TestRivalOfAnAbsentServer(t *testing.T) {
+	r := newRig(t)
+	hub := want{"Tunnel0", nbma.Of(ip(natA))}
+	r.event(Wanted{hub.iface, hub.at})
+	id := r.connect(natA, func(c *ike.Child) { c.Initiator, c.Peer = true, ike.Identity{Kind: ike.IDFQDN, Value: "hub"} })
+	r.wait(time.Minute)
+	r.remove(id, ike.WhyDeadPeer)
+	r.connect(natA, seen(7777, 2, "rival"))
+	if r.up[hub].Up || r.secured[hub] != (Way{}) {
+		t.Errorf("the rival is the hub: %+v, sent by %+v", r.up[hub], r.secured[hub])
+	}
+	r.connect(natA, func(c *ike.Child) {
+		seen(4500, 3, "hub")(c) // behind static NAT
+		c.Claimed = ip("10.0.0.3")
+	})
+	if !r.up[hub].Up || r.sendsTo(hub.at) != 4500 {
+		t.Errorf("the hub is not back: %+v", r.up[hub])
+	}
+}
+
+// Who the peer of a session is that goes on from the process before is known once it is renewed, and NHRP hears it.
+func TestInheritedIdentity(t *testing.T) {
+	r := newRig(t)
+	w := want{"Tunnel0", rivalAt(natA)}
+	r.connect(natA, seen(1024, 1, "victim"))
+	r.event(Wanted{w.iface, w.at})
+	r = r.inherit()
+	r.configure(two())
+	r.event(Wanted{w.iface, w.at})
+	if r.up[w] != (nhrp.PeerState{Iface: w.iface, NBMA: w.at, Up: true}) {
+		t.Fatalf("%+v", r.up[w])
+	}
+	r.connect(natA, seen(1024, 1, "victim"))
+	if r.up[w].Identity != "victim" || r.logged(LogSessionDown) != 0 {
+		t.Errorf("%+v", r.up[w])
+	}
+}

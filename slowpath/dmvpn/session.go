@@ -240,12 +240,17 @@ func (m *Machine) tell(s *session, w want) {
 
 // use makes a child the one that is sent by.
 func (m *Machine) use(s *session, c *child) {
-	down := s.active == nil
+	was := s.active
 	s.barred = false
 	s.active, s.asked = c, false
 	s.retryAt = time.Time{}
 	m.secure(s)
-	if !down {
+	if was != nil {
+		if was.isInherited() && !c.isInherited() { // it is known now who the peer is
+			for _, w := range s.wishes() {
+				m.tell(s, w)
+			}
+		}
 		return
 	}
 	s.state, s.since, s.lastUsed = Up, m.now, m.now

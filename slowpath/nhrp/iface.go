@@ -59,6 +59,7 @@ type peer struct {
 	entries  []*entry
 	ready    bool
 	ipsec    bool      // not ready, but IKE is done
+	identity string    // of whom the session was up with last; "": not known
 	since    time.Time // of ready; the zero Time: never was
 	lastUsed time.Time
 	mcast    int // reasons to replicate to it
@@ -115,22 +116,22 @@ func (m *Machine) peerState(ev PeerState) {
 		return
 	}
 	p.ipsec = ev.IPsec
-	if p.ready == ev.Up {
-		return
-	}
-	if ev.Up {
-		m.forgetOthers(p, ev.Identity)
+	if ev.Up && ev.Identity != "" {
+		p.identity = ev.Identity
+		m.forgetOthers(p)
 		if ifc.peers[ev.NBMA] != p {
 			return // nobody else uses it
 		}
 	}
-	m.setReady(p, ev.Up)
+	if p.ready != ev.Up {
+		m.setReady(p, ev.Up)
+	}
 }
 
 // forgetOthers removes the clients that were at a peer where somebody else is now: who comes after them must not have their traffic.
-func (m *Machine) forgetOthers(p *peer, identity string) {
+func (m *Machine) forgetOthers(p *peer) {
 	for _, e := range slices.Clone(p.entries) {
-		if e.kind == kRegistered && e.identity != "" && identity != "" && e.identity != identity {
+		if e.kind == kRegistered && e.identity != "" && e.identity != p.identity {
 			m.remove(e)
 		}
 	}

@@ -88,6 +88,19 @@ func TestInheritedExpiry(t *testing.T) {
 	if c := code(t, b.giveEvent(Received{Iface: "Tunnel0", From: peerAt("192.0.2.77"), Identity: "spoke", Payload: raw})); c != nhrpmsg.Success {
 		t.Errorf("a peer with an identity is refused: code %v", c)
 	}
+	// Not any more once it is known who has the session.
+	b = newNet(t).add("hub", hubConfig(protected), nil)
+	ev := Inherited{Iface: "Tunnel0", Prefix: pfx("10.0.0.11/32"), NextHop: ip("10.0.0.11"), NBMA: peerAt("192.0.2.11"), Registered: true, Expires: b.net.now.Add(time.Hour), Unique: true}
+	b.event(ev)
+	b.event(PeerState{Iface: "Tunnel0", NBMA: ev.NBMA, Up: true})
+	b.event(PeerState{Iface: "Tunnel0", NBMA: ev.NBMA, Up: true, Identity: "victim"})
+	b.event(PeerState{Iface: "Tunnel0", NBMA: peerAt("192.0.2.77"), Up: true, Identity: "rival"})
+	if c := code(t, b.giveEvent(Received{Iface: "Tunnel0", From: peerAt("192.0.2.77"), Identity: "rival", Payload: raw})); c != nhrpmsg.AlreadyRegistered {
+		t.Errorf("somebody else gets the address of a client whose session is renewed: code %v", c)
+	}
+	if c := code(t, b.giveEvent(Received{Iface: "Tunnel0", From: peerAt("192.0.2.77"), Identity: "victim", Payload: raw})); c != nhrpmsg.Success {
+		t.Errorf("it does not get its address itself: code %v", c)
+	}
 	b = client(func(ev *Inherited) { ev.Unique = false })
 	if c := code(t, b.give("192.0.2.77", registration("10.0.0.11", "192.0.2.77"))); c != nhrpmsg.Success {
 		t.Errorf("one that had allowed it: code %v", c)

@@ -1,6 +1,7 @@
 package nhrp
 
 import (
+	"cmp"
 	"net/netip"
 
 	"nave/slowpath/nhrp/nhrpmsg"
@@ -120,9 +121,11 @@ func (m *Machine) admit(p *packet, c *nhrpmsg.CIE, unique bool) nhrpmsg.Code {
 
 // occupied decides about a client whose address has an entry already. done is false if the client may have it.
 func (m *Machine) occupied(p *packet, old *entry, claimed netip.Addr, unique bool) (code nhrpmsg.Code, done bool) {
-	// What a peer calls itself tells who it is only where nothing better is known. Whoever has proved who it is may be a client of the process before, whose identity is not known any more.
-	same := old.peer.at == p.from || old.claimed == claimed && (p.identity == "" || old.identity == "") ||
-		p.identity != "" && (p.identity == old.identity || old.flags&FlagInherited != 0)
+	// What a peer calls itself tells who it is only where nothing better is known. Whoever has proved who it is may be a client of the process before, until its session is
+	// renewed and says who that is.
+	who := cmp.Or(old.identity, old.peer.identity)
+	same := old.peer.at == p.from || old.claimed == claimed && (p.identity == "" || who == "") ||
+		p.identity != "" && (p.identity == who || who == "" && old.flags&FlagInherited != 0)
 	switch {
 	case old.kind.configured():
 		if old.peer.at == p.from {
