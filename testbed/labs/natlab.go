@@ -167,7 +167,7 @@ type Pair struct {
 	Case, What string
 	A, B       int
 	Want       Way
-	Stays      time.Duration // how long a pair is looked at that has no direct path; 0: hubStays
+	Stays      time.Duration // how long a pair is looked at that has no direct path, or has until it has one; 0: hubStays, directWithin
 }
 
 // Meet has pairs begin to speak, all at a time, and tells by which way they come to, how soon, and what was lost on the way there.
@@ -209,7 +209,7 @@ func (n *NATLab) meet(p Pair, same int) (NATRow, error) {
 	stays := cmp.Or(p.Stays, hubStays)
 	if p.Want == WayHub {
 		time.Sleep(stays)
-	} else if s.await(p.Want, directWithin) {
+	} else if s.await(p.Want, cmp.Or(p.Stays, directWithin)) {
 		time.Sleep(directStays) // what comes of it when both ends have begun
 	}
 	until := time.Now().Add(-probeArrives)

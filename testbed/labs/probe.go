@@ -143,7 +143,7 @@ func (p *Probe) shut() {
 type Passage struct {
 	Sent, Lost int
 	Direct     int           // came by two routers
-	First      time.Duration // from the probe's beginning until the first of Direct was sent; 0: none
+	First      time.Duration // from the probe's beginning until the first of Direct was sent after which none came otherwise; 0: there is none
 	// Outage is from when the first of Lost was sent until the last.
 	Outage time.Duration
 	// FirstLost and LastLost are when they were sent.
@@ -169,9 +169,11 @@ func (p *Probe) Between(from, to time.Time) (r Passage) {
 			}
 			r.LastLost = at
 		case directHops:
-			if r.Direct++; r.Direct == 1 {
+			if r.Direct++; r.First == 0 {
 				r.First = max(at.Sub(p.began), 1)
 			}
+		default:
+			r.First = 0
 		}
 	}
 	r.Outage = r.LastLost.Sub(r.FirstLost)
