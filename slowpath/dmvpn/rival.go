@@ -39,14 +39,15 @@ func (m *Machine) makeWay(s *session, k *ike.Child) bool {
 	return true
 }
 
-// noteTwin logs that a peer is still there whose place was taken by one that seems to be the same and comes from another port. Late packets do not tell.
+// noteTwin logs that two peers live which seem to be one: both have come by themselves, from a port each. Late packets of a peer that has begun anew do not tell.
 func (m *Machine) noteTwin(c *child) {
+	const late = 30 * time.Second
 	s := c.session
-	if !c.replaced || s.active == nil || s.active == c || s.active.spec.Path.Remote == c.spec.Path.Remote {
+	o := s.active
+	if o == nil || o == c || o.spec.SA == c.spec.SA || o.spec.Path.Remote == c.spec.Path.Remote || o.spec.Initiator || c.spec.Initiator {
 		return
 	}
-	const late = 30 * time.Second
-	if m.now.Sub(s.active.spec.Created) < late || m.now.Sub(s.active.heard) > quietAfter || m.now.Before(s.twinAgain) {
+	if m.now.Sub(o.spec.Created) < late || m.now.Before(s.twinAgain) {
 		return
 	}
 	s.twinAgain = m.now.Add(twinEvery)
