@@ -93,7 +93,7 @@ var ruleCases = []ruleCase{
 	{"hw-mtu", plain, head + hub + " ip mtu 1480\n", []string{"r1:18 warning software-switched"}},
 	{"hw-mtu", plain, head + hub + " ip mtu 1300\n", []string{"r1:18 info software-switched"}},
 	{"hw-mtu", plain, head + hub + " ip mtu 1436\n tunnel protection ipsec profile elsewhere\n", []string{"r1:18 info software-switched"}},
-	{"hw-mtu", plain, head + hub + " ip mtu 1436\n", nil}, // it fits
+	{"hw-mtu", plain, head + hub + " ip mtu 1436\n", nil},                                                                              // it fits
 	{"hw-mtu", plain, "crypto engine gre vpnblade\n" + head + hub + " ip mtu 1300\n tunnel protection ipsec profile elsewhere\n", nil}, // the module cuts
 	{"hw-mtu", "sup720-3b-vpnsm", "crypto engine gre vpnblade\n" + head + hub + " ip mtu 1300\n", []string{"r1:19 info software-switched"}},
 	{"hw-mtu", plain, head + hub + " ip mtu 4000\ninterface Ethernet0\n mtu 9000\n", nil},

@@ -17,8 +17,8 @@ func FuzzMachine(f *testing.F) {
 	f.Add([]byte{0, 1, 0, 2, 4, 1, 5, 1, 4, 1, 5, 2, 6, 1, 6, 2, 12, 9, 1, 1, 1, 2, 12, 200})
 	f.Add([]byte{4, 2, 5, 1, 7, 0x21, 0, 3, 7, 0x33, 1, 2, 6, 1})
 	f.Add([]byte{0, 0, 2, 0, 12, 80, 2, 0, 12, 80, 3, 1, 11, 1, 11, 0, 13, 3})
-	f.Add([]byte{4, 0x20, 4, 0x30, 14, 0x30, 4, 0x20, 7, 0x32, 0, 0x32}) // another child than the active one moves
-	f.Add([]byte{4, 4, 4, 1, 7, 0x11, 7, 0x12})                          // a peer moves to the address of another, and on
+	f.Add([]byte{4, 0x20, 4, 0x30, 14, 0x30, 4, 0x20, 7, 0x32, 0, 0x32})                          // another child than the active one moves
+	f.Add([]byte{4, 4, 4, 1, 7, 0x11, 7, 0x12})                                                   // a peer moves to the address of another, and on
 	f.Add([]byte{13, 4, 0, 0, 4, 0xc4, 12, 30, 5, 0x10, 13, 0, 4, 0xc4, 5, 0x20, 13, 4, 12, 200}) // a hub behind NAT: refused, permitted, refused
 	f.Add([]byte{13, 12, 0, 1, 4, 0x55, 4, 1, 18, 1, 5, 0x20, 4, 0x55, 14, 2, 12, 200})
 	f.Add([]byte{0, 1, 4, 1, 5, 0x10, 4, 2, 14, 0, 5, 0x20, 15, 1, 12, 3, 4, 1, 5, 0x30, 14, 1, 12, 200, 2, 1})
