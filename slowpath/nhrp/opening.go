@@ -89,6 +89,21 @@ func (p *packet) asksOrAnswers() bool {
 	return p.Type == nhrpmsg.ResolutionRequest || p.Type == nhrpmsg.ResolutionReply
 }
 
+// maker is what the maker of a resolution request or reply calls itself; the zero Addr where a reply says different things.
+func (p *packet) maker() netip.Addr {
+	if p.Type == nhrpmsg.ResolutionRequest {
+		return p.SrcNBMA
+	}
+	var a netip.Addr
+	for i := range p.CIEs {
+		if i > 0 && p.CIEs[i].NBMA != a {
+			return netip.Addr{}
+		}
+		a = p.CIEs[i].NBMA
+	}
+	return a
+}
+
 // withholdEndpoint has what somebody else says about where a peer is seen go no further: the receiver would take it for our word. That is so whatever else the packet lacks. A server that
 // does not open paths leaves the message as it is, as nobody believes it.
 func (p *packet) withholdEndpoint(msg *nhrpmsg.Message, out *iface) {
@@ -97,13 +112,17 @@ func (p *packet) withholdEndpoint(msg *nhrpmsg.Message, out *iface) {
 	}
 }
 
-// tellEndpoint tells the receiver of a resolution request or reply that passes here where we see its sender, if both are clients that can and either is behind NAT.
+// tellEndpoint tells the receiver of a resolution request or reply that passes here where we see its sender, if both are clients that can and either is behind NAT. It must call itself what
+// its session says: else somebody behind the same NAT box could have the path to another one opened to itself.
 func (m *Machine) tellEndpoint(p *packet, msg *nhrpmsg.Message, to *peer) {
 	if !p.ifc.opens() || !p.asksOrAnswers() {
 		return
 	}
 	from := p.ifc.peers[p.from]
 	if from == nil || !from.opens() || !to.opens() || !p.endpoint.IsValid() || !from.at.Inside.IsValid() && !to.at.Inside.IsValid() {
+		return
+	}
+	if from.at.Inside.IsValid() && p.maker() != from.at.Inside {
 		return
 	}
 	msg.SetOpening(&nhrpmsg.Opening{Kind: nhrpmsg.OpeningEndpoint, Endpoint: p.endpoint})

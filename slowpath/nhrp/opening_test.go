@@ -231,6 +231,42 @@ func TestOpeningForgedAroundTheHub(t *testing.T) {
 	}
 }
 
+// A spoke that calls itself as another one behind the same box does, in a request or in a reply, does not have that one's path opened to itself.
+func TestOpeningToAnother(t *testing.T) {
+	x := newNatted(t, nil)
+	msg := forged("198.51.100.1:53")
+	msg.SrcNBMA = ip("192.0.2.99")
+	b, err := msg.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.carryQuietly("a", []Effect{Send{"Tunnel0", x.names["hub"], b}})
+	if len(x.opens["b"]) != 0 {
+		t.Errorf("by a request: %+v", x.opens["b"])
+	}
+	for _, nbma := range []string{"192.0.2.11", "192.0.2.99"} {
+		x = newNatted(t, nil)
+		reply := forged("198.51.100.1:53")
+		reply.Type, reply.SrcNBMA, reply.SrcProto = nhrpmsg.ResolutionReply, ip("192.0.2.12"), ip("10.0.0.12")
+		reply.CIEs[0].NBMA, reply.CIEs[0].Proto = ip(nbma), ip("10.0.0.11")
+		b, err := reply.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var passed nhrpmsg.Message
+		for _, e := range x.boxes["hub"].m.Handle(x.n.now, Received{Iface: "Tunnel0", From: x.names["a"], Identity: "a", Endpoint: x.ports["a"], Payload: b}) {
+			if s, ok := e.(Send); ok && s.To == x.names["b"] {
+				if passed, err = nhrpmsg.Parse(s.Payload); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if o, told := passed.Opening(); passed.Type != nhrpmsg.ResolutionReply || told != (nbma == "192.0.2.11") {
+			t.Errorf("a calls itself %s in a reply: passed on %v, told %+v", nbma, passed.Type, o)
+		}
+	}
+}
+
 // Neither is behind NAT: there is nothing to open.
 func TestOpeningNotNeeded(t *testing.T) {
 	x := newNatted(t, nil)
