@@ -48,7 +48,10 @@ func (m *Machine) openPath(ev Open) {
 	if p == nil || ev.Endpoint.Addr() != ev.NBMA.Addr || ev.Endpoint.Port() == 0 {
 		return
 	}
-	s := m.open(p, ev.NBMA)
+	s := m.find(p, ev.NBMA)
+	if s == nil {
+		s = m.open(p, ev.NBMA)
+	}
 	if len(s.wanted) == 0 && s.releaseAt.IsZero() {
 		s.releaseAt = m.now.Add(graceTime)
 	}

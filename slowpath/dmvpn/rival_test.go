@@ -204,3 +204,16 @@ func TestInheritedIdentity(t *testing.T) {
 		t.Errorf("%+v", r.up[w])
 	}
 }
+
+// A path is not opened to a peer that there is a session with, by a name that NHRP did not know when it began.
+func TestOpenToSomebodyThere(t *testing.T) {
+	r := newRig(t)
+	r.event(Wanted{"Tunnel0", nbma.Of(ip(natA))})
+	r.connect(natA, seen(4500, 1, "peer"))
+	r.take()
+	r.event(Open{Iface: "Tunnel0", NBMA: rivalAt(natA), Endpoint: port(natA, 4500), Calls: true}, Wanted{"Tunnel0", rivalAt(natA)})
+	r.wait(time.Second)
+	if got := r.take(); len(got) != 0 || len(r.m.Status(r.now).Sessions) != 1 {
+		t.Errorf("IKE is told %+v, sessions %+v", got, r.m.Status(r.now).Sessions)
+	}
+}
