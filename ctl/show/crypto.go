@@ -79,17 +79,9 @@ func (s *Status) flows() []flow {
 	for _, c := range s.Router.IKE.Children {
 		byID[c.ID] = c
 	}
-	type ends struct {
-		vrf           uint16
-		local, remote netip.Addr
-	}
-	byEnds := make(map[ends][]ike.SAStatus, len(s.Router.IKE.SAs))
-	for _, sa := range s.Router.IKE.SAs {
-		e := ends{sa.Path.VRF, sa.Path.Local.Addr(), sa.Path.Remote.Addr()}
-		byEnds[e] = append(byEnds[e], sa)
-	}
-	for _, session := range s.Router.Sessions.Sessions {
-		f := flow{SessionStatus: session, sas: byEnds[ends{session.VRF, session.Local, session.Peer}]}
+	sas := sasBySession(s.Router.Sessions.Sessions, s.Router.IKE.SAs)
+	for i, session := range s.Router.Sessions.Sessions {
+		f := flow{SessionStatus: session, sas: sas[i]}
 		for _, c := range session.Children {
 			if c.Refused {
 				continue

@@ -132,10 +132,6 @@ func (s *Status) lifeLeft(p *pair, carried uint64) string {
 
 // strangers are IKE SAs with peers that no tunnel has a session with.
 func (s *Status) strangers(b *strings.Builder, sel Select) {
-	type ends struct {
-		vrf           uint16
-		local, remote netip.Addr
-	}
 	known := make(map[ends]bool)
 	for _, f := range s.Router.Sessions.Sessions {
 		known[ends{f.VRF, f.Local, f.Peer}] = true
