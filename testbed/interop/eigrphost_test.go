@@ -39,17 +39,17 @@ func TestEIGRPHost(t *testing.T) {
 		s.lacks(t, "hub", "", p)
 	}
 	s.Unanswered(t, "hub-host", "10.0.0.7", "10.3.0.7") // without a route
-	// 8.4 makes no adjacency with a neighbour that comes back before it was given up, now and then.
-	const neighbors = "show ip eigrp neighbors"
-	for who, says := range map[string]func() (string, error){
-		"spoke3": func() (string, error) { return spoke3.VTY("eigrpd", neighbors) },
-		"frr1":   func() (string, error) { return s.Guests["frr1"].VTY(neighbors) },
-	} {
-		stands(t, who+" gives the hub up", func() (bool, error) {
-			out, err := says()
-			return !strings.Contains(out, eigrpHub+" "), err
-		})
-	}
+	// 8.4 makes no adjacency with a neighbour that comes back before it was given up, now and then; and one that has given a
+	// neighbour up may keep a path by it as one by 0.0.0.0, which zebra then installs beside the new one. So spoke3, whose
+	// kernel is looked at, starts afresh.
+	stands(t, "frr1 gives the hub up", func() (bool, error) {
+		out, err := s.Guests["frr1"].VTY("show ip eigrp neighbors")
+		return !strings.Contains(out, eigrpHub+" "), err
+	})
+	spoke3.Kill(t, "eigrpd")
+	notInKernel(t, s.NS("spoke3"), "10.0.0.0/24")
+	s.lacks(t, "spoke3", "", "10.0.0.0/24")
+	spoke3.Run(t, "eigrpd")
 	hub.Run(t, "eigrpd")
 	taken()
 	s.Reaches(t, "hub-host", "10.0.0.7", "10.3.0.7")
