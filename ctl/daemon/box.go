@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"errors"
@@ -20,22 +20,22 @@ import (
 var errStopping = errors.New("the daemon is stopping")
 
 // Status implements api.Box.
-func (d *naved) Status() (show.Status, bool) { return d.gw.Status() }
+func (d *Daemon) Status() (show.Status, bool) { return d.gw.Status() }
 
 // Flows implements api.Box.
-func (d *naved) Flows(most int) (show.FlowCache, bool) { return d.gw.Flows(most) }
+func (d *Daemon) Flows(most int) (show.FlowCache, bool) { return d.gw.Flows(most) }
 
 // Query implements api.Box.
-func (d *naved) Query(q show.Query) (show.Answer, error) { return d.gw.Query(q) }
+func (d *Daemon) Query(q show.Query) (show.Answer, error) { return d.gw.Query(q) }
 
 // problems are the parts of the configuration that are not carried out.
-func (d *naved) problems() (list []show.Problem) {
+func (d *Daemon) problems() (list []show.Problem) {
 	d.gw.Do(func(_ time.Time, c *gateway.Core) { list = c.Problems() })
 	return list
 }
 
 // Clear implements api.Box.
-func (d *naved) Clear(c api.Clear) error {
+func (d *Daemon) Clear(c api.Clear) error {
 	var protocol netip.Prefix
 	if c.Tunnel.IsValid() {
 		protocol = netip.PrefixFrom(c.Tunnel, c.Tunnel.BitLen())
@@ -92,12 +92,12 @@ func clearIKE(c api.Clear) ike.Clear {
 }
 
 // Reload reads the configuration file again. One with errors changes nothing.
-func (d *naved) Reload() error {
+func (d *Daemon) Reload() error {
 	d.notify(daemon.SdNotifyReloading)
 	defer d.notify(daemon.SdNotifyReady)
 	d.loading.Lock()
 	defer d.loading.Unlock()
-	tree, found, err := load(d.file)
+	tree, found, err := load(d.File)
 	var before *config.Config
 	if err == nil {
 		d.gw.Do(func(_ time.Time, c *gateway.Core) { before = c.Tree() })
@@ -114,7 +114,7 @@ func (d *naved) Reload() error {
 		d.log.Error("the configuration was not read again; the running one stands", "error", err)
 		return fmt.Errorf("the running configuration stands: %w", err)
 	}
-	d.log.Info("the configuration was read again", "config", d.file, "changes", changes(before, tree))
+	d.log.Info("the configuration was read again", "config", d.File, "changes", changes(before, tree))
 	if before != nil && config.Diff(before, tree).Fastpath {
 		d.log.Warn("the workers go on as they were started: what is changed of `fastpath` takes effect when naved is restarted")
 	}

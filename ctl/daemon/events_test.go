@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"bytes"
@@ -30,7 +30,7 @@ func TestEvents(t *testing.T) {
 		{dmvpn.Log{Kind: dmvpn.LogSessionDown, Ifaces: []string{"Tunnel0"}, Peer: peer, Why: ike.WhyDeadPeer}, []string{"%CRYPTO-5-SESSION_STATUS: Crypto tunnel is DOWN.  Peer 198.51.100.1:500", "reason=dead-peer"}},
 	} {
 		var out bytes.Buffer
-		d := &naved{log: slog.New(slog.NewTextHandler(&out, nil)), limit: newEventLimit()}
+		d := &Daemon{log: slog.New(slog.NewTextHandler(&out, nil)), limit: newEventLimit()}
 		d.event(c.e)
 		for _, w := range c.want {
 			if !strings.Contains(out.String(), w) {
@@ -39,7 +39,7 @@ func TestEvents(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	d := &naved{log: slog.New(slog.NewTextHandler(&out, nil)), limit: newEventLimit()}
+	d := &Daemon{log: slog.New(slog.NewTextHandler(&out, nil)), limit: newEventLimit()}
 	if d.event(nhrp.Log{Kind: 200}); out.Len() > 0 {
 		t.Errorf("an unknown kind: %s", out.String())
 	}

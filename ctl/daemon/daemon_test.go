@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"bytes"
@@ -70,7 +70,7 @@ func loadText(t *testing.T, text string) (tree *config.Config, printed, logged s
 		t.Fatal(err)
 	}
 	if loadErr == nil {
-		(&naved{log: slog.New(slog.NewTextHandler(&log, nil))}).warn(tree, nil, found)
+		(&Daemon{log: slog.New(slog.NewTextHandler(&log, nil))}).warn(tree, nil, found)
 	}
 	return tree, string(b), log.String(), loadErr
 }

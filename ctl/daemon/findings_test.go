@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"bytes"
@@ -26,7 +26,7 @@ func TestFindings(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	d := &naved{log: slog.New(slog.NewTextHandler(&out, nil))}
+	d := &Daemon{log: slog.New(slog.NewTextHandler(&out, nil))}
 	load := func(text string) string {
 		out.Reset()
 		tree, diags := config.Parse("r.cfg", []byte(text))
@@ -69,7 +69,7 @@ func TestHardwareEvents(t *testing.T) {
 		{show.HardwareLog{Kind: show.HardwareMulticast, Count: 12}, []string{"level=WARN", "12 multicast packets", "packets=12"}},
 	} {
 		var out bytes.Buffer
-		d := &naved{log: slog.New(slog.NewTextHandler(&out, nil)), limit: newEventLimit()}
+		d := &Daemon{log: slog.New(slog.NewTextHandler(&out, nil)), limit: newEventLimit()}
 		d.event(c.e)
 		for _, w := range c.want {
 			if !strings.Contains(out.String(), w) {

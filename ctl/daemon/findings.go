@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 
 // findings tells what there is to say of the running configuration: what the checks warn of, what the emulated hardware would do with it, and what is not carried out.
 // What was told after the load before, and still holds, is not told again.
-func (d *naved) findings(tree *config.Config, general config.Diagnostics) {
+func (d *Daemon) findings(tree *config.Config, general config.Diagnostics) {
 	var profile *hwprofiles.Profile
 	d.gw.Do(func(_ time.Time, c *gateway.Core) { profile = c.Hardware() })
 	d.warn(tree, profile, general)
@@ -25,7 +25,7 @@ func (d *naved) findings(tree *config.Config, general config.Diagnostics) {
 }
 
 // warn logs findings about a configuration on the hardware of a profile, nil for none.
-func (d *naved) warn(tree *config.Config, profile *hwprofiles.Profile, general config.Diagnostics) {
+func (d *Daemon) warn(tree *config.Config, profile *hwprofiles.Profile, general config.Diagnostics) {
 	list := append(hardware.Amend(profile, tree, general), hardware.Findings(profile, tree)...)
 	list.Sort()
 	for _, f := range list {
@@ -36,7 +36,7 @@ func (d *naved) warn(tree *config.Config, profile *hwprofiles.Profile, general c
 }
 
 // isNew tells whether something was not told after the load before, and notes that it is now.
-func (d *naved) isNew(what string) bool {
+func (d *Daemon) isNew(what string) bool {
 	if d.telling == nil {
 		d.telling = make(map[string]bool)
 	}

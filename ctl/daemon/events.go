@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -68,7 +68,7 @@ func (l *eventLimit) follow(rateLimit time.Duration) {
 }
 
 // event logs what the protocols report, in the words of IOS. The control plane's goroutine calls it.
-func (d *naved) event(e gateway.Event) {
+func (d *Daemon) event(e gateway.Event) {
 	text, severity := show.Log(e)
 	if text == "" {
 		return

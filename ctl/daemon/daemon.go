@@ -1,0 +1,139 @@
+// Package daemon is naved: a gateway, what is told of it (log, API), and the signals and the watchdog that it lives by.
+//
+//	daemon.go    Run: from the flags to the end
+//	load.go      reading the configuration file
+//	box.go       what the API answers of the gateway and has done to it
+//	events.go    what the protocols report, into the log
+//	findings.go  what there is to say of a configuration
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/sys/unix"
+
+	"nave/ctl/api"
+	"nave/ctl/gateway"
+)
+
+// Options are the flags of naved.
+type Options struct {
+	File    string   // configuration file
+	Ports   []string // INTERFACE=NETDEV
+	RunDir  string   // what outlives the daemon; its socket
+	Copy    bool     // no zero-copy
+	Release bool     // a clean stop gives the ports back to the kernel
+	Debug   bool     // log more
+	// Profile and Profiles choose the hardware that the box is to be like, and the folder of the user's own.
+	Profile  string
+	Profiles string
+}
+
+// Run is the daemon, until a signal ends it.
+func Run(o Options) error {
+	level := slog.LevelInfo
+	if o.Debug {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	ports, err := parsePorts(o.Ports)
+	if err != nil {
+		return err
+	}
+	tree, found, err := load(o.File)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
+	defer stop()
+	d := &Daemon{Options: o, log: log, limit: newEventLimit()}
+	d.limit.follow(tree.Logging.DMVPNInterval)
+	d.gw, err = gateway.Start(ctx, tree, gateway.Options{
+		Ports: ports, RunDir: o.RunDir, Copy: o.Copy, Log: log, Event: d.event,
+		Profiles: &gateway.Profiles{Name: o.Profile, Dir: o.Profiles},
+	})
+	if err != nil && ctx.Err() != nil {
+		log.Info("naved was stopped while it started", "error", err)
+		return nil
+	}
+	if err != nil {
+		d.warn(tree, nil, found)
+		return err
+	}
+	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), d)
+	if err != nil {
+		d.gw.Leave()
+		return err
+	}
+	d.findings(tree, found)
+	err = d.serve(ctx)
+	server.Close()
+	if err != nil {
+		d.gw.Leave() // the workers forward on until the next naved
+		return err
+	}
+	d.gw.Stop(o.Release)
+	return nil
+}
+
+// Daemon is naved while it runs.
+type Daemon struct {
+	Options
+	log   *slog.Logger
+	gw    *gateway.Gateway
+	limit *eventLimit // the control plane's goroutine has it
+	// told is what was said of the configuration when it was loaded last, telling what is this time. Loads come one by one.
+	loading       sync.Mutex
+	told, telling map[string]bool
+}
+
+// serve answers signals and the watchdog until it is time to stop.
+func (d *Daemon) serve(ctx context.Context) error {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, unix.SIGHUP)
+	defer signal.Stop(hup)
+	watchdog := d.watchdog()
+	d.notify(daemon.SdNotifyReady)
+	d.log.Info("naved runs", "config", d.File)
+	for {
+		select {
+		case <-ctx.Done():
+			d.notify(daemon.SdNotifyStopping)
+			d.log.Info("naved stops")
+			return nil
+		case err := <-d.gw.Failed():
+			return err
+		case <-hup:
+			_ = d.Reload() // logged
+		case <-watchdog:
+			if d.gw.Alive(time.Second) {
+				d.notify(daemon.SdNotifyWatchdog)
+			} else {
+				d.log.Error("the control plane does not answer")
+			}
+		}
+	}
+}
+
+// watchdog ticks at half the interval that systemd wants to hear of us in.
+func (d *Daemon) watchdog() <-chan time.Time {
+	every, err := daemon.SdWatchdogEnabled(false)
+	if err != nil || every == 0 {
+		return nil
+	}
+	return time.Tick(every / 2)
+}
+
+func (d *Daemon) notify(state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil && !errors.Is(err, os.ErrNotExist) {
+		d.log.Debug("systemd", "error", err)
+	}
+}
