@@ -1,4 +1,5 @@
-// Package api is how programs speak with the daemon: HTTP and JSON over a UNIX socket that only root may open.
+// Package api is how programs speak with the daemon: HTTP and JSON over a UNIX socket that root may open, and who is in
+// the group that may look (access.go): who asks is known by the kernel's word, and what changes something is for those who may, and audited.
 //
 //	GET  /v1/status  everything that can be shown (show.Status)
 //	GET  /v1/flows?most=N  the flows with the most packets (show.FlowCache)
@@ -11,6 +12,8 @@ package api
 
 import (
 	"net/netip"
+	"strconv"
+	"strings"
 
 	"nave/ctl/show"
 )
@@ -58,4 +61,26 @@ type Clear struct {
 // problem is the body of an error.
 type problem struct {
 	Error string `json:"error"`
+}
+
+// String is the command that clears it.
+func (c Clear) String() string {
+	words := []string{"clear", c.What}
+	add := func(has bool, more ...string) {
+		if has {
+			words = append(words, more...)
+		}
+	}
+	add(c.VRF != "", "vrf", c.VRF)
+	add(c.AS != 0, strconv.FormatUint(uint64(c.AS), 10))
+	add(c.NBMA.IsValid(), "peer nbma", c.NBMA.String())
+	add(c.Tunnel.IsValid(), "peer tunnel", c.Tunnel.String())
+	add(c.Neighbour.IsValid(), c.Neighbour.String())
+	add(c.SA != 0, strconv.FormatUint(uint64(c.SA), 10))
+	add(c.Iface != "", "interface", c.Iface)
+	add(c.Static, "static")
+	add(c.Soft, "soft")
+	add(c.In, "in")
+	add(c.Out, "out")
+	return strings.Join(words, " ")
 }

@@ -54,7 +54,7 @@ func (b *box) Reload() error       { b.reloads++; return b.err }
 func serve(t *testing.T, b Box) (socket string, s *Server) {
 	t.Helper()
 	socket = filepath.Join(t.TempDir(), "nave.sock")
-	s, err := Serve(socket, b)
+	s, err := Serve(socket, Services{Box: b})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +259,7 @@ func TestSocket(t *testing.T) {
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("permissions %v", info.Mode())
 	}
-	if _, err := Serve(socket, &box{}); err == nil || !strings.Contains(err.Error(), "a daemon answers on "+socket+" already") {
+	if _, err := Serve(socket, Services{Box: &box{}}); err == nil || !strings.Contains(err.Error(), "a daemon answers on "+socket+" already") {
 		t.Errorf("a second daemon: %v", err)
 	}
 	if _, err := NewClient(socket).Status(); err != nil {
@@ -276,12 +276,12 @@ func TestSocket(t *testing.T) {
 	if _, err := NewClient(socket).Status(); err == nil || !strings.Contains(err.Error(), "no naved answers") {
 		t.Errorf("a socket without a daemon: %v", err)
 	}
-	again, err := Serve(socket, &box{})
+	again, err := Serve(socket, Services{Box: &box{}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	again.Close()
-	if _, err := Serve(filepath.Join(t.TempDir(), "no", "folder", "nave.sock"), &box{}); err == nil {
+	if _, err := Serve(filepath.Join(t.TempDir(), "no", "folder", "nave.sock"), Services{Box: &box{}}); err == nil {
 		t.Error("served in a folder that is not there")
 	}
 }

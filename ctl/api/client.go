@@ -108,7 +108,7 @@ func (c *Client) explain(err error) error {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("no naved answers on %s; is it running? --socket names another", c.socket)
 	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("%s may only be opened by root", c.socket)
+		return fmt.Errorf("%s may only be opened by root and the members of group %s", c.socket, DefaultAccess.Look)
 	}
 	return fmt.Errorf("ask the daemon: %w", err)
 }

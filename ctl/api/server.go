@@ -17,14 +17,30 @@ import (
 // maxBody bounds what a request may send.
 const maxBody = 1 << 20
 
-// Server answers on a UNIX socket.
-type Server struct {
-	http *http.Server
-	path string
+// Services are what a Server answers with. What is nil is not there: asking for it is an error.
+type Services struct {
+	Box     Box
+	Config  Config
+	Logs    Logs
+	Debug   Debugger
+	Explain Explainer
+	Capture Capturer
+	Ping    Pinger
+
+	Access Access
+	// Audit is told of each change, by whom, and what came of it. It must not block.
+	Audit func(who *Caller, what string, err error)
 }
 
-// Serve answers for box on the socket at path, which it makes anew, until Close.
-func Serve(path string, box Box) (*Server, error) {
+// Server answers on a UNIX socket.
+type Server struct {
+	http     *http.Server
+	path     string
+	services Services
+}
+
+// Serve answers on the socket at path, which it makes anew, until Close. The socket is root's and Access.Look's; root's alone where there is no such group.
+func Serve(path string, services Services) (*Server, error) {
 	if c, err := net.Dial("unix", path); err == nil {
 		c.Close()
 		return nil, fmt.Errorf("api: a daemon answers on %s already; give each its own --run-dir", path)
@@ -36,13 +52,38 @@ func Serve(path string, box Box) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := open(path, services.Access.Look); err != nil {
 		l.Close()
-		return nil, fmt.Errorf("api: %w", err)
+		return nil, err
 	}
-	s := &Server{path: path, http: &http.Server{Handler: handler(box), ReadHeaderTimeout: 10 * time.Second}}
+	s := &Server{path: path, services: services}
+	s.http = &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ConnContext: s.introduce}
 	go func() { _ = s.http.Serve(l) }() // ends with Close
 	return s, nil
+}
+
+// open lets a group use the socket.
+func open(path, group string) error {
+	mode := os.FileMode(0o600)
+	if id, ok := groupID(group); ok {
+		if err := os.Chown(path, -1, int(id)); err != nil {
+			return fmt.Errorf("api: give %s to group %s: %w", path, group, err)
+		}
+		mode = 0o660
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		return fmt.Errorf("api: %w", err)
+	}
+	return nil
+}
+
+// introduce notes who has connected.
+func (s *Server) introduce(ctx context.Context, c net.Conn) context.Context {
+	who, err := s.services.Access.callerOf(c)
+	if err != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, callerKey{}, who)
 }
 
 // Close ends the server and takes the socket away.
@@ -58,8 +99,20 @@ func (s *Server) Close() error {
 // errGone is the answer while the daemon stops.
 var errGone = errors.New("the daemon is stopping")
 
-func handler(box Box) http.Handler {
+func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
+	s.routeBox(mux)
+	s.routeConfig(mux)
+	s.routeLogs(mux)
+	s.routeDebug(mux)
+	s.routeExplain(mux)
+	s.routeCapture(mux)
+	s.routePing(mux)
+	return mux
+}
+
+func (s *Server) routeBox(mux *http.ServeMux) {
+	box := s.services.Box
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) {
 		s, ok := box.Status()
 		if !ok {
@@ -83,10 +136,7 @@ func handler(box Box) http.Handler {
 	})
 	mux.HandleFunc("POST /v1/query", func(w http.ResponseWriter, r *http.Request) {
 		var q show.Query
-		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&q); err != nil {
-			fail(w, http.StatusBadRequest, fmt.Errorf("the body is no Query: %w", err))
+		if !read(w, r, "Query", &q) {
 			return
 		}
 		a, err := box.Query(q)
@@ -96,18 +146,36 @@ func handler(box Box) http.Handler {
 		}
 		answer(w, a)
 	})
-	mux.HandleFunc("POST /v1/clear", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST /v1/clear", s.change(func(w http.ResponseWriter, r *http.Request) {
 		var c Clear
-		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&c); err != nil {
-			fail(w, http.StatusBadRequest, fmt.Errorf("the body is no Clear: %w", err))
+		if !read(w, r, "Clear", &c) {
 			return
 		}
-		done(w, box.Clear(c))
-	})
-	mux.HandleFunc("POST /v1/reload", func(w http.ResponseWriter, _ *http.Request) { done(w, box.Reload()) })
-	return mux
+		err := box.Clear(c)
+		s.audit(r, c.String(), err)
+		done(w, err)
+	}))
+	mux.HandleFunc("POST /v1/reload", s.change(func(w http.ResponseWriter, r *http.Request) {
+		err := box.Reload()
+		s.audit(r, "reload", err)
+		done(w, err)
+	}))
+}
+
+// read decodes what a request sends into v, and answers where it can't be.
+func read(w http.ResponseWriter, r *http.Request, what string, v any) bool {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		fail(w, http.StatusBadRequest, fmt.Errorf("the body is no %s: %w", what, err))
+		return false
+	}
+	return true
+}
+
+// notHere is the answer of a service that is not there.
+func notHere(w http.ResponseWriter, what string) {
+	fail(w, http.StatusNotImplemented, fmt.Errorf("%s is not to be had from this daemon", what))
 }
 
 func done(w http.ResponseWriter, err error) {

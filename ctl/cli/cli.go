@@ -25,8 +25,16 @@ type Daemon interface {
 // Session runs commands.
 type Session struct {
 	Daemon Daemon
-	Out    io.Writer
-	JSON   bool // show commands print JSON
+	// What few commands need of the daemon; nil: those are refused.
+	Editor    Editor
+	Logs      Logs
+	Debugger  Debugger
+	Explainer Explainer
+	Capturer  Capturer
+	Pinger    Pinger
+
+	Out  io.Writer
+	JSON bool // show commands print JSON
 	// ProfileDir has hardware profiles of the user; empty: there are none.
 	ProfileDir string
 }
@@ -35,7 +43,10 @@ type Session struct {
 type run func(s *Session, m *grammar.Match) error
 
 // table is every exec command.
-var table = grammar.New(slices.Concat(commands, tableCommands, eigrpCommands, hwprofileCommands, hardwareCommands), nil)
+var table = grammar.New(slices.Concat(
+	commands, tableCommands, eigrpCommands, hwprofileCommands, hardwareCommands, configCommands, logCommands, debugCommands, explainCommands, captureCommands, pingCommands,
+	troubleCommands,
+), nil)
 
 var commands = []*grammar.Command{
 	{Syntax: "show dmvpn [interface <iface:interface>]", Help: "peers of the tunnels", Data: shows("dmvpn", show.DMVPN)},

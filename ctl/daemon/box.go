@@ -169,3 +169,12 @@ func changes(before, after *config.Config) string {
 	}
 	return strings.Join(words, ", ")
 }
+
+// audit logs a change, with the name of who made it.
+func (d *Daemon) audit(who *api.Caller, what string, err error) {
+	if err != nil {
+		d.log.Warn("a change was refused", "user", who.Name, "command", what, "error", err)
+		return
+	}
+	d.log.Info("changed", "user", who.Name, "command", what)
+}

@@ -68,7 +68,7 @@ func Run(o Options) error {
 		d.warn(tree, nil, found)
 		return err
 	}
-	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), d)
+	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Access: api.DefaultAccess, Audit: d.audit})
 	if err != nil {
 		d.gw.Leave()
 		return err

@@ -43,7 +43,8 @@ func root(status *int) *cobra.Command {
 	root.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")
 	root.PersistentFlags().StringVar(&profileDir, "profile-dir", "", "directory of hardware profiles (*.yaml) beside those that are built in")
 	session := func() *cli.Session {
-		return &cli.Session{Daemon: api.NewClient(socket), Out: os.Stdout, JSON: asJSON, ProfileDir: profileDir}
+		c := api.NewClient(socket)
+		return &cli.Session{Daemon: c, Editor: c, Logs: c, Debugger: c, Explainer: c, Capturer: c, Pinger: c, Out: os.Stdout, JSON: asJSON, ProfileDir: profileDir}
 	}
 	for _, c := range []struct {
 		name    string

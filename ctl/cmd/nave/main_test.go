@@ -52,7 +52,7 @@ func nave(t *testing.T, args ...string) (out string, status int, err error) {
 func TestCommandsOverTheSocket(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "nave.sock")
 	b := &box{}
-	s, err := api.Serve(socket, b)
+	s, err := api.Serve(socket, api.Services{Box: b})
 	if err != nil {
 		t.Fatal(err)
 	}
