@@ -20,6 +20,8 @@ import (
 type Client struct {
 	socket string
 	http   *http.Client
+	// streams are answers that take as long as their context lets them.
+	streams *http.Client
 }
 
 // NewClient makes a client of the daemon that answers on a socket. It connects with the first request.
@@ -27,9 +29,8 @@ func NewClient(socket string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}
-	return &Client{socket: socket, http: &http.Client{
-		Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
-	}}
+	transport := &http.Transport{DialContext: dial, DisableKeepAlives: true}
+	return &Client{socket: socket, http: &http.Client{Timeout: 30 * time.Second, Transport: transport}, streams: &http.Client{Transport: transport}}
 }
 
 // Status asks for all that can be shown.
@@ -68,38 +69,61 @@ func (c *Client) Clear(what Clear) error {
 func (c *Client) Reload() error { return c.do(http.MethodPost, "/v1/reload", struct{}{}, &struct{}{}) }
 
 func (c *Client) do(method, path string, in, out any) error {
-	var body io.Reader
-	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
-			return fmt.Errorf("api: %w", err)
-		}
-		body = bytes.NewReader(b)
-	}
-	req, err := http.NewRequest(method, "http://nave"+path, body)
+	res, err := c.ask(context.Background(), c.http, method, path, in)
 	if err != nil {
-		return fmt.Errorf("api: %w", err)
-	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return c.explain(err)
+		return err
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
 	if err != nil {
 		return fmt.Errorf("api: read the answer: %w", err)
 	}
-	if res.StatusCode >= http.StatusBadRequest {
-		var p problem
-		if json.Unmarshal(b, &p) == nil && p.Error != "" {
-			return errors.New(p.Error)
-		}
-		return fmt.Errorf("api: the daemon answered %s", res.Status)
-	}
 	if err := json.Unmarshal(b, out); err != nil {
 		return fmt.Errorf("api: the answer is not understood (is the daemon of another version?): %w", err)
 	}
 	return nil
+}
+
+// stream asks for an answer that comes bit by bit, until ctx ends. The caller closes it.
+func (c *Client) stream(ctx context.Context, method, path string, in any) (io.ReadCloser, error) {
+	res, err := c.ask(ctx, c.streams, method, path, in)
+	if err != nil {
+		return nil, err
+	}
+	return res.Body, nil
+}
+
+// ask sends a request, and returns the answer if it is no error.
+func (c *Client) ask(ctx context.Context, by *http.Client, method, path string, in any) (*http.Response, error) {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return nil, fmt.Errorf("api: %w", err)
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://nave"+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	res, err := by.Do(req)
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	if res.StatusCode < http.StatusBadRequest {
+		return res, nil
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, fmt.Errorf("api: read the answer: %w", err)
+	}
+	var p problem
+	if json.Unmarshal(b, &p) == nil && p.Error != "" {
+		return nil, errors.New(p.Error)
+	}
+	return nil, fmt.Errorf("api: the daemon answered %s", res.Status)
 }
 
 // explain says what to do where no daemon answers.

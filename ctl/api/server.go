@@ -37,6 +37,7 @@ type Server struct {
 	http     *http.Server
 	path     string
 	services Services
+	end      context.CancelFunc // ends answers that come bit by bit
 }
 
 // Serve answers on the socket at path, which it makes anew, until Close. The socket is root's and Access.Look's; root's alone where there is no such group.
@@ -56,8 +57,11 @@ func Serve(path string, services Services) (*Server, error) {
 		l.Close()
 		return nil, err
 	}
-	s := &Server{path: path, services: services}
-	s.http = &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ConnContext: s.introduce}
+	ctx, end := context.WithCancel(context.Background())
+	s := &Server{path: path, services: services, end: end}
+	s.http = &http.Server{
+		Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ConnContext: s.introduce, BaseContext: func(net.Listener) context.Context { return ctx },
+	}
 	go func() { _ = s.http.Serve(l) }() // ends with Close
 	return s, nil
 }
@@ -88,6 +92,7 @@ func (s *Server) introduce(ctx context.Context, c net.Conn) context.Context {
 
 // Close ends the server and takes the socket away.
 func (s *Server) Close() error {
+	s.end()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if err := s.http.Shutdown(ctx); err != nil {
@@ -176,6 +181,16 @@ func read(w http.ResponseWriter, r *http.Request, what string, v any) bool {
 // notHere is the answer of a service that is not there.
 func notHere(w http.ResponseWriter, what string) {
 	fail(w, http.StatusNotImplemented, fmt.Errorf("%s is not to be had from this daemon", what))
+}
+
+// streaming begins an answer that comes bit by bit, and returns what sends what was written so far.
+func streaming(w http.ResponseWriter, contentType string) (flush func()) {
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(http.StatusOK)
+	c := http.NewResponseController(w)
+	flush = func() { _ = c.Flush() } // the client may have gone
+	flush()
+	return flush
 }
 
 func done(w http.ResponseWriter, err error) {

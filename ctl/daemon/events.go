@@ -80,6 +80,11 @@ func (d *Daemon) event(e gateway.Event) {
 	if leftOut > 0 {
 		text += fmt.Sprintf(" (%d more before it were not logged)", leftOut)
 	}
+	d.say(severity, text, fields(e)...)
+}
+
+// say logs a message of a severity of IOS's (0 to 7).
+func (d *Daemon) say(severity int, text string, attrs ...slog.Attr) {
 	level := slog.LevelInfo
 	switch {
 	case severity <= 3:
@@ -87,7 +92,7 @@ func (d *Daemon) event(e gateway.Event) {
 	case severity == 4:
 		level = slog.LevelWarn
 	}
-	d.log.LogAttrs(context.Background(), level, text, fields(e)...)
+	d.log.LogAttrs(context.Background(), level, text, attrs...)
 }
 
 // fields are the parts of an event, for programs that read the log. Keys and other secrets are in no event.
