@@ -2,8 +2,14 @@ package api
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
-	"time"
+	"strconv"
+
+	"nave/ctl/logs/message"
 )
 
 // Logs is the log that the daemon keeps in memory.
@@ -14,13 +20,60 @@ type Logs interface {
 }
 
 // LogLine is a line of the log.
-type LogLine struct {
-	Time     time.Time `json:"time"`
-	Severity int       `json:"severity"`
-	Text     string    `json:"text"` // as IOS writes it: %DMVPN-5-NHRP_NHS: Tunnel0 10.0.0.1 is UP
-	LeftOut  int       `json:"left_out,omitempty"`
-}
+type LogLine = message.Line
+
+// mostSeverity is the severity of what is debugged.
+const mostSeverity = int(message.Debugging)
 
 func (s *Server) routeLogs(mux *http.ServeMux) {
-	mux.HandleFunc("GET /v1/logs/follow", func(w http.ResponseWriter, _ *http.Request) { notHere(w, "the log") })
+	logs := s.services.Logs
+	if logs == nil {
+		mux.HandleFunc("GET /v1/logs/follow", func(w http.ResponseWriter, _ *http.Request) { notHere(w, "the log") })
+		return
+	}
+	mux.HandleFunc("GET /v1/logs/follow", func(w http.ResponseWriter, r *http.Request) {
+		severity, err := strconv.Atoi(r.URL.Query().Get("severity"))
+		if err != nil || severity < 0 || severity > mostSeverity {
+			fail(w, http.StatusBadRequest, fmt.Errorf("severity=%q: want a number from 0 to %d", r.URL.Query().Get("severity"), mostSeverity))
+			return
+		}
+		flush := streaming(w, "application/x-ndjson")
+		_ = logs.Follow(r.Context(), severity, func(l LogLine) { // who follows learns of the end by the end
+			b, err := json.Marshal(l)
+			if err != nil {
+				return
+			}
+			_, _ = w.Write(append(b, '\n'))
+			flush()
+		})
+	})
+}
+
+// Follow calls f with each line of the log of a severity up to that one (0 to 7), from now on, until ctx ends; then it returns nil. It returns an error where the daemon
+// ends, or is not there.
+func (c *Client) Follow(ctx context.Context, severity int, f func(LogLine)) error {
+	body, err := c.stream(ctx, http.MethodGet, fmt.Sprintf("/v1/logs/follow?severity=%d", severity), nil)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	defer body.Close()
+	d := json.NewDecoder(body)
+	for {
+		var l LogLine
+		if err := d.Decode(&l); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = errors.New("the daemon has ended")
+			}
+			return ended(ctx, fmt.Errorf("follow the log: %w", err))
+		}
+		f(l)
+	}
+}
+
+// ended is the error of an answer that comes bit by bit: none where whoever asked wants no more.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
