@@ -32,6 +32,9 @@ type Options struct {
 	Copy    bool     // no zero-copy
 	Release bool     // a clean stop gives the ports back to the kernel
 	Debug   bool     // log more
+	Metrics string   // HOST:PORT for Prometheus; empty: none
+	// MetricsPeers adds counts of each peer.
+	MetricsPeers bool
 	// Profile and Profiles choose the hardware that the box is to be like, and the folder of the user's own.
 	Profile  string
 	Profiles string
@@ -68,13 +71,15 @@ func Run(o Options) error {
 		d.warn(tree, nil, found)
 		return err
 	}
-	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Access: api.DefaultAccess, Audit: d.audit})
+	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Ping: d, Access: api.DefaultAccess, Audit: d.audit})
 	if err != nil {
 		d.gw.Leave()
 		return err
 	}
 	d.findings(tree, found)
+	endMetrics := d.startMetrics()
 	err = d.serve(ctx)
+	endMetrics()
 	server.Close()
 	if err != nil {
 		d.gw.Leave() // the workers forward on until the next naved
@@ -89,6 +94,7 @@ type Daemon struct {
 	Options
 	log   *slog.Logger
 	gw    *gateway.Gateway
+	pings pings
 	limit *eventLimit // the control plane's goroutine has it
 	// told is what was said of the configuration when it was loaded last, telling what is this time. Loads come one by one.
 	loading       sync.Mutex

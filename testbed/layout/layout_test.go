@@ -117,6 +117,7 @@ var rules = []struct {
 	{"ctl/show", []string{"hwprofiles", "ctl/logs/message", "fastpath", "fastpath/fib", "fastpath/port/afxdp", "bpf", "slowpath", "slowpath/eigrp", "slowpath/eigrp/eigrpmsg", "slowpath/nhrp", "slowpath/ike", "slowpath/ike/suite", "slowpath/dmvpn", "slowpath/rib", "slowpath/bgp", "slowpath/ldp", "slowpath/reassembly", "slowpath/host/nic"}, "status values to text"},
 	{"ctl/api", []string{"ctl/show", "ctl/logs/message"}, "it carries status values"},
 	{"ctl/cli", []string{"hwprofiles", "ctl/logs/message", "ctl/api", "ctl/show", "ctl/config/grammar", "slowpath/bgp"}, "the command line talks to the API"},
+	{"ctl/metrics", []string{"ctl/show", "hwprofiles", "fastpath", "fastpath/...", "slowpath/..."}, "status values to numbers"},
 	{"ctl/crew", []string{"fastpath", "fastpath/fib", "fastpath/port", "fastpath/port/afxdp"}, "it runs workers, whatever they forward for"},
 	{"ctl/gateway", []string{"hwprofiles", "ctl/hardware", "ctl/config", "ctl/config/...", "ctl/crew", "ctl/show", "slowpath", "slowpath/...", "fastpath", "fastpath/...", "bpf"}, "the composition root is below the API"},
 	{"ctl/daemon", []string{"hwprofiles", "ctl/...", "fastpath", "fastpath/fib", "slowpath", "slowpath/..."}, "naved: whatever a box needs"},

@@ -37,6 +37,8 @@ func main() {
 	f.BoolVar(&o.Release, "release", false, "on a clean stop give the ports back to the kernel; otherwise they go on dropping transit packets")
 	f.StringVar(&o.Profile, "profile", "", "hardware profile to be like, whatever the configuration says; none is without")
 	f.StringVar(&o.Profiles, "profile-dir", "", "folder of your own hardware profiles")
+	f.StringVar(&o.Metrics, "metrics", daemon.DefaultMetrics, "where Prometheus may ask, HOST:PORT; empty: nowhere")
+	f.BoolVar(&o.MetricsPeers, "metrics-peers", false, "metrics of each peer of a tunnel, too")
 	f.BoolVar(&o.Debug, "debug", false, "log more")
 	if err := cmd.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "naved:", err)
