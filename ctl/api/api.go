@@ -6,6 +6,8 @@
 //	POST /v1/query   a table that is too large for a status (show.Query, show.Answer)
 //	POST /v1/clear   take down sessions or zero counters (Clear)
 //	POST /v1/reload  read the configuration file again
+//	GET  /v1/greeting  who asks, and what they may (Greeting)
+//	POST /v1/enable  verify the password of privileged exec
 //
 // An error is a status of 400 or above with {"error": "..."}.
 package api

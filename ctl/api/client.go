@@ -126,11 +126,14 @@ func (c *Client) ask(ctx context.Context, by *http.Client, method, path string, 
 	return nil, fmt.Errorf("api: the daemon answered %s", res.Status)
 }
 
+// ErrNoDaemon is wrapped by the error of a request that no daemon was there for.
+var ErrNoDaemon = errors.New("no naved answers")
+
 // explain says what to do where no daemon answers.
 func (c *Client) explain(err error) error {
 	switch {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("no naved answers on %s; is it running? --socket names another", c.socket)
+		return fmt.Errorf("%w on %s; is it running? --socket names another", ErrNoDaemon, c.socket)
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("%s may only be opened by root and the members of group %s", c.socket, DefaultAccess.Look)
 	}

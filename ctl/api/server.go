@@ -26,6 +26,7 @@ type Services struct {
 	Explain Explainer
 	Capture Capturer
 	Ping    Pinger
+	Enable  Enabler
 
 	Access Access
 	// Audit is told of each change, by whom, and what came of it. It must not block.
@@ -113,6 +114,7 @@ func (s *Server) handler() http.Handler {
 	s.routeExplain(mux)
 	s.routeCapture(mux)
 	s.routePing(mux)
+	s.routeEnable(mux)
 	return mux
 }
 

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -33,10 +34,23 @@ type Session struct {
 	Capturer  Capturer
 	Pinger    Pinger
 
+	// Shell is where the command was typed; nil: it is one from the system's shell.
+	Shell Shell
+	// Context ends commands that go on for a while, as ^C does; nil: nothing does.
+	Context context.Context
+
 	Out  io.Writer
 	JSON bool // show commands print JSON
 	// ProfileDir has hardware profiles of the user; empty: there are none.
 	ProfileDir string
+}
+
+// Ctx is what ends commands that go on for a while.
+func (s *Session) Ctx() context.Context {
+	if s.Context == nil {
+		return context.Background()
+	}
+	return s.Context
 }
 
 // run is what a command of the table does.
@@ -45,8 +59,8 @@ type run func(s *Session, m *grammar.Match) error
 // table is every exec command.
 var table = grammar.New(slices.Concat(
 	commands, tableCommands, eigrpCommands, hwprofileCommands, hardwareCommands, configCommands, logCommands, debugCommands, explainCommands, captureCommands, pingCommands,
-	troubleCommands,
-), nil)
+	troubleCommands, shellCommands,
+), helpWords)
 
 var commands = []*grammar.Command{
 	{Syntax: "show dmvpn [interface <iface:interface>]", Help: "peers of the tunnels", Data: shows("dmvpn", show.DMVPN)},
@@ -88,7 +102,7 @@ func (s *Session) Run(line string) error {
 	if bad != nil {
 		return explain(line, bad)
 	}
-	return m.Command.Data.(run)(s, m)
+	return s.Do(m)
 }
 
 // explain says what is wrong with a command, as IOS marks it, and what there is.

@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"nave/ctl/api"
+	"nave/ctl/config/grammar"
 	"nave/ctl/show"
 	"nave/fastpath"
 	"nave/slowpath"
@@ -271,35 +273,26 @@ func TestDaemonErrors(t *testing.T) {
 	}
 }
 
-// Every command of the table has a help text, and runs when typed in full.
+// exampleOf is a line that runs with the sample daemon.
+func exampleOf(c *grammar.Command) string {
+	return c.Example(func(name, typ string) string {
+		return map[string]string{"neighbor": "10.9.9.1", "vrf": "red", "profile": "sup720-3bxl", "name": "K", "address": "10.0.0.1"}[name]
+	})
+}
+
+// Every command has a help text, and its shortest form is understood as that command; what shows and clears runs.
 func TestTable(t *testing.T) {
 	for _, c := range table.Commands {
 		if c.Help == "" {
 			t.Errorf("%s has no help", c.Syntax)
 		}
-		line := c.Syntax
-		for {
-			at := strings.Index(line, "[")
-			if at < 0 {
-				break
-			}
-			depth, end := 0, at
-			for depth > 0 || end == at {
-				switch line[end] {
-				case '[':
-					depth++
-				case ']':
-					depth--
-				}
-				end++
-			}
-			line = line[:at] + line[end:]
+		if m, err := Understand(exampleOf(c), true); err != nil || m.Command.Syntax != c.Syntax && exampleOf(m.Command) != exampleOf(c) {
+			t.Errorf("%s: %q is %v, %v", c.Syntax, exampleOf(c), m, err)
 		}
-		line = strings.NewReplacer("<neighbor:ip>", "10.9.9.1", "{all|vrf <vrf>|rd <rd:rd>}", "all", "{all|vrf <vrf>}", "vrf red", "{advertised-routes|received-routes|routes}", "routes",
-			"{*|<neighbor:ip>|<as:asn>}", "65000", "{*|<neighbor:ip>}", "*",
-			"{<address:ip> |<prefix:prefix>}", "10.0.0.0/24", "{connected|static|kernel|nhrp|bgp |eigrp }", "kernel").Replace(line)
-		if _, _, err := runLine(line, false); err != nil {
-			t.Errorf("%s: %v", line, err)
+	}
+	for _, c := range slices.Concat(commands, tableCommands, eigrpCommands, hwprofileCommands, hardwareCommands) {
+		if _, _, err := runLine(exampleOf(c), false); err != nil {
+			t.Errorf("%s: %v", exampleOf(c), err)
 		}
 	}
 }

@@ -10,6 +10,8 @@ type Completion struct {
 	Text     string // the keyword in full, or how an argument shows: <1-100>, A.B.C.D, WORD
 	Help     string
 	Argument bool
+	Name     string // of an argument, as the syntax has it
+	Type     string // of an argument: interface, ip, word; number for a range
 }
 
 // Complete lists what the last word of line could become; after a space, what could come next. end tells that the
@@ -66,6 +68,9 @@ func (s *Set) completions(threads []thread, partial string) []Completion {
 			}
 			if byText[text] == nil {
 				byText[text] = &Completion{Text: text, Argument: arg}
+				if arg {
+					byText[text].Name, byText[text].Type = e.arg.name, e.arg.typeName()
+				}
 				commands[text] = map[*Command]bool{}
 			}
 			commands[text][th.at.cmd] = true

@@ -22,7 +22,11 @@ type captured struct {
 	name  string // argument name; empty for a keyword
 	value string // canonical
 	raw   bool   // free text or a key
+	key   bool   // a key or a password
 }
+
+// Mask stands for a key where a line is shown.
+const Mask = "******"
 
 // ErrorKind says why a line does not match.
 type ErrorKind uint8
@@ -145,13 +149,13 @@ func (e *Error) take(th thread) {
 	hidden := false
 	for _, c := range unlink(th.caps) {
 		if c.raw {
-			c.value, hidden = "******", true
+			c.value, hidden = Mask, true
 		}
 		words = append(words, c.value)
 	}
 	e.Before = strings.Join(words, " ")
 	if hidden && e.Kind == TrailingText { // perhaps a key with a space in it
-		e.Token = "******"
+		e.Token = Mask
 	}
 }
 
@@ -208,7 +212,7 @@ func step(threads []thread, t token, line string) (next []thread, rest bool, err
 					before = th.caps.value
 				}
 				if v, ok := e.arg.accept(text, before); ok {
-					c := captured{name: e.arg.name, value: v, raw: e.arg.raw()}
+					c := captured{name: e.arg.name, value: v, raw: e.arg.raw(), key: e.arg.key()}
 					if e.arg.kind == kindInterfaceNumber {
 						th.caps = th.caps.prev
 					}
@@ -341,6 +345,28 @@ func (m *Match) Has(keyword string) bool {
 func (m *Match) Raw() bool {
 	for _, c := range m.words {
 		if c.raw {
+			return true
+		}
+	}
+	return false
+}
+
+// Masked is Canonical with keys and passwords masked.
+func (m *Match) Masked() string {
+	words := make([]string, 0, len(m.words))
+	for _, c := range m.words {
+		if c.key {
+			c.value = Mask
+		}
+		words = append(words, c.value)
+	}
+	return strings.Join(words, " ")
+}
+
+// HasMask tells whether a key is the mask that stands for one where it is shown.
+func (m *Match) HasMask() bool {
+	for _, c := range m.words {
+		if c.key && strings.Trim(c.value, " ") == Mask {
 			return true
 		}
 	}

@@ -56,6 +56,19 @@ func newArgument(name, typ string) (*argument, error) {
 	return &argument{name: name, kind: kindInt, min: lower, max: upper}, nil
 }
 
+// typeName is the type as a syntax string has it; number for a range.
+func (a *argument) typeName() string {
+	if a.kind == kindInt {
+		return "number"
+	}
+	for name, k := range kindNames {
+		if k == a.kind && name != "" {
+			return name
+		}
+	}
+	return "interface"
+}
+
 // label is how the argument shows in help and completion.
 func (a *argument) label() string {
 	switch a.kind {
@@ -113,6 +126,9 @@ func (a *argument) loose() bool {
 
 // raw tells whether a ! belongs to the value.
 func (a *argument) raw() bool { return a.kind == kindSecret || a.kind == kindLine }
+
+// key tells whether the argument is a key or a password.
+func (a *argument) key() bool { return a.kind == kindSecret || a.kind == kindLine && a.name == "key" }
 
 // accept returns the canonical text of the token, or false if the argument doesn't take it. before is the value
 // matched last, of use to the number of an interface name in two words.
