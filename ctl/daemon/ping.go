@@ -1,0 +1,82 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"nave/ctl/api"
+	"nave/ctl/probe"
+)
+
+// Those who may only look may not flood: one packet in lookGap, and so many pings at once. For all there is an end, too: each has sockets.
+const (
+	lookGap   = 100 * time.Millisecond
+	lookPings = 4
+	allPings  = 64
+)
+
+// pings counts those that run, by user. Any goroutine may call it.
+type pings struct {
+	mu    sync.Mutex
+	all   int
+	users map[uint32]int
+}
+
+var errTooManyPings = errors.New("too many pings run at once; wait for one to end")
+
+// begin lets a user begin another one. end must be called when it has ended.
+func (p *pings) begin(who *api.Caller) (end func(), err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.users == nil {
+		p.users = make(map[uint32]int)
+	}
+	if p.all >= allPings || !who.Change && p.users[who.UID] >= lookPings {
+		return nil, errTooManyPings
+	}
+	p.all++
+	p.users[who.UID]++
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.all--
+		if p.users[who.UID]--; p.users[who.UID] == 0 {
+			delete(p.users, who.UID)
+		}
+	}, nil
+}
+
+// Probe implements api.Pinger.
+func (d *Daemon) Probe(ctx context.Context, who *api.Caller, r probe.Request, f func(probe.Event)) error {
+	if err := r.Complete(); err != nil {
+		return err
+	}
+	end, err := d.pings.begin(who)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if r.Interface != "" {
+		if r.Source, err = d.gw.Source(r.VRF, r.Interface); err != nil {
+			return err
+		}
+	}
+	var s *probe.Sockets
+	if err := d.gw.Within(r.VRF, func() (err error) { s, err = probe.Open(&r, r.Source); return err }); err != nil {
+		return err
+	}
+	defer s.Close()
+	defer context.AfterFunc(ctx, s.Interrupt)()
+	gap := time.Millisecond
+	if !who.Change {
+		gap = lookGap
+	}
+	f(probe.Event{Begin: &r})
+	if err := probe.Run(ctx, s, &r, gap, func(a probe.Answer) { f(probe.Event{Answer: &a}) }); err != nil {
+		return fmt.Errorf("ping: %w", err)
+	}
+	return nil
+}
