@@ -36,7 +36,11 @@ func (r *Router) work() {
 // use them as soon as it reads it.
 func (r *Router) carryOutIKE(effects []ike.Effect) {
 	for _, e := range effects {
+		if r.debug.topics&ikeTraceTopics != 0 {
+			r.tellIKE(e)
+		}
 		switch e := e.(type) {
+		case ike.Trace:
 		case ike.Send:
 			r.outbox.ike = append(r.outbox.ike, e)
 		case ike.NATKeepalive:
@@ -56,6 +60,9 @@ func (r *Router) carryOutIKE(effects []ike.Effect) {
 // carryOutSessions does what the sessions want done.
 func (r *Router) carryOutSessions(effects []dmvpn.Effect) {
 	for _, e := range effects {
+		if r.debug.topics&sessionTraceTopics != 0 {
+			r.tellSession(e)
+		}
 		switch e := e.(type) {
 		case dmvpn.InstallSA:
 			r.rib.InstallSA(e.SA)

@@ -9,6 +9,7 @@ import (
 	"nave/slowpath/dmvpn"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/rib"
+	"nave/slowpath/trace"
 )
 
 // Fields of the packets that carry NHRP.
@@ -24,6 +25,9 @@ func (r *Router) carryOut(effects []nhrp.Effect) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case nhrp.Send:
+			if r.debug.topics&nhrpPacketTopics != 0 {
+				r.tellNHRPPacket(e.Iface, e.To, e.Payload, e)
+			}
 			r.sendNHRP(e)
 		case nhrp.Bind:
 			r.rib.Bind(rib.Binding{
@@ -37,8 +41,13 @@ func (r *Router) carryOut(effects []nhrp.Effect) {
 			r.rib.Unbind(e.Iface, e.Prefix)
 		case nhrp.Multicast:
 			r.rib.Multicast(e.Iface, e.NBMA, e.Add)
+		case nhrp.Trace:
+			r.tellNHRP(e)
 		case nhrp.Log:
 			r.linux.Log(e)
+			if r.debug.topics&trace.NHRPError != 0 {
+				r.tellNHRPLog(e)
+			}
 			if e.Kind == nhrp.LogClientRegistered {
 				r.tell(dmvpn.Client{Iface: e.Iface, Addr: e.NBMA}) // we are a hub for it, wherever else this tunnel has hubs
 			}

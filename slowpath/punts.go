@@ -22,9 +22,13 @@ func (r *Router) Punt(p *fastpath.Punt) {
 func (r *Router) handlePunt(p *fastpath.Punt) {
 	switch p.Reason {
 	case fastpath.NHRP:
-		r.carryOut(r.nhrp.Handle(r.now, nhrp.Received{
+		ev := nhrp.Received{
 			Iface: r.tunnels[p.Tunnel], From: r.sender(p), Identity: r.sessions.IdentityOf(p.SA), Endpoint: r.sessions.EndpointOf(p.SA), Payload: p.Packet,
-		}))
+		}
+		if r.debug.topics&nhrpPacketTopics != 0 {
+			r.tellNHRPPacket(ev.Iface, ev.From, ev.Payload, ev)
+		}
+		r.carryOut(r.nhrp.Handle(r.now, ev))
 	case fastpath.Local:
 		r.local(p)
 	case fastpath.Host:

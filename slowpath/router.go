@@ -98,6 +98,7 @@ type Router struct {
 	eigrp      eigrpTables
 	kernel     shared
 	behind     bool // the protocols have not followed all that they changed themselves
+	debug      debugging
 }
 
 // Stats counts what the Router did with packets.

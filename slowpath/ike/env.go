@@ -5,6 +5,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/netip"
+
+	"nave/slowpath/trace"
 )
 
 // Env is what the engines of both versions share. It belongs to one Machine and one goroutine.
@@ -15,9 +17,11 @@ type Env struct {
 	// Outlives tells whether associations from before this process stand with a peer. Such a peer is not told that we start afresh (INITIAL_CONTACT):
 	// it would forget them, and what is under way by them would be lost. Nil: none do.
 	Outlives func(vrf uint16, remote netip.Addr) bool
-	sa       SAID
-	child    ChildID
-	inSPIs   map[uint32]struct{}
+	// Tracing is what the effects Trace are given of.
+	Tracing trace.Topics
+	sa      SAID
+	child   ChildID
+	inSPIs  map[uint32]struct{}
 }
 
 // NewEnv makes an Env.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nave/slowpath/nbma"
+	"nave/slowpath/trace"
 )
 
 // entryKind orders entries by whom to believe: a higher kind is not replaced by a lower one.
@@ -63,7 +64,7 @@ func (m *Machine) room(ifc *iface, proto, addr netip.Addr) bool {
 	if m.dynamic < m.maxEntries {
 		return true
 	}
-	ifc.drop(DropFull)
+	m.drop(ifc, DropFull)
 	if !m.now.Before(ifc.fullLog) { // not a line a packet
 		ifc.fullLog = m.now.Add(fullLogEvery)
 		m.emit(Log{Kind: LogCacheFull, Iface: ifc.cfg.Name, Protocol: proto, NBMA: addr, Count: m.dynamic})
@@ -77,7 +78,9 @@ func (m *Machine) put(ifc *iface, prefix netip.Prefix, kind entryKind, at nbma.A
 	if e != nil && e.kind > kind && e.peer != nil {
 		return e
 	}
+	was := TraceCacheUpdate
 	if e == nil {
+		was = TraceCacheAdd
 		if !kind.configured() && !m.room(ifc, prefix.Addr(), at.Addr) {
 			return nil
 		}
@@ -102,6 +105,9 @@ func (m *Machine) put(ifc *iface, prefix netip.Prefix, kind entryKind, at nbma.A
 		}
 	}
 	m.attach(e, at)
+	if m.tracing&trace.NHRPCache != 0 {
+		m.traceEntry(was, e)
+	}
 	return e
 }
 
@@ -159,6 +165,9 @@ func (m *Machine) remove(e *entry) {
 		}
 	}
 	delete(ifc.cache, e.prefix)
+	if m.tracing&trace.NHRPCache != 0 {
+		m.traceEntry(TraceCacheDelete, e)
+	}
 	if !e.kind.configured() {
 		m.dynamic--
 	}

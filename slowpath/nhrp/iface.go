@@ -7,6 +7,7 @@ import (
 
 	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp/nhrpmsg"
+	"nave/slowpath/trace"
 )
 
 // iface is a tunnel interface at work.
@@ -46,7 +47,13 @@ func newIface(cfg Interface) *iface {
 // p2p tells point-to-point GRE: one peer, nothing to shortcut.
 func (ifc *iface) p2p() bool { return ifc.cfg.Destination.IsValid() }
 
-func (ifc *iface) drop(r DropReason) { ifc.traffic.Drops[r]++ }
+// drop counts a packet that was not taken, answered or sent.
+func (m *Machine) drop(ifc *iface, r DropReason) {
+	ifc.traffic.Drops[r]++
+	if m.tracing&(trace.NHRPError|trace.NHRPRate) != 0 {
+		m.traceDrop(ifc, r)
+	}
+}
 
 // expire elects anew: a better NHS has answered long enough.
 func (ifc *iface) expire(m *Machine) { m.elect(ifc) }
@@ -139,6 +146,9 @@ func (m *Machine) forgetOthers(p *peer) {
 
 func (m *Machine) setReady(p *peer, up bool) {
 	p.ready, p.since = up, m.now
+	if m.tracing&trace.NHRPDetail != 0 {
+		m.tell(p.ifc, Trace{Kind: TraceSession, NBMA: p.at, Protocol: p.tunnel(), Up: up})
+	}
 	if p.mcast > 0 {
 		m.emit(Multicast{p.ifc.cfg.Name, p.at, up})
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nave/slowpath/nhrp/nhrpmsg"
+	"nave/slowpath/trace"
 )
 
 // Fixed times and bounds of the protocol's running.
@@ -40,6 +41,8 @@ type Machine struct {
 	unknown    uint64
 	now        time.Time // of the step that is under way
 	out        []Effect
+	tracing    trace.Topics // what is told by Trace
+	about      about        // the packet that is under way in the step
 }
 
 // network is what `ip nhrp network-id` ties together.
@@ -64,6 +67,7 @@ func (m *Machine) begin(now time.Time) {
 	}
 	m.now = now
 	m.out = nil
+	m.about = about{}
 }
 
 // end finishes a step.

@@ -7,6 +7,7 @@ import (
 
 	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp/nhrpmsg"
+	"nave/slowpath/trace"
 )
 
 // nhs is a next hop server that we are a client of.
@@ -53,9 +54,13 @@ func (n *nhs) address() netip.Addr {
 }
 
 func (n *nhs) setState(m *Machine, s NHSState) {
-	if n.state != s {
-		n.state, n.since = s, m.now
+	if n.state == s {
+		return
 	}
+	if m.tracing&trace.NHRPDetail != 0 {
+		m.traceServer(n, s)
+	}
+	n.state, n.since = s, m.now
 }
 
 // elect decides which servers are asked: of each cluster the best ones that answer or may still, as many as it is
@@ -233,6 +238,9 @@ func (m *Machine) register(n *nhs) {
 		n.sentAt = m.now
 	}
 	n.requests++
+	if m.tracing&trace.NHRPDetail != 0 {
+		m.tell(ifc, Trace{Kind: TraceRegister, NBMA: n.peer.at, Protocol: n.proto, ID: n.id, Count: n.tries + 1})
+	}
 	m.send(ifc, n.peer.at, msg)
 }
 
@@ -252,7 +260,7 @@ func (m *Machine) registrationReply(p *packet) {
 		}
 	}
 	if n == nil || p.SrcProto != p.ifc.self {
-		p.ifc.drop(DropUnsolicited)
+		m.drop(p.ifc, DropUnsolicited)
 		return
 	}
 	n.replies++

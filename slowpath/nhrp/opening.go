@@ -149,7 +149,7 @@ func (m *Machine) openPath(p *packet, at nbma.Address, calls bool) bool {
 		return false
 	}
 	if !ifc.openings.take(m.now, openingBurst, openingBurst*openingEvery) {
-		ifc.drop(DropQuota)
+		m.drop(ifc, DropQuota)
 		return false
 	}
 	open := PeerOpening{Iface: ifc.cfg.Name, NBMA: at, Endpoint: o.Endpoint, Calls: calls}

@@ -7,6 +7,7 @@ import (
 
 	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp/nhrpmsg"
+	"nave/slowpath/trace"
 )
 
 // answerKey names what was answered to whom.
@@ -44,7 +45,7 @@ func (m *Machine) remember(p *packet, prefix, route netip.Prefix) bool {
 	a := ifc.answered[key]
 	if a == nil {
 		if m.answers >= m.maxEntries {
-			ifc.drop(DropFull)
+			m.drop(ifc, DropFull)
 			return false
 		}
 		m.answers++
@@ -135,6 +136,9 @@ func (m *Machine) sendPurge(ifc *iface, to nbma.Address, node netip.Addr, prefix
 	msg.RequestID = id
 	msg.CIEs = []nhrpmsg.CIE{{PrefixLen: uint8(prefix.Bits()), Proto: prefix.Addr()}}
 	msg.Exts = requestExts(nhrpmsg.Extension{Type: nhrpmsg.ExtNAT})
+	if m.tracing&trace.NHRPDetail != 0 {
+		m.tell(ifc, Trace{Kind: TracePurge, NBMA: to, Protocol: node, Prefix: prefix, ID: id})
+	}
 	if !repeat || len(ifc.purges) >= m.maxEntries {
 		msg.Flags = nhrpmsg.PurgeNoReply
 		m.send(ifc, to, msg)
@@ -159,7 +163,7 @@ func (q *purge) expire(m *Machine) {
 func (m *Machine) purgeReply(p *packet) {
 	q := p.ifc.purges[p.RequestID]
 	if q == nil {
-		p.ifc.drop(DropUnsolicited)
+		m.drop(p.ifc, DropUnsolicited)
 		return
 	}
 	m.timers.stop(&q.timer)
@@ -173,7 +177,7 @@ func (m *Machine) purgeRequest(p *packet) {
 		return
 	}
 	if !unicast(p.SrcProto) || m.isSelf(ifc, p.SrcProto) {
-		ifc.drop(DropSource)
+		m.drop(ifc, DropSource)
 		return
 	}
 	for i := range p.CIEs {

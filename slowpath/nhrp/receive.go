@@ -29,10 +29,11 @@ func (m *Machine) receive(ev Received) {
 	msg, err := nhrpmsg.Parse(ev.Payload)
 	var fault *nhrpmsg.ParseError
 	if errors.As(err, &fault) {
-		ifc.drop(DropMalformed)
+		m.about = about{from: ev.From, proto: msg.SrcProto, dst: msg.DstProto, kind: msg.Type}
 		if fault.Checksum {
-			ifc.traffic.Drops[DropMalformed]--
-			ifc.drop(DropChecksum)
+			m.drop(ifc, DropChecksum)
+		} else {
+			m.drop(ifc, DropMalformed)
 		}
 		if fault.Code != 0 && msg.Protocol == nhrpmsg.ProtocolOf(ifc.self) {
 			m.sendError(ifc, ev.From, &msg, fault.Code, fault.Offset, ev.Payload)
@@ -40,22 +41,23 @@ func (m *Machine) receive(ev Received) {
 		return
 	}
 	ifc.traffic.Received[kind(msg.Type)]++
+	m.about = about{from: ev.From, proto: msg.SrcProto, dst: msg.DstProto, kind: msg.Type}
 	if p := ifc.peers[ev.From]; p != nil {
 		p.received++
 	}
 	pkt := &packet{ifc: ifc, from: ev.From, identity: ev.Identity, endpoint: ev.Endpoint, raw: ev.Payload, Message: msg}
 	switch {
 	case msg.Protocol != nhrpmsg.ProtocolOf(ifc.self) || msg.Family != nhrpmsg.FamilyOf(ev.From.Addr):
-		ifc.drop(DropMalformed)
+		m.drop(ifc, DropMalformed)
 	case kind(msg.Type) == 0:
-		ifc.drop(DropType)
+		m.drop(ifc, DropType)
 	case !unicast(ev.From.Addr) || m.isOwnNBMA(ev.From.Addr) || !msg.SrcProto.IsValid() || !msg.DstProto.IsValid() || !unicast(msg.SrcNBMA):
-		ifc.drop(DropSource)
+		m.drop(ifc, DropSource)
 	case len(ev.Payload) > maxPacket && msg.Type.IsRequest():
-		ifc.drop(DropMalformed)
+		m.drop(ifc, DropMalformed)
 		m.sendError(ifc, ev.From, &msg, nhrpmsg.SizeExceeded, 0, ev.Payload)
 	case !m.authentic(pkt):
-		ifc.drop(DropAuth)
+		m.drop(ifc, DropAuth)
 		m.emit(Log{Kind: LogAuthMismatch, Iface: ifc.cfg.Name, Protocol: msg.SrcProto, NBMA: ev.From.Addr})
 		m.sendError(ifc, ev.From, &msg, nhrpmsg.AuthenticationFailure, 0, ev.Payload)
 	default:
@@ -150,7 +152,7 @@ func (m *Machine) refuseExtension(p *packet) bool {
 	if !p.compulsoryUnknown() {
 		return false
 	}
-	p.ifc.drop(DropExtension)
+	m.drop(p.ifc, DropExtension)
 	m.sendError(p.ifc, p.from, &p.Message, nhrpmsg.UnrecognizedExtension, 0, p.raw)
 	return true
 }
@@ -178,7 +180,7 @@ func (m *Machine) errorIndication(p *packet) {
 	m.emit(Log{Kind: LogErrorReceived, Iface: p.ifc.cfg.Name, Protocol: p.SrcProto, NBMA: p.SrcNBMA, Code: p.Code})
 	inner, ok := nhrpmsg.ParsePrefix(p.Packet)
 	if !ok || !m.isSelf(p.ifc, inner.SrcProto) {
-		p.ifc.drop(DropUnsolicited)
+		m.drop(p.ifc, DropUnsolicited)
 		return
 	}
 	switch inner.Type {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"nave/slowpath/nhrp/nhrpmsg"
+	"nave/slowpath/trace"
 )
 
 // pair is whose traffic was redirected.
@@ -17,12 +18,12 @@ func (m *Machine) redirectWanted(ev RedirectWanted) {
 		return
 	}
 	if !ifc.cfg.Redirect {
-		ifc.drop(DropDisabled)
+		m.drop(ifc, DropDisabled)
 		return
 	}
 	src, dst, ok := nhrpmsg.DataAddrs(ev.Packet)
 	if !ok || !unicast(src) || !unicast(dst) || src.BitLen() != ifc.self.BitLen() || !unicast(ev.From.Addr) || m.isOwnNBMA(ev.From.Addr) {
-		ifc.drop(DropSource)
+		m.drop(ifc, DropSource)
 		return
 	}
 	key := pair{src, dst}
@@ -30,7 +31,7 @@ func (m *Machine) redirectWanted(ev RedirectWanted) {
 		return
 	}
 	if len(ifc.pairs) >= maxPairs && !ifc.forgetPairs(m.now) {
-		ifc.drop(DropFull)
+		m.drop(ifc, DropFull)
 		return
 	}
 	ifc.pairs[key] = m.now.Add(ifc.cfg.RedirectTimeout)
@@ -40,6 +41,9 @@ func (m *Machine) redirectWanted(ev RedirectWanted) {
 	msg.Exts = []nhrpmsg.Extension{
 		nhrpmsg.Empty(nhrpmsg.ExtForwardTransit), nhrpmsg.Empty(nhrpmsg.ExtReverseTransit),
 		{Type: nhrpmsg.ExtNAT}, nhrpmsg.End(),
+	}
+	if m.tracing&trace.NHRPDetail != 0 {
+		m.tell(ifc, Trace{Kind: TraceRedirect, NBMA: ev.From, Protocol: src, NextHop: dst})
 	}
 	m.send(ifc, ev.From, msg)
 }
@@ -58,22 +62,22 @@ func (ifc *iface) forgetPairs(now time.Time) bool {
 func (m *Machine) trafficIndication(p *packet) {
 	ifc := p.ifc
 	if !ifc.cfg.Shortcut || ifc.p2p() {
-		ifc.drop(DropDisabled)
+		m.drop(ifc, DropDisabled)
 		return
 	}
 	src, dst, ok := nhrpmsg.DataAddrs(p.Packet)
 	if !ok || p.Code != nhrpmsg.TrafficRedirect {
-		ifc.drop(DropMalformed)
+		m.drop(ifc, DropMalformed)
 		return
 	}
 	if !p.knows() || !unicast(src) || !m.mayResolve(ifc, dst) {
-		ifc.drop(DropSource)
+		m.drop(ifc, DropSource)
 		return
 	}
 	// Only traffic that goes into this network can be shortened.
 	r, ok := m.env.Lookup(ifc.cfg.Name, dst)
 	if out := m.ifaces[r.Iface]; !ok || r.Local || out == nil || out.net != ifc.net {
-		ifc.drop(DropNoRoute)
+		m.drop(ifc, DropNoRoute)
 		return
 	}
 	if m.findHost(ifc, dst) != nil || ifc.shortcutTo(dst) {

@@ -6,6 +6,7 @@ import (
 
 	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp/nhrpmsg"
+	"nave/slowpath/trace"
 )
 
 // pending is a resolution request that waits for its reply.
@@ -41,7 +42,7 @@ func (m *Machine) mayResolve(ifc *iface, dst netip.Addr) bool {
 		return false
 	}
 	if ifc.cfg.ServerOnly {
-		ifc.drop(DropDisabled)
+		m.drop(ifc, DropDisabled)
 		return false
 	}
 	return true
@@ -135,6 +136,9 @@ func (m *Machine) request(p *pending, to *peer) {
 		nat.AddEntry(ifc.natEntry(ifc.self, ifc.public))
 	}
 	msg.Exts = requestExts(nat)
+	if m.tracing&trace.NHRPDetail != 0 {
+		m.tell(ifc, Trace{Kind: TraceAsk, NBMA: to.at, Protocol: p.dst, ID: p.id, Count: p.tries + 1})
+	}
 	m.send(ifc, to.at, msg)
 }
 
@@ -160,14 +164,14 @@ func (m *Machine) unresolvable(p *pending, code uint16) {
 func (m *Machine) resolutionReply(p *packet) {
 	q := p.ifc.pending[p.DstProto]
 	if q == nil || q.id != p.RequestID || p.SrcProto != p.ifc.self {
-		p.ifc.drop(DropUnsolicited)
+		m.drop(p.ifc, DropUnsolicited)
 		if q == nil && !m.answeredBefore(p) {
 			m.sendError(p.ifc, p.from, m.responder(p), nhrpmsg.InvalidResolutionReply, 0, p.raw)
 		}
 		return
 	}
 	if len(p.CIEs) == 0 {
-		p.ifc.drop(DropMalformed)
+		m.drop(p.ifc, DropMalformed)
 		return
 	}
 	// The first entry that can be used: others are less preferred or multipath.
@@ -181,7 +185,7 @@ func (m *Machine) resolutionReply(p *packet) {
 	if best < 0 {
 		code := uint16(p.CIEs[0].Code)
 		if code == 0 {
-			p.ifc.drop(DropSource)
+			m.drop(p.ifc, DropSource)
 			code = uint16(nhrpmsg.NoBinding)
 		}
 		m.unresolvable(q, code)
@@ -232,6 +236,9 @@ func (m *Machine) learn(p *packet, q *pending, c *nhrpmsg.CIE) {
 	if hold := ifc.refraining(m.now, at); hold > 0 {
 		m.refrain(ifc, q.dst, q.entry.via, hold) // the way to it did not open lately
 		return
+	}
+	if m.tracing&trace.NHRPDetail != 0 {
+		m.tell(ifc, Trace{Kind: TraceResolved, NBMA: at, Protocol: q.dst, NextHop: hop, ID: q.id})
 	}
 	m.openPath(p, at, true)
 	peerEntry := m.put(ifc, host(hop), kResolved, at, hop)

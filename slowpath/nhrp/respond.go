@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"nave/slowpath/nhrp/nhrpmsg"
+	"nave/slowpath/trace"
 )
 
 // resolutionRequest answers or passes on (RFC 2332 section 5.2.1).
@@ -19,11 +20,11 @@ func (m *Machine) resolutionRequest(p *packet) {
 		return
 	}
 	if !unicast(p.SrcProto) || m.isOurs(ifc, m.locate(p, p.SrcNBMA, p.SrcProto).Addr, p.SrcNBMA) {
-		ifc.drop(DropSource)
+		m.drop(ifc, DropSource)
 		return
 	}
 	if !unicast(p.DstProto) {
-		ifc.drop(DropSource)
+		m.drop(ifc, DropSource)
 		m.refuse(p, nhrpmsg.NoBinding)
 		return
 	}
@@ -51,6 +52,9 @@ func (m *Machine) answer(p *packet, prefix netip.Prefix) {
 	ifc := p.ifc
 	if m.refuseExtension(p) {
 		return
+	}
+	if m.tracing&trace.NHRPDetail != 0 {
+		m.tell(ifc, Trace{Kind: TraceAnswer, NBMA: p.from, Protocol: p.SrcProto, NextHop: p.DstProto, Prefix: prefix, ID: p.RequestID})
 	}
 	asker, opening := m.learnAsker(p)
 	route := prefix
@@ -107,7 +111,10 @@ func (m *Machine) answerFromCache(p *packet, e *entry) {
 
 // refuse sends a negative reply to where the request came from.
 func (m *Machine) refuse(p *packet, code nhrpmsg.Code) {
-	p.ifc.drop(DropRefused)
+	if m.tracing&trace.NHRPError != 0 {
+		m.tell(p.ifc, Trace{Kind: TraceRefuse, NBMA: p.from, Protocol: p.SrcProto, NextHop: p.DstProto, Type: p.Type, Code: uint16(code)})
+	}
+	m.drop(p.ifc, DropRefused)
 	if m.refuseExtension(p) {
 		return
 	}

@@ -15,12 +15,13 @@ func (m *Machine) send(ifc *iface, to nbma.Address, msg nhrpmsg.Message) bool {
 		to = nbma.Of(ifc.cfg.Destination)
 	}
 	if !ifc.cfg.NBMA.IsValid() || !to.IsValid() {
-		ifc.drop(DropNoAddress)
+		m.drop(ifc, DropNoAddress)
 		return false
 	}
 	quota := ifc.cfg.MaxSend
 	if !ifc.quota.take(m.now, quota.Packets, quota.Interval) {
-		ifc.drop(DropQuota)
+		m.about = about{from: to, proto: msg.SrcProto, dst: msg.DstProto, kind: msg.Type, sent: true}
+		m.drop(ifc, DropQuota)
 		if !m.now.Before(ifc.quotaLog) {
 			ifc.quotaLog = m.now.Add(quota.Interval)
 			m.emit(Log{Kind: LogQuota, Iface: ifc.cfg.Name, Count: quota.Packets, Interval: quota.Interval})
@@ -32,7 +33,7 @@ func (m *Machine) send(ifc *iface, to nbma.Address, msg nhrpmsg.Message) bool {
 	}
 	b, err := msg.Append(make([]byte, 0, 160))
 	if err != nil { // an address of another family than the interface's
-		ifc.drop(DropMalformed)
+		m.drop(ifc, DropMalformed)
 		return false
 	}
 	ifc.traffic.Sent[kind(msg.Type)]++
@@ -87,7 +88,7 @@ func (m *Machine) sendOrQueue(p *peer, msg nhrpmsg.Message) {
 		}
 	}
 	if len(p.queue) >= queuePerPeer {
-		p.ifc.drop(DropFull)
+		m.drop(p.ifc, DropFull)
 		return
 	}
 	p.queue = append(p.queue, detached(msg))
@@ -130,7 +131,7 @@ func (m *Machine) sendError(ifc *iface, to nbma.Address, of *nhrpmsg.Message, co
 		return
 	}
 	if !ifc.errors.take(m.now, errorBurst, errorBurst*errorEvery) {
-		ifc.drop(DropErrorLimit)
+		m.drop(ifc, DropErrorLimit)
 		return
 	}
 	e := ifc.message(nhrpmsg.ErrorIndication, dst)

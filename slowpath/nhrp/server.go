@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"nave/slowpath/nhrp/nhrpmsg"
+	"nave/slowpath/trace"
 )
 
 // registrationRequest serves a client (RFC 2332 section 5.2.3). It is for us if it names one of our addresses, or the
@@ -12,7 +13,7 @@ import (
 func (m *Machine) registrationRequest(p *packet) {
 	ifc := p.ifc
 	if p.DstProto != p.SrcProto && p.DstProto != broadcast(ifc.cfg.Address) && !m.isLocal(ifc, p.DstProto) {
-		ifc.drop(DropNoRoute)
+		m.drop(ifc, DropNoRoute)
 		m.sendError(ifc, p.from, &p.Message, nhrpmsg.ProtocolUnreachable, 0, p.raw)
 		return
 	}
@@ -20,12 +21,12 @@ func (m *Machine) registrationRequest(p *packet) {
 		return
 	}
 	if !unicast(p.SrcProto) || m.isLocal(ifc, p.SrcProto) || m.isOurs(ifc, p.from.Addr, p.SrcNBMA) {
-		ifc.drop(DropSource)
+		m.drop(ifc, DropSource)
 		return
 	}
 	unique := p.Flags&nhrpmsg.RegUnique != 0
 	if len(p.CIEs) == 0 || unique && len(p.CIEs) > 1 {
-		ifc.drop(DropMalformed)
+		m.drop(ifc, DropMalformed)
 		m.sendError(ifc, p.from, &p.Message, nhrpmsg.ProtocolError, 0, p.raw)
 		return
 	}
@@ -38,7 +39,10 @@ func (m *Machine) registrationRequest(p *packet) {
 	for i, c := range p.CIEs {
 		c.Code = m.admit(p, &c, unique)
 		if c.Code != nhrpmsg.Success {
-			ifc.drop(DropRefused)
+			if m.tracing&trace.NHRPError != 0 {
+				m.tell(ifc, Trace{Kind: TraceRefuse, NBMA: p.from, Protocol: p.SrcProto, NextHop: p.DstProto, Type: p.Type, Code: uint16(c.Code)})
+			}
+			m.drop(ifc, DropRefused)
 			c.HoldTime = 0
 		}
 		reply.CIEs[i] = c

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"nave/slowpath/nhrp/nhrpmsg"
+	"nave/slowpath/trace"
 )
 
 // passOn sends a packet a hop nearer to dst, as a transit NHS (RFC 2332 sections 5.2 and 5.3).
@@ -14,7 +15,7 @@ func (m *Machine) passOn(p *packet, dst netip.Addr) {
 	}
 	out, to := m.towards(p, dst)
 	if to == nil {
-		p.ifc.drop(DropNoRoute)
+		m.drop(p.ifc, DropNoRoute)
 		if p.Type == nhrpmsg.ResolutionRequest {
 			m.refuse(p, nhrpmsg.NoBinding)
 			return
@@ -23,7 +24,7 @@ func (m *Machine) passOn(p *packet, dst netip.Addr) {
 		return
 	}
 	if p.HopCount <= 1 {
-		p.ifc.drop(DropHopCount)
+		m.drop(p.ifc, DropHopCount)
 		m.transitError(p, nhrpmsg.HopCountExceeded, 9)
 		return
 	}
@@ -40,9 +41,12 @@ func (m *Machine) passOn(p *packet, dst netip.Addr) {
 		m.tellEndpoint(p, &msg, to)
 	}
 	if size := len(p.raw) + 64; size > maxPacket {
-		p.ifc.drop(DropFull)
+		m.drop(p.ifc, DropFull)
 		m.transitError(p, nhrpmsg.SizeExceeded, 0)
 		return
+	}
+	if m.tracing&trace.NHRPDetail != 0 {
+		m.tell(out, Trace{Kind: TracePassOn, NBMA: to.at, Protocol: dst, NextHop: p.SrcProto, Type: p.Type, ID: p.RequestID})
 	}
 	m.send(out, to.at, msg)
 }
@@ -75,7 +79,7 @@ func (m *Machine) visited(p *packet) bool {
 }
 
 func (m *Machine) loop(p *packet) {
-	p.ifc.drop(DropLoop)
+	m.drop(p.ifc, DropLoop)
 	m.emit(Log{Kind: LogLoop, Iface: p.ifc.cfg.Name, Protocol: p.SrcProto, NBMA: p.from.Addr, Other: p.DstProto})
 	m.transitError(p, nhrpmsg.LoopDetected, 0)
 }

@@ -26,7 +26,7 @@ func (t *aggressiveInitiator) start(x *exchange) *fault {
 	p.kx, p.gxi, p.ni = kx, kx.Public(), s.e.nonce()
 	s.self = s.whoAmI()
 	p.idi = s.payloadOf(s.self)
-	s.state = agNoState
+	s.enter(agNoState)
 	x.send(append([]ikemsg.Payload{
 		{Type: ikev1msg.PayloadSA, Body: p.saBody},
 		{Type: ikev1msg.PayloadKE, Body: p.gxi},
@@ -62,7 +62,7 @@ func (t *aggressiveInitiator) process(x *exchange, m *message) *fault {
 	x.iv = s.keys.firstIV(p.gxi, p.gxr)
 	s.float()
 	detections := s.detections() // of the ports that the message goes by
-	s.state = agAuth
+	s.enter(agAuth)
 	x.sendSealed(slices.Concat(proof, detections, s.contact()))
 	s.keys.iv = x.iv
 	s.establish(x)
@@ -136,7 +136,7 @@ func (t *aggressiveResponder) start(x *exchange, m *message, answer ikev1msg.SA)
 	x.accept(m)
 	s.learnVendors(m)
 	x.iv = s.keys.firstIV(p.gxi, p.gxr)
-	s.state = agInit
+	s.enter(agInit)
 	x.send(slices.Concat([]ikemsg.Payload{
 		{Type: ikev1msg.PayloadSA, Body: answer.Append(nil)},
 		{Type: ikev1msg.PayloadKE, Body: p.gxr},

@@ -6,6 +6,7 @@ import (
 
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/ikemsg"
+	"nave/slowpath/trace"
 )
 
 // Fixed times and bounds of the protocol's running.
@@ -58,6 +59,7 @@ type Engine struct {
 	logs       bucket
 	now        time.Time // of the step that is under way
 	out        []ike.Effect
+	sending    []ike.TracePayload // of the message that is about to be sent, while that is told
 }
 
 // New makes an engine without configuration.
@@ -148,6 +150,9 @@ func (e *Engine) less(d time.Duration, part int64) time.Duration {
 // transmit puts a message onto the wire; b stays the caller's.
 func (e *Engine) transmit(path ike.Path, b []byte) {
 	e.stats.Sent++
+	if e.env.Tracing&trace.IKEv1Packet != 0 {
+		e.traceSent(path, b)
+	}
 	e.emit(ike.Send{Path: path, Packet: append([]byte(nil), b...)})
 }
 

@@ -112,11 +112,13 @@ func (x *exchange) header() ikemsg.Header {
 
 // send sends payloads, in clear.
 func (x *exchange) send(list []ikemsg.Payload) {
+	x.e.note(list)
 	x.put(assemble(x.header(), list))
 }
 
 // sendSealed sends payloads, encrypted.
 func (x *exchange) sendSealed(list []ikemsg.Payload) {
+	x.e.note(list)
 	h := x.header()
 	h.NextPayload = list[0].Type
 	plain := ikev1msg.AppendChain(nil, list)

@@ -68,7 +68,9 @@ func (e *Engine) notice(path ike.Path, i, r ikemsg.SPI, protocol uint8, notify u
 		Initiator: i, Responder: r, Version: ikemsg.Version1, Exchange: ikev1msg.Informational, NextPayload: ikev1msg.PayloadNotify,
 		MessageID: nonZero(id),
 	}
-	e.transmit(path, assemble(h, []ikemsg.Payload{{Type: ikev1msg.PayloadNotify, Body: n.Append(nil)}}))
+	list := []ikemsg.Payload{{Type: ikev1msg.PayloadNotify, Body: n.Append(nil)}}
+	e.note(list)
+	e.transmit(path, assemble(h, list))
 }
 
 // whyOf is the reason that a peer's notification stands for.

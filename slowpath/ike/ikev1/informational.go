@@ -9,6 +9,7 @@ import (
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/ikemsg"
 	"nave/slowpath/ike/ikev1/ikev1msg"
+	"nave/slowpath/trace"
 )
 
 // inform sends an informational message, which nobody answers (RFC 2409 section 5.7).
@@ -185,6 +186,9 @@ func (e *Engine) unauthenticated(s *sa, m *message) *fault {
 	}
 	if f := m.parse(m.raw[ikemsg.HeaderLen:]); f != nil {
 		return f
+	}
+	if e.env.Tracing&trace.IKEv1Packet != 0 {
+		e.traceOpened(s, m)
 	}
 	for _, body := range m.all(ikev1msg.PayloadNotify) {
 		n, err := ikev1msg.ParseNotify(body)

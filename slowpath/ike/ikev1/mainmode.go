@@ -16,7 +16,7 @@ func (t *mainInitiator) start(x *exchange) {
 	p := t.s.p1
 	offer := policySA(p.offered)
 	p.saBody = offer.Append(nil)
-	t.s.state = noState
+	t.s.enter(noState)
 	x.send(append([]ikemsg.Payload{{Type: ikev1msg.PayloadSA, Body: p.saBody}}, t.s.e.vendors()...))
 	x.expect()
 }
@@ -55,7 +55,7 @@ func (t *mainInitiator) chosen(x *exchange, m *message) *fault {
 	s.named(m.head.Responder)
 	s.policy, s.lifetime = policy, policy.Lifetime
 	s.learnVendors(m)
-	s.state = saSetup
+	s.enter(saSetup)
 	p.kx, p.gxi, p.ni = kx, kx.Public(), s.e.nonce()
 	x.send(slices.Concat([]ikemsg.Payload{
 		{Type: ikev1msg.PayloadKE, Body: p.gxi}, {Type: ikev1msg.PayloadNonce, Body: p.ni},
@@ -91,7 +91,7 @@ func (t *mainInitiator) keyed(x *exchange, m *message) *fault {
 	}
 	x.accept(m)
 	x.iv = s.keys.firstIV(p.gxi, p.gxr)
-	s.state = keyExchanged
+	s.enter(keyExchanged)
 	x.sendSealed(slices.Concat([]ikemsg.Payload{{Type: ikev1msg.PayloadID, Body: p.idi}}, proof, s.contact()))
 	x.expect()
 	return nil
@@ -140,11 +140,11 @@ type mainResponder struct{ s *sa }
 
 // start answers the first message, of which policy was chosen.
 func (t *mainResponder) start(x *exchange, m *message, answer ikev1msg.SA) {
-	t.s.state = noState
+	t.s.enter(noState)
 	x.accept(m)
 	t.s.learnVendors(m)
 	x.send(append([]ikemsg.Payload{{Type: ikev1msg.PayloadSA, Body: answer.Append(nil)}}, t.s.e.vendors()...))
-	t.s.state = saSetup
+	t.s.enter(saSetup)
 	wait := halfOpen
 	if t.s.e.crowded() {
 		wait = halfOpenBusy // it may not even exist
@@ -188,7 +188,7 @@ func (t *mainResponder) keyed(x *exchange, m *message) *fault {
 		detections = nil
 	}
 	x.iv = s.keys.firstIV(p.gxi, p.gxr)
-	s.state = keyExchanged
+	s.enter(keyExchanged)
 	x.send(slices.Concat([]ikemsg.Payload{
 		{Type: ikev1msg.PayloadKE, Body: p.gxr}, {Type: ikev1msg.PayloadNonce, Body: p.nr},
 	}, s.requests(), detections))

@@ -7,6 +7,7 @@ import (
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/ikemsg"
 	"nave/slowpath/ike/ikev1/ikev1msg"
+	"nave/slowpath/trace"
 )
 
 // receive takes a packet to the SA that it is for.
@@ -27,7 +28,11 @@ func (e *Engine) receive(ev ike.Received) {
 		e.stats.Ignored++
 		return
 	}
-	e.route(&message{head: h, path: path, raw: ev.Packet[:h.Length]})
+	m := &message{head: h, path: path, raw: ev.Packet[:h.Length]}
+	if e.env.Tracing&trace.IKEv1Packet != 0 {
+		e.traceReceived(m)
+	}
+	e.route(m)
 }
 
 // route finds the SA of a message.
@@ -41,10 +46,12 @@ func (e *Engine) route(m *message) {
 		e.dispatch(s, m)
 	case m.head.Responder != ikemsg.SPI{}:
 		e.stats.Ignored++ // of an SA that is over, or never was
+		e.traceIgnored(m, "no SA has these cookies")
 	case m.head.Exchange == ikev1msg.MainMode, m.head.Exchange == ikev1msg.AggressiveMode:
 		e.first(m)
 	default:
 		e.stats.Ignored++
+		e.traceIgnored(m, "no SA begins with such an exchange")
 	}
 }
 
@@ -118,6 +125,9 @@ func (e *Engine) phase1Message(s *sa, m *message) *fault {
 	} else if f := m.parse(m.raw[ikemsg.HeaderLen:]); f != nil {
 		return f
 	}
+	if e.env.Tracing&trace.IKEv1Packet != 0 {
+		e.traceOpened(s, m)
+	}
 	f := x.task.process(x, m)
 	if f != nil && f.why != ike.WhyMalformed {
 		s.refuse(m, f)
@@ -156,6 +166,9 @@ func (e *Engine) phase2Message(s *sa, m *message) *fault {
 	defer clear(plain)
 	if f := m.parse(plain); f != nil {
 		return f
+	}
+	if e.env.Tracing&trace.IKEv1Packet != 0 {
+		e.traceOpened(s, m)
 	}
 	if x != nil {
 		return x.task.process(x, m)

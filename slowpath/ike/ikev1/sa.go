@@ -10,6 +10,7 @@ import (
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/ikemsg"
 	"nave/slowpath/ike/ikev1/ikev1msg"
+	"nave/slowpath/trace"
 )
 
 // state is how far an SA is. Its names are those of IOS.
@@ -142,6 +143,7 @@ func (e *Engine) first(m *message) {
 	}
 	if e.env.Admission.Late(e.now) {
 		e.stats.Ignored++
+		e.traceIgnored(m, "call admission: too many begin at once")
 		return // silence: the peer tries again
 	}
 	p := e.peer(m.path)
@@ -154,6 +156,9 @@ func (e *Engine) first(m *message) {
 		return
 	}
 	s := e.newSA(m.path, false)
+	if e.env.Tracing&trace.IKEv1Packet != 0 {
+		e.traceOpened(s, m)
+	}
 	s.ci, s.first.kind = m.head.Initiator, m.head.Exchange
 	s.aggressive = m.head.Exchange == ikev1msg.AggressiveMode
 	if f := s.answerFirst(m); f != nil {
@@ -278,7 +283,8 @@ func (s *sa) establish(x *exchange) {
 	s.p1 = nil
 	s.keys.skeyid.Clear() // what phase 2 needs was made of them
 	s.keys.e.Clear()
-	s.state, s.since = established, e.now
+	s.enter(established)
+	s.since = e.now
 	e.env.Admission.Established()
 	if s.initiator {
 		e.stats.Initiated++
@@ -414,7 +420,7 @@ func (s *sa) end(why ike.Why, tell bool) {
 	if tell && was == established {
 		s.sendDelete(ikev1msg.Delete{DOI: ikev1msg.DOIIPsec, Protocol: ikev1msg.ProtoISAKMP, Size: 16, SPIs: slices.Concat(s.ci[:], s.cr[:])})
 	}
-	s.state = ended
+	s.enter(ended)
 	e.env.Admission.Ended(was != established)
 	for _, t := range []*timer{&s.life, &s.gone, &s.keepalive, &s.flush, &s.dpd.timer, &s.first.timer} {
 		e.timers.stop(t)

@@ -29,6 +29,7 @@ type Engine struct {
 	nextWords int
 	told      map[netip.Addr]time.Time // when a peer was last told of an unknown SPI
 	rejected  time.Time                // when a rejected message was last logged
+	sending   []ike.TracePayload       // of the message that is about to be sent, while that is told
 }
 
 // halfKey finds the SA that a repeated first message belongs to.

@@ -63,6 +63,7 @@ func (s *sa) next() {
 			r.due = s.e.now.Add(openEvery)
 		}
 		s.pending = r
+		s.e.note(list)
 		s.transmit(s.path, r.packets)
 	}
 }
@@ -73,7 +74,7 @@ func (s *sa) transmit(path ike.Path, packets [][]byte) {
 	s.e.touch(s)
 	for _, p := range packets {
 		s.e.stats.Sent++
-		s.e.emit(ike.Send{Path: path, Packet: append([]byte(nil), p...)})
+		s.e.put(s, path, append([]byte(nil), p...))
 	}
 }
 

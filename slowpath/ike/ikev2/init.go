@@ -284,7 +284,8 @@ func (e *Engine) respondInit(path ike.Path, m *ikev2msg.Message, raw []byte, uns
 	refuse := func(why ike.Why, out ikev2msg.Out) {
 		h := ikemsg.Header{Initiator: m.Initiator, Exchange: ikev2msg.ExchangeInit, Flags: ikev2msg.FlagResponse}
 		e.stats.Sent++
-		e.emit(ike.Send{Path: path, Packet: ikev2msg.Clear(h, []ikev2msg.Out{out})})
+		e.note([]ikev2msg.Out{out})
+		e.put(nil, path, ikev2msg.Clear(h, []ikev2msg.Out{out}))
 		if why != ike.WhyNone {
 			e.stats.FailedBy[why]++
 			e.reject(path, why, "first message of a peer")
@@ -398,6 +399,7 @@ func (e *Engine) acceptInit(path ike.Path, m *ikev2msg.Message, raw []byte, firs
 	s.nextRecv = 1
 	s.answered = answer{request: sum(raw), packets: [][]byte{packet}, valid: true, resent: e.now.Add(-time.Hour)}
 	e.half[halfKey{m.Initiator, path.Remote}] = s
+	e.note(list)
 	s.transmit(path, s.answered.packets)
 }
 

@@ -42,7 +42,7 @@ func (e *Engine) repeat(path ike.Path, own ikemsg.SPI, raw []byte) bool {
 		e.stats.Resent++
 		for _, p := range w.answer.packets {
 			e.stats.Sent++
-			e.emit(ike.Send{Path: path, Packet: append([]byte(nil), p...)})
+			e.put(nil, path, append([]byte(nil), p...))
 		}
 		return true
 	}

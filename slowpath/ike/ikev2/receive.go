@@ -8,6 +8,7 @@ import (
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/ikemsg"
 	"nave/slowpath/ike/ikev2/ikev2msg"
+	"nave/slowpath/trace"
 )
 
 // errClear is that a message which should be encrypted is not.
@@ -42,6 +43,9 @@ func (s *sa) open(m *ikev2msg.Message) (list []ikemsg.Payload, done bool, err er
 func (e *Engine) receive(path ike.Path, b []byte) {
 	e.stats.Received++
 	m, err := ikev2msg.Parse(b)
+	if e.env.Tracing&trace.IKEv2Packet != 0 && m.Version != 0 {
+		e.traceReceived(path, &m, len(b))
+	}
 	var unsupported *ikev2msg.UnsupportedError
 	switch {
 	case m.Version>>4 > ikemsg.Version2>>4:
@@ -74,10 +78,12 @@ func (e *Engine) receive(path ike.Path, b []byte) {
 	}
 	if s == nil || s.initiator == fromInitiator || s.state == stateGone {
 		e.stats.Ignored++
+		e.traceIgnored(nil, path, &m, "no SA has these SPIs")
 		return
 	}
 	if s.initiator && s.spiR != (ikemsg.SPI{}) && m.Responder != s.spiR || !s.initiator && m.Initiator != s.spiI {
 		e.stats.Ignored++
+		e.traceIgnored(s, path, &m, "the peer's SPI is not the SA's")
 		return
 	}
 	e.touch(s)
@@ -95,7 +101,9 @@ func (e *Engine) refuseVersion(path ike.Path, m *ikev2msg.Message) {
 		return
 	}
 	h := ikemsg.Header{Initiator: m.Initiator, Responder: m.Responder, Exchange: m.Exchange, Flags: ikev2msg.FlagResponse, MessageID: m.MessageID}
-	e.emit(ike.Send{Path: path, Packet: ikev2msg.Clear(h, []ikev2msg.Out{notify(ikev2msg.InvalidMajorVersion, nil)})})
+	list := []ikev2msg.Out{notify(ikev2msg.InvalidMajorVersion, nil)}
+	e.note(list)
+	e.put(nil, path, ikev2msg.Clear(h, list))
 }
 
 // malformed counts and logs, not too often, what can't be read.
@@ -119,6 +127,7 @@ func (s *sa) request(path ike.Path, m *ikev2msg.Message, raw []byte) {
 	}
 	if m.MessageID != s.nextRecv || s.state == stateInit {
 		s.e.stats.Ignored++
+		s.e.traceIgnored(s, path, m, "its message ID is not the next one")
 		return
 	}
 	list, done, err := s.open(m)
@@ -131,6 +140,9 @@ func (s *sa) request(path ike.Path, m *ikev2msg.Message, raw []byte) {
 	}
 	if !done {
 		return
+	}
+	if s.e.env.Tracing&trace.IKEv2Packet != 0 {
+		s.traceOpened(path, m, list)
 	}
 	s.fromPeer(path)
 	var out []ikev2msg.Out
@@ -152,6 +164,7 @@ func (s *sa) request(path ike.Path, m *ikev2msg.Message, raw []byte) {
 // answer sends an answer and keeps it. A nil list is an empty answer.
 func (s *sa) answer(path ike.Path, m *ikev2msg.Message, raw []byte, list []ikev2msg.Out) {
 	packets := s.protect(s.header(m.Exchange, m.MessageID, true), list)
+	s.e.note(list)
 	s.nextRecv = m.MessageID + 1
 	s.answered = answer{id: m.MessageID, request: sum(raw), packets: packets, valid: true, resent: s.e.now}
 	if m.Fragment != nil { // the first fragment stands for all (RFC 7383 section 2.6.1)
@@ -236,6 +249,7 @@ func (s *sa) response(path ike.Path, m *ikev2msg.Message, raw []byte) {
 	r := s.pending
 	if r == nil || m.MessageID != r.id || m.Exchange != r.exchange {
 		s.e.stats.Ignored++
+		s.e.traceIgnored(s, path, m, "nothing waits for this answer")
 		return
 	}
 	if r.exchange == ikev2msg.ExchangeInit {
@@ -252,6 +266,9 @@ func (s *sa) response(path ike.Path, m *ikev2msg.Message, raw []byte) {
 	}
 	if err == nil && !done {
 		return
+	}
+	if err == nil && s.e.env.Tracing&trace.IKEv2Packet != 0 {
+		s.traceOpened(path, m, list)
 	}
 	s.fromPeer(path)
 	s.pending = nil

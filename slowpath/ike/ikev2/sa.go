@@ -10,6 +10,7 @@ import (
 	"nave/slowpath/ike/ikemsg"
 	"nave/slowpath/ike/ikev2/ikev2msg"
 	"nave/slowpath/ike/suite"
+	"nave/slowpath/trace"
 )
 
 // state is where an IKE SA stands.
@@ -152,6 +153,9 @@ const (
 // setState is the only door to another state.
 func (s *sa) setState(to state) {
 	from := s.state
+	if s.e.env.Tracing&trace.IKEv2Detail != 0 && from != to {
+		s.e.tell(s, ike.Trace{Kind: ike.TraceState, Topic: trace.IKEv2Detail, Path: s.path, Was: from.String(), State: to.String()})
+	}
 	s.state = to
 	s.e.touch(s)
 	negotiating := func(x state) bool { return x == stateInit || x == stateAuth }
