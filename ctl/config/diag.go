@@ -63,6 +63,9 @@ const (
 	CodeNotText    = "not-text"
 )
 
+// CodeMaskedKey is the finding of a key that stands masked, as it is shown.
+const CodeMaskedKey = "masked-key"
+
 // Syntax tells whether the text itself was not understood.
 func (d Diagnostic) Syntax() bool {
 	switch d.Code {

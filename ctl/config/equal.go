@@ -14,6 +14,7 @@ var (
 	addrType   = reflect.TypeFor[netip.Addr]()
 	prefixType = reflect.TypeFor[netip.Prefix]()
 	asidesType = reflect.TypeFor[[]Aside]()
+	heldType   = reflect.TypeFor[Held]()
 )
 
 // Equal tells whether two trees say the same. Positions do not count.
@@ -24,7 +25,7 @@ func same[T any](a, b T) bool { return equal(reflect.ValueOf(&a), reflect.ValueO
 
 func equal(a, b reflect.Value) bool {
 	switch a.Type() {
-	case posType, linesType, asidesType:
+	case posType, linesType, asidesType, heldType:
 		return true
 	case addrType, prefixType:
 		return a.Interface() == b.Interface()

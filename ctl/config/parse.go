@@ -21,6 +21,7 @@ func Parse(file string, text []byte) (*Config, Diagnostics) {
 // back. c is never changed.
 func (c *Config) Apply(file string, text []byte) (*Config, Diagnostics) {
 	p := newParser(file, c.Clone())
+	p.had = c
 	p.text(text)
 	if p.diags.HasErrors() {
 		return c, p.diags
@@ -37,6 +38,17 @@ const (
 	opNo
 	opDefault
 )
+
+// word is what a command begins with that is given so.
+func (o op) word() string { return [...]string{opSet: "", opNo: "no ", opDefault: "default "}[o] }
+
+// shownAs is a command in full, with keys masked, of text that is kept as such too.
+func shownAs(m *grammar.Match) string {
+	if m.Command.Data.(*spec).kind == effective {
+		return m.Masked()
+	}
+	return hide(m.Masked())
+}
 
 // frame is a mode that was entered, and the part of the tree that its commands change.
 type frame struct {
@@ -59,6 +71,11 @@ type parser struct {
 	keepalives map[*Interface]Pos
 	// until is the delimiter of a banner that is being skipped.
 	until string
+	// had is what lines are added to, nil for a file; keys are its lines with keys, by the same lines masked, once they are asked for.
+	had  *Config
+	keys map[string][]string
+	// shown is the last line as it was understood, keys masked.
+	shown string
 }
 
 func newParser(file string, c *Config) *parser {
@@ -114,9 +131,11 @@ func (p *parser) line(text string, n int) {
 	case "default":
 		how = opDefault
 	case "exit", "quit":
+		p.shown = "exit"
 		p.pop(1)
 		return
 	case "end":
+		p.shown = "end"
 		p.pop(len(p.stack))
 		return
 	}
@@ -164,10 +183,12 @@ func (p *parser) match(rest string, n, offset int, how op) {
 		}
 	}
 	if found == nil {
+		p.shown = strings.TrimSpace(how.word() + worst.Before + " ...")
 		p.reportMismatch(worst, Pos{p.file, n, offset + worst.Column}, how)
 		return
 	}
 	p.stack = p.stack[:at+1]
+	p.shown = how.word() + shownAs(found)
 	p.run(found, Pos{p.file, n, offset + 1 + len(rest) - len(strings.TrimLeft(rest, " \t"))}, how)
 }
 
@@ -190,6 +211,13 @@ func (p *parser) order() []int {
 func (p *parser) run(m *grammar.Match, pos Pos, how op) {
 	s := m.Command.Data.(*spec)
 	fr := &p.stack[len(p.stack)-1]
+	if how == opSet {
+		var ok bool
+		if m, ok = p.unmask(m, s); !ok {
+			p.report(pos, Error, CodeMaskedKey, masked+" is how keys are shown, and no key", "write the key itself, or leave the line out")
+			return
+		}
+	}
 	x := &ctx{Match: m, p: p, cfg: p.cfg, op: how, pos: pos, spec: s}
 	if fr.lines != nil && s.kind == effective && fr.mode != mSwallow {
 		if *fr.lines == nil {

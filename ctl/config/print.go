@@ -220,14 +220,18 @@ func opensMode(text string) bool {
 	return strings.HasPrefix(text, "line ") || strings.HasPrefix(text, "control-plane") || text == "archive" || text == "redundancy"
 }
 
-var secretWords = regexp.MustCompile(`(?i)\b(password|secret|community|key|md5|sha)( [0-9])? +\S+`)
+var (
+	secretWords = regexp.MustCompile(`(?i)\b(password|secret|community|key|md5|sha)( [0-9])? +\S+`)
+	// snmpWords are what leads to a community name, or to the key of a user's privacy.
+	snmpWords = regexp.MustCompile(`(?i)\b(host +\S+(?: +(?:traps|informs|version +(?:1|2c|3 +(?:noauth|auth|priv))))*|priv +(?:des|3des|aes +[0-9]+)) +[^ *]\S*`)
+)
 
 // hide masks what looks like a password in a line that is kept as text.
 func (p *printer) hide(text string) string {
 	if !p.mask {
 		return text
 	}
-	return secretWords.ReplaceAllString(text, "$1$2 "+masked)
+	return hide(text)
 }
 
 func (c *Config) printGlobal(p *printer) {

@@ -1,12 +1,16 @@
 package config
 
-import "log/slog"
+import (
+	"log/slog"
+
+	"nave/ctl/config/grammar"
+)
 
 // Secret is a key or a password. It prints as asterisks wherever it is formatted, logged or marshalled; only
 // Reveal gives it away.
 type Secret string
 
-const masked = "******"
+const masked = grammar.Mask
 
 // Reveal returns the secret itself.
 func (s Secret) Reveal() string { return string(s) }

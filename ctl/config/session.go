@@ -1,6 +1,8 @@
 package config
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"nave/ctl/config/grammar"
@@ -19,27 +21,63 @@ func NewSession(c *Config, name string) *Session {
 	return &Session{cfg: c, file: name, modes: []modeID{mGlobal}}
 }
 
+// SessionAt begins in the mode that some lines lead to, outermost first. Lines that lead nowhere are an error.
+func SessionAt(c *Config, name string, path []string) (*Session, error) {
+	s := NewSession(c, name)
+	if len(path) == 0 {
+		return s, nil
+	}
+	p := newParser(name, c.Clone())
+	for _, enter := range path {
+		p.line(enter, 1)
+	}
+	if p.diags.HasErrors() || len(p.stack) != len(path)+1 {
+		return nil, fmt.Errorf("config: there is no mode %q", clip(strings.Join(path, " / ")))
+	}
+	s.at(p)
+	return s, nil
+}
+
 // Config returns the tree as the lines so far have made it.
 func (s *Session) Config() *Config { return s.cfg }
 
 // Mode names the mode as it shows in the prompt: config, config-if, config-router-af.
 func (s *Session) Mode() string { return modes()[s.modes[len(s.modes)-1]].name }
 
+// Path lists the lines that lead to the mode, outermost first, in full; none at the top.
+func (s *Session) Path() []string { return slices.Clone(s.path) }
+
 // Line reads one line. With an error among the findings nothing changes, neither the tree nor the mode.
 func (s *Session) Line(line string) Diagnostics {
+	_, diags := s.Read(line)
+	return diags
+}
+
+// Read is Line, and returns the line in full as it was understood, with keys masked: what may be logged. Of a line that was not understood it has the words before the fault.
+func (s *Session) Read(line string) (shown string, diags Diagnostics) {
 	p := newParser(s.file, s.cfg.Clone())
+	p.had = s.cfg
 	for _, enter := range s.path {
 		p.line(enter, 0)
 	}
-	p.diags = nil
+	p.diags, p.shown = nil, ""
 	p.line(line, 1)
 	if p.until != "" {
 		p.until = ""
 		p.report(Pos{s.file, 1, 1}, Error, CodeIncomplete, "the banner has no end", "write it on one line")
 	}
+	p.judgeKeepalives()
 	if p.diags.HasErrors() {
-		return p.diags
+		return p.shown, p.diags
 	}
+	s.at(p)
+	p.cfg.normalise()
+	s.cfg = p.cfg
+	return p.shown, p.diags
+}
+
+// at takes over the mode that a parser is in.
+func (s *Session) at(p *parser) {
 	s.path, s.modes = nil, nil
 	for _, f := range p.stack {
 		s.modes = append(s.modes, f.mode)
@@ -47,9 +85,6 @@ func (s *Session) Line(line string) Diagnostics {
 			s.path = append(s.path, f.enter)
 		}
 	}
-	p.cfg.normalise()
-	s.cfg = p.cfg
-	return p.diags
 }
 
 // Complete lists what could stand at the end of line in the session's mode; end tells that the line is complete as it

@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// Held says why a tunnel is kept down. Equality of trees ignores it.
+type Held string
+
 // Interface is a port, a subinterface, a loopback or a tunnel.
 type Interface struct {
 	Name        string // canonical
@@ -37,6 +40,8 @@ type Interface struct {
 	Ignored []string // commands without effect, canonical
 	Pos     Pos
 	Lines   Lines
+	// Held says why a tunnel is kept down though nothing in the text says so (Config.Hold). It does not print.
+	Held Held
 }
 
 // InterfaceMPLS is what `mpls ...` says on an interface.

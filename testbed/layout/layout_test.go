@@ -114,6 +114,7 @@ var rules = []struct {
 	{"ctl/logs/message", nil, "what the log is made of, as values"},
 	{"ctl/logs", []string{"ctl/logs/message"}, "the log and where it goes, whoever says what"},
 	{"ctl/config", []string{"ctl/config/grammar", "ctl/logs/message"}, "a configuration is a value"},
+	{"ctl/revision", []string{"ctl/config"}, "configurations and time, no file and no box"},
 	{"ctl/hardware", []string{"ctl/config", "hwprofiles"}, "what hardware would do with a configuration"},
 	{"ctl/probe", []string{"fastpath/packet"}, "ping knows sockets and bytes"},
 	{"ctl/show", []string{"hwprofiles", "ctl/probe", "ctl/logs/message", "fastpath", "fastpath/fib", "fastpath/port/afxdp", "bpf", "slowpath", "slowpath/eigrp", "slowpath/eigrp/eigrpmsg", "slowpath/nhrp", "slowpath/ike", "slowpath/ike/suite", "slowpath/dmvpn", "slowpath/rib", "slowpath/bgp", "slowpath/ldp", "slowpath/reassembly", "slowpath/host/nic"}, "status values to text"},
