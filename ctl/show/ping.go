@@ -96,8 +96,11 @@ func (p *Probing) hop(a probe.Answer) string {
 		return b.String()
 	}
 	if a.From != p.from {
-		if p.from.IsValid() {
+		switch {
+		case p.from.IsValid():
 			b.WriteString("\n    ")
+		case a.Seq > 1: // behind what was not answered
+			b.WriteByte(' ')
 		}
 		fmt.Fprintf(&b, "%v%s", a.From, labelsOf(a.Labels))
 		p.from = a.From

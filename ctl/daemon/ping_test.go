@@ -1,0 +1,42 @@
+package daemon
+
+import (
+	"testing"
+
+	"nave/ctl/api"
+)
+
+// A user who may only look has few pings at a time, whatever others do; and there is an end for all.
+func TestPingLimits(t *testing.T) {
+	var p pings
+	look, other, admin := &api.Caller{UID: 7}, &api.Caller{UID: 8}, &api.Caller{UID: 9, Change: true}
+	var ends []func()
+	begin := func(who *api.Caller, want bool) {
+		t.Helper()
+		end, err := p.begin(who)
+		if (err == nil) != want {
+			t.Errorf("%v: %v", who, err)
+		}
+		if end != nil {
+			ends = append(ends, end)
+		}
+	}
+	for range lookPings {
+		begin(look, true)
+	}
+	begin(look, false)
+	begin(other, true)
+	ends[0]()
+	ends = ends[1:]
+	begin(look, true)
+	for range allPings - lookPings - 1 {
+		begin(admin, true)
+	}
+	begin(admin, false)
+	for _, end := range ends {
+		end()
+	}
+	if p.all != 0 || len(p.users) != 0 {
+		t.Errorf("%+v", &p)
+	}
+}
