@@ -41,6 +41,9 @@ var checkCases = []checkCase{
 	{name: "nothing to say", text: protect + ports + tunnel},
 	{name: "hub and spoke", text: hubText + "---\n" + spokeText},
 
+	{name: "a hash that is none", text: "enable secret 9 wheel\n", want: []string{"r1:1 warning enable-secret"}},
+	{name: "a hash of another type", text: "enable secret 8 $9$2MJBozw/9R3UsU$2lFhcKvpghcyw8deP25GOfyZaagyUOGBymkryvOdfo6\n", want: []string{"r1:1 warning enable-secret"}},
+
 	{name: "no tunnel source", text: "interface Tunnel0\n ip address 10.0.0.1 255.255.255.0\n tunnel destination 192.0.2.9\n", want: []string{"r1:1 error tunnel-no-source"}},
 	{name: "source undefined", text: "interface Tunnel0\n tunnel destination 192.0.2.9\n tunnel source Ethernet7\n", want: []string{"r1:3 error undefined"}},
 	{name: "source without address", text: "interface Ethernet0\ninterface Tunnel0\n tunnel destination 192.0.2.9\n tunnel source Ethernet0\n", want: []string{"r1:4 error tunnel-source-address"}},

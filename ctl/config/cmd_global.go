@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"nave/ctl/config/grammar"
+	"nave/ctl/password"
 )
 
 // globalCommands are the commands of the top level that stand by themselves.
@@ -89,6 +90,9 @@ func setEnable(x *ctx) {
 	}
 	if k := x.OneOf("5", "8", "9"); k != "" {
 		x.cfg.EnableHashed, _ = strconv.Atoi(k)
+	}
+	if err := password.Check(x.cfg.EnableHashed, x.cfg.Enable.Reveal()); err != nil {
+		x.report(Warning, "enable-secret", err.Error()+": nobody can enable by it", "write the password itself, or what `nave hash-password` makes of it after `enable secret 9`")
 	}
 }
 

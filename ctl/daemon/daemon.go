@@ -71,7 +71,7 @@ func Run(o Options) error {
 		d.warn(tree, nil, found)
 		return err
 	}
-	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Ping: d, Access: api.DefaultAccess, Audit: d.audit})
+	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Enable: d, Ping: d, Access: api.DefaultAccess, Audit: d.audit})
 	if err != nil {
 		d.gw.Leave()
 		return err
@@ -92,10 +92,11 @@ func Run(o Options) error {
 // Daemon is naved while it runs.
 type Daemon struct {
 	Options
-	log   *slog.Logger
-	gw    *gateway.Gateway
-	pings pings
-	limit *eventLimit // the control plane's goroutine has it
+	log     *slog.Logger
+	gw      *gateway.Gateway
+	pings   pings
+	limit   *eventLimit // the control plane's goroutine has it
+	enabler enabler
 	// told is what was said of the configuration when it was loaded last, telling what is this time. Loads come one by one.
 	loading       sync.Mutex
 	told, telling map[string]bool
