@@ -25,6 +25,7 @@ func CheckAt(now time.Time, files ...*Config) Diagnostics {
 		k.nhrp()
 		k.crypto()
 		k.routing()
+		k.logging()
 		out = append(out, k.diags...)
 	}
 	if len(files) > 1 {

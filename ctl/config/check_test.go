@@ -39,6 +39,11 @@ const keyed = "key chain k\n key 1\n  key-string secret\ninterface Tunnel3\n ip 
 
 var checkCases = []checkCase{
 	{name: "nothing to say", text: protect + ports + tunnel},
+	{name: "no journal", text: protect + ports + tunnel + "no logging console\n", want: []string{"r1:20 info logging-console"}},
+	{name: "messages from a port", text: protect + ports + tunnel + "logging host 192.0.2.7\nlogging source-interface Ethernet0\n"},
+	{name: "messages from nowhere", text: protect + ports + tunnel + "logging source-interface Loopback7\n", want: []string{"r1:20 error undefined"}},
+	{name: "messages from a VRF", text: inside + "logging source-interface Ethernet0\n", want: []string{"r1:5 warning logging-source"}},
+	{name: "messages from no address", text: "interface Loopback1\nlogging source-interface Loopback1\n", want: []string{"r1:2 warning logging-source"}},
 	{name: "hub and spoke", text: hubText + "---\n" + spokeText},
 
 	{name: "a hash that is none", text: "enable secret 9 wheel\n", want: []string{"r1:1 warning enable-secret"}},

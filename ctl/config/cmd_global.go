@@ -20,12 +20,6 @@ func globalCommands() []*spec {
 		cmd("ip host <hostname> ~ <address:ip>", "Address of a host by name", func(x *ctx) {
 			update(x, &x.cfg.Hosts, Host{x.Text("hostname"), x.IP("address")}, func(h Host) bool { return h.Name == x.Text("hostname") })
 		}),
-		cmd("logging dmvpn ~ [rate-limit <seconds:1-3600>]", "Log DMVPN events, at most one in so many seconds", func(x *ctx) {
-			x.cfg.Logging.DMVPN, x.cfg.Logging.DMVPNInterval = x.on(), x.dur("seconds")
-		}).def("off"),
-		cmd("logging host <address:ip>", "Send the log to a syslog server", func(x *ctx) {
-			update(x, &x.cfg.Logging.Hosts, x.IP("address"), equals(x.IP("address")))
-		}),
 		cmd("call admission limit ~ <percent:1-100>", "Refuse new IKE sessions above this system load", func(x *ctx) {
 			x.cfg.CallAdmission.Load = x.num("percent")
 		}).def("no limit"),

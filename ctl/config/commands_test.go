@@ -144,6 +144,8 @@ func exampleValue(name, typ string, full bool) string {
 		return "alpha"
 	case name == "value" && typ == "secret":
 		return "$9$2MJBozw/9R3UsU$2lFhcKvpghcyw8deP25GOfyZaagyUOGBymkryvOdfo6"
+	case name == "logfile":
+		return "/var/log/nave/nave.log"
 	case name == "cpulist":
 		return "1,3-5"
 	case name == "lifetime":

@@ -37,7 +37,7 @@ var helpWords = map[string]string{
 	"<internal>": "Distance of internal routes", "<isakmpprofile>": "ISAKMP profile", "<k1>": "K1", "<k2>": "K2", "<k3>": "K3", "<k4>": "K4",
 	"<k5>": "K5", "<k6>": "K6", "<kbps>": "Kilobits a second", "<keepalive>": "Keepalive interval, seconds", "<key>": "The key, in clear",
 	"<keychain>": "Key chain", "<keyid>": "Key ID", "<keyring>": "Keyring", "<kilobytes>": "Kilobytes", "<last>": "Last line",
-	"<le>": "Greatest prefix length", "<level>": "Level", "<lifetime>": "Start and end", "<line>": "Line", "<lines>": "Lines", "<list>": "List",
+	"<le>": "Greatest prefix length", "<level>": "Level", "<lifetime>": "Start and end", "<line>": "Line", "<lines>": "Lines", "<list>": "List", "<logfile>": "Path of a file below /var/log", "<messages>": "Messages a second", "<port>": "Port",
 	"<load>": "Load, 1 to 255", "<local>": "Distance of local routes", "<localas>": "AS number", "<mask>": "Network mask", "<max>": "Greatest label",
 	"<metric>": "Metric", "<media>": "Media type", "<microseconds>": "Microseconds", "<min>": "Least label", "<minutes>": "Minutes", "<multiplier>": "Weight", "<name>": "Name",
 	"<nbma>": "NBMA (public) address", "<nbmahost>": "Host name of the NBMA address", "<neighbor>": "Address of the neighbour",

@@ -122,7 +122,7 @@ func buildModes() *[numModes]mode {
 		name     string
 		commands []*spec
 	}{
-		mGlobal: {"config", join(globalCommands(), routeCommands(), vrfCommands(), cryptoCommands(), ikev2Commands(),
+		mGlobal: {"config", join(globalCommands(), loggingCommands(), routeCommands(), vrfCommands(), cryptoCommands(), ikev2Commands(),
 			routerCommands(), filterCommands(), mplsCommands(), hardwareCommands(), ignoredCommands())},
 		mInterface: {"config-if", join(interfaceCommands(), tunnelCommands(), nhrpCommands(),
 			interfaceEIGRPCommands(), interfaceHardwareCommands(), interfaceIgnoredCommands())},

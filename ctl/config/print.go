@@ -235,12 +235,8 @@ func (p *printer) hide(text string) string {
 }
 
 func (c *Config) printGlobal(p *printer) {
-	if c.Logging.DMVPN {
-		p.line("logging dmvpn", opt(p, "rate-limit", c.Logging.DMVPNInterval))
-	}
-	for _, h := range c.Logging.Hosts {
-		p.line("logging host", h)
-	}
+	c.Logging.printServices(p)
+	c.Logging.print(p)
 	for _, h := range c.Hosts {
 		p.line("ip host", h.Name, h.Addr)
 	}

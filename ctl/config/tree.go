@@ -12,7 +12,6 @@ package config
 
 import (
 	"net/netip"
-	"time"
 )
 
 // Config is the configuration of one router.
@@ -143,14 +142,6 @@ type KernelImport struct {
 type Host struct {
 	Name string
 	Addr netip.Addr
-}
-
-// Logging is what `logging ...` asks for.
-type Logging struct {
-	DMVPN bool // `logging dmvpn`
-	// DMVPNInterval is `logging dmvpn rate-limit SECONDS`: at most one message in that time. 0: no limit.
-	DMVPNInterval time.Duration
-	Hosts         []netip.Addr // `logging host ADDRESS`
 }
 
 // CallAdmission limits how many IKE negotiations are taken.

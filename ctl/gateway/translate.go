@@ -80,15 +80,7 @@ func translate(tree *config.Config, facts Facts, n *numbers) (slowpath.Config, [
 	t.eigrp()
 	t.kernel()
 	t.ike()
-	t.later()
 	return t.out, t.problems
-}
-
-// later names what is configured and not carried out by this version, beside single interfaces.
-func (t *translation) later() {
-	if len(t.tree.Logging.Hosts) > 0 {
-		t.problem("logging host", notYet+": the log goes to the journal")
-	}
 }
 
 func (t *translation) problem(what, why string) {
