@@ -3,7 +3,7 @@
 set -euo pipefail
 demo="iproute2 iputils-ping ethtool iperf3"
 # frr and strongSwan run in user-mode-linux guests, whose root is this machine's; nothing of them runs here
-test="$demo gcc libc6-dev python3 tcpdump tshark nftables kmod iptables dnsmasq-base user-mode-linux frr
+test="$demo gcc libc6-dev python3 curl prometheus tcpdump tshark nftables kmod iptables dnsmasq-base user-mode-linux frr
 strongswan-charon strongswan-swanctl libstrongswan-standard-plugins libstrongswan-extra-plugins libcharon-extra-plugins ike-scan"
 case "${1:-}" in demo) want=$demo ;; test) want=$test ;; *) echo "usage: $0 demo|test" >&2; exit 2 ;; esac
 missing=
