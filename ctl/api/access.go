@@ -2,15 +2,14 @@ package api
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
+	"os"
 	"os/user"
-	"slices"
 	"strconv"
+	"syscall"
 
-	"golang.org/x/sys/unix"
+	"nave/ctl/api/peer"
 )
 
 // Caller is who asks: the process at the other end of the socket, as the kernel says.
@@ -19,11 +18,12 @@ type Caller struct {
 	UID    uint32
 	GID    uint32
 	PID    int32
-	Groups []uint32 // all that the user is in, the process's own included
-	Change bool     // may change things, not only look
+	Groups []uint32 // those of the process when it connected
+	Look   bool     // may look
+	Change bool     // may change things, too
 }
 
-// Access says who may open the socket and what they may do there. root may do all.
+// Access says who may look and who may change things. root may do all, and so may whom the daemon runs as.
 type Access struct {
 	// Look is the group that may look: the socket is its. Change is the group that may change things as well; its members need to be in
 	// Look, too, to open the socket. A group that does not exist has no members.
@@ -33,47 +33,23 @@ type Access struct {
 // DefaultAccess is that of naved.
 var DefaultAccess = Access{Look: "nave", Change: "nave-admin"}
 
-// errNoPeer is for a connection that the kernel names nobody for.
-var errNoPeer = errors.New("api: the kernel does not say who asks")
-
 // callerOf asks the kernel who is at the other end.
-func (a Access) callerOf(c net.Conn) (*Caller, error) {
-	u, ok := c.(*net.UnixConn)
-	if !ok {
-		return nil, errNoPeer
-	}
-	raw, err := u.SyscallConn()
+func (a Access) callerOf(c syscall.Conn) (*Caller, error) {
+	cred, err := peer.Of(c)
 	if err != nil {
-		return nil, fmt.Errorf("api: %w", err)
+		return nil, err
 	}
-	var cred *unix.Ucred
-	if e := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); e != nil || err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoPeer, errors.Join(e, err))
-	}
-	who := &Caller{UID: cred.Uid, GID: cred.Gid, PID: cred.Pid, Name: strconv.Itoa(int(cred.Uid)), Groups: []uint32{cred.Gid}}
+	who := &Caller{UID: cred.UID, GID: cred.GID, PID: cred.PID, Name: strconv.Itoa(int(cred.UID)), Groups: cred.Groups}
 	if known, err := user.LookupId(who.Name); err == nil {
 		who.Name = known.Username
-		if ids, err := known.GroupIds(); err == nil {
-			who.Groups = append(who.Groups, numbers(ids)...)
-		}
 	}
-	who.Change = who.UID == 0 || a.in(who, a.Change)
+	in := func(group string) bool {
+		id, ok := groupID(group)
+		return ok && cred.In(id)
+	}
+	who.Change = who.UID == 0 || who.UID == uint32(os.Geteuid()) || in(a.Change)
+	who.Look = who.Change || in(a.Look)
 	return who, nil
-}
-
-func numbers(ids []string) (out []uint32) {
-	for _, id := range ids {
-		if n, err := strconv.ParseUint(id, 10, 32); err == nil {
-			out = append(out, uint32(n))
-		}
-	}
-	return out
-}
-
-// in tells whether a caller is in a group.
-func (a Access) in(who *Caller, group string) bool {
-	id, ok := groupID(group)
-	return ok && slices.Contains(who.Groups, id)
 }
 
 func groupID(name string) (id uint32, ok bool) {
@@ -99,12 +75,31 @@ func CallerOf(ctx context.Context) *Caller {
 	return &Caller{Name: "nobody"}
 }
 
-// change lets a handler be called only by who may change things, and tells Audit of it.
+// admit lets in who may look, as often as they may ask.
+func (s *Server) admit(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who := CallerOf(r.Context())
+		switch {
+		case !who.Look:
+			fail(w, http.StatusForbidden, fmt.Errorf("%s may not look here; who may is in group %s, or root", who.Name, s.services.Access.Look))
+		case !who.Change && !s.door.mayAsk(who.UID):
+			fail(w, http.StatusTooManyRequests, fmt.Errorf("%s asks too often; %d times a second are taken of who may only look", who.Name, asksPerSecond))
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// change lets a handler be called only by who may change things. That somebody tried is told to Audit, once a second at most.
 func (s *Server) change(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		who := CallerOf(r.Context())
 		if !who.Change {
-			fail(w, http.StatusForbidden, fmt.Errorf("%s may look and not change; who may is in group %s, or root", who.Name, s.services.Access.Change))
+			err := fmt.Errorf("%s may look and not change; who may is in group %s, or root", who.Name, s.services.Access.Change)
+			if s.door.mayTell(who.UID) {
+				s.audit(r, r.Method+" "+r.URL.Path, err)
+			}
+			fail(w, http.StatusForbidden, err)
 			return
 		}
 		h(w, r)

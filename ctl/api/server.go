@@ -14,8 +14,11 @@ import (
 	"nave/ctl/show"
 )
 
-// maxBody bounds what a request may send.
-const maxBody = 1 << 20
+// What a request may send, in bytes.
+const (
+	maxBody   = 1 << 20
+	maxHeader = 1 << 14
+)
 
 // Services are what a Server answers with. What is nil is not there: asking for it is an error.
 type Services struct {
@@ -38,6 +41,7 @@ type Server struct {
 	http     *http.Server
 	path     string
 	services Services
+	door     *door
 	end      context.CancelFunc // ends answers that come bit by bit
 }
 
@@ -50,45 +54,26 @@ func Serve(path string, services Services) (*Server, error) {
 	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
 		return nil, fmt.Errorf("api: old socket: %w", err)
 	}
-	l, err := net.Listen("unix", path)
+	l, err := listen(path, services.Access.Look)
 	if err != nil {
-		return nil, fmt.Errorf("api: %w", err)
-	}
-	if err := open(path, services.Access.Look); err != nil {
-		l.Close()
 		return nil, err
 	}
 	ctx, end := context.WithCancel(context.Background())
-	s := &Server{path: path, services: services, end: end}
+	s := &Server{path: path, services: services, end: end, door: &door{UnixListener: l, access: services.Access}}
 	s.http = &http.Server{
-		Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ConnContext: s.introduce, BaseContext: func(net.Listener) context.Context { return ctx },
+		Handler: s.admit(s.handler()), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: maxHeader,
+		ConnContext: introduce, BaseContext: func(net.Listener) context.Context { return ctx },
 	}
-	go func() { _ = s.http.Serve(l) }() // ends with Close
+	go func() { _ = s.http.Serve(s.door) }() // ends with Close
 	return s, nil
 }
 
-// open lets a group use the socket.
-func open(path, group string) error {
-	mode := os.FileMode(0o600)
-	if id, ok := groupID(group); ok {
-		if err := os.Chown(path, -1, int(id)); err != nil {
-			return fmt.Errorf("api: give %s to group %s: %w", path, group, err)
-		}
-		mode = 0o660
-	}
-	if err := os.Chmod(path, mode); err != nil {
-		return fmt.Errorf("api: %w", err)
-	}
-	return nil
-}
-
 // introduce notes who has connected.
-func (s *Server) introduce(ctx context.Context, c net.Conn) context.Context {
-	who, err := s.services.Access.callerOf(c)
-	if err != nil {
-		return ctx
+func introduce(ctx context.Context, c net.Conn) context.Context {
+	if v, ok := c.(*visitor); ok {
+		return context.WithValue(ctx, callerKey{}, v.who)
 	}
-	return context.WithValue(ctx, callerKey{}, who)
+	return ctx
 }
 
 // Close ends the server and takes the socket away.
@@ -171,6 +156,9 @@ func (s *Server) routeBox(mux *http.ServeMux) {
 
 // read decodes what a request sends into v, and answers where it can't be.
 func read(w http.ResponseWriter, r *http.Request, what string, v any) bool {
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Now().Add(readLimit)) // a body that does not come keeps nobody waiting
+	defer func() { _ = c.SetReadDeadline(time.Time{}) }()
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
