@@ -48,6 +48,7 @@ func (e *Engine) adopt(cfg *Config) error {
 		return fmt.Errorf("fastpath: take over: %w", err)
 	}
 	e.tables.Commit()
+	writeCapture(e.capture, &CaptureRequest{}) // who asked is dead
 	return nil
 }
 

@@ -48,9 +48,10 @@ func TestNoAllocations(t *testing.T) {
 		{"labels outside, cut", lan, toLAN(ipv4(hostIP, ip4("10.44.0.1"), pattern(1350)))},
 	} {
 		for _, flows := range []int{0, 1000} {
-			t.Run(fmt.Sprintf("%s/%d", c.name, flows), func(t *testing.T) { noAllocations(t, c.in, c.frame, flows, nil) })
+			t.Run(fmt.Sprintf("%s/%d", c.name, flows), func(t *testing.T) { noAllocations(t, c.in, c.frame, flows, nil, 0) })
 		}
-		t.Run(c.name+"/priced", func(t *testing.T) { noAllocations(t, c.in, c.frame, 0, dear()) })
+		t.Run(c.name+"/priced", func(t *testing.T) { noAllocations(t, c.in, c.frame, 0, dear(), 0) })
+		t.Run(c.name+"/captured", func(t *testing.T) { noAllocations(t, c.in, c.frame, 0, nil, captureAll) })
 	}
 }
 
@@ -64,7 +65,7 @@ func dear() *tariff {
 	return p
 }
 
-func noAllocations(t *testing.T, in fib.PortID, frame []byte, flows int, pricer fib.Pricer) {
+func noAllocations(t *testing.T, in fib.PortID, frame []byte, flows int, pricer fib.Pricer, points CapturePoint) {
 	r := leakRig(t, withOuterLabels, func(c *Config, b *fib.Batch) { b.Ports[1].MSS, c.FlowCache = 1300, flows })
 	r.t = t
 	if pricer != nil {
@@ -79,6 +80,15 @@ func noAllocations(t *testing.T, in fib.PortID, frame []byte, flows int, pricer 
 		}
 	}
 	ports[in].frame = frame
+	if points != 0 {
+		k := r.tapAll(func(q *CaptureRequest) { q.Points = points })
+		r.w.Poll(r.now) // meets the request
+		defer func() {
+			if len(copies(k)) == 0 {
+				t.Error("nothing was captured")
+			}
+		}()
+	}
 	handled := 0
 	n := testing.AllocsPerRun(200, func() {
 		r.now += 1e9

@@ -42,6 +42,7 @@ const (
 	blkTunnelBase
 	blkAdjBase // Refs of what counters stood at when their entry was installed
 	blkCredit  // Ref of the budgets
+	blkCapture // Ref of the request of a capture
 	blkClock   // CLOCK_MONOTONIC when the engine's clock began, nanoseconds
 	blkHeader
 )
@@ -58,11 +59,12 @@ const (
 	wkrTunnels
 	wkrAdjs
 	wkrFlows
+	wkrCapture
 	wkrWordsPerWorker
 )
 
 // blockKind changes with the meaning of the words, where arena.LayoutVersion does not.
-const blockKind = 4
+const blockKind = 5
 
 // ErrLayout means that an arena was laid out by a build that this one does not understand, or in other sizes than asked for. Nothing in it may be used or changed.
 var ErrLayout = errors.New("the arena is laid out otherwise")
@@ -102,11 +104,11 @@ func shape() uint64 {
 // newBlock lays the block out in an empty arena.
 func (e *Engine) newBlock() error {
 	n := blkHeader + e.cfg.Workers*wkrWordsPerWorker
-	r, err := e.arena.AllocKept(8 * n)
+	block, err := e.arena.AllocKept(8 * n)
 	if err != nil {
 		return fmt.Errorf("fastpath: engine block: %w", err)
 	}
-	b := e.arena.U64(r, n)
+	b := e.arena.U64(block, n)
 	b[blkKind], b[blkCounters], b[blkShape], b[blkHand] = blockKind, cntWords, shape(), uint64(e.handRef)
 	for _, s := range e.cfg.sizes() {
 		b[s.at] = uint64(*s.v)
@@ -123,11 +125,23 @@ func (e *Engine) newBlock() error {
 	if err != nil {
 		return fmt.Errorf("fastpath: engine block: %w", err)
 	}
-	b[blkCredit], b[blkClock] = uint64(credit), uint64(monotonic()-e.Now())
+	capture, err := e.arena.AllocKept(8 * capWords)
+	if err != nil {
+		return fmt.Errorf("fastpath: engine block: %w", err)
+	}
+	b[blkCredit], b[blkCapture], b[blkClock] = uint64(credit), uint64(capture), uint64(monotonic()-e.Now())
 	e.block = b
+	for i := range e.cfg.Workers {
+		r, err := e.arena.AllocKept(captureBytes)
+		if err != nil {
+			return fmt.Errorf("fastpath: capture ring of worker %d: %w", i, err)
+		}
+		e.ofWorker(i)[wkrCapture] = uint64(r)
+	}
 	e.openBases()
 	e.openCredit(credit)
-	e.arena.SetEngine(r)
+	e.capture = e.arena.U64(capture, capWords)
+	e.arena.SetEngine(block)
 	return nil
 }
 
@@ -158,6 +172,7 @@ func (e *Engine) openBlock() error {
 	e.block = e.arena.U64(r, blkHeader+e.cfg.Workers*wkrWordsPerWorker)
 	e.openBases()
 	e.openCredit(arena.Ref(head[blkCredit]))
+	e.capture = e.arena.U64(arena.Ref(head[blkCapture]), capWords)
 	e.start = time.Now().Add(time.Duration(int64(head[blkClock]) - monotonic()))
 	e.openHand(arena.Ref(head[blkHand]))
 	for i := range e.cfg.Workers {
@@ -171,12 +186,15 @@ func (e *Engine) openBlock() error {
 // holdsAll tells whether what the block's head names, in the sizes that it says, lies in the arena, in blocks of its own.
 func (e *Engine) holdsAll(head []uint64) bool {
 	return e.holds(head[blkHand], 4*e.cfg.handWords()) && e.holds(head[blkTunnelBase], 8*linkWords*e.cfg.MaxTunnels) && e.holds(head[blkAdjBase], 16*e.cfg.MaxAdjacencies) &&
-		e.holds(head[blkCredit], 8*creditSize)
+		e.holds(head[blkCredit], 8*creditSize) && e.holds(head[blkCapture], 8*capWords)
 }
 
 // holdsWorker tells the same of what there is of worker i.
 func (e *Engine) holdsWorker(i int) bool {
 	b := e.ofWorker(i)
+	if !e.holds(b[wkrCapture], captureBytes) {
+		return false
+	}
 	if atomic.LoadUint64(&b[wkrReady]) != 0 {
 		ok := e.holds(b[wkrPunts], ring.Bytes(e.cfg.PuntSlots, e.cfg.SlotSize)) && e.holds(b[wkrInjects], ring.Bytes(e.cfg.InjectSlots, e.cfg.SlotSize)) &&
 			b[wkrChunk] <= 1<<15 && checkChunk(i, int(b[wkrChunk])) == nil

@@ -31,7 +31,7 @@ var (
 // Config sizes an engine. What is zero takes the default.
 type Config struct {
 	Workers    int // how many workers there can be; default 1
-	ArenaBytes int // of the region for tables, rings and counters, whole pages; sparse: what is not used takes no memory. Default 256 MiB
+	ArenaBytes int // of the region for tables, rings and counters, whole pages; sparse: what is not used takes no memory. Rings for captures come on top. Default 256 MiB
 
 	MaxVRFs        int // default 256
 	MaxPorts       int // default 256
@@ -79,7 +79,7 @@ func (c *Config) setDefaults() {
 			*d.v = d.def
 		}
 	}
-	c.ArenaBytes += c.flowBytes()
+	c.ArenaBytes += c.flowBytes() + c.Workers*captureBytes
 	if c.RedirectInterval == 0 {
 		c.RedirectInterval = 8 * time.Second
 	}
@@ -125,6 +125,7 @@ type Engine struct {
 	handRef arena.Ref
 	hand    []uint32
 	credit  []uint64 // credit.go
+	capture []uint64 // capture.go
 	wakes   []atomic.Pointer[wake]
 	others  []*wake // of other processes
 
@@ -139,6 +140,8 @@ type Engine struct {
 	pricer  fib.Pricer       // nil: nothing costs anything
 	spent   []spentTransform // taken away, and maybe still in use
 	closed  bool
+	// capturing is the capture that runs; nil: none.
+	capturing *Capture
 }
 
 // New makes an engine with empty tables and no workers.
@@ -204,6 +207,9 @@ func (e *Engine) Close() error {
 		err = errors.Join(err, k.close())
 	}
 	e.clearTransforms()
+	if e.capturing != nil {
+		e.capturing.end()
+	}
 	return errors.Join(err, e.arena.Close())
 }
 
@@ -259,6 +265,7 @@ func (w *Worker) equip(pool *port.Pool) (err error) {
 	w.ours = w.local
 	w.labelsAt = w.t.CountsAt(w.index)
 	w.tokens.fill()
+	w.tap = &tap{words: e.capture}
 	w.scratch = sa.NewScratch(pool.ChunkSize(), e.ivs)
 	w.lane.init(pool.Free())
 	w.initHand()

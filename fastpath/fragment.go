@@ -65,6 +65,9 @@ func (w *Worker) sendPieces(p *pkt, a *table.Adj, id uint32, stack []byte, mtu i
 		}
 		if v == drop {
 			w.c.words[cntReasons+int(CopyLost)]++
+			if w.tapped {
+				w.tapEnd(CaptureDrop, p, CopyLost, piece.reason, false)
+			}
 		}
 		w.releaseUnless(v, f)
 	}

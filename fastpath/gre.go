@@ -53,6 +53,9 @@ func (w *Worker) greOpen(p *pkt, h tunnelHeader, start, n int) verdict {
 	words := w.c.tunnels[linkWords*int(t.ID):]
 	words[rxPackets]++
 	words[rxBytes] += uint64(len(inner))
+	if w.tapped {
+		w.tapTunnelIn(p, g.Proto, start+int(g.Len), len(inner))
+	}
 	switch g.Proto {
 	case packet.TypeIPv4:
 	case packet.TypeNHRP:
@@ -123,7 +126,7 @@ func (w *Worker) encapsulate(p *pkt, a *table.Adj, id uint32, n int, tos uint8, 
 	if a.Flags&table.AdjSealed != 0 {
 		return w.espSeal(p, q, a, id, n, tos, df)
 	}
-	w.countSent(a, id, n)
+	w.countSent(p, a, id, n)
 	if a.Kind == fib.AdjLink {
 		if a.Labels != 0 {
 			*(*[fib.MaxInner]byte)(p.chunk[s-fib.MaxInner:]) = a.Inner
@@ -143,8 +146,8 @@ func (w *Worker) encapsulate(p *pkt, a *table.Adj, id uint32, n int, tos uint8, 
 	return w.pushOuter(p, q, a, s-int(a.InnerLen), n+int(a.InnerLen), tos, df, nil, 0)
 }
 
-// countSent counts n bytes that leave by an adjacency.
-func (w *Worker) countSent(a *table.Adj, id uint32, n int) {
+// countSent counts the n bytes at p.start, which leave by an adjacency.
+func (w *Worker) countSent(p *pkt, a *table.Adj, id uint32, n int) {
 	words := w.c.adjs[2*int(id):]
 	words[0]++
 	words[1] += uint64(n)
@@ -152,6 +155,9 @@ func (w *Worker) countSent(a *table.Adj, id uint32, n int) {
 		words = w.c.tunnels[linkWords*int(a.Tunnel):]
 		words[txPackets]++
 		words[txBytes] += uint64(n)
+		if w.tapped {
+			w.tapTunnelOut(p, a, n)
+		}
 	}
 }
 

@@ -159,6 +159,9 @@ func (w *Worker) spread(q *queue, n int) int {
 			given++
 		} else {
 			full++
+			if w.tapped {
+				w.tapLink(HandOverFull, q.id, b)
+			}
 		}
 		w.release(f)
 	}
@@ -270,6 +273,9 @@ func (w *Worker) takeFrom(r *ring.Ring) (input, output int) {
 func (w *Worker) sendHanded(id uint16, f port.Frame) {
 	if int(id) >= len(w.byID) || w.byID[id] == nil || w.byID[id].relayed {
 		w.c.words[cntReasons+int(RelayLost)]++
+		if w.tapped {
+			w.tapLink(RelayLost, fib.PortID(id), w.pool.Bytes(f))
+		}
 		w.release(f)
 		return
 	}

@@ -112,6 +112,10 @@ func (w *Worker) injectOne(s []byte) {
 	f, ok := w.newFrame(n)
 	if !ok {
 		w.c.words[cntReasons+int(NoFrame)]++
+		if w.tapped {
+			*p = pkt{own: true, vrf: le.Uint16(s[4:]), ip: s[injectHeader : injectHeader+n]}
+			w.tapEnd(CaptureDrop, p, NoFrame, Unknown, false)
+		}
 		return
 	}
 	*p = pkt{frame: f, chunk: w.pool.Chunk(f), start: int(f.Start), own: true, vrf: le.Uint16(s[4:])}

@@ -133,6 +133,9 @@ func (w *Worker) resume(e *waiting) {
 	// A fragment or a copy: the packet it is of was counted when it was parked.
 	if v == drop {
 		w.c.words[cntReasons+int(CopyLost)]++
+		if w.tapped {
+			w.tapEnd(CaptureDrop, p, CopyLost, p.reason, false)
+		}
 	}
 	w.releaseUnless(v, p.frame)
 }

@@ -42,6 +42,9 @@ func (w *Worker) replicate(p *pkt, group, from uint32, fromPort uint16) verdict 
 		if v := w.copyTo(p, a, id); v < cut {
 			w.c.words[cntReasons+int(CopyLost)]++
 			reason = w.child.reason
+			if w.tapped {
+				w.tapEnd(CaptureDrop, p, CopyLost, reason, false)
+			}
 			continue
 		}
 		copies++

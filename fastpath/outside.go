@@ -31,7 +31,7 @@ func (w *Worker) encapsulateVia(p *pkt, a *table.Adj, id uint32, n int, tos uint
 	if a.Flags&table.AdjSealed != 0 {
 		return w.espSeal(p, q, a, id, n, tos, df)
 	}
-	w.countSent(a, id, n)
+	w.countSent(p, a, id, n)
 	if a.Kind == fib.AdjLink {
 		return w.pushTagged(p, q, a, s, n)
 	}

@@ -62,8 +62,7 @@ func (w *Worker) punt(p *pkt, r Reason, data []byte) verdict {
 // when the ring is full.
 func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu uint16) verdict {
 	if !w.tokens.take(r, w.now) || w.metered && !w.payPunt(p, r) {
-		w.c.words[cntLost+int(r)]++
-		return done
+		return w.puntLost(p, r)
 	}
 	full := len(data)
 	quoted := r == TTLExpired || r == FragNeeded || r == Unroutable
@@ -76,8 +75,7 @@ func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu
 	}
 	s := w.up.Reserve()
 	if s == nil || len(stack)+len(data) > len(s)-puntHeader {
-		w.c.words[cntLost+int(r)]++
-		return done
+		return w.puntLost(p, r)
 	}
 	_ = s[puntHeader-1]
 	var tunnel uint16
@@ -111,6 +109,18 @@ func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu
 	w.up.Commit()
 	w.punted = true
 	w.c.words[cntReasons+int(r)]++
+	if w.tapped && reasons[r].class == ClassPunt {
+		w.tapEnd(CapturePunt, p, r, Unknown, false)
+	}
+	return done
+}
+
+// puntLost is for a punt that does not get through: a copy is lost, or the packet is.
+func (w *Worker) puntLost(p *pkt, r Reason) verdict {
+	w.c.words[cntLost+int(r)]++
+	if w.tapped && reasons[r].class == ClassPunt {
+		w.tapEnd(CaptureDrop, p, r, Unknown, true)
+	}
 	return done
 }
 

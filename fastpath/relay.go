@@ -43,6 +43,9 @@ func (p *relay) Send(fs []port.Frame) int {
 		b := p.w.pool.Bytes(f)
 		if len(b) > h.out[p.via].SlotSize()-handHeader {
 			p.w.c.words[cntReasons+int(RelayLost)]++ // it never fits, and those behind it do
+			if p.w.tapped {
+				p.w.tapLink(RelayLost, p.id, b)
+			}
 		} else if !h.put(p.via, handOutput, p.id, b) {
 			return i
 		}

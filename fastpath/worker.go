@@ -53,6 +53,8 @@ type Worker struct {
 
 	credit  []uint64 // the budgets, of all workers
 	metered bool     // there are some, as of this poll
+	tapped  bool     // packets are captured, as of this poll
+	tap     *tap     // capturetap.go
 
 	// What the last packet for us was found by, of this poll only: the next one is mostly the same.
 	lastHere   uint64 // VRF and address, and bit 48
@@ -223,6 +225,7 @@ func (w *Worker) Poll(now int64) int {
 	w.look()
 	w.refill()
 	w.checkHand()
+	w.checkTap()
 	n := 0
 	for _, q := range w.queues {
 		n += w.receive(q)
@@ -241,6 +244,9 @@ func (w *Worker) Poll(now int64) int {
 		q.p.Flush()
 	}
 	end := ticks()
+	if w.tapped {
+		w.tap.out.Publish()
+	}
 	if w.punted {
 		w.punted = false
 		if w.up.TakeWake() {
@@ -260,6 +266,9 @@ func (w *Worker) receive(q *queue) int {
 		return 0
 	}
 	q.rec = w.t.Port(uint32(q.id))
+	if w.tapped {
+		w.tapReceived(q, w.rx[:n])
+	}
 	mine := n
 	if q.spread {
 		mine = w.spread(q, n)
@@ -295,6 +304,9 @@ func (w *Worker) handleVector(in *table.Port, frames []port.Frame) (bytes uint64
 	if w.far && in != nil {
 		w.lookAhead(in, frames)
 	}
+	if w.tapped {
+		w.tapVector(in, len(frames))
+	}
 	for i, f := range frames {
 		bytes += uint64(f.Len)
 		p := &w.pkts[i]
@@ -319,6 +331,9 @@ func (w *Worker) finish(p *pkt, v verdict) {
 		w.c.words[cntForwarded]++
 	case drop:
 		w.c.words[cntReasons+int(p.reason)]++
+		if w.tapped {
+			w.tapEnd(CaptureDrop, p, p.reason, Unknown, false)
+		}
 	}
 	w.release(p.frame)
 }
@@ -341,7 +356,13 @@ func (w *Worker) send(q *queue) {
 	if w.sealing.waits() {
 		w.sealAll()
 	}
+	if w.tapped {
+		w.tapSending(q)
+	}
 	n := q.p.Send(q.out[:q.n])
+	if w.tapped {
+		w.tapRefused(q, n)
+	}
 	for _, f := range q.out[n:q.n] {
 		q.bytes -= uint64(f.Len)
 		w.c.words[cntReasons+int(TxFull)]++
