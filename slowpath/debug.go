@@ -25,7 +25,8 @@ type Traced struct {
 	// Topics are those that a rule wants of it: a packet is one thing, of which one may want to see the extensions.
 	Topics trace.Topics
 	Ifaces []string // tunnels that it may be of
-	VRF    string   // of the tunnel, or, where that is not known, of the tunnel's ends; "": the global table
+	VRF    string   // of the tunnel; "": the global table
+	Outer  string   // VRF of the tunnel's ends, the same way
 	// Event is an nhrp.Received, nhrp.Send, nhrp.Trace, nhrp.Log, ike.Trace, ike.Log, ChildTrace, dmvpn.Secure, dmvpn.Unsecure, dmvpn.ToIKE or dmvpn.Log.
 	Event any
 }
@@ -102,7 +103,7 @@ func (r *Router) told(t trace.Topics, s *subject, event any) {
 	if want == 0 {
 		return
 	}
-	out := Traced{Topics: want, Ifaces: s.ifaces, VRF: s.outer, Event: event}
+	out := Traced{Topics: want, Ifaces: s.ifaces, Outer: s.outer, Event: event}
 	if len(s.ifaces) > 0 {
 		out.VRF = r.vrfOf(s.ifaces[0])
 	}

@@ -4,6 +4,7 @@
 //	load.go      reading the configuration file
 //	box.go       what the API answers of the gateway and has done to it
 //	events.go    what the protocols report, into the log
+//	debug.go     what is debugged, into the log
 //	findings.go  what there is to say of a configuration
 package daemon
 
@@ -71,7 +72,9 @@ func Run(o Options) error {
 		d.warn(tree, nil, found)
 		return err
 	}
-	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Enable: d, Ping: d, Access: api.DefaultAccess, Audit: d.audit})
+	endDebugger := d.startDebugger()
+	defer endDebugger()
+	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Debug: d, Enable: d, Ping: d, Access: api.DefaultAccess, Audit: d.audit})
 	if err != nil {
 		d.gw.Leave()
 		return err
@@ -92,11 +95,12 @@ func Run(o Options) error {
 // Daemon is naved while it runs.
 type Daemon struct {
 	Options
-	log     *slog.Logger
-	gw      *gateway.Gateway
-	pings   pings
-	limit   *eventLimit // the control plane's goroutine has it
-	enabler enabler
+	log      *slog.Logger
+	gw       *gateway.Gateway
+	pings    pings
+	debugger debugger
+	limit    *eventLimit // the control plane's goroutine has it
+	enabler  enabler
 	// told is what was said of the configuration when it was loaded last, telling what is this time. Loads come one by one.
 	loading       sync.Mutex
 	told, telling map[string]bool
