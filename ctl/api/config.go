@@ -66,7 +66,7 @@ func (a ConfigAction) String() string {
 	case ActBegin:
 		words = []string{"configure candidate"}
 	case ActConfirm:
-		words = []string{"commit confirm"}
+		words = []string{"configure confirm"}
 	case ActWrite:
 		words = []string{"write memory"}
 	case ActCopy:
@@ -129,6 +129,7 @@ type ConfigText struct {
 	N    int    `json:"n,omitempty"`
 	// Section selects the parts whose first lines begin with these words: "interface Tunnel0", "router". Empty: all.
 	Section string `json:"section,omitempty"`
+	JSON    bool   `json:"json,omitempty"` // of TextRevisions: for programs
 }
 
 // configText is the body of the answer to a ConfigText.

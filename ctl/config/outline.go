@@ -46,12 +46,12 @@ func (c *Config) Outline() []*Part {
 	return root.Sub
 }
 
-// Section selects the parts at the top whose lines begin with these words, of which the last may be cut short; all where there are none.
+// Section selects the parts at the top whose lines begin with these words; all where there are none.
 func Section(parts []*Part, words string) []*Part {
 	want := strings.ToLower(strings.Join(strings.Fields(words), " "))
 	var out []*Part
 	for _, p := range parts {
-		if strings.HasPrefix(strings.ToLower(p.Shown), want) {
+		if line := strings.ToLower(p.Shown); want == "" || line == want || strings.HasPrefix(line, want+" ") {
 			out = append(out, p)
 		}
 	}

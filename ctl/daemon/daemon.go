@@ -2,6 +2,9 @@
 //
 //	daemon.go    Run: from the flags to the end
 //	load.go      reading the configuration file
+//	configure.go configuration while it runs: lines, commits, reloads
+//	revisions.go what of that outlives the daemon, and what the next one begins with
+//	configtext.go, configfile.go  configurations as text, and in files
 //	box.go       what the API answers of the gateway and has done to it
 //	events.go    what the protocols report, into the log
 //	debug.go     what is debugged, into the log
@@ -23,6 +26,7 @@ import (
 
 	"nave/ctl/api"
 	"nave/ctl/gateway"
+	"nave/ctl/revision"
 )
 
 // Options are the flags of naved.
@@ -52,13 +56,14 @@ func Run(o Options) error {
 	if err != nil {
 		return err
 	}
-	tree, found, err := load(o.File)
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
+	defer stop()
+	d := &Daemon{Options: o, log: log, limit: newEventLimit(), kept: openRevisions(o.RunDir, log)}
+	defer d.kept.close()
+	tree, found, err := d.firstTree()
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
-	defer stop()
-	d := &Daemon{Options: o, log: log, limit: newEventLimit()}
 	d.limit.follow(tree.Logging.DMVPNInterval)
 	d.gw, err = gateway.Start(ctx, tree, gateway.Options{
 		Ports: ports, RunDir: o.RunDir, Copy: o.Copy, Log: log, Event: d.event,
@@ -66,6 +71,7 @@ func Run(o Options) error {
 	})
 	if err != nil && ctx.Err() != nil {
 		log.Info("naved was stopped while it started", "error", err)
+		d.ended()
 		return nil
 	}
 	if err != nil {
@@ -74,7 +80,7 @@ func Run(o Options) error {
 	}
 	endDebugger := d.startDebugger()
 	defer endDebugger()
-	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Debug: d, Enable: d, Ping: d, Access: api.DefaultAccess, Audit: d.audit})
+	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Config: d, Debug: d, Enable: d, Ping: d, Access: api.DefaultAccess, Audit: d.audit})
 	if err != nil {
 		d.gw.Leave()
 		return err
@@ -88,6 +94,7 @@ func Run(o Options) error {
 		d.gw.Leave() // the workers forward on until the next naved
 		return err
 	}
+	d.ended()
 	d.gw.Stop(o.Release)
 	return nil
 }
@@ -104,6 +111,12 @@ type Daemon struct {
 	// told is what was said of the configuration when it was loaded last, telling what is this time. Loads come one by one.
 	loading       sync.Mutex
 	told, telling map[string]bool
+	// book is the configuration while it runs, kept what of it the next naved finds, startup the file as it was read or written last, and undo what waits for a change that nobody confirms. Who
+	// has loading has them.
+	book    *revision.Book
+	kept    *revisionStore
+	startup fileSum
+	undo    *time.Timer
 }
 
 // serve answers signals and the watchdog until it is time to stop.

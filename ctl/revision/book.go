@@ -89,14 +89,15 @@ type Plan struct {
 	line      bool
 	minutes   int  // undone then, if nobody confirms it
 	settles   bool // what waits to be confirmed waits no more
+	braced    bool // it is noted as what waits
 	after     func(*Book)
 }
 
 // Changes tells whether something that runs is to change.
 func (p *Plan) Changes() bool { return p.Tree != nil }
 
-// errPending is for a change while another one waits to be confirmed.
-func (b *Book) errPending() error {
+// ErrPending is for a change while another one waits to be confirmed.
+func (b *Book) ErrPending() error {
 	p := b.pending
 	return fmt.Errorf("revision %d of %s is undone at %s unless it is confirmed: `commit` confirms it, `rollback %d now` undoes it; until then nothing else is changed",
 		b.Running().N, p.User, p.Until.Format(time.TimeOnly), p.Back)
@@ -130,7 +131,7 @@ func (b *Book) Replace(now time.Time, user, how, file string, text []byte) *Plan
 // Merge plans to add the lines of a file to what runs, as though they were typed. It is refused as a whole where a line has an error, or what comes of it does not check.
 func (b *Book) Merge(now time.Time, user, how, file string, text []byte) (*Plan, error) {
 	if b.pending != nil {
-		return nil, b.errPending()
+		return nil, b.ErrPending()
 	}
 	tree, diags := b.Running().Tree.Apply(file, text)
 	if !diags.HasErrors() {
@@ -146,7 +147,7 @@ func (b *Book) Rollback(now time.Time, user string, n, minutes int) (*Plan, erro
 		return nil, err
 	}
 	if b.pending != nil && minutes != 0 {
-		return nil, b.errPending()
+		return nil, b.ErrPending()
 	}
 	p := b.whole(user, fmt.Sprintf("rollback %d", r.N), r.Tree.Clone(), nil)
 	p.Findings, p.settles, p.minutes = soften(config.CheckAt(now, r.Tree)), true, minutes
@@ -170,7 +171,7 @@ func (b *Book) Ran(now time.Time, p *Plan, changes string) Revision {
 		r.Tree, r.last = p.Tree, now
 		r.Changes = changes
 	default:
-		if p.settles || p.minutes == 0 {
+		if !p.braced {
 			b.pending = nil
 		}
 		if p.minutes != 0 && b.pending == nil {

@@ -66,7 +66,7 @@ func (b *Book) Commit(now time.Time, user string, minutes int) (*Plan, error) {
 	c := b.candidates[user]
 	if b.pending != nil && (c == nil || c.tree.Equal(c.base) || c.tree.Equal(run)) {
 		if minutes != 0 {
-			return nil, b.errPending()
+			return nil, b.ErrPending()
 		}
 		return b.Confirm(user)
 	}
@@ -75,7 +75,7 @@ func (b *Book) Commit(now time.Time, user string, minutes int) (*Plan, error) {
 		_, err := b.Candidate(user)
 		return nil, err
 	case b.pending != nil:
-		return nil, b.errPending()
+		return nil, b.ErrPending()
 	case c.tree.Equal(c.base) || c.tree.Equal(run):
 		c.base, c.tree = run, run
 		return nil, ErrNothing

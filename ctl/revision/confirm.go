@@ -23,17 +23,21 @@ func (p *Plan) pending(now time.Time, back int) *Pending {
 // Pending is the change that waits, nil if none does.
 func (b *Book) Pending() *Pending { return b.pending }
 
-// Brace notes a plan that is to be undone by itself before it is carried out, so that it is undone even if the process does not survive it. Ran, or Unbrace, follows.
-func (b *Book) Brace(now time.Time, p *Plan) {
-	if p.minutes != 0 && p.Tree != nil && b.pending == nil {
-		b.pending = p.pending(now, b.Running().N)
+// Brace notes a plan that is to be undone by itself before it is carried out, so that it is undone even if the process does not survive it. It tells whether there was something to note. Ran, or
+// Unbrace, follows.
+func (b *Book) Brace(now time.Time, p *Plan) bool {
+	if p.minutes == 0 || p.Tree == nil || b.pending != nil {
+		return false
 	}
+	b.pending = p.pending(now, b.Running().N)
+	p.braced = true
+	return true
 }
 
 // Unbrace takes back Brace of a plan that was not carried out.
 func (b *Book) Unbrace(p *Plan) {
-	if p.minutes != 0 {
-		b.pending = nil
+	if p.braced {
+		b.pending, p.braced = nil, false
 	}
 }
 

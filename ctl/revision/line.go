@@ -12,6 +12,7 @@ import (
 type Line struct {
 	*Plan
 	Path   []string // where the next line stands
+	At     []string // where this one stands
 	Mode   string   // as the prompt says it
 	Shown  string   // the line in full, keys masked: what may be logged
 	Column int      // of the first error in the line, from 1; 0 where it concerns something else
@@ -31,7 +32,7 @@ func (b *Book) Line(now time.Time, user string, path []string, line string) (*Li
 		return l, nil
 	}
 	if b.pending != nil {
-		return nil, b.errPending()
+		return nil, b.ErrPending()
 	}
 	for _, name := range tree.Hold(l.Before) {
 		i := tree.Interface(name)
@@ -64,7 +65,7 @@ func read(now time.Time, on *config.Config, path []string, line string) (*Line, 
 	if strings.ContainsAny(line, "\r\n") {
 		return nil, nil, fmt.Errorf("a line of configuration is one line")
 	}
-	l := &Line{Plan: &Plan{}}
+	l := &Line{Plan: &Plan{}, At: s.Path()}
 	l.Shown, l.Findings = s.Read(line)
 	for _, d := range l.Findings {
 		if d.Severity == config.Error && l.Column == 0 {

@@ -1,0 +1,107 @@
+package daemon
+
+import (
+	"fmt"
+	"strings"
+
+	"nave/ctl/api"
+	"nave/ctl/config"
+	"nave/ctl/show"
+)
+
+// Text implements api.Config.
+func (d *Daemon) Text(who *api.Caller, what api.ConfigText) (string, error) {
+	d.loading.Lock()
+	defer d.loading.Unlock()
+	run := d.book.Running().Tree
+	switch what.What {
+	case api.TextRunning:
+		return masked(run, what.Section)
+	case api.TextStartup:
+		tree, errs, err := d.readStartup()
+		if err != nil {
+			return "", err
+		}
+		text, err := masked(tree, what.Section)
+		return text + show.NotUnderstood(d.File, errs), err
+	case api.TextDiffStartup:
+		tree, errs, err := d.readStartup()
+		if err != nil {
+			return "", err
+		}
+		return config.DiffText(tree, run) + show.NotUnderstood(d.File, errs), nil
+	case api.TextCandidate:
+		tree, err := d.book.Candidate(who.Name)
+		if err != nil {
+			return "", err
+		}
+		return masked(tree, what.Section)
+	case api.TextDiff:
+		if what.N != 0 {
+			r, err := d.book.Revision(what.N)
+			if err != nil {
+				return "", err
+			}
+			return config.DiffText(r.Tree, run), nil
+		}
+		tree, err := d.book.Candidate(who.Name)
+		if err != nil {
+			return "", err
+		}
+		return config.DiffText(run, tree), nil
+	case api.TextRevision:
+		r, err := d.book.Revision(what.N)
+		if err != nil {
+			return "", err
+		}
+		return masked(r.Tree, what.Section)
+	case api.TextRevisions:
+		return d.revisionList(what.JSON)
+	}
+	return "", fmt.Errorf("no configuration is called %q", what.What)
+}
+
+// masked prints a configuration, or a section of it, with keys masked.
+func masked(tree *config.Config, section string) (string, error) {
+	var b strings.Builder
+	if section == "" {
+		err := tree.Write(&b, true)
+		return b.String(), err
+	}
+	parts := config.Section(tree.Outline(), section)
+	if len(parts) == 0 {
+		return "", fmt.Errorf("no line at the top of the configuration begins with %q", section)
+	}
+	return config.Text(parts, true), nil
+}
+
+// readStartup reads the file that naved starts with. errs is how many lines of it have errors.
+func (d *Daemon) readStartup() (tree *config.Config, errs int, err error) {
+	text, err := readConfig(self, d.File)
+	if err != nil {
+		return nil, 0, err
+	}
+	tree, diags := config.Parse(d.File, text)
+	for _, f := range diags {
+		if f.Severity == config.Error {
+			errs++
+		}
+	}
+	return tree, errs, nil
+}
+
+// revisionList is what `show configuration revisions` prints.
+func (d *Daemon) revisionList(json bool) (string, error) {
+	list := show.Revisions{}
+	for _, r := range d.book.Revisions() {
+		list.Revisions = append(list.Revisions, show.Revision{N: r.N, Time: r.Time, User: r.User, How: r.How, Changes: r.Changes})
+	}
+	list.Running = d.book.Running().N
+	if p := d.book.Pending(); p != nil {
+		list.Undone, list.Back = p.Until, p.Back
+	}
+	if json {
+		return list.JSON()
+	}
+	return list.Text(), nil
+}
