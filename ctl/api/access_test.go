@@ -265,7 +265,7 @@ func TestAsksTooOften(t *testing.T) {
 		}
 	}
 	if refused == 0 {
-		t.Skip("this machine is too slow to ask so often") // the shares are tested by TestShares
+		t.Log("this machine is too slow to ask so often: TestShares has that alone")
 	}
 	if got, _ := (somebody{4003, 4003, []uint32{lookGroup}}).ask(t, path, "GET", "/v1/status", ""); got != 200 {
 		t.Errorf("another user: %d", got)

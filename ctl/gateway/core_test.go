@@ -185,21 +185,21 @@ func TestCoreStatus(t *testing.T) {
 // A second naved on the same netdev is told so; with the first one gone, it gets it.
 func TestLock(t *testing.T) {
 	dev := "t" + strconv.Itoa(os.Getpid())
-	unlock, err := lock([]string{dev + "a", dev + "b"})
+	unlock, _, err := lock([]string{dev + "a", dev + "b"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lock([]string{dev + "c", dev + "b"}); err == nil || !strings.Contains(err.Error(), "another naved has the port "+dev+"b") {
+	if _, _, err := lock([]string{dev + "c", dev + "b"}); err == nil || !strings.Contains(err.Error(), "another naved has the port "+dev+"b") {
 		t.Errorf("a second lock: %v", err)
 	}
 	// What the failed one had taken is free again.
-	free, err := lock([]string{dev + "c"})
+	free, _, err := lock([]string{dev + "c"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	free()
 	unlock()
-	again, err := lock([]string{dev + "a", dev + "b"})
+	again, _, err := lock([]string{dev + "a", dev + "b"})
 	if err != nil {
 		t.Fatal(err)
 	}

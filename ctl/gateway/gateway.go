@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -122,7 +121,7 @@ func (g *Gateway) start(tree *config.Config) (err error) {
 	if err := g.chooseHardware(tree); err != nil {
 		return err
 	}
-	if g.unlock, err = lock(slices.Sorted(maps.Values(g.opt.Ports))); err != nil {
+	if err := g.lockPorts(); err != nil {
 		return err
 	}
 	h, err := host.Open(g.opt.RunDir)
