@@ -125,6 +125,7 @@ var rules = []struct {
 	{"ctl/cli", []string{"ctl/debug", "hwprofiles", "ctl/probe", "ctl/logs/message", "ctl/api", "ctl/show", "ctl/config/grammar", "slowpath/bgp"}, "the command line talks to the API"},
 	{"ctl/metrics", []string{"ctl/show", "hwprofiles", "fastpath", "fastpath/...", "slowpath/..."}, "status values to numbers"},
 	{"ctl/shell", []string{"ctl/api", "ctl/cli", "ctl/show", "ctl/config", "ctl/config/grammar", "ctl/password"}, "a shell reads lines, and others do what they say"},
+	{"ctl/top", []string{"ctl/show"}, "what is shown is made in show"},
 	{"ctl/crew", []string{"fastpath", "fastpath/fib", "fastpath/port", "fastpath/port/afxdp"}, "it runs workers, whatever they forward for"},
 	{"ctl/gateway", []string{"hwprofiles", "ctl/hardware", "ctl/config", "ctl/config/...", "ctl/crew", "ctl/show", "slowpath", "slowpath/...", "fastpath", "fastpath/...", "bpf"}, "the composition root is below the API"},
 	{"ctl/daemon", []string{"hwprofiles", "ctl/...", "fastpath", "fastpath/fib", "slowpath", "slowpath/..."}, "naved: whatever a box needs"},

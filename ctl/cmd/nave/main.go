@@ -81,6 +81,6 @@ func root(status *int) *cobra.Command {
 		},
 	}
 	check.Flags().StringVar(&hw.Profile, "profile", "", "hardware profile for all files, whatever they say themselves; none: none (nave show hwprofiles lists them)")
-	root.AddCommand(check)
+	root.AddCommand(check, topCommand(&socket, &asJSON))
 	return root
 }
