@@ -53,3 +53,6 @@ func (c *Client) Greet() (Greeting, error) {
 func (c *Client) Enable(password string) error {
 	return c.do(http.MethodPost, "/v1/enable", enable{password}, &struct{}{})
 }
+
+// BadSecret is the error of a password that is wrong.
+const BadSecret = "bad secret"

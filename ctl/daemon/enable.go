@@ -12,7 +12,7 @@ import (
 )
 
 // errBadSecret is all that is said of a password that is wrong.
-var errBadSecret = errors.New("bad secret")
+var errBadSecret = errors.New(api.BadSecret)
 
 // enabler verifies the password of privileged exec.
 type enabler struct {

@@ -1,67 +1,112 @@
-// Command nave is the tool for operators: it shows and clears what the daemon has, and checks configurations.
+// Command nave is the tool for operators: a shell like that of a router, each of its commands by itself, and checks of configurations.
 package main
 
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"nave/ctl/api"
 	"nave/ctl/cli"
 	"nave/ctl/hardware"
+	"nave/ctl/shell"
 )
 
 // errFindings ends the program after findings that are printed already.
 var errFindings = errors.New("findings")
 
+// errUsage is wrapped by the error of a command line that is not understood.
+var errUsage = errors.New("nave help lists what there is")
+
 func main() {
-	status := 0
-	cmd := root(&status)
-	if err := cmd.Execute(); err != nil {
-		if !errors.Is(err, errFindings) {
-			fmt.Fprintln(os.Stderr, "nave:", err)
-			status = max(status, 1)
-		}
-	}
-	os.Exit(status)
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-func root(status *int) *cobra.Command {
-	var socket string
-	var asJSON bool
-	var profileDir string
+// run is the tool. It returns its exit status.
+func run(args []string, in, out, errs *os.File) int {
+	t := &tool{in: in, out: out}
+	root := t.root()
+	root.SetOut(out)
+	root.SetErr(errs)
+	root.SetArgs(arrange(root, args))
+	err := root.Execute()
+	if err == nil {
+		return t.status
+	}
+	if !errors.Is(err, errFindings) {
+		fmt.Fprintln(errs, "nave:", err)
+		if t.status == shell.StatusOK {
+			t.status = shell.StatusOf(err)
+		}
+		if errors.Is(err, errUsage) {
+			t.status = shell.StatusSyntax
+		}
+	}
+	return t.status
+}
+
+// tool is one run of nave.
+type tool struct {
+	in, out    *os.File
+	status     int
+	socket     string
+	json       bool
+	profileDir string
+}
+
+func (t *tool) root() *cobra.Command {
 	root := &cobra.Command{
-		Use: "nave", Short: "show, clear and check: the tool of the nave gateway",
-		Example:       "  nave show dmvpn\n  nave show ip nhrp --json\n  nave check /etc/nave/nave.cfg",
-		SilenceUsage:  true,
-		SilenceErrors: true,
+		Use: "nave COMMAND", Short: "the tool of the nave gateway: a router's shell, each of its commands by itself, checks of configurations",
+		Example:           "  nave shell\n  nave show dmvpn\n  nave show ip nhrp --json\n  nave show ip route '|' include Tunnel0\n  nave check /etc/nave/nave.cfg",
+		Args:              cobra.ArbitraryArgs,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		RunE:              t.exec,
+		ValidArgsFunction: t.complete,
 	}
-	root.PersistentFlags().StringVar(&socket, "socket", "/run/nave/nave.sock", "where the daemon answers")
-	root.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON")
-	root.PersistentFlags().StringVar(&profileDir, "profile-dir", "", "directory of hardware profiles (*.yaml) beside those that are built in")
-	session := func() *cli.Session {
-		c := api.NewClient(socket)
-		return &cli.Session{Daemon: c, Editor: c, Logs: c, Debugger: c, Explainer: c, Capturer: c, Pinger: c, Out: os.Stdout, JSON: asJSON, ProfileDir: profileDir}
+	flags := root.PersistentFlags()
+	flags.StringVar(&t.socket, "socket", "/run/nave/nave.sock", "where the daemon answers")
+	flags.BoolVar(&t.json, "json", false, "print JSON")
+	flags.StringVar(&t.profileDir, "profile-dir", "", "directory of hardware profiles (*.yaml) beside those that are built in")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w; %w", err, errUsage) })
+	root.AddCommand(t.shell(), t.check(), t.hashPassword(), topCommand(&t.socket, &t.json))
+	root.SetHelpCommand(t.help())
+	root.SetUsageTemplate(usage)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	return root
+}
+
+// session is what commands need.
+func (t *tool) session() (cli.Session, *api.Client) {
+	c := api.NewClient(t.socket)
+	return cli.Session{
+		Daemon: c, Editor: c, Logs: c, Debugger: c, Explainer: c, Capturer: c, Pinger: c, Out: t.out, JSON: t.json, ProfileDir: t.profileDir,
+	}, c
+}
+
+func (t *tool) shell() *cobra.Command {
+	var prompts bool
+	c := &cobra.Command{
+		Use: "shell", Short: "a session as on a router's console: exec, privileged exec, configuration", Args: cobra.NoArgs,
+		Long: "shell reads commands as a router's console does: abbreviations, ? and the tabulator, a history, filters behind a bar, configuration line by line.\n" +
+			"Where its input is no terminal it reads lines without prompts and pages. Exit status: that of the first command that failed.",
+		Example: "  nave shell\n  nave shell < commands.txt",
+		RunE: func(*cobra.Command, []string) error {
+			session, client := t.session()
+			status, err := shell.Run(shell.Options{Session: session, Daemon: client, Log: client, Names: names(client), HistoryFile: historyFile()}, t.in, t.out, prompts)
+			t.status = status
+			return err
+		},
 	}
-	for _, c := range []struct {
-		name    string
-		aliases []string
-		short   string
-	}{
-		{"show", []string{"sh", "sho"}, "show what the daemon has: dmvpn, crypto, ip nhrp, ip route, ip eigrp, ip bgp, interfaces, fastpath, running-config ..."},
-		{"clear", []string{"cl", "cle", "clea"}, "clear dmvpn session | dmvpn statistics | ip nhrp | crypto session | crypto sa | crypto isakmp | crypto ikev2 sa | ip bgp | ip eigrp neighbors | mpls ldp neighbor"},
-		{"reload", nil, "have the daemon read its configuration again"},
-	} {
-		root.AddCommand(&cobra.Command{
-			Use: c.name, Aliases: c.aliases, Short: c.short, Args: cobra.ArbitraryArgs,
-			RunE: func(_ *cobra.Command, args []string) error {
-				return session().Run(strings.Join(append([]string{c.name}, args...), " "))
-			},
-		})
-	}
+	c.Flags().BoolVar(&prompts, "prompt", false, "print prompts where the input is no terminal, too")
+	return c
+}
+
+func (t *tool) check() *cobra.Command {
 	hw := hardware.Options{}
 	check := &cobra.Command{
 		Use: "check FILE...", Short: "check configurations, each alone and all together", Args: cobra.MinimumNArgs(1),
@@ -71,9 +116,9 @@ func root(status *int) *cobra.Command {
 			"that is written: message [profile: effect; source] (what to do). Exit status: 2 for unknown commands or syntax, 1 for other\n" +
 			"errors (among them what the hardware would refuse), 0 otherwise.",
 		RunE: func(_ *cobra.Command, files []string) error {
-			hw.Dir = profileDir
-			code, err := hardware.CheckFiles(os.Stdout, asJSON, hw, files...)
-			*status = code
+			hw.Dir = t.profileDir
+			code, err := hardware.CheckFiles(io.Writer(t.out), t.json, hw, files...)
+			t.status = code
 			if err == nil && code != 0 {
 				err = errFindings
 			}
@@ -81,6 +126,5 @@ func root(status *int) *cobra.Command {
 		},
 	}
 	check.Flags().StringVar(&hw.Profile, "profile", "", "hardware profile for all files, whatever they say themselves; none: none (nave show hwprofiles lists them)")
-	root.AddCommand(check, topCommand(&socket, &asJSON))
-	return root
+	return check
 }
