@@ -80,7 +80,7 @@ func Run(o Options) error {
 	}
 	endDebugger := d.startDebugger()
 	defer endDebugger()
-	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Config: d, Debug: d, Enable: d, Ping: d, Access: api.DefaultAccess, Audit: d.audit})
+	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Config: d, Debug: d, Explain: d, Enable: d, Ping: d, Access: api.DefaultAccess, Audit: d.audit})
 	if err != nil {
 		d.gw.Leave()
 		return err
