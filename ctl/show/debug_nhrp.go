@@ -190,7 +190,7 @@ func (b *traceLines) extension(m *nhrpmsg.Message, e *nhrpmsg.Extension) {
 	case nhrpmsg.ExtResponder, nhrpmsg.ExtForwardTransit, nhrpmsg.ExtReverseTransit, nhrpmsg.ExtNAT:
 		list, err := m.Entries(e)
 		for i := range list {
-			b.add("  (C-%d) code: %s", i+1, cieCode(list[i].Code))
+			b.add(" (C) code: %s", cieCode(list[i].Code))
 			b.entry(&list[i])
 		}
 		if err != nil {
