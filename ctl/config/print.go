@@ -17,6 +17,13 @@ func (c *Config) Running() string {
 	return b.String()
 }
 
+// Masked is Running with keys and passwords as asterisks: what may be shown.
+func (c *Config) Masked() string {
+	var b strings.Builder
+	c.print(&printer{w: &b, mask: true})
+	return b.String()
+}
+
 // Write prints the configuration as IOS text, with keys and passwords as asterisks if mask is set.
 func (c *Config) Write(w io.Writer, mask bool) error {
 	var b strings.Builder

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"fmt"
-	"strings"
 
 	"nave/ctl/api"
 	"nave/ctl/config"
@@ -63,10 +62,8 @@ func (d *Daemon) Text(who *api.Caller, what api.ConfigText) (string, error) {
 
 // masked prints a configuration, or a section of it, with keys masked.
 func masked(tree *config.Config, section string) (string, error) {
-	var b strings.Builder
 	if section == "" {
-		err := tree.Write(&b, true)
-		return b.String(), err
+		return tree.Masked(), nil
 	}
 	parts := config.Section(tree.Outline(), section)
 	if len(parts) == 0 {

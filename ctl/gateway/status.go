@@ -49,7 +49,7 @@ func (g *Gateway) Flows(most int) (c show.FlowCache, ok bool) {
 // Status copies what a Core knows.
 func (c *Core) Status(now time.Time) show.Status {
 	s := show.Status{
-		Time: now, Hostname: c.tree.Hostname, Running: c.tree.Running(), Problems: c.Problems(),
+		Time: now, Hostname: c.tree.Hostname, Running: c.tree.Masked(), Problems: c.Problems(),
 		Router: c.router.At(now).Status(), Interfaces: make(map[string]show.Configured), Peers: c.router.Adjacencies(),
 		Crypto: configuredCrypto(c.tree, c.current.IKE.V1.Policies), VRFs: c.vrfStatus(), MPLS: c.mplsStatus(),
 		Protocols: show.Protocols{EIGRP: c.eigrpConfigured(), BGP: c.bgpConfigured()}, KeyChains: c.keyChains(),

@@ -17,6 +17,9 @@ import (
 // is wrong where it is not.
 func (t *translation) source(i *config.Interface) (addr netip.Addr, mtu int, up bool, why string) {
 	tun := &i.Tunnel
+	if i.Held != "" {
+		return netip.Addr{}, 0, false, "it stays down, so that the other goes on: " + string(i.Held)
+	}
 	if tun.SourceAddr.IsValid() {
 		if o := t.owner(tun.VRF, tun.SourceAddr); o != nil {
 			return tun.SourceAddr, t.linkMTU(o), t.isUp(o), ""
