@@ -367,7 +367,7 @@ func TestExplainAgrees(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := fuzzRig(t, change)
 			fates := map[Fate]int{}
-			for i := range 700 {
+			for i := range 500 {
 				r.now += 10e9
 				q := randomQuestion(rnd)
 				var x Explanation
