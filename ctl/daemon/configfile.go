@@ -26,11 +26,11 @@ const mostConfig = 64 << 20
 
 // fileOf finds the file that a user names; none is the one that naved starts with. naved reads and writes files as root, so who is not root has the *.cfg of that file's folder, and no others:
 // not its keys, not its settings, and nothing elsewhere.
-func (d *Daemon) fileOf(who *api.Caller, name string) (string, error) {
+func (c *configurator) fileOf(who *api.Caller, name string) (string, error) {
 	if name == "" {
-		return d.File, nil
+		return c.file, nil
 	}
-	folder := filepath.Dir(d.File)
+	folder := filepath.Dir(c.file)
 	path := name
 	if !filepath.IsAbs(path) {
 		if filepath.Base(path) != path {
@@ -39,7 +39,7 @@ func (d *Daemon) fileOf(who *api.Caller, name string) (string, error) {
 		path = filepath.Join(folder, path)
 	}
 	path = filepath.Clean(path)
-	if who.UID != 0 && path != filepath.Clean(d.File) && (filepath.Dir(path) != filepath.Clean(folder) || !strings.HasSuffix(path, suffix) || strings.HasPrefix(filepath.Base(path), ".")) {
+	if who.UID != 0 && path != filepath.Clean(c.file) && (filepath.Dir(path) != filepath.Clean(folder) || !strings.HasSuffix(path, suffix) || strings.HasPrefix(filepath.Base(path), ".")) {
 		return "", fmt.Errorf("%s: %s may name files in %s that end in %s; root may name any", name, who.Name, folder, suffix)
 	}
 	return path, nil

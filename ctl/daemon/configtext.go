@@ -9,53 +9,53 @@ import (
 )
 
 // Text implements api.Config.
-func (d *Daemon) Text(who *api.Caller, what api.ConfigText) (string, error) {
-	d.loading.Lock()
-	defer d.loading.Unlock()
-	run := d.book.Running().Tree
+func (c *configurator) Text(who *api.Caller, what api.ConfigText) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	run := c.book.Running().Tree
 	switch what.What {
 	case api.TextRunning:
 		return masked(run, what.Section)
 	case api.TextStartup:
-		tree, errs, err := d.readStartup()
+		tree, errs, err := c.readStartup()
 		if err != nil {
 			return "", err
 		}
 		text, err := masked(tree, what.Section)
-		return text + show.NotUnderstood(d.File, errs), err
+		return text + show.NotUnderstood(c.file, errs), err
 	case api.TextDiffStartup:
-		tree, errs, err := d.readStartup()
+		tree, errs, err := c.readStartup()
 		if err != nil {
 			return "", err
 		}
-		return config.DiffText(tree, run) + show.NotUnderstood(d.File, errs), nil
+		return config.DiffText(tree, run) + show.NotUnderstood(c.file, errs), nil
 	case api.TextCandidate:
-		tree, err := d.book.Candidate(who.Name)
+		tree, err := c.book.Candidate(who.Name)
 		if err != nil {
 			return "", err
 		}
 		return masked(tree, what.Section)
 	case api.TextDiff:
 		if what.N != 0 {
-			r, err := d.book.Revision(what.N)
+			r, err := c.book.Revision(what.N)
 			if err != nil {
 				return "", err
 			}
 			return config.DiffText(r.Tree, run), nil
 		}
-		tree, err := d.book.Candidate(who.Name)
+		tree, err := c.book.Candidate(who.Name)
 		if err != nil {
 			return "", err
 		}
 		return config.DiffText(run, tree), nil
 	case api.TextRevision:
-		r, err := d.book.Revision(what.N)
+		r, err := c.book.Revision(what.N)
 		if err != nil {
 			return "", err
 		}
 		return masked(r.Tree, what.Section)
 	case api.TextRevisions:
-		return d.revisionList(what.JSON)
+		return c.revisionList(what.JSON)
 	}
 	return "", fmt.Errorf("no configuration is called %q", what.What)
 }
@@ -73,12 +73,12 @@ func masked(tree *config.Config, section string) (string, error) {
 }
 
 // readStartup reads the file that naved starts with. errs is how many lines of it have errors.
-func (d *Daemon) readStartup() (tree *config.Config, errs int, err error) {
-	text, err := readConfig(self, d.File)
+func (c *configurator) readStartup() (tree *config.Config, errs int, err error) {
+	text, err := readConfig(self, c.file)
 	if err != nil {
 		return nil, 0, err
 	}
-	tree, diags := config.Parse(d.File, text)
+	tree, diags := config.Parse(c.file, text)
 	for _, f := range diags {
 		if f.Severity == config.Error {
 			errs++
@@ -88,13 +88,13 @@ func (d *Daemon) readStartup() (tree *config.Config, errs int, err error) {
 }
 
 // revisionList is what `show configuration revisions` prints.
-func (d *Daemon) revisionList(json bool) (string, error) {
+func (c *configurator) revisionList(json bool) (string, error) {
 	list := show.Revisions{}
-	for _, r := range d.book.Revisions() {
+	for _, r := range c.book.Revisions() {
 		list.Revisions = append(list.Revisions, show.Revision{N: r.N, Time: r.Time, User: r.User, How: r.How, Changes: r.Changes})
 	}
-	list.Running = d.book.Running().N
-	if p := d.book.Pending(); p != nil {
+	list.Running = c.book.Running().N
+	if p := c.book.Pending(); p != nil {
 		list.Undone, list.Back = p.Until, p.Back
 	}
 	if json {

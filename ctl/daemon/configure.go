@@ -5,8 +5,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -24,19 +26,58 @@ var self = &api.Caller{Name: "naved", Change: true}
 // retryUndo is how long after it failed the undoing of a change is tried again.
 const retryUndo = 10 * time.Second
 
+// configurator is the configuration while naved runs. It implements api.Config.
+type configurator struct {
+	file  string // what naved starts with
+	box   configured
+	log   *slog.Logger
+	audit func(who *api.Caller, what string, err error)
+	say   func(severity int, text string, attrs ...slog.Attr)
+
+	mu      sync.Mutex // what changes something comes one by one
+	book    *revision.Book
+	kept    *revisionStore // of the book, for the next naved; nil: nothing is kept
+	startup fileSum        // of the file, as it was read or written last
+	undo    *time.Timer    // for what waits to be confirmed
+}
+
+// configured is what runs by a configuration.
+type configured interface {
+	// Configure runs by another one. An error that is gateway.ErrPartly is about parts of it.
+	Configure(*config.Config) error
+	// problems are what is configured and not carried out.
+	problems() []show.Problem
+	// findings logs what there is to say of a configuration.
+	findings(*config.Config, config.Diagnostics)
+	// notify tells the service manager.
+	notify(state string)
+}
+
+// box is the daemon as what runs by a configuration.
+type box struct{ *Daemon }
+
+// Configure implements configured.
+func (b box) Configure(tree *config.Config) error {
+	err := b.gw.Configure(tree)
+	if err == nil || errors.Is(err, gateway.ErrPartly) {
+		b.gw.Do(func(time.Time, *gateway.Core) { b.limit.follow(tree.Logging.DMVPNInterval) })
+	}
+	return err
+}
+
 // Edit implements api.Config.
-func (d *Daemon) Edit(who *api.Caller, e api.Edit) (api.Edited, error) {
-	d.loading.Lock()
-	defer d.loading.Unlock()
+func (c *configurator) Edit(who *api.Caller, e api.Edit) (api.Edited, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	now := time.Now()
 	if e.Candidate {
-		l, err := d.book.CandidateLine(now, who.Name, e.Path, e.Line)
+		l, err := c.book.CandidateLine(now, who.Name, e.Path, e.Line)
 		if err != nil {
 			return api.Edited{}, err
 		}
 		return edited(l), nil
 	}
-	l, err := d.book.Line(now, who.Name, e.Path, e.Line)
+	l, err := c.book.Line(now, who.Name, e.Path, e.Line)
 	if err != nil {
 		return api.Edited{}, err
 	}
@@ -44,16 +85,16 @@ func (d *Daemon) Edit(who *api.Caller, e api.Edit) (api.Edited, error) {
 	said := strings.Join(append(l.At, l.Shown), " / ")
 	switch {
 	case l.Refused:
-		d.audit(who, said, errors.New(firstCode(l.Findings)))
+		c.audit(who, said, errors.New(firstCode(l.Findings)))
 	case l.Changes():
-		before := d.problems()
-		partly, err := d.run(now, l.Plan)
-		d.audit(who, said, errors.Join(err, partly))
+		before := c.box.problems()
+		partly, err := c.run(now, l.Plan)
+		c.audit(who, said, errors.Join(err, partly))
 		if err != nil {
 			return api.Edited{}, err
 		}
 		done.Partly = textOf(partly)
-		for _, p := range newProblems(before, d.problems()) {
+		for _, p := range newProblems(before, c.box.problems()) {
 			done.Findings = append(done.Findings, show.NotCarriedOut(p))
 		}
 	}
@@ -104,99 +145,98 @@ func newProblems(before, after []show.Problem) (out []show.Problem) {
 }
 
 // run carries out a plan. partly is what the box refused of what runs now; with err nothing has changed.
-func (d *Daemon) run(now time.Time, p *revision.Plan) (partly, err error) {
+func (c *configurator) run(now time.Time, p *revision.Plan) (partly, err error) {
 	if p.Tree == nil {
-		d.book.Ran(now, p, "")
-		d.keep()
-		d.arm()
+		c.book.Ran(now, p, "")
+		c.keep()
+		c.arm()
 		return nil, nil
 	}
-	if d.book.Brace(now, p) {
-		d.keep() // before it runs: it may be what naved dies of
+	if c.book.Brace(now, p) {
+		c.keep() // before it runs: it may be what naved dies of
 	}
-	err = d.gw.Configure(p.Tree)
+	err = c.box.Configure(p.Tree)
 	if err != nil && !errors.Is(err, gateway.ErrPartly) {
-		d.book.Unbrace(p)
-		d.keep()
+		c.book.Unbrace(p)
+		c.keep()
 		return nil, fmt.Errorf("the running configuration stands: %w", err)
 	}
-	d.gw.Do(func(time.Time, *gateway.Core) { d.limit.follow(p.Tree.Logging.DMVPNInterval) })
-	last := d.book.Running().N
-	words := changes(d.book.Base(now, p), p.Tree)
-	if r := d.book.Ran(now, p, words); r.N != last {
-		d.say(5, show.ConfigChanged(r.User, r.How, r.N, words))
+	last := c.book.Running().N
+	words := changes(c.book.Base(now, p), p.Tree)
+	if r := c.book.Ran(now, p, words); r.N != last {
+		c.say(5, show.ConfigChanged(r.User, r.How, r.N, words))
 	}
-	d.keep()
-	d.arm()
+	c.keep()
+	c.arm()
 	return err, nil
 }
 
 // arm sets the timer of what is undone if it is not confirmed.
-func (d *Daemon) arm() {
-	d.disarm()
-	if p := d.book.Pending(); p != nil {
-		d.undo = time.AfterFunc(max(0, time.Until(p.Until)), d.expire)
+func (c *configurator) arm() {
+	c.disarm()
+	if p := c.book.Pending(); p != nil {
+		c.undo = time.AfterFunc(max(0, time.Until(p.Until)), c.expire)
 	}
 }
 
-func (d *Daemon) disarm() {
-	if d.undo != nil {
-		d.undo.Stop()
-		d.undo = nil
+func (c *configurator) disarm() {
+	if c.undo != nil {
+		c.undo.Stop()
+		c.undo = nil
 	}
 }
 
 // expire undoes what nobody has confirmed in time.
-func (d *Daemon) expire() {
-	d.loading.Lock()
-	defer d.loading.Unlock()
-	if d.undo == nil { // naved ends
+func (c *configurator) expire() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.undo == nil { // naved ends
 		return
 	}
 	now := time.Now()
-	plan := d.book.Expired(now)
+	plan := c.book.Expired(now)
 	if plan == nil {
-		d.arm()
+		c.arm()
 		return
 	}
-	partly, err := d.run(now, plan)
+	partly, err := c.run(now, plan)
 	if err != nil {
-		d.log.Error("a change that was not confirmed could not be undone: it is tried again", "error", err)
-		d.undo = time.AfterFunc(retryUndo, d.expire)
+		c.log.Error("a change that was not confirmed could not be undone: it is tried again", "error", err)
+		c.undo = time.AfterFunc(retryUndo, c.expire)
 		return
 	}
-	d.say(4, show.Unconfirmed(d.book.Running().N))
+	c.say(4, show.Unconfirmed(c.book.Running().N))
 	if partly != nil {
-		d.log.Error("a change that was not confirmed was undone, with faults", "error", partly)
+		c.log.Error("a change that was not confirmed was undone, with faults", "error", partly)
 	}
 }
 
 // Act implements api.Config.
-func (d *Daemon) Act(who *api.Caller, a api.ConfigAction) (done api.ConfigDone, err error) {
-	d.loading.Lock()
-	defer d.loading.Unlock()
+func (c *configurator) Act(who *api.Caller, a api.ConfigAction) (done api.ConfigDone, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	now := time.Now()
 	if err := revision.Minutes(a.Minutes); err != nil {
 		return done, err
 	}
 	switch a.What {
 	case api.ActBegin:
-		d.book.Begin(who.Name)
+		c.book.Begin(who.Name)
 		return done, nil
 	case api.ActAbandon:
-		return done, d.book.Abandon(who.Name)
+		return done, c.book.Abandon(who.Name)
 	case api.ActRollback:
 		if !a.Now {
-			return done, d.book.Take(who.Name, a.N)
+			return done, c.book.Take(who.Name, a.N)
 		}
 	case api.ActReload:
-		done, err = d.replace(who, a)
-		d.audit(who, a.String(), errors.Join(err, refusal(done)))
+		done, err = c.replace(who, a)
+		c.audit(who, a.String(), errors.Join(err, refusal(done)))
 		return done, err
 	}
-	done, err = d.act(now, who, a)
+	done, err = c.act(now, who, a)
 	if !errors.Is(err, revision.ErrNothing) {
-		d.audit(who, a.String(), errors.Join(err, refusal(done)))
+		c.audit(who, a.String(), errors.Join(err, refusal(done)))
 	}
 	return done, err
 }
@@ -210,37 +250,37 @@ func refusal(done api.ConfigDone) error {
 }
 
 // act does what changes what runs, or a file.
-func (d *Daemon) act(now time.Time, who *api.Caller, a api.ConfigAction) (done api.ConfigDone, err error) {
+func (c *configurator) act(now time.Time, who *api.Caller, a api.ConfigAction) (done api.ConfigDone, err error) {
 	var plan *revision.Plan
 	switch a.What {
 	case api.ActCommit:
-		plan, err = d.book.Commit(now, who.Name, a.Minutes)
+		plan, err = c.book.Commit(now, who.Name, a.Minutes)
 	case api.ActConfirm:
-		plan, err = d.book.Confirm(who.Name)
+		plan, err = c.book.Confirm(who.Name)
 	case api.ActRollback:
-		plan, err = d.book.Rollback(now, who.Name, a.N, a.Minutes)
+		plan, err = c.book.Rollback(now, who.Name, a.N, a.Minutes)
 	case api.ActMerge:
 		var path string
 		var text []byte
-		if path, err = d.fileOf(who, a.File); err == nil {
+		if path, err = c.fileOf(who, a.File); err == nil {
 			text, err = readConfig(who, path)
 		}
 		if err == nil {
-			plan, err = d.book.Merge(now, who.Name, a.String(), path, text)
+			plan, err = c.book.Merge(now, who.Name, a.String(), path, text)
 		}
 	case api.ActWrite, api.ActCopy:
-		return d.write(now, who, a)
+		return c.write(now, who, a)
 	default:
 		err = fmt.Errorf("nothing is called %q that could be done to a configuration", a.What)
 	}
 	if err != nil {
 		return done, err
 	}
-	return d.carryOut(now, plan)
+	return c.carryOut(now, plan)
 }
 
 // carryOut runs a plan and says what came of it.
-func (d *Daemon) carryOut(now time.Time, plan *revision.Plan) (done api.ConfigDone, err error) {
+func (c *configurator) carryOut(now time.Time, plan *revision.Plan) (done api.ConfigDone, err error) {
 	done.Findings, done.Refused = findingTexts(plan.Findings), plan.Refused
 	if plan.Refused {
 		return done, nil
@@ -250,29 +290,29 @@ func (d *Daemon) carryOut(now time.Time, plan *revision.Plan) (done api.ConfigDo
 	if plan.Changes() {
 		done.Changes = changes(plan.Before, plan.Tree)
 	}
-	if partly, err = d.run(now, plan); err != nil {
+	if partly, err = c.run(now, plan); err != nil {
 		return api.ConfigDone{}, err
 	}
-	done.Partly, done.Revision = textOf(partly), d.book.Running().N
-	if p := d.book.Pending(); p != nil {
+	done.Partly, done.Revision = textOf(partly), c.book.Running().N
+	if p := c.book.Pending(); p != nil {
 		done.Until = p.Until
 	}
 	if plan.Changes() {
-		d.findings(plan.Tree, plan.Findings)
+		c.box.findings(plan.Tree, plan.Findings)
 	}
 	return done, nil
 }
 
 // write puts what runs into a file.
-func (d *Daemon) write(now time.Time, who *api.Caller, a api.ConfigAction) (done api.ConfigDone, err error) {
-	path, err := d.fileOf(who, a.File)
+func (c *configurator) write(now time.Time, who *api.Caller, a api.ConfigAction) (done api.ConfigDone, err error) {
+	path, err := c.fileOf(who, a.File)
 	if err != nil {
 		return done, err
 	}
-	if d.book.Pending() != nil {
-		return done, d.book.ErrPending()
+	if c.book.Pending() != nil {
+		return done, c.book.ErrPending()
 	}
-	run := d.book.Running()
+	run := c.book.Running()
 	text := []byte(run.Tree.Running())
 	tree, diags := config.Parse("running-config", text)
 	diags = append(diags, config.CheckAt(now, tree)...)
@@ -280,8 +320,8 @@ func (d *Daemon) write(now time.Time, who *api.Caller, a api.ConfigAction) (done
 	if diags.HasErrors() {
 		return api.ConfigDone{Findings: findingTexts(diags), Refused: true}, nil
 	}
-	startup := path == d.File
-	if sum, ok := sumOf(path); startup && ok && sum != d.startup && !a.Force {
+	startup := path == c.file
+	if sum, ok := sumOf(path); startup && ok && sum != c.startup && !a.Force {
 		return done, fmt.Errorf("%s was changed since naved read it: `show configuration diff startup` shows what is different; `write memory force` writes over it (it stays as %s~), `reload` runs by it", path, path)
 	}
 	if who.UID != 0 {
@@ -293,25 +333,28 @@ func (d *Daemon) write(now time.Time, who *api.Caller, a api.ConfigAction) (done
 		return done, err
 	}
 	if startup {
-		d.setStartup(sha256.Sum256(text))
+		c.setStartup(sha256.Sum256(text))
 	}
 	return api.ConfigDone{Revision: run.N}, nil
 }
 
 // setStartup notes what the file that naved starts with is now.
-func (d *Daemon) setStartup(sum fileSum) {
-	d.startup = sum
-	if d.kept != nil {
-		d.kept.state.Startup = hex.EncodeToString(sum[:])
-		d.keep()
+func (c *configurator) setStartup(sum fileSum) {
+	c.startup = sum
+	if c.kept != nil {
+		c.kept.state.Startup = hex.EncodeToString(sum[:])
+		c.keep()
 	}
 }
 
+// Reload implements api.Box.
+func (d *Daemon) Reload() error { return d.conf.Reload() }
+
 // Reload reads the configuration file again. One with errors changes nothing.
-func (d *Daemon) Reload() error {
-	d.loading.Lock()
-	defer d.loading.Unlock()
-	done, err := d.replace(self, api.ConfigAction{What: api.ActReload})
+func (c *configurator) Reload() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	done, err := c.replace(self, api.ConfigAction{What: api.ActReload})
 	switch {
 	case err != nil:
 		return err
@@ -325,43 +368,43 @@ func (d *Daemon) Reload() error {
 				fmt.Fprintln(os.Stderr, f)
 			}
 		}
-		return fmt.Errorf("the running configuration stands: %s has %d errors; `nave check %s` lists all it finds", d.File, errs, d.File)
+		return fmt.Errorf("the running configuration stands: %s has %d errors; `nave check %s` lists all it finds", c.file, errs, c.file)
 	}
 	return nil
 }
 
 // replace runs by a file.
-func (d *Daemon) replace(who *api.Caller, a api.ConfigAction) (done api.ConfigDone, err error) {
-	d.notify(daemon.SdNotifyReloading)
-	defer d.notify(daemon.SdNotifyReady)
+func (c *configurator) replace(who *api.Caller, a api.ConfigAction) (done api.ConfigDone, err error) {
+	c.box.notify(daemon.SdNotifyReloading)
+	defer c.box.notify(daemon.SdNotifyReady)
 	var plan *revision.Plan
-	path, err := d.fileOf(who, a.File)
+	path, err := c.fileOf(who, a.File)
 	var text []byte
 	if err == nil {
 		text, err = readConfig(who, path)
 	}
 	if err == nil {
 		now := time.Now()
-		plan = d.book.Replace(now, who.Name, a.String(), path, text)
-		done, err = d.carryOut(now, plan)
+		plan = c.book.Replace(now, who.Name, a.String(), path, text)
+		done, err = c.carryOut(now, plan)
 	}
 	switch {
 	case err != nil:
-		d.log.Error("the configuration was not read again; the running one stands", "config", path, "error", err)
+		c.log.Error("the configuration was not read again; the running one stands", "config", path, "error", err)
 		return done, fmt.Errorf("the running configuration stands: %w", err)
 	case done.Refused:
-		d.log.Error("the configuration was not read again; the running one stands", "config", path, "error", "it has errors")
+		c.log.Error("the configuration was not read again; the running one stands", "config", path, "error", "it has errors")
 		return done, nil
 	case done.Partly != "":
-		d.log.Error("the configuration was read again, with faults", "config", path, "error", done.Partly)
+		c.log.Error("the configuration was read again, with faults", "config", path, "error", done.Partly)
 	default:
-		d.log.Info("the configuration was read again", "config", path, "changes", done.Changes)
+		c.log.Info("the configuration was read again", "config", path, "changes", done.Changes)
 	}
-	if path == d.File {
-		d.setStartup(sha256.Sum256(text))
+	if path == c.file {
+		c.setStartup(sha256.Sum256(text))
 	}
 	if config.Diff(plan.Before, plan.Tree).Fastpath {
-		d.log.Warn("the workers go on as they were started: what is changed of `fastpath` takes effect when naved is restarted")
+		c.log.Warn("the workers go on as they were started: what is changed of `fastpath` takes effect when naved is restarted")
 	}
 	return done, nil
 }

@@ -18,7 +18,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -26,7 +25,6 @@ import (
 
 	"nave/ctl/api"
 	"nave/ctl/gateway"
-	"nave/ctl/revision"
 )
 
 // Options are the flags of naved.
@@ -58,9 +56,10 @@ func Run(o Options) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
-	d := &Daemon{Options: o, log: log, limit: newEventLimit(), kept: openRevisions(o.RunDir, log)}
-	defer d.kept.close()
-	tree, found, err := d.firstTree()
+	d := &Daemon{Options: o, log: log, limit: newEventLimit()}
+	d.conf = newConfigurator(d)
+	defer d.conf.close()
+	tree, found, err := d.conf.firstTree()
 	if err != nil {
 		return err
 	}
@@ -71,7 +70,7 @@ func Run(o Options) error {
 	})
 	if err != nil && ctx.Err() != nil {
 		log.Info("naved was stopped while it started", "error", err)
-		d.ended()
+		d.conf.ended()
 		return nil
 	}
 	if err != nil {
@@ -80,7 +79,7 @@ func Run(o Options) error {
 	}
 	endDebugger := d.startDebugger()
 	defer endDebugger()
-	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Config: d, Debug: d, Explain: d, Enable: d, Ping: d, Access: api.DefaultAccess, Audit: d.audit})
+	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Config: d.conf, Debug: d, Explain: d, Enable: d, Ping: d, Access: api.DefaultAccess, Audit: d.audit})
 	if err != nil {
 		d.gw.Leave()
 		return err
@@ -94,7 +93,7 @@ func Run(o Options) error {
 		d.gw.Leave() // the workers forward on until the next naved
 		return err
 	}
-	d.ended()
+	d.conf.ended()
 	d.gw.Stop(o.Release)
 	return nil
 }
@@ -108,15 +107,9 @@ type Daemon struct {
 	debugger debugger
 	limit    *eventLimit // the control plane's goroutine has it
 	enabler  enabler
+	conf     *configurator
 	// told is what was said of the configuration when it was loaded last, telling what is this time. Loads come one by one.
-	loading       sync.Mutex
 	told, telling map[string]bool
-	// book is the configuration while it runs, kept what of it the next naved finds, startup the file as it was read or written last, and undo what waits for a change that nobody confirms. Who
-	// has loading has them.
-	book    *revision.Book
-	kept    *revisionStore
-	startup fileSum
-	undo    *time.Timer
 }
 
 // serve answers signals and the watchdog until it is time to stop.

@@ -155,11 +155,19 @@ func bootID() string {
 // soon is how long a naved has to have lived that went on by what ran, for the next one to try that again.
 const soon = time.Minute
 
+// newConfigurator is one that has not begun.
+func newConfigurator(d *Daemon) *configurator {
+	return &configurator{file: d.File, box: box{d}, log: d.log, audit: d.audit, say: d.say, kept: openRevisions(d.RunDir, d.log)}
+}
+
+// close lets the next naved have the revisions.
+func (c *configurator) close() { c.kept.close() }
+
 // firstTree is the configuration that naved begins with, and what there is to say of it.
-func (d *Daemon) firstTree() (*config.Config, config.Diagnostics, error) {
-	file, found, failed := load(d.File)
+func (c *configurator) firstTree() (*config.Config, config.Diagnostics, error) {
+	file, found, failed := load(c.file)
 	now := time.Now()
-	tree, err := d.begin(now, file, failed)
+	tree, err := c.begin(now, file, failed)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -173,80 +181,80 @@ func (d *Daemon) firstTree() (*config.Config, config.Diagnostics, error) {
 // stand on what ran: so the next one goes on by that, or by what ran before a change that nobody had confirmed, unless the file was changed meanwhile, which somebody then means
 // to have. A file that can't be used is no reason to end what runs. One that has just died of what it went on by is not
 // followed in that.
-func (d *Daemon) begin(now time.Time, tree *config.Config, failed error) (*config.Config, error) {
-	left, ok := d.kept.read()
-	sum, _ := sumOf(d.File)
+func (c *configurator) begin(now time.Time, tree *config.Config, failed error) (*config.Config, error) {
+	left, ok := c.kept.read()
+	sum, _ := sumOf(c.file)
 	startup := hex.EncodeToString(sum[:])
-	d.startup = sum
+	c.startup = sum
 	state := storedState{Boot: bootID(), Startup: startup, Started: now}
 	defer func() {
-		if d.kept != nil && d.book != nil {
-			d.kept.state = state
-			d.keep()
+		if c.kept != nil && c.book != nil {
+			c.kept.state = state
+			c.keep()
 		}
 	}()
 	if ok {
-		book, err := d.kept.open(left)
+		book, err := c.kept.open(left)
 		if err != nil {
-			d.log.Warn("revisions of the configuration are lost", "error", err)
+			c.log.Warn("revisions of the configuration are lost", "error", err)
 		} else {
-			d.book = book
+			c.book = book
 		}
 	}
-	if d.book == nil {
+	if c.book == nil {
 		if failed == nil {
-			d.book = revision.New(now, "start", tree)
+			c.book = revision.New(now, "start", tree)
 		}
 		return tree, failed
 	}
 	died := !left.Clean && left.Boot == state.Boot && left.Boot != ""
 	again := left.Resumed && now.Sub(left.Started) < soon
 	if died && !again && (failed != nil || left.Startup == startup) {
-		waits := d.book.Pending()
-		plan := d.book.Resume()
+		waits := c.book.Pending()
+		plan := c.book.Resume()
 		if failed != nil {
-			d.log.Error("the configuration file can't be used: naved goes on by what ran", "error", failed)
+			c.log.Error("the configuration file can't be used: naved goes on by what ran", "error", failed)
 		}
 		switch {
 		case failed == nil && plan.Tree.Equal(tree):
 		case waits != nil:
 			state.Resumed = true
-			d.log.Error("naved died before a change was confirmed: it is undone", "revision", d.book.Running().N, "back to", waits.Back)
-			d.book.Ran(now, plan, changes(plan.Before, plan.Tree))
+			c.log.Error("naved died before a change was confirmed: it is undone", "revision", c.book.Running().N, "back to", waits.Back)
+			c.book.Ran(now, plan, changes(plan.Before, plan.Tree))
 			return plan.Tree, nil
 		default:
 			state.Resumed = true
-			d.log.Warn("naved died: it goes on by what ran, which is not what it starts with: `show configuration diff startup` shows the difference, `reload` takes the file",
-				"revision", d.book.Running().N)
+			c.log.Warn("naved died: it goes on by what ran, which is not what it starts with: `show configuration diff startup` shows the difference, `reload` takes the file",
+				"revision", c.book.Running().N)
 			return plan.Tree, nil
 		}
 	}
 	if failed != nil {
-		d.book = nil
+		c.book = nil
 		return nil, failed
 	}
-	d.book.Started(now, "start", changes(d.book.Running().Tree, tree), tree)
+	c.book.Started(now, "start", changes(c.book.Running().Tree, tree), tree)
 	return tree, nil
 }
 
 // keep stores the book for the next naved.
-func (d *Daemon) keep() {
-	if err := d.kept.save(d.book); err != nil {
-		d.log.Error("revisions of the configuration are not kept for the next start", "error", err)
+func (c *configurator) keep() {
+	if err := c.kept.save(c.book); err != nil {
+		c.log.Error("revisions of the configuration are not kept for the next start", "error", err)
 	}
 }
 
 // ended notes that naved was stopped, so that the next one starts by the file.
-func (d *Daemon) ended() {
-	d.loading.Lock()
-	defer d.loading.Unlock()
-	d.disarm()
-	run := d.book.Running()
-	if file, _, err := load(d.File); err == nil && !file.Equal(run.Tree) {
-		d.log.Warn("what ran was not saved: the next start is by the file; `show configuration revisions` lists what ran then", "config", d.File, "revision", run.N)
+func (c *configurator) ended() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.disarm()
+	run := c.book.Running()
+	if file, _, err := load(c.file); err == nil && !file.Equal(run.Tree) {
+		c.log.Warn("what ran was not saved: the next start is by the file; `show configuration revisions` lists what ran then", "config", c.file, "revision", run.N)
 	}
-	if d.kept != nil {
-		d.kept.state.Clean = true
-		d.keep()
+	if c.kept != nil {
+		c.kept.state.Clean = true
+		c.keep()
 	}
 }
