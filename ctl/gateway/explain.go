@@ -167,13 +167,11 @@ func (c *Core) beside(x *show.Explanation, now time.Time) {
 	}
 	var peers []netip.Addr
 	for i := range x.Packet.Ways {
-		w := &x.Packet.Ways[i]
-		addrs = append(addrs, w.NextHop)
-		peers = append(peers, w.Peer)
+		addrs, peers = append(addrs, x.Packet.Ways[i].NextHop), append(peers, x.Packet.Ways[i].Peer)
 	}
 	for _, e := range st.NHRP.Entries {
 		if slices.ContainsFunc(addrs, func(a netip.Addr) bool { return a.IsValid() && e.Prefix.Contains(a) }) {
-			x.NHRP = append(x.NHRP, e)
+			x.NHRP, peers = append(x.NHRP, e), append(peers, e.NBMA) // whose session it may wait for
 		}
 	}
 	isPeer := func(a netip.Addr) bool { return a.IsValid() && slices.Contains(peers, a) }

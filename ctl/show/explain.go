@@ -139,7 +139,10 @@ func (x *Explanation) entry(iface string, a netip.Addr) (best *nhrp.EntryStatus)
 
 // session is the session with a peer of a tunnel; nil: there is none.
 func (x *Explanation) session(w *fastpath.Way) *dmvpn.SessionStatus {
-	name := x.iface(w.Port, w.Tunnel)
+	name, peer := x.iface(w.Port, w.Tunnel), w.Peer
+	if e := x.entry(name, x.target(w)); !peer.IsValid() && e != nil {
+		peer = e.NBMA // that is not installed yet
+	}
 	var found *dmvpn.SessionStatus
 	for i := range x.Sessions {
 		s := &x.Sessions[i]
@@ -149,7 +152,7 @@ func (x *Explanation) session(w *fastpath.Way) *dmvpn.SessionStatus {
 			}
 		}
 		for _, t := range s.Ifaces {
-			if t == name && s.Peer == w.Peer && found == nil {
+			if t == name && s.Peer == peer && found == nil {
 				found = s
 			}
 		}

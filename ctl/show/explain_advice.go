@@ -79,7 +79,10 @@ func (x *Explanation) advice() []string {
 	}
 	switch p.Reason {
 	case fastpath.NoSA:
-		return x.noSAAdvice()
+		if len(x.Packet.Ways) == 0 {
+			return nil
+		}
+		return x.sessionAdvice(&x.Packet.Ways[0])
 	case fastpath.NoRoute:
 		return []string{"`show ip route" + x.vrfWords() + " " + p.Dst.String() + "` shows what routing knows."}
 	case fastpath.NullRoute:
@@ -157,6 +160,8 @@ func (x *Explanation) gleanAdvice() []string {
 	target := x.target(w)
 	e := x.entry(name, target)
 	switch {
+	case e != nil && e.Flags&nhrp.FlagNoSock != 0:
+		return x.sessionAdvice(w)
 	case e != nil && e.Type == nhrp.TypeNegative:
 		return []string{fmt.Sprintf("NHRP was told that nobody has %s: is it registered with its server (`show ip nhrp` there)?", target)}
 	case e != nil && e.Type == nhrp.TypeIncomplete:
@@ -165,22 +170,18 @@ func (x *Explanation) gleanAdvice() []string {
 	return []string{fmt.Sprintf("NHRP asks the next hop server of %s for %s; without a server, only peers that have registered or are mapped can be reached.", name, target)}
 }
 
-// noSAAdvice is what to do where a protected tunnel has nothing to protect with.
-func (x *Explanation) noSAAdvice() []string {
-	if len(x.Packet.Ways) == 0 {
-		return nil
-	}
-	w := &x.Packet.Ways[0]
+// sessionAdvice is what to do where a protected tunnel has nothing to protect with.
+func (x *Explanation) sessionAdvice(w *fastpath.Way) []string {
 	s := x.session(w)
 	look := "`show crypto session` and `show crypto isakmp sa` (`show crypto ikev2 sa`) tell how far it is."
 	if s == nil || s.State == dmvpn.Closed {
-		return []string{fmt.Sprintf("Nothing asks for a session with %s: `show ip nhrp` has to have it as a peer of %s.", w.Peer, x.iface(w.Port, w.Tunnel))}
+		return []string{fmt.Sprintf("Nothing asks for a session with the peer: `show ip nhrp` has to have it as a peer of %s.", x.iface(w.Port, w.Tunnel))}
 	}
 	switch s.State {
 	case dmvpn.Negotiating:
 		return []string{fmt.Sprintf("IKE has not agreed with %s yet: is UDP 500 (4500 through NAT) open on the way, and do keys and policies of both ends agree?", s.Peer), look}
 	case dmvpn.Securing:
-		return []string{fmt.Sprintf("IKE stands, and IPsec has not agreed with %s yet: do the transform sets of both ends agree?", s.Peer), look}
+		return []string{fmt.Sprintf("IPsec has not agreed with %s yet, and IKE has: do the transform sets of both ends agree?", s.Peer), look}
 	}
 	return []string{"The session is up, and its association is being installed or replaced in this moment.", look}
 }

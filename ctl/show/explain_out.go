@@ -131,7 +131,7 @@ func overhead(p *fastpath.Explanation, w *fastpath.Way) string {
 func (x *Explanation) sessionLines(w *fastpath.Way) (lines []string) {
 	s := x.session(w)
 	if s == nil {
-		return []string{fmt.Sprintf("there is no session with %s: NHRP has not asked for one", w.Peer)}
+		return []string{"there is no session with the peer: NHRP has not asked for one"}
 	}
 	text := fmt.Sprintf("the session with %s is %s", s.Peer, s.State)
 	if !s.Since.IsZero() {

@@ -352,7 +352,7 @@ func (x *Explanation) nhrpLines(w *fastpath.Way) (lines []string) {
 		lines = append(lines, "traffic takes the next hop server meanwhile: NHRP looks for a direct path, or the peer did not answer")
 	}
 	if e.Flags&nhrp.FlagNoSock != 0 {
-		lines = append(lines, "the entry waits for the session with the peer")
+		lines = append(append(lines, "the entry waits for the session with the peer"), x.sessionLines(w)...)
 	}
 	return lines
 }
