@@ -72,7 +72,7 @@ func (t *tool) root() *cobra.Command {
 	flags.BoolVar(&t.json, "json", false, "print JSON")
 	flags.StringVar(&t.profileDir, "profile-dir", "", "directory of hardware profiles (*.yaml) beside those that are built in")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w; %w", err, errUsage) })
-	root.AddCommand(t.shell(), t.check(), t.hashPassword(), topCommand(&t.socket, &t.json))
+	root.AddCommand(t.shell(), t.check(), t.doctor(), t.hashPassword(), topCommand(&t.socket, &t.json))
 	root.SetHelpCommand(t.help())
 	root.SetUsageTemplate(usage)
 	root.InitDefaultHelpCmd()

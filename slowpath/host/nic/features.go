@@ -14,6 +14,7 @@ const (
 	commandDevGet   = 1
 	attrIfindex     = 1
 	attrXDPFeatures = 3
+	xdpBasic        = 1 << 0
 	xdpZeroCopy     = 1 << 3
 )
 
@@ -28,23 +29,34 @@ func (h header) Serialize() []byte { return h[:] }
 
 // ZeroCopy tells whether the driver says that it has AF_XDP's zero-copy. An error: the kernel can't be asked, and only trying tells.
 func ZeroCopy(ifindex int) (bool, error) {
+	v, err := xdpFeatures(ifindex)
+	return v&xdpZeroCopy != 0, err
+}
+
+// Native tells whether the driver says that it runs XDP programs itself. An error: the kernel can't be asked, and only trying tells.
+func Native(ifindex int) (bool, error) {
+	v, err := xdpFeatures(ifindex)
+	return v&xdpBasic != 0, err
+}
+
+func xdpFeatures(ifindex int) (uint64, error) {
 	id, err := family()
 	if err != nil {
-		return false, fmt.Errorf("nic: the kernel has no family %s (before 6.3?): %w", familyName, err)
+		return 0, fmt.Errorf("nic: the kernel has no family %s (before 6.3?): %w", familyName, err)
 	}
 	req := nl.NewNetlinkRequest(id, 0)
 	req.AddData(header{commandDevGet, 1})
 	req.AddData(nl.NewRtAttr(attrIfindex, nl.Uint32Attr(uint32(ifindex))))
 	msgs, err := req.Execute(unix.NETLINK_GENERIC, 0)
 	if err != nil {
-		return false, fmt.Errorf("nic: XDP features of interface %d: %w", ifindex, err)
+		return 0, fmt.Errorf("nic: XDP features of interface %d: %w", ifindex, err)
 	}
 	for _, m := range msgs {
 		if v, ok := features(m); ok {
-			return v&xdpZeroCopy != 0, nil
+			return v, nil
 		}
 	}
-	return false, fmt.Errorf("nic: XDP features of interface %d: the kernel's answer has none", ifindex)
+	return 0, fmt.Errorf("nic: XDP features of interface %d: the kernel's answer has none", ifindex)
 }
 
 // family asks for the number of the netdev family. The library's own question reads two bytes behind what it has allocated, and sends them.
