@@ -53,6 +53,20 @@ func checkText(t *testing.T, text []byte) {
 	if !Diff(c, again).Empty() {
 		t.Fatalf("equal trees differ: %+v", Diff(c, again))
 	}
+	checkShown(t, c)
+}
+
+// checkShown asserts that the outline of a tree is the tree, and that what is shown of it says the same when it is pasted back.
+func checkShown(t *testing.T, c *Config) {
+	t.Helper()
+	outlined, diags := Parse("outline", []byte(Text(c.Outline(), false)))
+	if diags.HasErrors() || !outlined.Equal(c) || DiffText(c, outlined) != "" {
+		t.Fatalf("the outline does not parse back: %v\n%s\n%s", diags.Err(), c.Running(), DiffText(c, outlined))
+	}
+	pasted, diags := c.Apply("pasted", []byte(c.Masked()))
+	if !diags.HasErrors() && !pasted.Equal(c) {
+		t.Fatalf("what is shown is pasted back and changes:\n%s", DiffText(c, pasted))
+	}
 }
 
 // TestTruncated reads every beginning of the texts; those that end with a line are printed and read again.
