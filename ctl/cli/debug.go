@@ -25,7 +25,7 @@ const condition = "{peer {nbma|tunnel} <peer:ip> [<mask:mask>]|interface <iface:
 
 func makeDebugCommands() []*grammar.Command {
 	list := []*grammar.Command{
-		{Syntax: "show {debugging|debug} [condition]", Help: "what is debugged, and of whom", Data: run(showDebugging)},
+		{Syntax: "show debugging [condition]", Help: "what is debugged, and of whom", Data: run(showDebugging)},
 		{Syntax: "undebug all", Help: "turn all debugging off", Data: run(setDebug)},
 		{Syntax: "no debug all", Help: "turn all debugging off", Data: run(setDebug)},
 	}

@@ -244,7 +244,11 @@ func (b *traceLines) nhrp(t *slowpath.Traced, e *nhrp.Trace) {
 		b.add("NHRP: %s: %s of %s (NBMA %s) for %s is refused: %s", e.Iface, packetType(e.Type), address(e.Protocol), e.NBMA, address(e.NextHop), cieCode(nhrpmsg.Code(e.Code)))
 	case nhrp.TraceCacheAdd, nhrp.TraceCacheUpdate, nhrp.TraceCacheDelete:
 		verb := map[nhrp.TraceKind]string{nhrp.TraceCacheAdd: "add", nhrp.TraceCacheUpdate: "update", nhrp.TraceCacheDelete: "delete"}[e.Kind]
-		b.add("NHRP: %s: Cache %s for target %s vrf %s next-hop %s (%s)", e.Iface, verb, e.Prefix, vrfText(e.VRF), address(e.NextHop), e.Entry)
+		vrf := ""
+		if e.VRF != "" {
+			vrf = " vrf " + e.VRF
+		}
+		b.add("NHRP: %s: Cache %s for target %s%s next-hop %s (%s)", e.Iface, verb, e.Prefix, vrf, address(e.NextHop), e.Entry)
 		if e.NBMA.IsValid() {
 			b.add("           %s", e.NBMA)
 		}

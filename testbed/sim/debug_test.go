@@ -262,7 +262,7 @@ func TestDebugLevels(t *testing.T) {
 		text := strings.Join(d.lines(), "\n")
 		for _, want := range []string{
 			"CRYPTO_SS(TUNNEL SEC): Socket is now OPEN: local 192.0.2.1, remote 198.51.100.1, prot 47, ifc Tunnel0", "IPSEC(create_sa): sa created, peer 198.51.100.1:",
-			"IPSEC-IFC MGRE/Tunnel0(198.51.100.1): packets leave protected by SA", "NHRP: Tunnel0: Cache add for target 10.255.0.11/32 vrf 0 next-hop 10.255.0.11 (registered)",
+			"IPSEC-IFC MGRE/Tunnel0(198.51.100.1): packets leave protected by SA", "NHRP: Tunnel0: Cache add for target 10.255.0.11/32 next-hop 10.255.0.11 (registered)",
 			" Authentication Extension(7):\n   type:Cleartext(1), data:********",
 		} {
 			if !strings.Contains(text, want) {
