@@ -59,6 +59,9 @@ func (w *Worker) lookAhead(in *table.Port, frames []port.Frame) {
 		w.expect(p, in.VRF, ip)
 	}
 	w.seen ^= w.hintAll()
+	if w.tapped {
+		w.tapClean(in, len(frames))
+	}
 }
 
 // fetchSAs asks for the associations of the ESP packets among frames, which are the next ones to be handled.

@@ -271,7 +271,8 @@ func (e *Engine) newWorker(i int) (*Worker, error) {
 	if atomic.LoadUint64(&b[wkrReady]) == 0 {
 		return nil, fmt.Errorf("fastpath: worker %d: %w: the arena has no rings for it", i, ErrLayout)
 	}
-	w := &Worker{e: e, t: e.tables, credit: e.credit, index: i, burst: e.cfg.Burst, byID: make([]*queue, e.cfg.MaxPorts)}
+	w := &Worker{e: e, t: e.tables, credit: e.credit, index: i, burst: e.cfg.Burst, ports: make([]*queue, e.cfg.MaxPorts)}
+	w.byID = w.ports
 	w.room = int(b[wkrChunk]) - port.Headroom
 	for _, d := range []struct {
 		at, slots      int

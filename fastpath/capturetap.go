@@ -30,10 +30,6 @@ type tap struct {
 	rec             record
 	stack           [fib.MaxLabels * packet.LabelLen]byte // labels that are pushed
 
-	// What came out of a tunnel last: until its packet's way ends, that is what it is.
-	inner      *pkt
-	innerProto uint16
-	innerEnd   int
 	// Before each frame of a burst that leaves: where the ring and the count were, should the port not take it.
 	marks [maxBurst]struct{ at, left uint64 }
 }
@@ -62,6 +58,39 @@ func (w *Worker) checkTap() {
 	}
 }
 
+// setTapped begins to capture, or ends it. What leaves takes the way aside then, what comes in is looked at by spread, and vectors by lookAhead: none of them asks w.tapped on
+// the way of most packets, so that a capture costs them nothing while there is none.
+func (w *Worker) setTapped(on bool) {
+	w.far = w.far || on // in this poll
+	if on == w.tapped {
+		return
+	}
+	w.tapped, w.byID = on, w.ports
+	if on {
+		w.byID = nil
+	}
+	for _, q := range w.queues {
+		q.spread = q.shared || on
+	}
+}
+
+// encapsulateTapped is encapsulate for a packet that is captured before it goes into a tunnel.
+func (w *Worker) encapsulateTapped(p *pkt, a *table.Adj, id uint32, n int, tos uint8, df bool) verdict {
+	t := w.tap
+	mark, left := t.out.Mark(), t.left
+	if a.Kind == fib.AdjTunnel {
+		w.tapTunnelOut(p, a, n)
+	}
+	w.byID = w.ports
+	v := w.encapsulate(p, a, id, n, tos, df)
+	w.byID = nil
+	if v == drop || v == waits { // it does not go, or not yet; and nothing else was copied meanwhile
+		t.out.Rewind(mark)
+		t.left = left
+	}
+	return v
+}
+
 // followTap takes over a request. It allocates when the worker meets its first one, only.
 //
 //go:noinline
@@ -69,10 +98,11 @@ func (w *Worker) followTap(g uint64) {
 	t := w.tap
 	load := func(i int) uint64 { return atomic.LoadUint64(&t.words[i]) }
 	if g == t.seen {
-		w.tapped = w.now < int64(load(capUntil))
+		w.setTapped(w.now < int64(load(capUntil)))
 		return
 	}
-	w.tapped, t.asked, t.seen = false, false, g
+	w.setTapped(false)
+	t.asked, t.seen = false, g
 	points := CapturePoint(load(capPoints))
 	if g&1 != 0 || points == 0 {
 		return
@@ -102,8 +132,14 @@ func (w *Worker) followTap(g uint64) {
 		}
 		t.out = m
 	}
-	w.tapped, t.asked = w.now < until, true
+	t.asked = true
+	w.setTapped(w.now < until)
 }
+
+// tapPublish shows who reads them what was copied in this poll.
+//
+//go:noinline
+func (w *Worker) tapPublish() { w.tap.out.Publish() }
 
 // put copies the packet that tap.rec is about.
 func (w *Worker) put() {
@@ -197,19 +233,41 @@ func (w *Worker) tapLink(r Reason, id fib.PortID, b []byte) {
 	}
 }
 
-// tapVector makes packets of a vector say nothing of those that were there before, until they know better themselves.
+// tapVector copies what was dropped of a vector.
 //
 //go:noinline
-func (w *Worker) tapVector(in *table.Port, n int) {
+func (w *Worker) tapVector(in *table.Port) {
+	if in == nil {
+		w.tapClean(nil, len(w.pkts)) // lookAhead did not
+	}
+	for i := range w.pkts {
+		w.tapHeld(&w.pkts[i])
+	}
+}
+
+// tapHeld copies a packet that was dropped, if it was, and gives its frame back.
+//
+//go:noinline
+func (w *Worker) tapHeld(p *pkt) {
+	if p.held {
+		p.held = false
+		w.tapEnd(CaptureDrop, p, p.reason, Unknown, false)
+		w.release(p.frame)
+	}
+}
+
+// tapClean makes packets of a vector say nothing of those that were there before, until they know better themselves.
+//
+//go:noinline
+func (w *Worker) tapClean(in *table.Port, n int) {
 	var id, vrf uint16
 	if in != nil {
 		id, vrf = in.ID, in.VRF
 	}
 	for i := range w.pkts[:n] {
 		p := &w.pkts[i]
-		p.port, p.vrf, p.tunnel, p.ip, p.start, p.top, p.sa, p.own, p.nested = id, vrf, nil, nil, 0, 0, 0, false, false
+		p.port, p.vrf, p.tunnel, p.ip, p.start, p.top, p.sa, p.own, p.nested, p.within, p.end = id, vrf, nil, nil, 0, 0, 0, false, false, 0, 0
 	}
-	w.tap.inner = nil
 }
 
 // tapTunnelIn copies the n bytes at start that came out of p's tunnel.
@@ -219,7 +277,7 @@ func (w *Worker) tapTunnelIn(p *pkt, proto uint16, start, n int) {
 	t := w.tap
 	b := p.chunk[start : start+n]
 	p.ip, p.start = packet.IPv4(b), start
-	t.inner, t.innerProto, t.innerEnd = p, proto, start+n
+	p.within, p.end = proto, uint16(start+n)
 	if t.points&CaptureTunnelIn == 0 || !w.onTunnel(p.tunnel.ID) {
 		return
 	}
@@ -320,17 +378,13 @@ func (t *tap) own() uint16 {
 // remains is what can be shown of a packet: what came out of its tunnel; or its frame, with proto 0, if that is as it came but for what was decrypted; or the IPv4 packet or
 // labels that it is otherwise.
 func (w *Worker) remains(p *pkt) (proto uint16, b []byte) {
-	t := w.tap
 	start := p.start
 	switch {
-	case p.tunnel != nil && t.inner == p && t.innerEnd <= len(p.chunk):
-		if p.top != 0 {
-			return packet.TypeMPLS, p.chunk[p.top:t.innerEnd]
+	case p.tunnel != nil && p.end != 0 && int(p.end) <= len(p.chunk):
+		if p.top != 0 && p.top <= p.end {
+			return packet.TypeMPLS, p.chunk[p.top:p.end]
 		}
-		if start > t.innerEnd {
-			start = t.innerEnd
-		}
-		return t.innerProto, p.chunk[start:t.innerEnd]
+		return p.within, p.chunk[min(start, int(p.end)):p.end]
 	case p.tunnel == nil && !p.nested && p.port != 0 && (p.ip == nil || start-int(p.frame.Start) >= packet.EthernetLen):
 		return 0, w.pool.Bytes(p.frame)
 	case p.gre != 0:

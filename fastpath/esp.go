@@ -174,7 +174,7 @@ func (w *Worker) espSeal(p *pkt, q *queue, a *table.Adj, id uint32, n int, tos u
 	if r != Unknown {
 		return p.drop(r)
 	}
-	w.countSent(p, a, id, n)
+	w.countSent(a, id, n)
 	w.pushInside(p, a, inside, start, size, tos, df)
 	s := start
 	if te != nil {

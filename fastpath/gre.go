@@ -40,19 +40,16 @@ func (w *Worker) greOpen(p *pkt, h tunnelHeader, start, n int) verdict {
 		}
 		w.lastTunnel = t
 	}
-	protected := t.Flags&table.TunnelProtected != 0
-	switch {
+	switch protected := t.Flags&table.TunnelProtected != 0; {
 	case h.sa == nil && protected:
 		return p.drop(ClearOnProtected)
 	case h.sa != nil && (!protected || t.Protection != h.sa.Protection.Load()):
 		return w.refuse(p, h.sa, SAWrongTunnel)
 	}
-	p.tunnel, p.outerSrc, p.outerDst, p.top = t, h.src, h.dst, 0
-	p.vrf, p.mss = t.VRF, t.MSS
+	p.tunnel, p.outerSrc, p.outerDst, p.top, p.vrf, p.mss = t, h.src, h.dst, 0, t.VRF, t.MSS
 	inner := b[g.Len:]
 	words := w.c.tunnels[linkWords*int(t.ID):]
-	words[rxPackets]++
-	words[rxBytes] += uint64(len(inner))
+	words[rxPackets], words[rxBytes] = words[rxPackets]+1, words[rxBytes]+uint64(len(inner))
 	if w.tapped {
 		w.tapTunnelIn(p, g.Proto, start+int(g.Len), len(inner))
 	}
@@ -126,7 +123,7 @@ func (w *Worker) encapsulate(p *pkt, a *table.Adj, id uint32, n int, tos uint8, 
 	if a.Flags&table.AdjSealed != 0 {
 		return w.espSeal(p, q, a, id, n, tos, df)
 	}
-	w.countSent(p, a, id, n)
+	w.countSent(a, id, n)
 	if a.Kind == fib.AdjLink {
 		if a.Labels != 0 {
 			*(*[fib.MaxInner]byte)(p.chunk[s-fib.MaxInner:]) = a.Inner
@@ -146,8 +143,8 @@ func (w *Worker) encapsulate(p *pkt, a *table.Adj, id uint32, n int, tos uint8, 
 	return w.pushOuter(p, q, a, s-int(a.InnerLen), n+int(a.InnerLen), tos, df, nil, 0)
 }
 
-// countSent counts the n bytes at p.start, which leave by an adjacency.
-func (w *Worker) countSent(p *pkt, a *table.Adj, id uint32, n int) {
+// countSent counts n bytes that leave by an adjacency.
+func (w *Worker) countSent(a *table.Adj, id uint32, n int) {
 	words := w.c.adjs[2*int(id):]
 	words[0]++
 	words[1] += uint64(n)
@@ -155,9 +152,6 @@ func (w *Worker) countSent(p *pkt, a *table.Adj, id uint32, n int) {
 		words = w.c.tunnels[linkWords*int(a.Tunnel):]
 		words[txPackets]++
 		words[txBytes] += uint64(n)
-		if w.tapped {
-			w.tapTunnelOut(p, a, n)
-		}
 	}
 }
 

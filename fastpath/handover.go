@@ -118,7 +118,8 @@ func (w *Worker) followHand(generation uint32) {
 	for _, q := range w.queues {
 		_, q.relayed = q.p.(*relay)
 		word, bit := e.handPort(q.id, w.index)
-		q.spread = !q.relayed && atomic.LoadUint32(word)&bit != 0
+		q.shared = !q.relayed && atomic.LoadUint32(word)&bit != 0
+		q.spread = q.shared || w.tapped
 	}
 	h.seen, h.stale = generation, false
 }
@@ -140,9 +141,15 @@ func (e *Engine) openRing(ref uint32) *ring.Ring {
 	return r
 }
 
-// spread hands over those of the first n frames of w.rx, received by q, that belong to other workers, and moves the rest to the front. It returns how
+// spread captures, if that is asked for, and hands over those of the first n frames of w.rx, received by q, that belong to other workers, and moves the rest to the front. It returns how
 // many stay.
 func (w *Worker) spread(q *queue, n int) int {
+	if w.tapped {
+		w.tapReceived(q, w.rx[:n])
+	}
+	if !q.shared {
+		return n
+	}
 	h := &w.hand
 	kept := 0
 	var given, full, bytes uint64
@@ -271,7 +278,7 @@ func (w *Worker) takeFrom(r *ring.Ring) (input, output int) {
 
 // sendHanded queues a frame of another worker.
 func (w *Worker) sendHanded(id uint16, f port.Frame) {
-	if int(id) >= len(w.byID) || w.byID[id] == nil || w.byID[id].relayed {
+	if int(id) >= len(w.ports) || w.ports[id] == nil || w.ports[id].relayed {
 		w.c.words[cntReasons+int(RelayLost)]++
 		if w.tapped {
 			w.tapLink(RelayLost, fib.PortID(id), w.pool.Bytes(f))
@@ -279,7 +286,7 @@ func (w *Worker) sendHanded(id uint16, f port.Frame) {
 		w.release(f)
 		return
 	}
-	w.enqueue(w.byID[id], f)
+	w.enqueue(w.ports[id], f)
 }
 
 // armHanded prepares for sleep: others wake this worker for what they hand over. False: there is something already.

@@ -140,6 +140,9 @@ func (w *Worker) injectOne(s []byte) {
 		v = p.drop(InjectBad)
 	}
 	w.finish(p, v)
+	if w.tapped {
+		w.tapHeld(p)
+	}
 }
 
 // injectRoute routes a packet that this box made.

@@ -128,6 +128,9 @@ func (w *Worker) resume(e *waiting) {
 	}
 	if !p.part {
 		w.finish(p, v)
+		if w.tapped {
+			w.tapHeld(p)
+		}
 		return
 	}
 	// A fragment or a copy: the packet it is of was counted when it was parked.

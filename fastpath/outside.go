@@ -17,6 +17,9 @@ import (
 //
 //go:noinline
 func (w *Worker) encapsulateVia(p *pkt, a *table.Adj, id uint32, n int, tos uint8, df bool) verdict {
+	if w.tapped && w.byID == nil {
+		return w.encapsulateTapped(p, a, id, n, tos, df)
+	}
 	q := w.wayOut(a.Via)
 	if a.Via == 0 || q == nil {
 		return p.drop(PortDown)
@@ -31,7 +34,7 @@ func (w *Worker) encapsulateVia(p *pkt, a *table.Adj, id uint32, n int, tos uint
 	if a.Flags&table.AdjSealed != 0 {
 		return w.espSeal(p, q, a, id, n, tos, df)
 	}
-	w.countSent(p, a, id, n)
+	w.countSent(a, id, n)
 	if a.Kind == fib.AdjLink {
 		return w.pushTagged(p, q, a, s, n)
 	}

@@ -62,7 +62,8 @@ func (w *Worker) punt(p *pkt, r Reason, data []byte) verdict {
 // when the ring is full.
 func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu uint16) verdict {
 	if !w.tokens.take(r, w.now) || w.metered && !w.payPunt(p, r) {
-		return w.puntLost(p, r)
+		w.puntLost(p, r)
+		return done
 	}
 	full := len(data)
 	quoted := r == TTLExpired || r == FragNeeded || r == Unroutable
@@ -75,7 +76,8 @@ func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu
 	}
 	s := w.up.Reserve()
 	if s == nil || len(stack)+len(data) > len(s)-puntHeader {
-		return w.puntLost(p, r)
+		w.puntLost(p, r)
+		return done
 	}
 	_ = s[puntHeader-1]
 	var tunnel uint16
@@ -116,12 +118,13 @@ func (w *Worker) puntAdj(p *pkt, r Reason, data []byte, adj, nextHop uint32, mtu
 }
 
 // puntLost is for a punt that does not get through: a copy is lost, or the packet is.
-func (w *Worker) puntLost(p *pkt, r Reason) verdict {
+//
+//go:noinline
+func (w *Worker) puntLost(p *pkt, r Reason) {
 	w.c.words[cntLost+int(r)]++
 	if w.tapped && reasons[r].class == ClassPunt {
 		w.tapEnd(CaptureDrop, p, r, Unknown, true)
 	}
-	return done
 }
 
 // decode reads a slot. The worker may be another process, so its lengths are not taken on trust.

@@ -54,7 +54,7 @@ func (w *Worker) kernelSeal(p *pkt, q *queue, a *table.Adj, s *table.SA, id uint
 			return p.drop(r)
 		}
 	}
-	w.countSent(p, a, id, n)
+	w.countSent(a, id, n)
 	w.pushInside(p, a, s, start, size, tos, df)
 	sa.Trailer(p.chunk[start:start+padded], size, next)
 	at, total := start-sa.KernelFront, sa.KernelFront+padded+int(s.ICV)

@@ -79,14 +79,14 @@ func (w *Worker) puntFrame(p *pkt) verdict {
 //
 //go:noinline
 func (w *Worker) wayOut(id uint16) *queue {
-	if int(id) >= len(w.byID) {
+	if int(id) >= len(w.ports) {
 		return nil
 	}
-	if q := w.byID[id]; q != nil {
+	if q := w.ports[id]; q != nil {
 		return q
 	}
-	if sub := w.t.Port(uint32(id)); sub != nil && int(sub.Parent) < len(w.byID) {
-		return w.byID[sub.Parent]
+	if sub := w.t.Port(uint32(id)); sub != nil && int(sub.Parent) < len(w.ports) {
+		return w.ports[sub.Parent]
 	}
 	return nil
 }

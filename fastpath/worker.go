@@ -34,7 +34,8 @@ type Worker struct {
 
 	mu     sync.Mutex // held for the length of a poll, so that ports come and go between bursts
 	closed atomic.Bool
-	byID   []*queue
+	byID   []*queue // of ports, for what leaves: none while packets are captured, so that all take the way aside (encapsulateVia)
+	ports  []*queue // the same at any time
 	queues []*queue
 	rx     [maxBurst]port.Frame
 
@@ -100,11 +101,11 @@ type queue struct {
 	pend port.Pender // the same, nil if it never has frames pending
 	id   fib.PortID
 	rec  *table.Port // as of this poll
-	// spread: what comes in is handed over to the workers that it belongs to. relayed: another worker has the port.
-	spread, relayed bool
-	n               int
-	bytes           uint64
-	out             [maxBurst]port.Frame
+	// shared: what comes in is handed over to the workers that it belongs to. spread: it is, or is captured. relayed: another worker has the port.
+	shared, spread, relayed bool
+	n                       int
+	bytes                   uint64
+	out                     [maxBurst]port.Frame
 }
 
 // verdict is what became of a packet.
@@ -140,6 +141,7 @@ type pkt struct {
 	by     fib.Way // the route processor has it, and is paid
 
 	from     uint16 // the VRF that it leaked from, where leaks is set
+	held     bool   // it was dropped, and is to be captured before its frame is free
 	part     bool   // a fragment or a copy: its packet is counted by itself
 	tunnel   *table.Tunnel
 	together bool      // one of a vector
@@ -152,6 +154,8 @@ type pkt struct {
 	outerPort          uint16 // source port of ESP in UDP
 	sa, spi            uint32 // the association it came out of, ESP's before AH's
 	ah                 uint32 // the AH association it came out of
+	// Of what came out of a tunnel, while packets are captured: its GRE protocol, and where in the chunk it ends.
+	within, end uint16
 	// MPLS.
 	top uint16     // where its label stack begins that it came with, up to start; 0: it came without
 	lse packet.LSE // EXP, bottom bit and TTL of the labels that are pushed
@@ -176,14 +180,14 @@ func (w *Worker) Attach(id fib.PortID, p port.Port) error {
 	switch {
 	case w.closed.Load():
 		return fmt.Errorf("fastpath: attach port %d: the engine is closed", id)
-	case id == 0 || int(id) >= len(w.byID):
-		return fmt.Errorf("fastpath: attach port %d: numbers go from 1 to %d", id, len(w.byID)-1)
-	case w.byID[id] != nil:
+	case id == 0 || int(id) >= len(w.ports):
+		return fmt.Errorf("fastpath: attach port %d: numbers go from 1 to %d", id, len(w.ports)-1)
+	case w.ports[id] != nil:
 		return fmt.Errorf("fastpath: attach port %d: worker %d has it already", id, w.index)
 	}
 	q := &queue{p: p, id: id}
 	q.pend, _ = p.(port.Pender)
-	w.byID[id] = q
+	w.ports[id] = q
 	w.queues = append(w.queues, q)
 	w.hand.stale = true
 	w.wake.kick()
@@ -194,11 +198,11 @@ func (w *Worker) Attach(id fib.PortID, p port.Port) error {
 func (w *Worker) Detach(id fib.PortID) port.Port {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if int(id) >= len(w.byID) || w.byID[id] == nil {
+	if int(id) >= len(w.ports) || w.ports[id] == nil {
 		return nil
 	}
-	q := w.byID[id]
-	w.byID[id] = nil
+	q := w.ports[id]
+	w.ports[id] = nil
 	for i := range w.queues {
 		if w.queues[i] == q {
 			w.queues = append(w.queues[:i:i], w.queues[i+1:]...)
@@ -219,9 +223,8 @@ func (w *Worker) Poll(now int64) int {
 		return 0
 	}
 	begin := ticks()
-	w.now = now
 	w.reader.Enter()
-	w.lastHere, w.lastTunnel, w.lastSA = 0, nil, nil
+	w.now, w.lastHere, w.lastTunnel, w.lastSA = now, 0, nil, nil
 	w.look()
 	w.refill()
 	w.checkHand()
@@ -245,7 +248,7 @@ func (w *Worker) Poll(now int64) int {
 	}
 	end := ticks()
 	if w.tapped {
-		w.tap.out.Publish()
+		w.tapPublish()
 	}
 	if w.punted {
 		w.punted = false
@@ -266,9 +269,6 @@ func (w *Worker) receive(q *queue) int {
 		return 0
 	}
 	q.rec = w.t.Port(uint32(q.id))
-	if w.tapped {
-		w.tapReceived(q, w.rx[:n])
-	}
 	mine := n
 	if q.spread {
 		mine = w.spread(q, n)
@@ -304,9 +304,6 @@ func (w *Worker) handleVector(in *table.Port, frames []port.Frame) (bytes uint64
 	if w.far && in != nil {
 		w.lookAhead(in, frames)
 	}
-	if w.tapped {
-		w.tapVector(in, len(frames))
-	}
 	for i, f := range frames {
 		bytes += uint64(f.Len)
 		p := &w.pkts[i]
@@ -315,6 +312,9 @@ func (w *Worker) handleVector(in *table.Port, frames []port.Frame) (bytes uint64
 	}
 	if w.opening.n > 0 {
 		w.openAll()
+	}
+	if w.tapped {
+		w.tapVector(in)
 	}
 	return bytes
 }
@@ -332,7 +332,8 @@ func (w *Worker) finish(p *pkt, v verdict) {
 	case drop:
 		w.c.words[cntReasons+int(p.reason)]++
 		if w.tapped {
-			w.tapEnd(CaptureDrop, p, p.reason, Unknown, false)
+			p.held = true // tapHeld gives the frame back
+			return
 		}
 	}
 	w.release(p.frame)
