@@ -71,6 +71,9 @@ func (x *Explanation) beside() (lines []string) {
 // advice is what comes of it, and what can be done about it.
 func (x *Explanation) advice() []string {
 	p := &x.Packet
+	if p.Fate == fastpath.Punted && p.Lost {
+		return []string{"It is the emulated hardware that lets no more of them through at this moment: `show mls rate-limit`."}
+	}
 	if p.Fate == fastpath.Punted {
 		return x.puntAdvice()
 	}

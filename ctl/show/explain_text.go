@@ -123,7 +123,7 @@ func (x *Explanation) arrival() explainStep {
 	s := explainStep{Name: "In"}
 	f := &x.Packet.From
 	if f.Own {
-		s.say("this box sends it, by the %s", x.table(f.VRF))
+		s.say("this box sends it, in the %s", x.table(f.VRF))
 		return s
 	}
 	how := "as asked"
