@@ -20,10 +20,13 @@ var helpWords = map[string]string{
 	"forwarding-table": "What becomes of packets with labels", "discovery": "Hellos", "parameters": "What it runs by", "advertised-routes": "What it is sent",
 	"received-routes": "What it sent", "routes": "What was accepted of it", "soft": "Without ending the session", "in": "What comes", "out": "What is sent",
 	"connected": "Routes of connected networks", "kernel": "Routes that others put into the kernel's table", "local": "Our own", "cache": "The cache", "flow": "Flows",
-	"*": "All of them",
+	"*": "All of them", "emergencies": "Severity 0", "alerts": "Severity 1", "critical": "Severity 2", "errors": "Severity 3", "warnings": "Severity 4",
+	"notifications": "Severity 5", "informational": "Severity 6", "debugging": "Severity 7, all of them", "now": "At once", "confirmed": "Undone unless it is confirmed in time",
+	"force": "Also over changes of others", "startup-config": "The configuration that naved starts with", "running-config": "The configuration that runs",
+	"configuration": "What is edited, and what ran", "startup": "The configuration that naved starts with", "revision": "A configuration that ran",
 
 	"<iface>": "Interface", "<interface>": "Interface", "<peer>": "Address of the peer", "<neighbor>": "Address of the neighbour", "<vrf>": "VRF", "<as>": "AS number",
 	"<address>": "Address", "<mask>": "Network mask", "<prefix>": "Network", "<flows>": "How many", "<sa>": "conn-id", "<profile>": "Hardware profile", "<name>": "Name",
 	"<rd>": "Route distinguisher", "<first>": "Label", "<last>": "Last label", "<lines>": "Lines", "<columns>": "Columns", "<severity>": "0 (emergencies) to 7 (debugging)",
-	"<minutes>": "Minutes", "<n>": "Number of the revision", "<file>": "File", "<source>": "Source", "<destination>": "Destination", "<seconds>": "Seconds", "<size>": "Bytes",
+	"<minutes>": "Minutes", "<number>": "Number of the revision", "<path>": "File of the daemon's machine", "<file>": "File", "<source>": "Source", "<destination>": "Destination", "<seconds>": "Seconds", "<size>": "Bytes",
 }

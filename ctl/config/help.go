@@ -24,6 +24,8 @@ var helpWords = map[string]string{
 	"dynamic": "Learned", "priority": "Order of preference; 0 is the highest", "cluster": "Group of servers", "nbma": "Address outside the tunnel",
 	"interface": "An interface", "key": "A key", "profile": "A profile", "metric": "Metric", "route-map": "Route map", "log": "Log matches",
 
+	"0": "In clear", "5": "A hash of type 5 (MD5)", "8": "A hash of type 8 (PBKDF2)", "9": "A hash of type 9 (scrypt)",
+
 	"<acl>": "Access list", "<address>": "Address", "<as>": "AS number", "<asn>": "AS number", "<bits>": "Bits", "<bps>": "Bits a second",
 	"<bytes>": "Bytes", "<clientid>": "Interface that identifies the client", "<cluster>": "Cluster", "<columns>": "Columns",
 	"<community>": "Community, AS:number", "<connections>": "Connections", "<count>": "Count", "<cpulist>": "CPUs, such as 2,4-7",

@@ -26,7 +26,7 @@ func (s *Shell) configure(candidate bool) error {
 	if s.config != nil && s.config.candidate != candidate {
 		return errors.New("`end` this configuration first")
 	}
-	text := show.ShellConfigure
+	text := ""
 	if candidate {
 		done, err := s.o.Session.Editor.Act(api.ConfigAction{What: api.ActBegin})
 		if err != nil {
@@ -35,9 +35,9 @@ func (s *Shell) configure(candidate bool) error {
 		for _, f := range done.Findings {
 			text += show.ShellFinding(f)
 		}
-		text += show.ShellCandidate
-	} else if !s.greeting.Change && s.greeting.User != "" {
-		return fmt.Errorf("%s may look and not change", s.greeting.User)
+		text = show.ShellCandidate + text
+	} else {
+		text = show.ShellConfigure
 	}
 	s.config = &configuring{candidate: candidate, mode: topMode}
 	_, err := io.WriteString(s.out, text)
@@ -61,7 +61,13 @@ var configWords = grammar.New([]*grammar.Command{
 }, map[string]string{"<command>": "A command of exec"})
 
 // candidateWords are the first words of exec commands that need no `do` while a candidate is edited.
-var candidateWords = []string{"show", "commit", "rollback", "abandon"}
+var candidateWords = []string{"show", "commit", "rollback", "write", "copy"}
+
+// candidateSet are short for commands about the candidate, while one is edited.
+var candidateSet = grammar.New([]*grammar.Command{
+	{Syntax: "abandon", Help: "forget the candidate", Data: "configure abandon"},
+	{Syntax: "confirm", Help: "let what was committed for some minutes stay", Data: "configure confirm"},
+}, nil)
 
 // configLine carries out a line in configuration mode.
 func (s *Shell) configLine(ctx context.Context, line string) error {
@@ -88,24 +94,38 @@ func (s *Shell) configLine(ctx context.Context, line string) error {
 			s.leave()
 			return nil
 		}
-		if s.config.candidate && ofCandidate(line) {
-			return s.candidateLine(ctx, line)
+		if s.config.candidate {
+			if m, bad := candidateSet.Match(line, false); bad == nil {
+				return s.candidateLine(ctx, m)
+			}
+			if ofCandidate(line) {
+				return s.exec(ctx, line, 0)
+			}
 		}
 	}
-	if mark, open := config.OpenBanner(line); open {
+	if m != nil {
 		var err error
-		if line, err = s.banner(line, mark); err != nil {
+		if line, err = s.complement(line, grammar.Path(m.Command.Syntax)); err != nil {
 			return err
 		}
-	}
-	if plain, ok := config.PlainEnable(line); ok {
-		hash, err := password.Hash(plain)
-		if err != nil {
-			return err
-		}
-		line = fmt.Sprintf("enable secret %d %s", password.Scrypt, hash)
 	}
 	return s.edit(line, m)
+}
+
+// complement makes of a line what the daemon is to have of it: a banner with its end, a password as a hash.
+func (s *Shell) complement(line, command string) (string, error) {
+	switch command {
+	case "banner":
+		if mark, open := config.OpenBanner(line); open {
+			return s.banner(line, mark)
+		}
+	case "enable":
+		if plain, ok := config.PlainEnable(line); ok {
+			hash, err := password.Hash(plain)
+			return fmt.Sprintf("enable secret %d %s", password.Scrypt, hash), err
+		}
+	}
+	return line, nil
 }
 
 // own is the word of configWords that is abbreviated, of two characters or more; empty: none is.
@@ -157,10 +177,10 @@ func ofCandidate(line string) bool {
 	return false
 }
 
-// candidateLine runs a command about the candidate. There is none any more after `abandon`.
-func (s *Shell) candidateLine(ctx context.Context, line string) error {
-	err := s.exec(ctx, line, 0)
-	if m, bad := cli.Understand(line, true); err == nil && bad == nil && m.Has("abandon") {
+// candidateLine runs a short command about the candidate. There is none any more after `abandon`.
+func (s *Shell) candidateLine(ctx context.Context, m *grammar.Match) error {
+	err := s.exec(ctx, m.Command.Data.(string), 0)
+	if err == nil && m.Has("abandon") {
 		s.config = nil
 	}
 	return err
@@ -213,6 +233,9 @@ func (s *Shell) edit(line string, m *grammar.Match) error {
 func (s *Shell) refused(line string, m *grammar.Match, done api.Edited) error {
 	if m == nil {
 		if _, at, bad := s.config.session().Understand(line); bad != nil {
+			if exec, other := cli.Understand(line, true); other == nil && bad.Kind == grammar.Unknown {
+				return &misunderstood{s.marked(line, at, bad.Column-1, show.ShellDo(exec.Masked()))}
+			}
 			return s.misread(line, at, bad)
 		}
 	}

@@ -37,17 +37,28 @@ func (s *Shell) possibleExec(line string) (p possible) {
 			}
 			from = end + 1
 		}
+		if i := strings.LastIndex(line[from:], " | "); i >= 0 && filterBegins(line[from+i+3:]) {
+			from += i + 2
+		}
 		p.list, p.end, p.err = filterWords.Complete(line[from:], false)
 		p.at = from
 		return p
 	}
 	p.list, p.end, p.err = cli.Complete(line, s.privileged || s.config != nil)
-	p.filter = true
+	if p.end {
+		m, bad := cli.Understand(line, true)
+		p.filter = bad == nil && strings.HasPrefix(m.Command.Syntax, "show ")
+	}
 	if strings.TrimSpace(line) == "" {
 		p.header = show.ShellExec
-		p.filter = false
 	}
 	return p
+}
+
+// filterBegins tells whether the word of a filter begins there, and nothing stands behind it yet.
+func filterBegins(text string) bool {
+	list, _, err := filterWords.Complete(text, false)
+	return err == nil && len(list) > 0 && !list[0].Argument && !strings.Contains(text, " ")
 }
 
 // possibleConfig is possible for a line in configuration mode.
@@ -75,6 +86,9 @@ func (s *Shell) possibleConfig(line string) (p possible) {
 	if s.config.candidate && (len(p.list) == 0 || !strings.Contains(text, " ")) {
 		q := s.possibleExec(line)
 		if strings.Contains(text, " ") {
+			if _, end, err := candidateSet.Complete(text, false); err == nil {
+				return possible{end: end}
+			}
 			if ofCandidate(line) {
 				return q
 			}
@@ -84,6 +98,8 @@ func (s *Shell) possibleConfig(line string) (p possible) {
 					p.list = append(p.list, c)
 				}
 			}
+			short, _, _ := candidateSet.Complete(text, false)
+			p.list = append(p.list, short...)
 		}
 	}
 	slices.SortFunc(p.list, func(a, b grammar.Completion) int { return strings.Compare(a.Text, b.Text) })
@@ -106,16 +122,39 @@ func (s *Shell) help(line string) string {
 		}
 	}
 	words := make([]show.ShellWord, 0, len(p.list))
+	if line != "" && !strings.HasSuffix(line, " ") {
+		partial := line[strings.LastIndexAny(line, " \t")+1:]
+		for _, c := range p.list {
+			names := s.named(c, partial)
+			if len(names) == 0 {
+				names = []string{c.Text}
+			}
+			for _, n := range names {
+				words = append(words, show.ShellWord{Text: n})
+			}
+		}
+		return show.ShellWords(words, s.columns())
+	}
 	for _, c := range p.list {
 		words = append(words, show.ShellWord{Text: c.Text, Help: c.Help})
-	}
-	if line != "" && !strings.HasSuffix(line, " ") {
-		return show.ShellWords(words, s.columns())
 	}
 	return p.header + show.ShellList(words, p.end, p.filter)
 }
 
-// Complete is what the tabulator makes of a line: the words that its last one could become, in full, where they are keywords or names that are known.
+// named are the names that an argument could be, of those that begin so.
+func (s *Shell) named(c grammar.Completion, partial string) (out []string) {
+	if !c.Argument || s.o.Names == nil {
+		return nil
+	}
+	for _, name := range s.o.Names(c) {
+		if len(name) >= len(partial) && strings.EqualFold(name[:len(partial)], partial) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// candidates are the words that the last one of a line could become, in full, where they are keywords or names that are known.
 func (s *Shell) candidates(line string) (partial string, words []string) {
 	partial = line[strings.LastIndexAny(line, " \t")+1:]
 	for _, c := range s.possible(line).list {
@@ -123,14 +162,7 @@ func (s *Shell) candidates(line string) (partial string, words []string) {
 			words = append(words, c.Text)
 			continue
 		}
-		if s.o.Names == nil {
-			continue
-		}
-		for _, name := range s.o.Names(c) {
-			if len(name) >= len(partial) && strings.EqualFold(name[:len(partial)], partial) {
-				words = append(words, name)
-			}
-		}
+		words = append(words, s.named(c, partial)...)
 	}
 	slices.Sort(words)
 	return partial, slices.Compact(words)

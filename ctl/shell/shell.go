@@ -108,11 +108,7 @@ func (s *Shell) run() int {
 		switch {
 		case err != nil:
 			return s.status
-		case how == byInterrupt:
-			if s.config != nil {
-				s.leave()
-			}
-		case how == byEnd:
+		case how != byReturn:
 			if s.config != nil {
 				s.leave()
 			}
@@ -127,6 +123,12 @@ func (s *Shell) run() int {
 func (s *Shell) do(line string) {
 	if strings.TrimSpace(line) == "" || grammar.Blank(line) {
 		return
+	}
+	if columns, _ := s.console.size(); columns == 0 && s.config == nil {
+		if asked, ok := strings.CutSuffix(strings.TrimRight(line, " "), "?"); ok { // no key, and the same question
+			_, _ = io.WriteString(s.console, s.help(asked)) // whoever reads it may have gone
+			return
+		}
 	}
 	s.history.add(line, s.secret(line))
 	var err error

@@ -90,7 +90,7 @@ func ShellExpected(near, words []string) string {
 	case len(near) > 0:
 		return "did you mean " + strings.Join(near, " or ") + "?"
 	case len(words) > most:
-		return "here stands one of: " + strings.Join(words[:most], ", ") + ", ...; ? lists them"
+		return "? in its place lists what could stand there"
 	case len(words) > 1:
 		return "here stands one of: " + strings.Join(words, ", ")
 	case len(words) == 1:
@@ -102,6 +102,11 @@ func ShellExpected(near, words []string) string {
 // ShellPrivileged is said of a command of privileged exec in user exec.
 func ShellPrivileged(command string) string {
 	return fmt.Sprintf("`%s` is a command of privileged exec: `enable` goes there", command)
+}
+
+// ShellDo is said of a command of exec in configuration mode.
+func ShellDo(command string) string {
+	return fmt.Sprintf("`do %s` runs that command of exec from here", command)
 }
 
 // ShellError is what went wrong with a command that was understood.

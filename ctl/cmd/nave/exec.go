@@ -130,7 +130,7 @@ func (t *tool) complete(_ *cobra.Command, before []string, last string) ([]strin
 			out = append(out, c.Text+"\t"+c.Help)
 			continue
 		}
-		if c.Name == "file" {
+		if c.Name == "path" || c.Name == "file" {
 			directive = cobra.ShellCompDirectiveDefault
 		}
 		for _, n := range names(client)(c) {

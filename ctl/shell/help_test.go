@@ -1,0 +1,131 @@
+package shell
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+)
+
+// asking is a shell whose help is looked at.
+func asking(b *box, privileged bool, path ...string) *Shell {
+	s := newShell(b.options(io.Discard), &typed{script: script{in: bufio.NewReader(strings.NewReader("")), out: io.Discard}, columns: 80})
+	s.greet()
+	s.privileged = privileged
+	if path != nil {
+		s.config = &configuring{path: path, mode: "config-x"}
+		if path[0] == "" {
+			s.config.path, s.config.mode = nil, topMode
+		}
+	}
+	return s
+}
+
+// What ? says at many positions of exec.
+func TestHelpExec(t *testing.T) {
+	var out strings.Builder
+	for _, c := range []struct {
+		privileged bool
+		lines      []string
+	}{
+		{false, []string{"", "s", "show r", "conf", "show ip ", "show ip n", "terminal ", "terminal length ", "terminal length 5 ", "terminal length 9999 ", "terminal monitor "}},
+		{true, []string{"cl", "clear ", "show interfaces ", "show interfaces t", "show ip nhrp ", "show ip route vrf ", "show ip cache flow ", "show ip cache flow 5", "show version ", "show version |", "show version | ",
+			"show version | in", "show version | include ", "show version | include x ", "show version | include x | ", "show version | x ", "sh i ", "sh frob", "sh frob ", "configure ", "enable ", "rollback ", "copy "}},
+	} {
+		s := asking(newBox(), c.privileged)
+		for _, l := range c.lines {
+			fmt.Fprintf(&out, "%s%s?\n%s%s%s\n\n", s.prompt(), l, s.help(l), s.prompt(), l)
+		}
+	}
+	golden(t, "help_exec.golden", out.String())
+}
+
+// What ? says in configuration mode. The long lists of all commands are not repeated here.
+func TestHelpConfig(t *testing.T) {
+	var out strings.Builder
+	for _, c := range []struct {
+		path  []string
+		lines []string
+	}{
+		{[]string{""}, []string{"h", "ho", "hostname ", "interface ", "no h", "no hostname ", "e", "do", "do ", "do show ip n", "do show version | c", "router ", "router bgp ", "ip route 10.0.0.0 ", "ip route 10.0.0.0 255.0.0.0 ",
+			"crypto isakmp policy ", "enable secret ", "enable secret 9 ", "frobnicate ", "ip frob", "show ", "default hos"}},
+		{[]string{"interface Tunnel0"}, []string{"ip nhrp m", "ip nhrp map ", "tunnel mode ", "tunnel mode gre ", "ip mtu ", "no ip mtu ", "exi", "no sh"}},
+		{[]string{"router bgp 65000", "address-family ipv4 vrf blue"}, []string{"neighbor ", "neighbor 192.0.2.1 re", "exit"}},
+	} {
+		s := asking(newBox(), true, c.path...)
+		for _, l := range c.lines {
+			text := s.help(l)
+			if lines := strings.SplitAfter(text, "\n"); len(lines) > 40 {
+				text = strings.Join(lines[:20], "") + "...\n"
+			}
+			fmt.Fprintf(&out, "%s%s?\n%s%s%s\n\n", s.prompt(), l, text, s.prompt(), l)
+		}
+	}
+	s := asking(newBox(), true, "")
+	s.config.candidate = true
+	for _, l := range []string{"c", "comm", "commit ", "ab", "abandon ", "show con", "show configuration ", "ro", "rollback "} {
+		fmt.Fprintf(&out, "%s%s?\n%s%s%s\n\n", s.prompt(), l, s.help(l), s.prompt(), l)
+	}
+	golden(t, "help_config.golden", out.String())
+}
+
+// All commands are listed at the beginning of a line, in every mode.
+func TestHelpAll(t *testing.T) {
+	for _, c := range []struct {
+		s    *Shell
+		want []string
+		not  []string
+	}{
+		{asking(newBox(), false), []string{"Exec commands:", "  enable ", "  show "}, []string{"configure", "clear", "<cr>"}},
+		{asking(newBox(), true), []string{"Exec commands:", "  configure ", "  clear "}, []string{"<cr>"}},
+		{asking(newBox(), true, ""), []string{"Configure commands:", "  hostname ", "  interface ", "  no ", "  default ", "  do ", "  exit ", "  end "}, []string{"commit", "<cr>"}},
+		{asking(newBox(), true, "interface Tunnel0"), []string{"  ip ", "  tunnel ", "  exit "}, []string{"hostname"}},
+	} {
+		text := c.s.help("")
+		for _, w := range c.want {
+			if !strings.Contains(text, w) {
+				t.Errorf("%s: no %q in\n%s", c.s.prompt(), w, text)
+			}
+		}
+		for _, w := range c.not {
+			if strings.Contains(text, w) {
+				t.Errorf("%s: %q in\n%s", c.s.prompt(), w, text)
+			}
+		}
+	}
+}
+
+func TestTab(t *testing.T) {
+	exec, user, iface := asking(newBox(), true), asking(newBox(), false), asking(newBox(), true, "interface Tunnel0")
+	for _, c := range []struct {
+		s          *Shell
+		line, want string
+		printed    string
+	}{
+		{exec, "sh", "show ", ""},
+		{exec, "show ver", "show version ", ""},
+		{exec, "show i", "show i", "interfaces  ip\n"},
+		{exec, "show int", "show interfaces ", ""},
+		{exec, "show interfaces t", "show interfaces Tunnel", ""},
+		{exec, "show interfaces tunnel", "show interfaces tunnel", "Tunnel0  Tunnel1\n"},
+		{exec, "show interfaces e", "show interfaces Ethernet0 ", ""},
+		{exec, "show ip route vrf b", "show ip route vrf blue ", ""},
+		{exec, "show ip", "show ip ", ""},
+		{exec, "show ip ", "show ip ", ""},
+		{exec, "show frob", "show frob", ""},
+		{exec, "show version | inc", "show version | include ", ""},
+		{exec, "", "", ""},
+		{user, "conf", "conf", ""},
+		{exec, "conf", "configure ", ""},
+		{iface, "ip nh", "ip nhrp ", ""},
+		{iface, "tunnel mo", "tunnel mode ", ""},
+		{iface, "no tunnel mo", "no tunnel mode ", ""},
+		{iface, "do sh ver", "do sh version ", ""},
+	} {
+		got, printed := c.s.tab(c.line)
+		if got != c.want || printed != c.printed {
+			t.Errorf("%s%q becomes %q and prints %q, want %q and %q", c.s.prompt(), c.line, got, printed, c.want, c.printed)
+		}
+	}
+}
