@@ -58,7 +58,11 @@ func (c *Core) Explain(now time.Time, f Forwarder, ticks int64, a show.Ask) (sho
 	if err != nil {
 		return x, err
 	}
-	if x.Packet, err = f.Explain(ticks, q); err != nil {
+	x.Packet, err = f.Explain(ticks, q)
+	if a.In != "" && (errors.Is(err, fastpath.ErrNoPort) || errors.Is(err, fastpath.ErrNoTunnel)) {
+		err = show.ErrExplainInterface(a.In)
+	}
+	if err != nil {
 		return x, err
 	}
 	c.beside(&x, now)
