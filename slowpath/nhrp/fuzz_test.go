@@ -8,6 +8,7 @@ import (
 
 	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp/nhrpmsg"
+	"nave/slowpath/trace"
 	"nave/testbed/golden"
 )
 
@@ -102,12 +103,15 @@ func (s *script) event() Event {
 		if s.byte()&1 != 0 {
 			c.NBMA = s.nbma()
 		}
+		if s.byte()&3 == 3 {
+			c.Tunnel, c.Inside = s.proto(), s.nbma()
+		}
 		if s.byte()&1 != 0 {
 			c.Protocol, _ = s.proto().Prefix(int(s.byte() % 33))
 		}
 		return c
 	case 6:
-		return ClearStatistics{Iface: ifc, NBMA: s.nbma()}
+		return ClearStatistics{Which{Iface: ifc, NBMA: s.nbma()}}
 	case 7:
 		return Received{Iface: ifc, From: s.peer(), Payload: s.bytes()}
 	case 8:
@@ -214,6 +218,7 @@ func FuzzHandle(f *testing.F) {
 		}
 		x := n.add("x", cfg, map[string]Route{"10.5.0.0/16": {Iface: "Ethernet1"}, "10.0.0.0/8": {Iface: "Tunnel0", NextHop: ip("10.0.0.1")}})
 		x.hold = kindOf&64 != 0
+		x.m.Trace(trace.NHRP)
 		for len(s.b) > 0 {
 			n.advance(n.now.Add(time.Duration(s.byte()) * 50 * time.Millisecond))
 			switch c := s.byte(); {

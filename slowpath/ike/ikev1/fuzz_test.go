@@ -9,6 +9,7 @@ import (
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/ikemsg"
 	"nave/slowpath/ike/ikev1/ikev1msg"
+	"nave/slowpath/trace"
 )
 
 // script turns bytes into what happens to two nodes.
@@ -137,6 +138,7 @@ func FuzzHandle(f *testing.F) {
 			b = b[:200]
 		}
 		w := join(t, 1, func(a, b *ike.Config) { b.InvalidSPIRecovery = true })
+		w.a.e.env.Tracing, w.b.e.env.Tracing = trace.All, trace.All
 		s := &script{b: b, w: w}
 		w.tap = func(_ *node, _ ike.Path, p []byte) bool {
 			if len(s.seen) < 256 {
@@ -184,6 +186,7 @@ func FuzzOutsider(f *testing.F) {
 			b = b[:400]
 		}
 		w := join(t, 1, func(a, b *ike.Config) { b.InvalidSPIRecovery = true })
+		w.a.e.env.Tracing, w.b.e.env.Tracing = trace.All, trace.All
 		s := &script{b: b, w: w}
 		w.tap = func(_ *node, _ ike.Path, p []byte) bool { s.seen = append(s.seen, slices.Clone(p)); return true }
 		w.a.initiate()

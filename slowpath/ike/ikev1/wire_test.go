@@ -66,6 +66,7 @@ type node struct {
 	children map[ike.ChildID]*ike.Child
 	active   ike.ChildID
 	logs     []ike.Log
+	traces   []ike.Trace
 	failed   []ike.Failed
 	removed  map[ike.ChildID]ike.Why
 	stopped  bool
@@ -144,6 +145,8 @@ func (n *node) do(effects []ike.Effect) {
 			n.failed = append(n.failed, f)
 		case ike.Log:
 			n.logs = append(n.logs, f)
+		case ike.Trace:
+			n.traces = append(n.traces, f)
 		}
 	}
 }

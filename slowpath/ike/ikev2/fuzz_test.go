@@ -10,6 +10,7 @@ import (
 	"nave/slowpath/ike/ikemsg"
 	"nave/slowpath/ike/ikev2/ikev2msg"
 	"nave/slowpath/ike/suite"
+	"nave/slowpath/trace"
 )
 
 // rawTask sends any payloads in any exchange, with the right keys: what a peer that has authenticated may come up with.
@@ -186,6 +187,7 @@ func FuzzEngine(f *testing.F) {
 				b.V2.Cookies = 1
 			}
 		})
+		w.a.e.env.Tracing, w.b.e.env.Tracing = trace.All, trace.All
 		s := &script{b: what, w: w}
 		w.tap = func(_ *node, _ ike.Path, p []byte) bool {
 			if len(s.seen) < 64 {

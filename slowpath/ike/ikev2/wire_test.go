@@ -71,6 +71,7 @@ type node struct {
 	children  map[ike.ChildID]*ike.Child
 	active    ike.ChildID
 	logs      []ike.Log
+	traces    []ike.Trace
 	failed    []ike.Failed
 	removed   map[ike.ChildID]ike.Why
 	heard     map[ike.ChildID]bool
@@ -166,6 +167,8 @@ func (n *node) do(effects []ike.Effect) {
 			n.failed = append(n.failed, f)
 		case ike.Log:
 			n.logs = append(n.logs, f)
+		case ike.Trace:
+			n.traces = append(n.traces, f)
 		}
 	}
 }
