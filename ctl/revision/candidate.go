@@ -90,8 +90,9 @@ func (b *Book) Commit(now time.Time, user string, minutes int) (*Plan, error) {
 	p := b.whole(user, "commit", tree, diags)
 	p.minutes = minutes
 	p.after = func(b *Book) {
-		if b.candidates[user] == c {
-			c.base, c.tree = tree, tree
+		c.base, c.tree = tree, tree
+		if minutes != 0 { // until it is confirmed the changes are the candidate's own: they may be wanted again
+			c.base = run
 		}
 	}
 	return p, nil

@@ -46,7 +46,12 @@ func (b *Book) Confirm(user string) (*Plan, error) {
 	if b.pending == nil {
 		return nil, errors.New("nothing waits to be confirmed")
 	}
-	return &Plan{Before: b.Running().Tree, user: user, how: "configure confirm", after: func(b *Book) { b.pending = nil }}, nil
+	return &Plan{Before: b.Running().Tree, user: user, how: "configure confirm", after: func(b *Book) {
+		if c := b.candidates[b.pending.User]; c != nil {
+			c.base = b.Running().Tree
+		}
+		b.pending = nil
+	}}, nil
 }
 
 // Expired plans to undo what nobody has confirmed in time; nil if there is no such thing.
