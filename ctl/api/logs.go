@@ -17,6 +17,10 @@ type Logs interface {
 	// Follow calls f with each line of a severity up to that one (0 to 7; 7 includes what is debugged), from now on, until ctx ends. Lines that f is too slow for are left
 	// out, and counted in the next one.
 	Follow(ctx context.Context, severity int, f func(LogLine)) error
+	// LogStatus is where the log goes, what came of that, and what is remembered of it.
+	LogStatus() message.Status
+	// ClearLog forgets what is remembered.
+	ClearLog() error
 }
 
 // LogLine is a line of the log.
@@ -31,6 +35,12 @@ func (s *Server) routeLogs(mux *http.ServeMux) {
 		mux.HandleFunc("GET /v1/logs/follow", func(w http.ResponseWriter, _ *http.Request) { notHere(w, "the log") })
 		return
 	}
+	mux.HandleFunc("GET /v1/logs", func(w http.ResponseWriter, _ *http.Request) { answer(w, logs.LogStatus()) })
+	mux.HandleFunc("POST /v1/logs/clear", s.change(func(w http.ResponseWriter, r *http.Request) {
+		err := logs.ClearLog()
+		s.audit(r, "clear logging", err)
+		done(w, err)
+	}))
 	mux.HandleFunc("GET /v1/logs/follow", func(w http.ResponseWriter, r *http.Request) {
 		severity, err := strconv.Atoi(r.URL.Query().Get("severity"))
 		if err != nil || severity < 0 || severity > mostSeverity {
@@ -47,6 +57,20 @@ func (s *Server) routeLogs(mux *http.ServeMux) {
 			flush()
 		})
 	})
+}
+
+// LogStatus asks where the log goes, and what is remembered of it.
+func (c *Client) LogStatus() (*message.Status, error) {
+	var s message.Status
+	if err := c.do(http.MethodGet, "/v1/logs", nil, &s); err != nil {
+		return nil, err
+	}
+	return &s, nil
+}
+
+// ClearLog forgets what is remembered of the log.
+func (c *Client) ClearLog() error {
+	return c.do(http.MethodPost, "/v1/logs/clear", struct{}{}, &struct{}{})
 }
 
 // Follow calls f with each line of the log of a severity up to that one (0 to 7), from now on, until ctx ends; then it returns nil. It returns an error where the daemon

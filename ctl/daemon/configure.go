@@ -60,7 +60,7 @@ type box struct{ *Daemon }
 func (b box) Configure(tree *config.Config) error {
 	err := b.gw.Configure(tree)
 	if err == nil || errors.Is(err, gateway.ErrPartly) {
-		b.gw.Do(func(time.Time, *gateway.Core) { b.limit.follow(tree.Logging.DMVPNInterval) })
+		b.logBy(tree)
 	}
 	return err
 }

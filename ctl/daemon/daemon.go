@@ -8,6 +8,7 @@
 //	box.go       what the API answers of the gateway and has done to it
 //	events.go    what the protocols report, into the log
 //	debug.go     what is debugged, into the log
+//	logs.go      where that goes, and what the API answers of it
 //	findings.go  what there is to say of a configuration
 package daemon
 
@@ -15,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -25,6 +27,8 @@ import (
 
 	"nave/ctl/api"
 	"nave/ctl/gateway"
+	"nave/ctl/logs"
+	"nave/ctl/show"
 )
 
 // Options are the flags of naved.
@@ -45,25 +49,23 @@ type Options struct {
 
 // Run is the daemon, until a signal ends it.
 func Run(o Options) error {
-	level := slog.LevelInfo
-	if o.Debug {
-		level = slog.LevelDebug
-	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	out := logs.New(logs.Options{Debug: o.Debug, Trouble: show.LogTrouble})
+	defer out.Close(logPatience)
+	log := slog.New(out.Handler())
 	ports, err := parsePorts(o.Ports)
 	if err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
-	d := &Daemon{Options: o, log: log, limit: newEventLimit()}
+	d := &Daemon{Options: o, log: log, logs: out, limit: logs.NewEvents()}
 	d.conf = newConfigurator(d)
 	defer d.conf.close()
 	tree, found, err := d.conf.firstTree()
 	if err != nil {
 		return err
 	}
-	d.limit.follow(tree.Logging.DMVPNInterval)
+	d.logBy(tree)
 	d.gw, err = gateway.Start(ctx, tree, gateway.Options{
 		Ports: ports, RunDir: o.RunDir, Copy: o.Copy, Log: log, Event: d.event,
 		Profiles: &gateway.Profiles{Name: o.Profile, Dir: o.Profiles},
@@ -79,7 +81,7 @@ func Run(o Options) error {
 	}
 	endDebugger := d.startDebugger()
 	defer endDebugger()
-	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Config: d.conf, Debug: d, Explain: d, Enable: d, Ping: d, Access: api.DefaultAccess, Audit: d.audit})
+	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Logs: d, Config: d.conf, Debug: d, Explain: d, Enable: d, Ping: d, Access: api.DefaultAccess, Audit: d.audit})
 	if err != nil {
 		d.gw.Leave()
 		return err
@@ -105,7 +107,9 @@ type Daemon struct {
 	gw       *gateway.Gateway
 	pings    pings
 	debugger debugger
-	limit    *eventLimit // the control plane's goroutine has it
+	limit    *logs.Events
+	logs     *logs.Log
+	servers  []netip.AddrPort // that the log is sent to; who loads a configuration has it
 	enabler  enabler
 	conf     *configurator
 	// told is what was said of the configuration when it was loaded last, telling what is this time. Loads come one by one.
@@ -129,6 +133,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 		case err := <-d.gw.Failed():
 			return err
 		case <-hup:
+			d.logs.Reopen()
 			_ = d.Reload() // logged
 		case <-watchdog:
 			if d.gw.Alive(time.Second) {

@@ -6,10 +6,10 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"nave/ctl/api"
 	"nave/ctl/gateway"
+	"nave/ctl/logs"
 	"nave/slowpath/dmvpn"
 	"nave/slowpath/ike"
 	"nave/slowpath/nhrp"
@@ -22,15 +22,15 @@ func TestEvents(t *testing.T) {
 		e    gateway.Event
 		want []string
 	}{
-		{nhrp.Log{Kind: nhrp.LogNHSUp, Iface: "Tunnel0", Protocol: netip.MustParseAddr("10.0.0.1")}, []string{"level=INFO", "%DMVPN-5-NHRP_NHS: Tunnel0 10.0.0.1 is UP", "interface=Tunnel0", "address=10.0.0.1"}},
+		{nhrp.Log{Kind: nhrp.LogNHSUp, Iface: "Tunnel0", Protocol: netip.MustParseAddr("10.0.0.1")}, []string{"level=INFO+2", "%DMVPN-5-NHRP_NHS: Tunnel0 10.0.0.1 is UP", "interface=Tunnel0", "address=10.0.0.1"}},
 		{ike.Log{Kind: ike.LogFailed, Version: 2, Path: ike.Path{Remote: peer}, Why: ike.WhyAuthentication, Code: 24, Peer: ike.Identity{Kind: ike.IDFQDN, Value: "r1"}},
 			[]string{"level=ERROR", "%IKEV2-3-NEG_ABORT", "AUTHENTICATION-FAILED", "peer=198.51.100.1:500", "reason=authentication-failed", "notify=24", "identity=r1", "version=2"}},
 		{ike.Log{Kind: ike.LogUnprotected, Version: 1, Path: ike.Path{Remote: peer}, Child: 7}, []string{"level=WARN", "%CRYPTO-4-NO_AUTHENTICATION", "child=7"}},
-		{dmvpn.Log{Kind: dmvpn.LogSocketOpen, Ifaces: []string{"Tunnel0"}, Profile: "vpn", Peer: peer}, []string{"level=INFO", "%DMVPN-7-CRYPTO_SS: Tunnel0-198.51.100.1 socket is UP", "profile=vpn", "interfaces=[Tunnel0]"}},
+		{dmvpn.Log{Kind: dmvpn.LogSocketOpen, Ifaces: []string{"Tunnel0"}, Profile: "vpn", Peer: peer}, []string{"level=DEBUG+2", "%DMVPN-7-CRYPTO_SS: Tunnel0-198.51.100.1 socket is UP", "profile=vpn", "interfaces=[Tunnel0]"}},
 		{dmvpn.Log{Kind: dmvpn.LogSessionDown, Ifaces: []string{"Tunnel0"}, Peer: peer, Why: ike.WhyDeadPeer}, []string{"%CRYPTO-5-SESSION_STATUS: Crypto tunnel is DOWN.  Peer 198.51.100.1:500", "reason=dead-peer"}},
 	} {
 		var out bytes.Buffer
-		d := &Daemon{log: slog.New(slog.NewTextHandler(&out, nil)), limit: newEventLimit()}
+		d := &Daemon{log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})), limit: logs.NewEvents()}
 		d.event(c.e)
 		for _, w := range c.want {
 			if !strings.Contains(out.String(), w) {
@@ -39,7 +39,7 @@ func TestEvents(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	d := &Daemon{log: slog.New(slog.NewTextHandler(&out, nil)), limit: newEventLimit()}
+	d := &Daemon{log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})), limit: logs.NewEvents()}
 	if d.event(nhrp.Log{Kind: 200}); out.Len() > 0 {
 		t.Errorf("an unknown kind: %s", out.String())
 	}
@@ -57,37 +57,5 @@ func TestClearIKE(t *testing.T) {
 		if got := clearIKE(c.in); got != c.want {
 			t.Errorf("%+v: %+v, want %+v", c.in, got, c.want)
 		}
-	}
-}
-
-func TestEventLimit(t *testing.T) {
-	l := newEventLimit()
-	now := time.Unix(1000, 0)
-	written := 0
-	for range 5000 {
-		if ok, _ := l.allow(now, nhrp.Log{Kind: nhrp.LogAuthMismatch}.About()); ok {
-			written++
-		}
-	}
-	if written != eventBurst {
-		t.Errorf("%d messages of one kind at once, want %d", written, eventBurst)
-	}
-	if ok, _ := l.allow(now, nhrp.Log{Kind: nhrp.LogNHSDown}.About()); !ok {
-		t.Error("a flood of one kind keeps another out")
-	}
-	ok, leftOut := l.allow(now.Add(eventInterval), nhrp.Log{Kind: nhrp.LogAuthMismatch}.About())
-	if !ok || leftOut != 5000-eventBurst {
-		t.Errorf("after the interval: %v, %d left out", ok, leftOut)
-	}
-	l.follow(20 * time.Second)
-	now = now.Add(time.Hour)
-	written = 0
-	for k := range 100 {
-		if ok, _ := l.allow(now.Add(time.Duration(k)*time.Second), nhrp.Log{Kind: nhrp.LogNHSDown}.About()); ok {
-			written++
-		}
-	}
-	if written != 5 {
-		t.Errorf("rate-limit 20: %d messages in 100 s, want 5", written)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"nave/ctl/config"
+	"nave/ctl/logs"
 	"nave/ctl/show"
 	"nave/fastpath/fib"
 	"nave/hwprofiles"
@@ -62,14 +63,14 @@ func TestHardwareEvents(t *testing.T) {
 		want []string
 	}{
 		{show.HardwareLog{Kind: show.HardwareThreshold, Table: "IPv4 unicast"}, []string{"level=WARN", "%MLSCEF-SP-4-FIB_EXCEPTION_THRESHOLD: ", "95% capacity for IPv4 unicast protocol", "table=\"IPv4 unicast\""}},
-		{show.HardwareLog{Kind: show.HardwareException, Table: "MPLS"}, []string{"level=INFO", "%MLSCEF-SP-7-FIB_EXCEPTION: ", "table=MPLS"}},
+		{show.HardwareLog{Kind: show.HardwareException, Table: "MPLS"}, []string{"level=DEBUG+2", "%MLSCEF-SP-7-FIB_EXCEPTION: ", "table=MPLS"}},
 		{show.HardwareLog{Kind: show.HardwareSwitched, Tunnel: show.SwitchedTunnel{Interface: "Tunnel0", Way: fib.ByCEF, Key: "gre.unique_source"}},
 			[]string{"level=WARN", "Tunnel0: packets are forwarded by the route processor", "the same tunnel source", "interface=Tunnel0", "key=gre.unique_source", "by=cef"}},
 		{show.HardwareLog{Kind: show.HardwareCryptoFull, Count: 3, Most: 8000}, []string{"level=WARN", "no room beyond 8000 tunnels", "refused=3"}},
 		{show.HardwareLog{Kind: show.HardwareMulticast, Count: 12}, []string{"level=WARN", "12 multicast packets", "packets=12"}},
 	} {
 		var out bytes.Buffer
-		d := &Daemon{log: slog.New(slog.NewTextHandler(&out, nil)), limit: newEventLimit()}
+		d := &Daemon{log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})), limit: logs.NewEvents()}
 		d.event(c.e)
 		for _, w := range c.want {
 			if !strings.Contains(out.String(), w) {

@@ -75,6 +75,9 @@ const mostCounts = 1000
 // count counts a message by its name. Log.mu is held.
 func (l *Log) count(r *record) {
 	facility, mnemonic := split(r.text)
+	if mnemonic == "" {
+		return
+	}
 	name := facility + " " + mnemonic
 	c := l.counts[name]
 	if c == nil {

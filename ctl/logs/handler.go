@@ -35,7 +35,8 @@ func (h *handler) Handle(_ context.Context, in slog.Record) error {
 	if at.IsZero() {
 		at = time.Now()
 	}
-	h.log.take(newRecord(at, SeverityOf(in.Level), in.Message, fields))
+	severity := SeverityOf(in.Level)
+	h.log.take(newRecord(at, severity, in.Message, fields, severity == message.Debugging && in.Level > slog.LevelDebug))
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"sync"
 	"time"
 
 	"nave/ctl/logs/message"
@@ -43,12 +44,13 @@ func (r *rate) allow(now time.Time, s message.Severity) bool {
 }
 
 // Events limits messages about what peers do, so that one that errs with every packet does not fill the log: so many of a kind at once, then one in the
-// interval. Messages about DMVPN have a limit of their own, if so configured, all together. One goroutine uses it.
+// interval. Messages about DMVPN have a limit of their own, if so configured, all together. It goes on from any goroutine.
 type Events struct {
+	mu         sync.Mutex
 	kinds      map[string]*allowance
 	dmvpn      DMVPN
 	together   allowance // of messages about DMVPN
-	Suppressed uint64    // how many were not logged
+	suppressed uint64    // how many were not logged
 }
 
 // DMVPN is `logging dmvpn`: whether messages of the facility DMVPN are logged, and at most one in which time (0: as all messages).
@@ -74,13 +76,31 @@ func NewEvents() *Events { return &Events{kinds: make(map[string]*allowance)} }
 
 // Follow makes the limit for DMVPN that one.
 func (e *Events) Follow(by DMVPN) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if e.dmvpn != by {
 		e.dmvpn, e.together = by, allowance{leftOut: e.together.leftOut}
 	}
 }
 
+// DMVPN is what Follow was told last.
+func (e *Events) DMVPN() DMVPN {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.dmvpn
+}
+
+// Suppressed is how many messages were not logged.
+func (e *Events) Suppressed() uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.suppressed
+}
+
 // Allow tells whether a message about a kind of event is logged now, and how many before it were not.
 func (e *Events) Allow(now time.Time, kind, text string) (ok bool, leftOut int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	a, burst, interval := e.kinds[kind], eventBurst, eventInterval
 	if facility, _ := split(text); facility == "DMVPN" {
 		if e.dmvpn.Off {
@@ -95,7 +115,7 @@ func (e *Events) Allow(now time.Time, kind, text string) (ok bool, leftOut int) 
 		e.kinds[kind] = a
 	}
 	if ok, leftOut = a.take(now, burst, interval); !ok {
-		e.Suppressed++
+		e.suppressed++
 	}
 	return ok, leftOut
 }

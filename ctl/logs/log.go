@@ -17,8 +17,8 @@ type Options struct {
 	Started time.Time // of the daemon; zero: now
 	// Console is where messages go that go nowhere else. nil: the journal, if standard error is one of its streams, otherwise standard error.
 	Console io.Writer
-	// Trouble is told when a destination can't be written to, and when it can be again. It may log.
-	Trouble func(message.Trouble)
+	// Trouble has the words for a destination that can't be written to, or can be again; nil: nothing is said of it.
+	Trouble func(message.Trouble) (text string, severity message.Severity)
 	// Journal and Local are the sockets of the journal and of the machine's syslog daemon; empty: where they always are.
 	Journal, Local string
 }

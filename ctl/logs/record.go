@@ -28,10 +28,11 @@ const (
 	maxFields = 32
 )
 
-func newRecord(at time.Time, s message.Severity, said string, fields []message.Field) *record {
+// newRecord makes a message of what was said. plain is text of what an operator debugs, which has no name in front.
+func newRecord(at time.Time, s message.Severity, said string, fields []message.Field, plain bool) *record {
 	r := &record{at: at, severity: s, said: clean(said, maxText), fields: fields}
 	r.text = r.said
-	if _, mnemonic := split(r.said); mnemonic == "" {
+	if _, mnemonic := split(r.said); mnemonic == "" && !plain {
 		r.text = dressed(r.said, s, fields)
 	}
 	return r

@@ -100,7 +100,8 @@ func (l *Log) report(s *sink, err error) {
 		return
 	}
 	if l.options.Trouble != nil {
-		l.options.Trouble(message.Trouble{Kind: s.kind, Name: s.name, Err: err})
+		text, severity := l.options.Trouble(message.Trouble{Kind: s.kind, Name: s.name, Err: err})
+		l.take(newRecord(now, severity, text, []message.Field{{Name: "destination", Value: string(s.kind)}}, false))
 	}
 }
 

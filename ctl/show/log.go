@@ -115,9 +115,10 @@ var codeNames = map[uint16]string{
 	14: "unique address already registered", 15: "hop count exceeded",
 }
 
+// because is what follows of the reason; that there was no answer goes without saying, and the line is the one that people know.
 func because(code uint16) string {
 	if code == 0 {
-		return ": no answer"
+		return ""
 	}
 	if n, ok := codeNames[code]; ok {
 		return ": " + n
