@@ -180,7 +180,7 @@ func (c *configurator) firstTree() (*config.Config, config.Diagnostics, error) {
 // begin chooses what naved begins with, of the file as it was read, or why it was not (failed). That is the file, as long as naved was stopped and not killed. One that died leaves workers that forward on, with sessions that
 // stand on what ran: so the next one goes on by that, or by what ran before a change that nobody had confirmed, unless the file was changed meanwhile, which somebody then means
 // to have. A file that can't be used is no reason to end what runs. One that has just died of what it went on by is not
-// followed in that.
+// followed in that, if there is a file to go by.
 func (c *configurator) begin(now time.Time, tree *config.Config, failed error) (*config.Config, error) {
 	left, ok := c.kept.read()
 	sum, _ := sumOf(c.file)
@@ -209,7 +209,7 @@ func (c *configurator) begin(now time.Time, tree *config.Config, failed error) (
 	}
 	died := !left.Clean && left.Boot == state.Boot && left.Boot != ""
 	again := left.Resumed && now.Sub(left.Started) < soon
-	if died && !again && (failed != nil || left.Startup == startup) {
+	if died && (failed != nil || !again && left.Startup == startup) {
 		waits := c.book.Pending()
 		plan := c.book.Resume()
 		if failed != nil {

@@ -1,0 +1,209 @@
+package daemon
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"nave/ctl/api"
+	"nave/ctl/config"
+)
+
+func TestWriteMemory(t *testing.T) {
+	r := newRig(t)
+	path := filepath.Join(r.dir, "nave.cfg")
+	r.edit("hostname saved")
+	r.act(api.ConfigAction{What: api.ActWrite})
+	text := string(must(os.ReadFile(path)))
+	if c, diags := config.Parse("x", []byte(text)); diags.HasErrors() || c.Hostname != "saved" || c.Interface("Tunnel0").NHRP.Authentication != "topkey" {
+		t.Errorf("%v\n%s", diags, text)
+	}
+	if info := must(os.Stat(path)); info.Mode().Perm() != 0o640 {
+		t.Errorf("mode %v", info.Mode())
+	}
+	if b := must(os.ReadFile(path + "~")); string(b) != baseText {
+		t.Errorf("the file before:\n%s", b)
+	}
+	if d := must(r.Text(admin, api.ConfigText{What: api.TextDiffStartup})); d != "" {
+		t.Errorf("differs:\n%s", d)
+	}
+	// Somebody else writes it.
+	r.write("nave.cfg", text+"hostname theirs\n")
+	r.edit("hostname ours")
+	if _, err := r.Act(admin, api.ConfigAction{What: api.ActWrite}); err == nil || !strings.Contains(err.Error(), "was changed since") {
+		t.Errorf("%v", err)
+	}
+	if _, err := r.Act(admin, api.ConfigAction{What: api.ActCopy, File: "nave.cfg"}); err == nil || !strings.Contains(err.Error(), "was changed since") {
+		t.Errorf("%v", err)
+	}
+	r.act(api.ConfigAction{What: api.ActWrite, Force: true})
+	if text := string(must(os.ReadFile(path))); !strings.Contains(text, "hostname ours") {
+		t.Errorf("%s", text)
+	}
+	// What does not check is not saved.
+	r.edit("tunnel protection ipsec profile P", "interface Tunnel0")
+	done, err := r.Act(admin, api.ConfigAction{What: api.ActWrite})
+	if err != nil || !done.Refused || !strings.Contains(strings.Join(done.Findings, "\n"), "running-config:") {
+		t.Errorf("%v %+v", err, done)
+	}
+	if left, _ := filepath.Glob(filepath.Join(r.dir, ".nave*")); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+	if log := r.logged.String(); !strings.Contains(log, `command="write memory force"`) || !strings.Contains(log, "a change was refused") {
+		t.Errorf("%s", log)
+	}
+}
+
+func TestWriteConfigKeepsOwnerAndLink(t *testing.T) {
+	dir := t.TempDir()
+	real, link := filepath.Join(dir, "real.cfg"), filepath.Join(dir, "link.cfg")
+	if err := os.WriteFile(real, []byte("old\n"), 0o604); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(real, link); err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() == 0 {
+		if err := os.Chown(real, 12, 34); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := writeConfig(link, []byte("new\n")); err != nil {
+		t.Fatal(err)
+	}
+	info := must(os.Lstat(real))
+	s := info.Sys().(*syscall.Stat_t)
+	if string(must(os.ReadFile(real))) != "new\n" || info.Mode().Perm() != 0o604 || os.Getuid() == 0 && (s.Uid != 12 || s.Gid != 34) {
+		t.Errorf("%v %d %d", info.Mode(), s.Uid, s.Gid)
+	}
+	if must(os.Lstat(link)).Mode()&os.ModeSymlink == 0 {
+		t.Error("the link is none any more")
+	}
+	if err := writeConfig(filepath.Join(dir, "fresh.cfg"), []byte("x")); err != nil || must(os.Stat(filepath.Join(dir, "fresh.cfg"))).Mode().Perm() != 0o600 {
+		t.Errorf("%v", err)
+	}
+	if err := writeConfig(filepath.Join(dir, "none", "x.cfg"), []byte("x")); err == nil {
+		t.Error("wrote into a folder that is not there")
+	}
+}
+
+func TestFileOf(t *testing.T) {
+	c := &configurator{file: "/etc/nave/nave.conf"}
+	for _, tc := range []struct {
+		who  *api.Caller
+		name string
+		want string // "": refused
+	}{
+		{admin, "", "/etc/nave/nave.conf"}, {admin, "nave.conf", "/etc/nave/nave.conf"}, {admin, "x.cfg", "/etc/nave/x.cfg"}, {admin, "/etc/nave/x.cfg", "/etc/nave/x.cfg"},
+		{admin, "naved.env", ""}, {admin, "hub-key.pem", ""}, {admin, ".x.cfg", ""}, {admin, "../x.cfg", ""}, {admin, "/etc/nave/../shadow.cfg", ""}, {admin, "/etc/shadow", ""}, {admin, "sub/x.cfg", ""},
+		{admin, "/etc/nave/sub/x.cfg", ""},
+		{root, "naved.env", "/etc/nave/naved.env"}, {root, "/tmp/x", "/tmp/x"}, {root, "../x", ""}, {root, "/tmp/a/../b", "/tmp/b"},
+	} {
+		got, err := c.fileOf(tc.who, tc.name)
+		if (err == nil) != (tc.want != "") || got != tc.want {
+			t.Errorf("%s %q: %q %v, want %q", tc.who.Name, tc.name, got, err, tc.want)
+		}
+	}
+}
+
+func TestReadConfig(t *testing.T) {
+	dir := t.TempDir()
+	secret, link, pipe := filepath.Join(dir, "secret"), filepath.Join(dir, "link.cfg"), filepath.Join(dir, "pipe.cfg")
+	if err := os.WriteFile(secret, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(secret, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := readConfig(root, link); err != nil || string(b) != "x" {
+		t.Errorf("%q %v", b, err)
+	}
+	for _, tc := range []struct {
+		who  *api.Caller
+		path string
+	}{{admin, link}, {root, pipe}, {root, dir}, {root, filepath.Join(dir, "none")}} {
+		if _, err := readConfig(tc.who, tc.path); err == nil {
+			t.Errorf("%s was read", tc.path)
+		}
+	}
+}
+
+// A naved that died is followed by one that goes on by what ran; one that was stopped by one that starts by the file.
+func TestNextStart(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		do   func(r *rig)
+		want string // hostname
+		fail bool
+	}{
+		{"died", func(*rig) {}, "typed", false},
+		{"stopped", func(r *rig) { r.ended() }, "box", false},
+		{"died, and the file was edited", func(r *rig) { r.write("nave.cfg", based("box", "edited")) }, "edited", false},
+		{"died, and the file is broken", func(r *rig) { r.write("nave.cfg", "frobnicate\n") }, "typed", false},
+		{"stopped, and the file is broken", func(r *rig) { r.ended(); r.write("nave.cfg", "frobnicate\n") }, "", true},
+		{"died once more at once", func(r *rig) { r.begin() }, "box", false},
+		{"died long after", func(r *rig) { r.begin(); r.kept.state.Started = time.Now().Add(-time.Hour); r.keep() }, "typed", false},
+		{"another machine", func(r *rig) { r.kept.state.Boot = "x"; r.keep() }, "box", false},
+		{"saved and died", func(r *rig) { r.act(api.ConfigAction{What: api.ActWrite}) }, "typed", false},
+		{"a state that is none", func(r *rig) {
+			os.WriteFile(filepath.Join(r.dir, "run", "revisions", "state.json"), []byte("{"), 0o600)
+		}, "box", false},
+		{"no texts", func(r *rig) {
+			os.Remove(r.kept.file(1))
+			os.Remove(r.kept.file(2))
+		}, "box", false},
+		{"died while it waited for a confirmation", func(r *rig) {
+			r.edit("hostname kept")
+			if _, err := r.Edit(admin, api.Edit{Line: "hostname unconfirmed", Candidate: true}); err != nil {
+				r.Fatal(err)
+			}
+			r.act(api.ConfigAction{What: api.ActCommit, Minutes: 5})
+		}, "kept", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRig(t)
+			r.edit("hostname typed")
+			tc.do(r)
+			err := r.begin()
+			if (err != nil) != tc.fail {
+				t.Fatalf("%v", err)
+			}
+			if tc.fail {
+				return
+			}
+			if got := r.box.tree().Hostname; got != tc.want || r.book.Running().Tree.Hostname != tc.want || r.book.Pending() != nil {
+				t.Errorf("%s runs, want %s\n%s", got, tc.want, r.logged)
+			}
+			r.edit("hostname on")
+			if err := r.begin(); err != nil {
+				t.Error(err)
+			}
+			if n := len(r.book.Revisions()); n < 2 && !strings.HasPrefix(tc.name, "no texts") && !strings.HasPrefix(tc.name, "a state") {
+				t.Errorf("%d revisions", n)
+			}
+		})
+	}
+}
+
+// A second naved in the run directory of one that lives keeps its hands off what that has there.
+func TestTwoDaemons(t *testing.T) {
+	r := newRig(t)
+	r.edit("hostname typed")
+	other := &rig{T: t, dir: r.dir, logged: r.logged}
+	if err := other.begin(); err != nil {
+		t.Fatal(err)
+	}
+	if other.kept != nil {
+		t.Error("both keep revisions in one folder")
+	}
+	other.edit("hostname stranger")
+	if err := r.begin(); err != nil || r.box.tree().Hostname != "typed" {
+		t.Errorf("%v %s", err, r.box.tree().Hostname)
+	}
+}
