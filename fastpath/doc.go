@@ -29,6 +29,8 @@
 //
 // Around it: engine.go, apply.go, applysa.go, check.go and checklabel.go (Apply), reason.go (every reason that a packet is not forwarded for, with its name and
 // text), counters.go and sacount.go, run.go (Poll for ever: spinning, or sleeping when there is nothing to do), wake.go.
+// What would become of a packet (Explain): explain.go; explain_run.go sends it through a worker of its own, in a mapping where nothing stays, and explain_read.go reads off what
+// became of it.
 // Workers in processes of their own: block.go (where everything is in the arena), join.go (a worker's process), adopt.go and inherited.go (the process that follows
 // the one that wrote the tables), transform.go (cipher objects).
 //
