@@ -254,8 +254,15 @@ func (r *Router) Neighbour(iface string, addr netip.Addr, mac [6]byte, ok bool) 
 func (r *Router) Clear(c nhrp.Clear) {
 	_ = r.step(func() {
 		r.tell(c)
-		if c.Static && !c.Protocol.IsValid() {
-			r.tell(dmvpn.Reset{Iface: c.Iface, NBMA: c.NBMA})
+		if !c.Static || c.Protocol.IsValid() || c.Tunnel.IsValid() {
+			return // sessions of who is named by a tunnel address begin again by NHRP's word
+		}
+		ifaces := []string{c.Iface}
+		if c.InVRF {
+			ifaces = r.nhrp.Selected(c.Which)
+		}
+		for _, name := range ifaces {
+			r.tell(dmvpn.Reset{Iface: name, NBMA: c.NBMA, Inside: c.Inside})
 		}
 	})
 }

@@ -41,6 +41,7 @@ const (
 	ClearBGP        = "ip bgp"         // sessions with BGP neighbours
 	ClearLDP        = "mpls ldp neighbor"
 	ClearEIGRP      = "ip eigrp neighbors" // of AS in VRF, or of all processes there
+	ClearCounters   = "counters"           // of interfaces, as they are shown
 )
 
 // Clear says what to clear; what is left out selects everything.
@@ -48,16 +49,20 @@ type Clear struct {
 	What   string     `json:"what"`
 	Iface  string     `json:"interface,omitempty"`
 	NBMA   netip.Addr `json:"nbma,omitzero"`   // a peer's outer address
+	Inside netip.Addr `json:"inside,omitzero"` // with NBMA: of peers there, the one that has this address behind NAT
 	Tunnel netip.Addr `json:"tunnel,omitzero"` // a peer's tunnel address
-	Static bool       `json:"static,omitempty"`
-	SA     uint32     `json:"sa,omitempty"` // an IKE SA's number
+	// Network is of ClearNHRP: entries inside it.
+	Network netip.Prefix `json:"network,omitzero"`
+	Static  bool         `json:"static,omitempty"`
+	SA      uint32       `json:"sa,omitempty"` // an IKE SA's number
 
 	Neighbour netip.Addr `json:"neighbor,omitzero"` // of BGP and EIGRP its address, of LDP its router ID
 	AS        uint32     `json:"as,omitempty"`      // BGP neighbours of that AS; the process of EIGRP
-	VRF       string     `json:"vrf,omitempty"`     // BGP neighbours inside a VRF only; of EIGRP, its table, or show.AllVRFs
-	Soft      bool       `json:"soft,omitempty"`    // sessions stay; routes are sent (Out) and looked at (In) again, both if neither is set
-	In        bool       `json:"in,omitempty"`
-	Out       bool       `json:"out,omitempty"`
+	// VRF is of tunnels (show.GlobalVRF: of none); of BGP, neighbours inside a VRF only; of EIGRP, its table, or show.AllVRFs.
+	VRF  string `json:"vrf,omitempty"`
+	Soft bool   `json:"soft,omitempty"` // sessions stay; routes are sent (Out) and looked at (In) again, both if neither is set
+	In   bool   `json:"in,omitempty"`
+	Out  bool   `json:"out,omitempty"`
 }
 
 // problem is the body of an error.
@@ -76,7 +81,9 @@ func (c Clear) String() string {
 	add(c.VRF != "", "vrf", c.VRF)
 	add(c.AS != 0, strconv.FormatUint(uint64(c.AS), 10))
 	add(c.NBMA.IsValid(), "peer nbma", c.NBMA.String())
+	add(c.Inside.IsValid(), "inside", c.Inside.String())
 	add(c.Tunnel.IsValid(), "peer tunnel", c.Tunnel.String())
+	add(c.Network.IsValid(), c.Network.String())
 	add(c.Neighbour.IsValid(), c.Neighbour.String())
 	add(c.SA != 0, strconv.FormatUint(uint64(c.SA), 10))
 	add(c.Iface != "", "interface", c.Iface)

@@ -69,7 +69,7 @@ func full() show.Status {
 	s := show.Status{
 		Time: at, Started: at.Add(-time.Hour), Version: "nave 0.1", Hostname: "box", Running: "hostname box\nend\n", QueueLost: 9,
 		Problems:   []show.Problem{{What: "interface Tunnel0", Why: "because"}},
-		Interfaces: map[string]show.Configured{"Tunnel0": {Description: "d", Shutdown: true, Bandwidth: 1, Delay: 2, Source: "Ethernet0", Multipoint: true, Profile: "p", Shared: true, MPLS: true, BGPLabels: true, MPLSMTU: 1}},
+		Interfaces: map[string]show.Configured{"Tunnel0": {Description: "d", Shutdown: true, DHCP: true, Bandwidth: 1, Delay: 2, Source: "Ethernet0", Multipoint: true, Profile: "p", Shared: true, MPLS: true, BGPLabels: true, MPLSMTU: 1}},
 		VRFs:       []show.VRF{{Name: "red", ID: 1, Description: "d", RD: "1:1", Import: []string{"1:1"}, Export: []string{"1:1"}, ImportMap: "i", ExportMap: "e", PerVRF: true, Prefixes: 2, Netns: "nave-red"}},
 		MPLS:       show.MPLS{Off: true, LDP: true, First: 1, Last: 2, LDPFirst: 3, LDPLast: 4, Pipe: true, HelloInterval: 5, HelloHold: 6, SessionHold: 7, BackoffFirst: 8, BackoffMax: 9, PasswordsForID: []netip.Addr{a}},
 		BGPAS:      4200000000,
@@ -116,6 +116,14 @@ func full() show.Status {
 		Ports:   map[fib.PortID]fastpath.LinkCount{1: n}, Tunnels: map[fib.TunnelID]fastpath.LinkCount{2: n}, Adjacencies: map[fib.AdjID]fastpath.Count{17: n.Rx},
 		Flows: fastpath.FlowCount{Live: 1, Capacity: 2, Added: 3, Evicted: 4, Moved: 5}, Routes: 1, Generation: 2, ArenaUsed: 3, ArenaSize: 4,
 	}
+	s.System = show.System{Kernel: "6.1", Machine: "x86_64", Model: "m", CPUs: 1, Memory: 2, Image: "/naved", Go: "go1", Synchronized: true}
+	shares := show.Shares{FiveSeconds: 1.5, OneMinute: 2.5, FiveMinutes: 3.5}
+	s.Usage = show.Usage{
+		Sampled: at, CPUs: 1, All: shares, Packets: shares, Memory: show.MemoryUsage{Total: 1, Used: 2, Free: 3},
+		Processes: []show.ProcessUsage{{PID: 1, Name: "naved", Runtime: time.Second, Invoked: 2, Share: shares, Allocated: 3, Freed: 4, Holding: 5}},
+		Links:     map[string]show.LinkUsage{"Tunnel0": {InBits: 1, OutBits: 2, InPackets: 3, OutPackets: 4, LastIn: at, LastOut: at}},
+	}
+	s.Cleared = map[string]show.ClearedCount{"Tunnel0": {At: at, From: n}}
 	s.Fastpath.Reasons[fastpath.NoRoute], s.Fastpath.Lost[fastpath.NHRP], s.Fastpath.Spent[fib.CEF] = 5, 6, 7
 	s.Hardware = fullHardware(at)
 	return s

@@ -50,6 +50,7 @@ func fullAnswer(t *testing.T) show.Answer {
 		Paths: []bgp.PathStatus{{RD: 1<<63 | 1, Prefix: p, VRF: "red", Best: true, Stale: true, Own: true, Imported: true, NextHop: a, Labels: []uint32{18}, OurLabel: 19, Metric: 1, LocalPref: 2,
 			ASPath: []uint32{4200000000}, Origin: bgp.OriginIncomplete, Communities: []uint32{1}, Extended: []bgp.RouteTarget{1<<63 | 2}, Originator: a, Neighbour: a, External: true, Since: at}},
 		Hops: []show.Hop{{Addr: a, Why: rib.ReachNoLabel}}, EIGRP: []slowpath.EIGRPStatus{fullEIGRP(a, p, at)},
+		ARP: []show.Neighbour{{VRF: "red", Iface: "Ethernet0", Addr: a, MAC: [6]byte{1}, OK: true, Own: true, Kept: true, Age: 1}},
 	}
 	ans.BGP = &bgp.Status{AS: 1, RouterID: a, ClusterID: a, Neighbours: ans.Neighbours, Labels: 2, Strangers: 3, Unlabelled: 4, Version: 5,
 		VRFs: []bgp.VRFStatus{{Name: "red", RD: 1, Import: []bgp.RouteTarget{1}, Export: []bgp.RouteTarget{2}, Imported: 1, Learned: 2, Local: 3}}}

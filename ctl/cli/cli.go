@@ -41,6 +41,8 @@ type Session struct {
 
 	Out  io.Writer
 	JSON bool // show commands print JSON
+	// Format is which generation of IOS show commands print like, where they differ.
+	Format show.Form
 	// ProfileDir has hardware profiles of the user; empty: there are none.
 	ProfileDir string
 }
@@ -63,34 +65,14 @@ var table = grammar.New(slices.Concat(
 ), helpWords)
 
 var commands = []*grammar.Command{
-	{Syntax: "show dmvpn [interface <iface:interface>]", Help: "peers of the tunnels", Data: shows("dmvpn", show.DMVPN)},
-	{Syntax: "show dmvpn [interface <iface:interface>] detail", Help: "the same, with servers and crypto sessions", Data: crypto("dmvpn detail", dmvpnDetail)},
-	{Syntax: "show crypto isakmp sa [{detail|peer <peer:ip>}]", Help: "IKE SAs of version 1", Data: crypto("crypto isakmp sa", show.IsakmpSA)},
-	{Syntax: "show crypto isakmp policy", Help: "proposals of IKE version 1", Data: crypto("crypto isakmp policy", plain(show.IsakmpPolicy))},
-	{Syntax: "show crypto ikev2 sa [detail]", Help: "IKE SAs of version 2", Data: crypto("crypto ikev2 sa", show.Ikev2SA)},
-	{Syntax: "show crypto ipsec sa [{active|peer <peer:ip>|interface <iface:interface>}] [detail]", Help: "IPsec SAs of each tunnel, with what they carried", Data: crypto("crypto ipsec sa", show.IPsecSA)},
-	{Syntax: "show crypto ipsec transform-set", Help: "transform sets", Data: crypto("crypto ipsec transform-set", plain(show.TransformSets))},
-	{Syntax: "show crypto map [interface <iface:interface>]", Help: "what protects each tunnel, and its peers", Data: crypto("crypto map", show.CryptoMap)},
-	{Syntax: "show crypto session [{active|remote <peer:ip>|interface <iface:interface>}] [detail]", Help: "peers with their IKE SAs and protected flows", Data: crypto("crypto session", show.CryptoSession)},
-	{Syntax: "show crypto call admission statistics", Help: "who was let in and who was not", Data: crypto("crypto call admission statistics", plain(show.CallAdmission))},
-	{Syntax: "show crypto engine connections active", Help: "associations and their packets", Data: crypto("crypto engine connections active", plain(show.CryptoEngine))},
-	{Syntax: "show ip nhrp [<iface:interface>]", Help: "the NHRP cache", Data: shows("ip nhrp", show.NHRP)},
-	{Syntax: "show ip nhrp traffic [interface <iface:interface>]", Help: "NHRP packets by type", Data: shows("ip nhrp traffic", show.NHRPTraffic)},
-	{Syntax: "show ip nhrp nhs [<iface:interface>]", Help: "next hop servers", Data: shows("ip nhrp nhs", show.NHS)},
-	{Syntax: "show interfaces [<iface:interface>]", Help: "interfaces, their state and traffic", Data: run(showInterfaces)},
 	{Syntax: "show running-config", Help: "the configuration that runs", Data: shows("running-config", whole(show.RunningConfig))},
 	{Syntax: "show fastpath", Help: "workers, ports, and packets not forwarded by reason", Data: shows("fastpath", whole(show.Fastpath))},
-	{Syntax: "show ports [<iface:interface>]", Help: "how packets come to the workers: queues, RSS, filter rules, zero copy", Data: shows("ports", show.Ports)},
-	{Syntax: "show processes", Help: "the processes of the workers", Data: shows("processes", whole(show.Processes))},
+	{Syntax: "show ports [<iface:interface>]", Help: "how packets come to the workers: queues, RSS, filter rules, zero copy", Data: shows("ports", named(show.Ports))},
 	{Syntax: "show ip cache flow [<flows:1-1000000>]", Help: "flows that are remembered (fastpath flows), those with the most packets first", Data: run(showFlows)},
-	{Syntax: "show version", Help: "version and uptime", Data: shows("version", whole(show.Version))},
-	{Syntax: "clear dmvpn session [peer {nbma|tunnel} <peer:ip>] [interface <iface:interface>] [static]", Help: "take down sessions", Data: clearing(api.ClearSessions)},
-	{Syntax: "clear dmvpn statistics [peer {nbma|tunnel} <peer:ip>] [interface <iface:interface>]", Help: "zero the counters of sessions", Data: clearing(api.ClearStatistics)},
-	{Syntax: "clear ip nhrp [<peer:ip>]", Help: "forget dynamic entries", Data: clearing(api.ClearNHRP)},
-	{Syntax: "clear crypto sa [peer <peer:ip>]", Help: "take down IPsec SAs; those in use are made again", Data: clearing(api.ClearIPsec)},
+	{Syntax: "clear crypto sa [peer <nbma:ip>]", Help: "take down IPsec SAs; those in use are made again", Data: clearing(api.ClearIPsec)},
 	{Syntax: "clear crypto isakmp [<sa:1-4294967295>]", Help: "take down IKE SAs of version 1, all or by conn-id", Data: clearing(api.ClearISAKMP)},
-	{Syntax: "clear crypto ikev2 sa [remote <peer:ip>]", Help: "take down IKE SAs of version 2", Data: clearing(api.ClearIKEv2)},
-	{Syntax: "clear crypto session [remote <peer:ip>]", Help: "take down IKE and IPsec SAs", Data: clearing(api.ClearCrypto)},
+	{Syntax: "clear crypto ikev2 sa [remote <nbma:ip>]", Help: "take down IKE SAs of version 2", Data: clearing(api.ClearIKEv2)},
+	{Syntax: "clear crypto session [remote <nbma:ip>]", Help: "take down IKE and IPsec SAs", Data: clearing(api.ClearCrypto)},
 	{Syntax: "clear ip bgp {*|<neighbor:ip>|<as:asn>} [vrf <vrf>] [soft] [{in|out}]", Help: "begin sessions again, or (soft) have routes sent and looked at again", Data: run(clearBGP)},
 	{Syntax: "clear mpls ldp neighbor {*|<neighbor:ip>}", Help: "begin LDP sessions again", Data: run(clearLDP)},
 	{Syntax: "reload", Help: "read the configuration file again; established sessions stay", Data: run(reload)},
@@ -140,92 +122,48 @@ func alike(a, b []string) int {
 	return n
 }
 
-// whole makes a show function of one that knows no interfaces.
-func whole(f func(*show.Status) string) func(*show.Status, string) string {
-	return func(s *show.Status, _ string) string { return f(s) }
-}
-
-// shows makes a command of a show function.
-func shows(what string, text func(*show.Status, string) string) run {
-	return func(s *Session, m *grammar.Match) error {
-		st, err := s.Daemon.Status()
-		if err != nil {
-			return err
-		}
-		iface := m.Text("iface")
-		if iface != "" && !isInterface(st, iface) {
-			return show.UnknownInterface(iface)
-		}
-		if s.JSON {
-			return s.json(st, what, iface)
-		}
-		_, err = io.WriteString(s.Out, text(st, iface))
-		return err
-	}
-}
-
-// plain makes a show function of one that takes no selection.
-func plain(f func(*show.Status) string) func(*show.Status, show.Select) string {
+// whole makes a show function of one that knows no selection.
+func whole(f func(*show.Status) string) func(*show.Status, show.Select) string {
 	return func(s *show.Status, _ show.Select) string { return f(s) }
 }
 
-func dmvpnDetail(s *show.Status, sel show.Select) string { return show.DMVPNDetail(s, sel.Iface) }
+// named makes a show function of one that knows interfaces only.
+func named(f func(*show.Status, string) string) func(*show.Status, show.Select) string {
+	return func(s *show.Status, sel show.Select) string { return f(s, sel.Iface) }
+}
 
-// crypto makes a command of a show function that takes a selection.
+// shows makes a command of a show function.
+func shows(what string, text func(*show.Status, show.Select) string) run {
+	return chosen(what, text, show.JSON)
+}
+
+// crypto makes a command of a show function about IKE and IPsec.
 func crypto(what string, text func(*show.Status, show.Select) string) run {
+	return chosen(what, text, show.CryptoJSON)
+}
+
+// chosen makes a command of a show function and its JSON, with what the command line selects.
+func chosen(what string, text func(*show.Status, show.Select) string, asJSON func(*show.Status, string, show.Select) ([]byte, error)) run {
 	return func(s *Session, m *grammar.Match) error {
 		st, err := s.Daemon.Status()
 		if err != nil {
 			return err
 		}
-		sel := show.Select{Iface: m.Text("iface"), Active: m.Has("active"), Detail: m.Has("detail")}
-		if m.Given("peer") {
-			sel.Peer = m.IP("peer")
+		sel, err := s.selection(st, m)
+		if err != nil {
+			return err
 		}
-		if sel.Iface != "" && !isInterface(st, sel.Iface) {
-			return show.UnknownInterface(sel.Iface)
-		}
-		out := text(st, sel)
 		if s.JSON {
-			b, err := show.CryptoJSON(st, what, sel)
+			b, err := asJSON(st, what, sel)
 			if err != nil {
 				return err
 			}
-			out = string(b)
+			_, err = s.Out.Write(b)
+			return err
 		}
-		_, err = io.WriteString(s.Out, out)
+		_, err = io.WriteString(s.Out, text(st, sel))
 		return err
 	}
-}
-
-func isInterface(st *show.Status, name string) bool {
-	_, ok := st.Interfaces[name]
-	return ok
-}
-
-func (s *Session) json(st *show.Status, what, iface string) error {
-	b, err := show.JSON(st, what, iface)
-	if err != nil {
-		return err
-	}
-	_, err = s.Out.Write(b)
-	return err
-}
-
-func showInterfaces(s *Session, m *grammar.Match) error {
-	st, err := s.Daemon.Status()
-	if err != nil {
-		return err
-	}
-	text, ok := show.Interfaces(st, m.Text("iface"))
-	if !ok {
-		return show.UnknownInterface(m.Text("iface"))
-	}
-	if s.JSON {
-		return s.json(st, "interfaces", m.Text("iface"))
-	}
-	_, err = io.WriteString(s.Out, text)
-	return err
 }
 
 func showFlows(s *Session, m *grammar.Match) error {
@@ -251,16 +189,29 @@ func showFlows(s *Session, m *grammar.Match) error {
 	return err
 }
 
+// clearing makes a command that clears. What it names must be there.
 func clearing(what string) run {
 	return func(s *Session, m *grammar.Match) error {
-		c := api.Clear{What: what, Iface: m.Text("iface"), Static: m.Has("static")}
-		switch {
-		case !m.Given("peer"):
-		case m.Has("nbma") || strings.HasPrefix(what, "crypto "):
-			c.NBMA = m.IP("peer")
-		default:
-			c.Tunnel = m.IP("peer")
+		c := api.Clear{What: what, Iface: m.Text("iface"), VRF: m.Text("vrf"), Static: m.Has("static")}
+		if c.Iface != "" || c.VRF != "" {
+			st, err := s.Daemon.Status()
+			if err != nil {
+				return err
+			}
+			if err := there(st, c.Iface, c.VRF); err != nil {
+				return err
+			}
 		}
+		if m.Given("nbma") {
+			c.NBMA = m.IP("nbma")
+		}
+		if m.Given("inside") {
+			c.Inside = m.IP("inside")
+		}
+		if m.Given("tunnel") {
+			c.Tunnel = m.IP("tunnel")
+		}
+		c.Network = network(m)
 		if m.Given("sa") {
 			c.SA = uint32(m.Uint("sa"))
 		}

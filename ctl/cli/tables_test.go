@@ -40,6 +40,7 @@ func sampleAnswer() show.Answer {
 			Key: slowpath.EIGRPKey{AS: 1}, RouterID: addr("10.9.9.11"), Neighbors: []eigrp.NeighborStatus{{Iface: "Tunnel0", Addr: addr("10.0.0.1"), Up: true}},
 			Interfaces: []eigrp.InterfaceStatus{{Name: "Tunnel0", Running: true}}, Topology: []eigrp.TopologyStatus{{Prefix: pfx("10.0.0.0/24"), Successors: 1, FD: 7, Paths: []eigrp.PathStatus{{Kind: "connected", Iface: "Tunnel0", Successor: true}}}},
 		}},
+		ARP:   []show.Neighbour{{Iface: "Ethernet0", Addr: addr("10.7.0.200"), OK: true}},
 		Paths: []bgp.PathStatus{{RD: 1<<32 | 1, Prefix: pfx("192.168.12.0/24"), Best: true, NextHop: addr("10.9.9.12"), Labels: []uint32{18}}},
 	}
 }

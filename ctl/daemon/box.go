@@ -3,7 +3,6 @@ package daemon
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -11,14 +10,18 @@ import (
 	"nave/ctl/config"
 	"nave/ctl/gateway"
 	"nave/ctl/show"
-	"nave/slowpath/ike"
-	"nave/slowpath/nhrp"
 )
 
 var errStopping = errors.New("the daemon is stopping")
 
 // Status implements api.Box.
-func (d *Daemon) Status() (show.Status, bool) { return d.gw.Status() }
+func (d *Daemon) Status() (show.Status, bool) {
+	s, ok := d.gw.Status()
+	if ok {
+		d.measured.describe(&s)
+	}
+	return s, ok
+}
 
 // Flows implements api.Box.
 func (d *Daemon) Flows(most int) (show.FlowCache, bool) { return d.gw.Flows(most) }
@@ -30,63 +33,6 @@ func (d *Daemon) Query(q show.Query) (show.Answer, error) { return d.gw.Query(q)
 func (d *Daemon) problems() (list []show.Problem) {
 	d.gw.Do(func(_ time.Time, c *gateway.Core) { list = c.Problems() })
 	return list
-}
-
-// Clear implements api.Box.
-func (d *Daemon) Clear(c api.Clear) error {
-	var protocol netip.Prefix
-	if c.Tunnel.IsValid() {
-		protocol = netip.PrefixFrom(c.Tunnel, c.Tunnel.BitLen())
-	}
-	var step func(now time.Time, core *gateway.Core)
-	switch c.What {
-	case api.ClearSessions, api.ClearNHRP:
-		step = func(now time.Time, core *gateway.Core) {
-			core.Router().At(now).Clear(nhrp.Clear{Iface: c.Iface, NBMA: c.NBMA, Protocol: protocol, Static: c.Static})
-		}
-	case api.ClearStatistics:
-		step = func(now time.Time, core *gateway.Core) {
-			core.Router().At(now).ClearStatistics(nhrp.ClearStatistics{Iface: c.Iface, NBMA: c.NBMA, Tunnel: c.Tunnel})
-		}
-	case api.ClearIPsec, api.ClearISAKMP, api.ClearIKEv2, api.ClearCrypto:
-		what := clearIKE(c)
-		step = func(now time.Time, core *gateway.Core) { core.Router().At(now).ClearIKE(what) }
-	case api.ClearBGP:
-		return d.gw.ClearBGP(gateway.ClearBGP{VRF: c.VRF, Neighbour: c.Neighbour, AS: c.AS, Soft: c.Soft, In: c.In, Out: c.Out})
-	case api.ClearLDP:
-		var err error
-		if !d.gw.Do(func(now time.Time, core *gateway.Core) { err = core.ClearLDP(now, c.Neighbour) }) {
-			return errStopping
-		}
-		return err
-	case api.ClearEIGRP:
-		var err error
-		what := gateway.ClearEIGRP{VRF: c.VRF, AS: uint16(c.AS), Neighbor: c.Neighbour, Iface: c.Iface}
-		if !d.gw.Do(func(now time.Time, core *gateway.Core) { err = core.ClearEIGRP(now, what) }) {
-			return errStopping
-		}
-		return err
-	default:
-		return fmt.Errorf("nothing is called %q that could be cleared", c.What)
-	}
-	if !d.gw.Do(step) {
-		return errStopping
-	}
-	return nil
-}
-
-// clearIKE is what IKE is to take down.
-func clearIKE(c api.Clear) ike.Clear {
-	out := ike.Clear{SA: ike.SAID(c.SA), Remote: c.NBMA}
-	switch c.What {
-	case api.ClearIPsec:
-		out.Children = true
-	case api.ClearISAKMP:
-		out.Version = 1
-	case api.ClearIKEv2:
-		out.Version = 2
-	}
-	return out
 }
 
 // changes says in a few words what differs between two configurations.

@@ -6,6 +6,8 @@
 //	revisions.go what of that outlives the daemon, and what the next one begins with
 //	configtext.go, configfile.go  configurations as text, and in files
 //	box.go       what the API answers of the gateway and has done to it
+//	clear.go     what is cleared
+//	measure.go   CPU time, memory and rates, and counters that are cleared
 //	events.go    what the protocols report, into the log
 //	debug.go     what is debugged, into the log
 //	logs.go      where that goes, and what the API answers of it
@@ -79,6 +81,7 @@ func Run(o Options) error {
 		d.warn(tree, nil, found)
 		return err
 	}
+	d.startMeasuring(ctx)
 	endDebugger := d.startDebugger()
 	defer endDebugger()
 	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Logs: d, Config: d.conf, Debug: d, Explain: d, Enable: d, Ping: d, Access: api.DefaultAccess, Audit: d.audit})
@@ -110,6 +113,7 @@ type Daemon struct {
 	limit    *logs.Events
 	logs     *logs.Log
 	servers  []netip.AddrPort // that the log is sent to; who loads a configuration has it
+	measured measured
 	enabler  enabler
 	conf     *configurator
 	// told is what was said of the configuration when it was loaded last, telling what is this time. Loads come one by one.

@@ -60,7 +60,7 @@ func (c *Core) Status(now time.Time) show.Status {
 	}
 	for _, i := range c.tree.Interfaces {
 		d := show.Configured{
-			Description: i.Description, Shutdown: i.Shutdown, Bandwidth: i.Bandwidth, Delay: i.Delay,
+			Description: i.Description, Shutdown: i.Shutdown, DHCP: i.DHCP, Bandwidth: i.Bandwidth, Delay: i.Delay,
 			Source: i.Tunnel.SourceInterface, Multipoint: i.Tunnel.Mode == config.GREMultipoint, Profile: i.Tunnel.Protection.Profile,
 			Shared: i.Tunnel.Protection.Shared, MPLS: i.MPLS.IP, BGPLabels: i.MPLS.BGPForwarding, MPLSMTU: i.MPLS.MTU,
 		}
@@ -111,7 +111,5 @@ func (g *Gateway) describeQueues(s *show.Status) {
 		}
 		slices.SortFunc(p.Relays, func(a, b show.Relay) int { return a.Worker - b.Worker })
 	}
-	for _, w := range g.workers.Status() {
-		s.Workers = append(s.Workers, show.Process{Worker: w.Worker, PID: w.PID, CPU: w.CPU, Started: w.Started, Restarts: w.Restarts, Adopted: w.Adopted})
-	}
+	s.Workers = g.Processes()
 }

@@ -27,6 +27,9 @@ func (g *Gateway) Query(q show.Query) (a show.Answer, err error) {
 			return a, show.ErrNoBGP
 		}
 		return g.queryBGP(s, q)
+	case show.TableARP:
+		a.ARP, err = g.arp(q)
+		return a, err
 	}
 	if !g.Do(func(now time.Time, c *Core) { a, err = c.Query(now, q) }) {
 		return a, errStopped

@@ -40,20 +40,6 @@ type IPsecProfile struct {
 	ResponderOnly bool
 }
 
-// Select is which part of a crypto command's output is wanted. What is not set does not restrict.
-type Select struct {
-	Iface  string
-	Peer   netip.Addr // outer address
-	Active bool       // only what carries packets
-	Detail bool
-}
-
-// wants tells whether a flow is selected.
-func (sel Select) wants(f *flow) bool {
-	return (sel.Iface == "" || slices.Contains(f.ifaces(), sel.Iface)) && (!sel.Peer.IsValid() || sel.Peer == f.Peer) &&
-		(!sel.Active || len(f.children) > 0)
-}
-
 // flow is a session with a peer, and all that IKE and the fast path know of it.
 type flow struct {
 	dmvpn.SessionStatus
@@ -215,14 +201,14 @@ func mapTag(iface, profile string, shared bool) string {
 // frontVRF names the VRF of outer packets.
 func (s *Status) frontVRF(vrf uint16) string { return s.vrfOr(fib.VRF(vrf), "(none)") }
 
-// insideVRF names the VRF of what is protected: that of the tunnels.
-func (s *Status) insideVRF(ifaces []string) string {
+// insideVRF names the VRF of what is protected, that of the tunnels; none is what the global table is called.
+func (s *Status) insideVRF(ifaces []string, none string) string {
 	for _, i := range s.Router.Interfaces {
 		if slices.Contains(ifaces, i.Name) {
-			return s.vrfOr(i.VRF, "(none)")
+			return s.vrfOr(i.VRF, none)
 		}
 	}
-	return "(none)"
+	return none
 }
 
 // orNone is a name, or IOS's word for none.

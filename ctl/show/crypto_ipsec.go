@@ -13,8 +13,8 @@ import (
 	"nave/slowpath/rib"
 )
 
-// IPsecSA is `show crypto ipsec sa [active|peer A|interface I] [detail]`: the associations of each tunnel, by peer. Counts are those of the
-// associations that are installed now.
+// IPsecSA is `show crypto ipsec sa`: the associations of each tunnel, by peer. Counts are those of the associations that are installed now. What the
+// older form has no line for, it says with Detail.
 func IPsecSA(s *Status, sel Select) string {
 	flows := s.flows()
 	var b strings.Builder
@@ -25,7 +25,7 @@ func IPsecSA(s *Status, sel Select) string {
 		head := ""
 		for k := range flows {
 			f := &flows[k]
-			if !sel.wants(f) || !slices.Contains(f.ifaces(), iface) {
+			if !sel.wants(s, f) || !slices.Contains(f.ifaces(), iface) {
 				continue
 			}
 			tag := mapTag(iface, f.Profile, f.Shared)
@@ -33,7 +33,7 @@ func IPsecSA(s *Status, sel Select) string {
 				b.WriteString(h)
 				head = h
 			}
-			s.ipsecFlow(&b, f, tag, sel.Detail)
+			s.ipsecFlow(&b, f, tag, &sel)
 		}
 	}
 	if b.Len() == 0 {
@@ -54,25 +54,15 @@ func flowIfaces(flows []flow) (names []string) {
 	return names
 }
 
-func (s *Status) ipsecFlow(b *strings.Builder, f *flow, tag string, detail bool) {
-	fmt.Fprintf(b, "\n   protected vrf: %s\n", s.insideVRF(f.ifaces()))
+func (s *Status) ipsecFlow(b *strings.Builder, f *flow, tag string, sel *Select) {
+	fmt.Fprintf(b, "\n   protected vrf: %s\n", s.insideVRF(f.ifaces(), "(none)"))
 	fmt.Fprintf(b, "   local  ident (addr/mask/prot/port): (%s)\n", ident(f.Local))
 	fmt.Fprintf(b, "   remote ident (addr/mask/prot/port): (%s)\n", ident(f.Peer))
 	fmt.Fprintf(b, "   current_peer %s port %d\n     PERMIT, flags={origin_is_acl,}\n", f.Peer, f.port())
-	n := f.carried()
-	out, in := n.out.Packets, n.in.Packets
-	encrypt, digest, decrypt, verify := f.split()
-	fmt.Fprintf(b, "    #pkts encaps: %d, #pkts encrypt: %d, #pkts digest: %d\n", out, encrypt, digest)
-	fmt.Fprintf(b, "    #pkts decaps: %d, #pkts decrypt: %d, #pkts verify: %d\n", in, decrypt, verify)
-	b.WriteString("    #pkts compressed: 0, #pkts decompressed: 0\n    #pkts not compressed: 0, #pkts compr. failed: 0\n" +
-		"    #pkts not decompressed: 0, #pkts decompress failed: 0\n")
-	if detail {
-		fmt.Fprintf(b, "    #pkts verify failed: %d\n    ##pkts replay failed (rcv): %d\n", n.in.AuthFailed, n.in.Replayed)
-	}
-	fmt.Fprintf(b, "    #send errors %d, #recv errors %d\n\n", dropped(n.out), dropped(n.in))
+	ipsecCounts(b, f, sel.Detail)
 	fmt.Fprintf(b, "     local crypto endpt.: %s, remote crypto endpt.: %s\n", f.Local, f.Peer)
 	active := f.active()
-	s.pathLine(b, f, active)
+	s.pathLine(b, f, active, sel)
 	var spi uint32
 	pfs := suite.GroupNone
 	if active != nil {
@@ -80,11 +70,9 @@ func (s *Status) ipsecFlow(b *strings.Builder, f *flow, tag string, detail bool)
 		pfs = active.negotiated.PFS
 	}
 	fmt.Fprintf(b, "     current outbound spi: 0x%X(%d)\n", spi, spi)
-	yn := "N"
-	if pfs != suite.GroupNone {
-		yn = "Y"
+	if sel.Form == Modern || sel.Detail {
+		fmt.Fprintf(b, "     PFS (Y/N): %s, DH group: %s\n", yesLetter(pfs != suite.GroupNone), groupText(pfs))
 	}
-	fmt.Fprintf(b, "     PFS (Y/N): %s, DH group: %s\n", yn, groupText(pfs))
 	for _, d := range []struct {
 		name string
 		in   bool
@@ -95,11 +83,31 @@ func (s *Status) ipsecFlow(b *strings.Builder, f *flow, tag string, detail bool)
 		}{{"esp", false}, {"ah", true}} {
 			fmt.Fprintf(b, "\n     %s %s sas:\n", d.name, p.name)
 			for k := range f.children {
-				s.ipsecOne(b, &f.children[k], tag, d.in, p.ah)
+				s.ipsecOne(b, f, &f.children[k], tag, d.in, p.ah, sel)
 			}
 		}
 		fmt.Fprintf(b, "\n     %s pcp sas:\n", d.name)
 	}
+}
+
+// ipsecCounts are the numbers of all associations with a peer. What nave tells apart only as errors is with those; there is no tagging.
+func ipsecCounts(b *strings.Builder, f *flow, detail bool) {
+	n := f.carried()
+	encrypt, digest, decrypt, verify := f.split()
+	line := func(format string, args ...any) { fmt.Fprintf(b, "    "+format+"\n", args...) }
+	line("#pkts encaps: %d, #pkts encrypt: %d, #pkts digest: %d", n.out.Packets, encrypt, digest)
+	line("#pkts decaps: %d, #pkts decrypt: %d, #pkts verify: %d", n.in.Packets, decrypt, verify)
+	line("#pkts compressed: 0, #pkts decompressed: 0")
+	line("#pkts not compressed: 0, #pkts compr. failed: 0")
+	line("#pkts not decompressed: 0, #pkts decompress failed: 0")
+	if !detail {
+		line("#send errors %d, #recv errors %d\n", dropped(n.out), dropped(n.in))
+		return
+	}
+	line("#pkts encaps failed (send) %d, #pkts decaps failed (rcv) %d", n.out.Errors, n.in.Errors)
+	line("#pkts invalid prot (recv) 0, #pkts verify failed: %d", n.in.AuthFailed)
+	line("##pkts replay failed (rcv): %d", n.in.Replayed)
+	line("#pkts internal err (send): %d, #pkts internal err (recv) %d\n", dropped(n.out), dropped(n.in))
 }
 
 // split tells packets that were encrypted from those that were only authenticated, and the other way round.
@@ -118,9 +126,13 @@ func (f *flow) split() (encrypt, digest, decrypt, verify uint64) {
 }
 
 // pathLine says what fits the link, where the link is known.
-func (s *Status) pathLine(b *strings.Builder, f *flow, active *pair) {
+func (s *Status) pathLine(b *strings.Builder, f *flow, active *pair, sel *Select) {
 	port := s.portOf(f.VRF, f.Local)
 	if port == nil || port.MTU == 0 {
+		return
+	}
+	if sel.Form == Legacy && !sel.Detail {
+		fmt.Fprintf(b, "     path mtu %d, media mtu %d\n", port.MTU, port.MTU)
 		return
 	}
 	b.WriteString("     ")
@@ -180,7 +192,7 @@ func plaintextMTU(link int, c *ike.ChildStatus) int {
 }
 
 // ipsecOne is one association.
-func (s *Status) ipsecOne(b *strings.Builder, p *pair, tag string, in, ah bool) {
+func (s *Status) ipsecOne(b *strings.Builder, f *flow, p *pair, tag string, in, ah bool, sel *Select) {
 	id, n := p.ESPOut, p.esp.out
 	spis := p.negotiated.ESP
 	if ah {
@@ -209,14 +221,33 @@ func (s *Status) ipsecOne(b *strings.Builder, p *pair, tag string, in, ah bool) 
 	if p.negotiated.Transform.Tunnel {
 		flags = "80000040"
 	}
-	fmt.Fprintf(b, "        conn id: %d, flow_id: SW:%d, sibling_flags %s, crypto map: %s\n", id, id, flags, tag)
+	long := sel.Form == Modern || sel.Detail
+	if long {
+		fmt.Fprintf(b, "        conn id: %d, flow_id: SW:%d, sibling_flags %s, crypto map: %s\n", id, id, flags, tag)
+	} else {
+		fmt.Fprintf(b, "        conn id: %d, flow_id: %d, crypto map: %s\n", id, id, tag)
+	}
 	if p.known {
-		s.timing(b, p, n, ah)
+		s.timing(b, f, p, n, ah, sel)
 	}
 	if p.Inherited {
 		b.WriteString("        inherited from before the restart\n")
 	}
-	b.WriteString("        Status: ACTIVE(ACTIVE)\n")
+	if sel.Form == Modern {
+		b.WriteString("        Status: ACTIVE(ACTIVE)\n")
+		return
+	}
+	b.WriteString("        Status: ACTIVE\n")
+}
+
+// cookies are the SPIs of the IKE SA that made a child, the initiator's first: what the guide shows of active associations.
+func (f *flow) cookies(b *strings.Builder, p *pair) {
+	for k := range f.sas {
+		if sa := &f.sas[k]; sa.ID == p.IKE {
+			fmt.Fprintf(b, "        ike_cookies: %X %X %X %X\n", sa.SPIi[:4], sa.SPIi[4:], sa.SPIr[:4], sa.SPIr[4:])
+			return
+		}
+	}
 }
 
 // settings is what was negotiated of one protocol.
@@ -234,7 +265,7 @@ func (s *Status) settings(b *strings.Builder, p *pair, ah bool) {
 	fmt.Fprintf(b, "        transform: %s ,\n        in use settings ={%s, }\n", transformText(only), how)
 }
 
-func (s *Status) timing(b *strings.Builder, p *pair, n fastpath.SACount, ah bool) {
+func (s *Status) timing(b *strings.Builder, f *flow, p *pair, n fastpath.SACount, ah bool, sel *Select) {
 	c := &p.negotiated
 	left := secondsLeft(s.Time, c.Created, c.Lifetime)
 	if c.Kilobytes != 0 {
@@ -242,13 +273,19 @@ func (s *Status) timing(b *strings.Builder, p *pair, n fastpath.SACount, ah bool
 	} else {
 		fmt.Fprintf(b, "        sa timing: remaining key lifetime (sec): (%d)\n        Kilobyte Volume Rekey has been disabled\n", left)
 	}
+	if sel.Active && sel.Form == Legacy {
+		f.cookies(b, p)
+	}
 	if !ah {
 		fmt.Fprintf(b, "        IV size: %d bytes\n", ivBytes(c.Transform.Cipher))
 	}
-	if c.Window == 0 {
+	switch {
+	case c.Window == 0:
 		b.WriteString("        replay detection support: N\n")
-	} else {
+	case sel.Form == Modern || sel.Detail:
 		fmt.Fprintf(b, "        replay detection support: Y  replay window size: %d\n", c.Window)
+	default:
+		b.WriteString("        replay detection support: Y\n")
 	}
 	if c.Transform.ESN {
 		b.WriteString("        extended sequence number: Y\n")

@@ -5,35 +5,48 @@ import (
 	"fmt"
 	"strings"
 
+	"nave/fastpath/fib"
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/suite"
 )
 
-// IsakmpSA is `show crypto isakmp sa`: the IKE SAs of version 1.
+// IsakmpSA is `show crypto isakmp sa`: the IKE SAs of version 1. The older form has a slot, which is that of a crypto module: software has slot 0.
 func IsakmpSA(s *Status, sel Select) string {
 	if sel.Detail {
 		return s.isakmpDetail(sel)
 	}
 	var b strings.Builder
-	b.WriteString("IPv4 Crypto ISAKMP SA\ndst             src             state          conn-id status\n")
+	if sel.Form == Modern {
+		b.WriteString("IPv4 Crypto ISAKMP SA\ndst             src             state          conn-id status\n")
+	} else {
+		b.WriteString("dst             src             state          conn-id slot\n")
+	}
 	for _, sa := range s.isakmpSAs(sel) {
 		dst, src := sa.Path.Local.Addr(), sa.Path.Remote.Addr()
 		if sa.Initiator {
 			dst, src = src, dst
 		}
-		fmt.Fprintf(&b, "%-15s %-15s %-14s %7d ACTIVE\n", dst, src, sa.State, sa.ID)
+		last := "   0"
+		if sel.Form == Modern {
+			last = "ACTIVE"
+		}
+		fmt.Fprintf(&b, "%-15s %-15s %-14s %7d %s\n", dst, src, sa.State, sa.ID, last)
 	}
 	b.WriteString("\n")
+	if sel.Form == Modern {
+		b.WriteString("IPv6 Crypto ISAKMP SA\n\n")
+	}
 	return b.String()
 }
 
 func (s *Status) isakmpSAs(sel Select) []ike.SAStatus { return s.ikeSAs(1, sel) }
 
-// ikeSAs are the IKE SAs of one version with the peer that is selected.
+// ikeSAs are the IKE SAs of one version that are selected.
 func (s *Status) ikeSAs(version int, sel Select) []ike.SAStatus {
 	var out []ike.SAStatus
 	for _, sa := range s.Router.IKE.SAs {
-		if sa.Version == version && (!sel.Peer.IsValid() || sa.Path.Remote.Addr() == sel.Peer) {
+		if sa.Version == version && (!sel.Peer.IsValid() || sa.Path.Remote.Addr() == sel.Peer) && (!sel.Active || sa.Established) &&
+			(sel.Front == "" || s.vrfName(fib.VRF(sa.Path.VRF)) == sel.front()) {
 			out = append(out, sa)
 		}
 	}
@@ -67,6 +80,9 @@ func (s *Status) isakmpDetail(sel Select) string {
 		fmt.Fprintf(&b, "       Engine-id:Conn-id =  SW:%d\n", sa.ID)
 	}
 	b.WriteString("\n")
+	if sel.Form == Modern {
+		b.WriteString("IPv6 Crypto ISAKMP SA\n\n")
+	}
 	return b.String()
 }
 

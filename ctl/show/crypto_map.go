@@ -52,11 +52,15 @@ func CryptoMap(s *Status, sel Select) string {
 	var b strings.Builder
 	flows := s.flows()
 	for _, m := range s.cryptoMaps(flows) {
-		if sel.Iface != "" && !slices.Contains(m.ifaces, sel.Iface) {
+		if !m.selected(&sel) {
 			continue
 		}
 		p := s.profile(m.profile)
-		fmt.Fprintf(&b, "Crypto Map \"%s\" 10 ipsec-isakmp\n", m.tag)
+		family := ""
+		if sel.Form == Modern {
+			family = "IPv4 "
+		}
+		fmt.Fprintf(&b, "Crypto Map %s\"%s\" 10 ipsec-isakmp\n", family, m.tag)
 		if p.IKEv2Profile != "" {
 			fmt.Fprintf(&b, "\tIKEv2 Profile: %s\n", p.IKEv2Profile)
 		}
@@ -64,12 +68,15 @@ func CryptoMap(s *Status, sel Select) string {
 			fmt.Fprintf(&b, "\tISAKMP Profile: %s\n", p.ISAKMPProfile)
 		}
 		fmt.Fprintf(&b, "\tProfile name: %s\n", m.profile)
-		s.mapProfile(&b, &p)
+		s.mapProfile(&b, &p, sel.Form)
 		for k, f := range m.flows {
-			fmt.Fprintf(&b, "\nCrypto Map \"%s\" %d ipsec-isakmp\n\tMap is a PROFILE INSTANCE.\n", m.tag, 10*(k+2))
+			if sel.Peer.IsValid() && f.Peer != sel.Peer {
+				continue
+			}
+			fmt.Fprintf(&b, "\nCrypto Map %s\"%s\" %d ipsec-isakmp\n\tMap is a PROFILE INSTANCE.\n", family, m.tag, 10*(k+2))
 			fmt.Fprintf(&b, "\tPeer = %s\n\tExtended IP access list\n\t    access-list  permit gre host %s host %s\n", f.Peer, f.Local, f.Peer)
 			fmt.Fprintf(&b, "\tCurrent peer: %s\n", f.Peer)
-			s.mapProfile(&b, &p)
+			s.mapProfile(&b, &p, sel.Form)
 		}
 		fmt.Fprintf(&b, "\tInterfaces using crypto map %s:\n", m.tag)
 		for _, i := range m.ifaces {
@@ -83,6 +90,11 @@ func CryptoMap(s *Status, sel Select) string {
 	return b.String()
 }
 
+// selected tells whether a map is wanted.
+func (m *cryptoMap) selected(sel *Select) bool {
+	return (sel.Iface == "" || slices.Contains(m.ifaces, sel.Iface)) && (sel.Map == "" || m.tag == sel.Map)
+}
+
 // profile is an IPsec profile by name, empty where there is none.
 func (s *Status) profile(name string) IPsecProfile {
 	for _, p := range s.Crypto.Profiles {
@@ -93,14 +105,17 @@ func (s *Status) profile(name string) IPsecProfile {
 	return IPsecProfile{Name: name}
 }
 
-func (s *Status) mapProfile(b *strings.Builder, p *IPsecProfile) {
+func (s *Status) mapProfile(b *strings.Builder, p *IPsecProfile, form Form) {
 	life := int(cmp.Or(p.Lifetime, ike.DefaultChildLifetime) / time.Second)
 	if p.Kilobytes != 0 {
 		fmt.Fprintf(b, "\tSecurity association lifetime: %d kilobytes/%d seconds\n", p.Kilobytes, life)
 	} else {
 		fmt.Fprintf(b, "\tSecurity association lifetime: %d seconds\n", life)
 	}
-	if p.ResponderOnly {
+	switch {
+	case form == Modern:
+		fmt.Fprintf(b, "\tDualstack (Y/N): N\n\n\tResponder-Only (Y/N): %s\n", yesLetter(p.ResponderOnly))
+	case p.ResponderOnly:
 		b.WriteString("\tResponder-Only (Y/N): Y\n")
 	}
 	if p.PFS == suite.GroupNone {
@@ -108,11 +123,26 @@ func (s *Status) mapProfile(b *strings.Builder, p *IPsecProfile) {
 	} else {
 		fmt.Fprintf(b, "\tPFS (Y/N): Y\n\tDH group:  %s\n", groupText(p.PFS))
 	}
-	b.WriteString("\tTransform sets={\n")
+	if form == Legacy {
+		b.WriteString("\tTransform sets={")
+		for _, name := range p.TransformSets {
+			fmt.Fprintf(b, "%s, ", name)
+		}
+		b.WriteString("}\n")
+		return
+	}
+	b.WriteString("\tMixed-mode : Disabled\n\tTransform sets={ \n")
 	for _, name := range p.TransformSets {
-		fmt.Fprintf(b, "\t\t%s:  { %s  } ,\n", name, transformText(s.transform(name)))
+		fmt.Fprintf(b, "\t\t%s:  { %s  } , \n", name, transformText(s.transform(name)))
 	}
 	b.WriteString("\t}\n")
+}
+
+func yesLetter(b bool) string {
+	if b {
+		return "Y"
+	}
+	return "N"
 }
 
 func (s *Status) transform(name string) ike.Transform {

@@ -70,10 +70,10 @@ func known(l string, patterns ...*regexp.Regexp) bool {
 func TestIKEParses(t *testing.T) {
 	s := cryptoSample()
 	var rows, long, heads []string
-	for _, l := range lines(IsakmpSA(s, Select{}))[2:] {
+	for _, l := range lines(IsakmpSA(s, Select{Form: Modern}))[2:] {
 		if m := isakmpRow.FindStringSubmatch(l); m != nil {
 			rows = append(rows, fmt.Sprint(m[1:5]))
-		} else if l != "" {
+		} else if l != "" && l != "IPv6 Crypto ISAKMP SA" {
 			t.Errorf("no script reads %q", l)
 		}
 	}
@@ -105,7 +105,7 @@ func TestIPsecParses(t *testing.T) {
 	spis := make(map[string][]uint32)
 	key, sent := "", make(map[string]uint64)
 	iface := ""
-	for _, l := range lines(IPsecSA(s, Select{})) {
+	for _, l := range lines(IPsecSA(s, Select{Form: Modern})) {
 		if m := ipsecIface.FindStringSubmatch(l); m != nil {
 			iface = m[1]
 		} else if m := ipsecPeer.FindStringSubmatch(l); m != nil {

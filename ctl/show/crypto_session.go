@@ -24,7 +24,7 @@ func CryptoSession(s *Status, sel Select) string {
 		b.WriteString(sessionCodes)
 	}
 	for _, f := range s.flows() {
-		if !sel.wants(&f) {
+		if !sel.wants(s, &f) {
 			continue
 		}
 		for _, iface := range f.ifaces() {
@@ -54,7 +54,7 @@ func (s *Status) oneSession(b *strings.Builder, f *flow, iface string, detail bo
 	}
 	fmt.Fprintf(b, "Peer: %s port %d", f.Peer, f.port())
 	if detail {
-		fmt.Fprintf(b, " fvrf: %s ivrf: %s\n", s.frontVRF(f.VRF), s.insideVRF(f.ifaces()))
+		fmt.Fprintf(b, " fvrf: %s ivrf: %s\n", s.frontVRF(f.VRF), s.insideVRF(f.ifaces(), "(none)"))
 		fmt.Fprintf(b, "      Phase1_id: %s\n      Desc: (none)\n", orNone(f.identity().String()))
 	} else {
 		b.WriteString("\n")

@@ -13,22 +13,29 @@ import (
 )
 
 // cryptoTexts is every crypto command.
-func cryptoTexts(s *Status) map[string]string {
-	none, detail := Select{}, Select{Detail: true}
+func cryptoTexts(s *Status, form Form) map[string]string {
+	none, detail := Select{Form: form}, Select{Detail: true, Form: form}
 	return map[string]string{
 		"isakmp_sa": IsakmpSA(s, none), "isakmp_sa_detail": IsakmpSA(s, detail), "isakmp_policy": IsakmpPolicy(s), "ikev2_sa": Ikev2SA(s, none), "ikev2_sa_detail": Ikev2SA(s, detail),
 		"ipsec_sa": IPsecSA(s, none), "ipsec_sa_detail": IPsecSA(s, detail), "transform_set": TransformSets(s), "crypto_map": CryptoMap(s, none), "session": CryptoSession(s, none), "session_detail": CryptoSession(s, detail),
-		"call_admission": CallAdmission(s), "engine": CryptoEngine(s), "dmvpn_detail": DMVPNDetail(s, ""),
+		"call_admission": CallAdmission(s), "engine": CryptoEngine(s), "dmvpn_detail": DMVPNDetail(s, none),
 	}
 }
 
 func TestCryptoGolden(t *testing.T) {
-	for name, text := range cryptoTexts(cryptoSample()) {
+	legacy := cryptoTexts(cryptoSample(), Legacy)
+	for name, text := range legacy {
 		golden(t, "crypto_"+name, text)
 	}
-	for name, text := range cryptoTexts(&Status{Time: now}) {
+	for name, text := range cryptoTexts(cryptoSample(), Modern) {
+		if text != legacy[name] {
+			golden(t, "modern_crypto_"+name, text)
+		}
+	}
+	for name, text := range cryptoTexts(&Status{Time: now}, Legacy) {
 		golden(t, "empty_crypto_"+name, text)
 	}
+	golden(t, "crypto_ipsec_sa_active", IPsecSA(cryptoSample(), Select{Active: true, Iface: "Tunnel3"}))
 }
 
 // What is selected is shown and nothing else, by every command that takes a selection.
@@ -57,7 +64,7 @@ func TestCryptoSelect(t *testing.T) {
 	if text := CryptoMap(s, Select{Iface: "Tunnel3"}); strings.Contains(text, "Tunnel1") || !strings.Contains(text, "modern-head-1") {
 		t.Errorf("crypto map of Tunnel3:\n%s", text)
 	}
-	text := DMVPNDetail(s, "Tunnel1")
+	text := DMVPNDetail(s, Select{Iface: "Tunnel1"})
 	if strings.Contains(text, "Tunnel0") || strings.Contains(text, "Tunnel3") || !strings.Contains(text, "Outbound SPI : 0x      22, transform : esp-des esp-md5-hmac") {
 		t.Errorf("dmvpn detail of Tunnel1:\n%s", text)
 	}

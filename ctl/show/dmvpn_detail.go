@@ -18,38 +18,39 @@ const detailLegend = `Legend: Attrb --> S - Static, D - Dynamic, I - Incomplete
 `
 
 // DMVPNDetail is `show dmvpn detail`: each tunnel with its servers, peers and crypto sessions.
-func DMVPNDetail(s *Status, iface string) string {
+func DMVPNDetail(s *Status, sel Select) string {
 	var b strings.Builder
-	b.WriteString(detailLegend)
-	flows := s.flows()
-	for _, i := range s.Router.NHRP.Interfaces {
-		if iface == "" || i.Name == iface {
-			s.detailHead(&b, i.Name)
-			detailServers(&b, &i)
-			s.detailPeers(&b, &i)
-		}
+	if sel.Form == Modern {
+		b.WriteString(strings.TrimSuffix(modernLegend, "\n"))
+	} else {
+		b.WriteString(detailLegend)
+	}
+	entries := s.byPeer()
+	tunnels := s.tunnels(&sel)
+	for _, i := range tunnels {
+		s.detailHead(&b, i.Name, sel.Form)
+		detailServers(&b, &i, sel.Form)
+		s.detailPeers(&b, &i, sel.Form, entries)
 	}
 	b.WriteString("\nCrypto Session Details:\n--------------------------------------------------------------------------------\n")
 	var pending []*flow
+	flows := s.flows()
 	for k := range flows {
 		f := &flows[k]
-		if iface != "" && !slices.Contains(f.ifaces(), iface) {
-			continue
-		}
 		if len(f.children) == 0 {
 			pending = append(pending, f)
 			continue
 		}
-		s.detailSession(&b, f, iface)
+		s.detailSession(&b, f, tunnels, &sel)
 	}
 	b.WriteString("\nPending DMVPN Sessions:\n")
 	for _, f := range pending {
-		s.detailSession(&b, f, iface)
+		s.detailSession(&b, f, tunnels, &sel)
 	}
 	return b.String()
 }
 
-func (s *Status) detailHead(b *strings.Builder, name string) {
+func (s *Status) detailHead(b *strings.Builder, name string, form Form) {
 	k := slices.IndexFunc(s.Router.Interfaces, func(r rib.Interface) bool { return r.Name == name })
 	if k < 0 || s.Router.Interfaces[k].Tunnel == nil {
 		fmt.Fprintf(b, "\nInterface %s is down/down\n", name)
@@ -69,6 +70,9 @@ func (s *Status) detailHead(b *strings.Builder, name string) {
 	}
 	fmt.Fprintf(b, "\nInterface %s is %s/%s, Addr. is %s, VRF %q\n", name, state, protocol, addr, s.vrfName(r.VRF))
 	far, transport := "MGRE", "multi-GRE/IP"
+	if form == Modern {
+		far = "Multipoint"
+	}
 	if !c.Multipoint {
 		far, transport = address(r.Tunnel.Remote), "GRE/IP"
 	}
@@ -79,27 +83,32 @@ func (s *Status) detailHead(b *strings.Builder, name string) {
 // nhsLetters are the states of servers in the words of `show dmvpn detail`.
 var nhsLetters = map[nhrp.NHSState]string{nhrp.NHSWaiting: "W", nhrp.NHSExpecting: "E", nhrp.NHSResponding: "RE"}
 
-func detailServers(b *strings.Builder, i *nhrp.InterfaceStatus) {
+func detailServers(b *strings.Builder, i *nhrp.InterfaceStatus, form Form) {
 	if len(i.NHS) > 0 {
 		b.WriteString("\nIPv4 NHS:\n")
 	}
 	for _, n := range i.NHS {
-		fmt.Fprintf(b, "%s  %s priority = %d cluster = %d\n", address(n.Protocol), nhsLetters[n.State], n.Priority, n.Cluster)
+		nbma := ""
+		if form == Modern && n.NBMA.IsValid() {
+			nbma = fmt.Sprintf("NBMA Address: %s ", n.NBMA)
+		}
+		fmt.Fprintf(b, "%s  %s %spriority = %d cluster = %d\n", address(n.Protocol), nhsLetters[n.State], nbma, n.Priority, n.Cluster)
 	}
 }
 
-func (s *Status) detailPeers(b *strings.Builder, i *nhrp.InterfaceStatus) {
-	kind := "Hub"
-	if i.Spoke {
-		kind = "Spoke"
-	}
-	fmt.Fprintf(b, "Type:%s, Total NBMA Peers (v4/v6): %d\n\n", kind, len(i.Peers))
+func (s *Status) detailPeers(b *strings.Builder, i *nhrp.InterfaceStatus, form Form, entries map[peerName][]*nhrp.EntryStatus) {
+	fmt.Fprintf(b, "Type:%s, Total NBMA Peers (v4/v6): %d\n\n", role(i), len(i.Peers))
 	b.WriteString("# Ent  Peer NBMA Addr Peer Tunnel Add State  UpDn Tm Attrb    Target Network\n")
 	b.WriteString("----- --------------- --------------- ----- -------- ----- -----------------\n")
 	near := s.peerSessions()
 	for _, p := range i.Peers {
+		known := entries[peerName{i.Name, p.NBMA, p.Inside}]
+		if form == Modern {
+			s.detailRows(b, i, &p, near, known)
+			continue
+		}
 		lead := fmt.Sprintf("%5d %15s %15s %5s %8s %5s", p.Entries, near.nbmaText(i.Name, p.NBMA, p.Inside), address(p.Tunnel), p.Stage, since(s.Time, p.Since), attributes(p))
-		targets := s.targets(i.Name, &p)
+		targets := networksBehind(&p, known)
 		if len(targets) == 0 {
 			fmt.Fprintf(b, "%s\n", lead)
 		}
@@ -111,23 +120,51 @@ func (s *Status) detailPeers(b *strings.Builder, i *nhrp.InterfaceStatus) {
 		}
 	}
 	s.natPeers(b, i, near)
-	b.WriteString(inheritedPeers(i))
+	if n := inherited(i); n > 0 && form == Modern {
+		fmt.Fprintf(b, "  Inherited from before the restart: %d\n", n)
+	} else if n > 0 {
+		fmt.Fprintf(b, " %d of them inherited from before the restart\n", n)
+	}
 }
 
-// targets are the networks that NHRP knows behind a peer.
-func (s *Status) targets(iface string, p *nhrp.PeerStatus) (out []string) {
-	for _, e := range s.Router.NHRP.Entries {
-		if e.Iface == iface && e.NBMA == p.NBMA && e.Inside == p.Inside && e.NBMA.IsValid() && (e.NextHop == p.Tunnel || p.Entries > 1) {
+// detailRows are the lines about a peer in the modern form.
+func (s *Status) detailRows(b *strings.Builder, i *nhrp.InterfaceStatus, p *nhrp.PeerStatus, near peerSessions, known []*nhrp.EntryStatus) {
+	lead := fmt.Sprintf("%5d %-15s", p.Entries, near.nbmaText(i.Name, p.NBMA, p.Inside))
+	for k, r := range rows(p, known) {
+		if k > 0 {
+			lead = strings.Repeat(" ", max(21, len(lead)))
+		}
+		line := fmt.Sprintf("%s %15s %5s %8s %5s %19s", lead, address(r.tunnel), p.Stage, since(s.Time, p.Since), r.attributes, r.target)
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+}
+
+// networksBehind are the networks that NHRP knows behind a peer.
+func networksBehind(p *nhrp.PeerStatus, known []*nhrp.EntryStatus) (out []string) {
+	if !p.NBMA.IsValid() {
+		return nil
+	}
+	for _, e := range known {
+		if e.NextHop == p.Tunnel || p.Entries > 1 {
 			out = append(out, e.Prefix.String())
 		}
 	}
 	return out
 }
 
+// wantsSession tells whether the crypto session with a peer is shown under a tunnel.
+func wantsSession(f *flow, name string, tunnels []nhrp.InterfaceStatus, sel *Select) bool {
+	k := slices.IndexFunc(tunnels, func(i nhrp.InterfaceStatus) bool { return i.Name == name })
+	if !sel.narrow() {
+		return k >= 0 || sel.Iface == "" && sel.VRF == "" || sel.Iface == name
+	}
+	return k >= 0 && slices.ContainsFunc(tunnels[k].Peers, func(p nhrp.PeerStatus) bool { return p.NBMA == f.Peer && (p.Inside == f.Inside || !f.Inside.IsValid()) })
+}
+
 // detailSession is a crypto session as `show dmvpn detail` has it.
-func (s *Status) detailSession(b *strings.Builder, f *flow, iface string) {
+func (s *Status) detailSession(b *strings.Builder, f *flow, tunnels []nhrp.InterfaceStatus, sel *Select) {
 	for _, name := range f.ifaces() {
-		if iface != "" && name != iface {
+		if !wantsSession(f, name, tunnels, sel) {
 			continue
 		}
 		fmt.Fprintf(b, "\nInterface: %s\n", name)

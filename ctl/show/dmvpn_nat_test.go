@@ -36,7 +36,7 @@ func TestBarredShown(t *testing.T) {
 		f := &s.Router.Sessions.Sessions[0]
 		f.State, f.Children = dmvpn.Negotiating, nil
 		c.set(s, f)
-		for what, text := range map[string]string{"dmvpn detail": DMVPNDetail(s, ""), "crypto session": CryptoSession(s, Select{})} {
+		for what, text := range map[string]string{"dmvpn detail": DMVPNDetail(s, Select{}), "crypto session": CryptoSession(s, Select{})} {
 			if got := strings.Contains(text, "\n  Refused: "); got != (c.want != "") || !strings.Contains(text, c.want) {
 				t.Errorf("%s, %s:\n%s", what, c.name, text)
 			}

@@ -79,15 +79,6 @@ func Fastpath(s *Status) string {
 	return b.String()
 }
 
-// Version is `show version`.
-func Version(s *Status) string {
-	name := s.Hostname
-	if name == "" {
-		name = "nave"
-	}
-	return fmt.Sprintf("%s\n%s uptime is %s\n", s.Version, name, uptime(s.Time.Sub(s.Started)))
-}
-
 // RunningConfig is `show running-config`.
 func RunningConfig(s *Status) string {
 	return fmt.Sprintf("Building configuration...\n\nCurrent configuration : %d bytes\n%s", len(s.Running), s.Running)

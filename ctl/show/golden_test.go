@@ -42,19 +42,28 @@ func sampleRoutes(s *Status) []rib.Route {
 }
 
 // texts is every show function, of a box that has everything and of one that has nothing.
-func texts(s *Status) map[string]string {
-	all, _ := Interfaces(s, "")
+func texts(s *Status, form Form) map[string]string {
+	all, _ := Interfaces(s, Select{Form: form})
 	return map[string]string{
-		"dmvpn": DMVPN(s, ""), "ip_nhrp": NHRP(s, ""), "ip_nhrp_traffic": NHRPTraffic(s, ""), "ip_nhrp_nhs": NHS(s, ""),
-		"interfaces": all, "ip_route": Routes(s, "", sampleRoutes(s)), "fastpath": Fastpath(s), "ports": Ports(s, ""), "processes": Processes(s), "version": Version(s), "running_config": RunningConfig(s),
+		"dmvpn": DMVPN(s, Select{Form: form}), "ip_nhrp": NHRP(s, Select{Form: form}), "ip_nhrp_traffic": NHRPTraffic(s, Select{Form: form}), "ip_nhrp_nhs": NHS(s, Select{Form: form}),
+		"ip_nhrp_detail": NHRP(s, Select{Detail: true, Form: form}), "ip_nhrp_brief": NHRPBrief(s, Select{Form: form}),
+		"ip_interface": IPInterface(s, Select{Form: form}), "ip_interface_brief": IPInterfaceBrief(s, Select{Form: form}), "processes_cpu": ProcessesCPU(s, ByPID), "processes_cpu_sorted": ProcessesCPU(s, ByFiveSeconds),
+		"processes_memory": ProcessesMemory(s, Select{Form: form}), "processes_memory_sorted": ProcessesMemory(s, Select{Sorted: true, Form: form}), "clock": Clock(s, Select{Form: form}), "clock_detail": Clock(s, Select{Detail: true, Form: form}),
+		"interfaces": all, "ip_route": Routes(s, "", sampleRoutes(s)), "fastpath": Fastpath(s), "ports": Ports(s, ""), "processes": Processes(s), "version": Version(s, Select{Form: form}), "running_config": RunningConfig(s),
 	}
 }
 
 func TestGolden(t *testing.T) {
-	for name, text := range texts(sample()) {
+	legacy := texts(sample(), Legacy)
+	for name, text := range legacy {
 		golden(t, name, text)
 	}
-	for name, text := range texts(&Status{Time: now, Started: ago(5 * time.Second), Version: "nave 0.1"}) {
+	for name, text := range texts(sample(), Modern) {
+		if text != legacy[name] {
+			golden(t, "modern_"+name, text)
+		}
+	}
+	for name, text := range texts(&Status{Time: now, Started: ago(5 * time.Second), Version: "nave 0.1"}, Legacy) {
 		golden(t, "empty_"+name, text)
 	}
 }
@@ -62,8 +71,8 @@ func TestGolden(t *testing.T) {
 // With an interface named, the others are left out.
 func TestOneInterface(t *testing.T) {
 	s := sample()
-	for name, f := range map[string]func(*Status, string) string{"dmvpn": DMVPN, "nhrp": NHRP, "traffic": NHRPTraffic, "nhs": NHS} {
-		text := f(s, "Tunnel1")
+	for name, f := range map[string]func(*Status, Select) string{"dmvpn": DMVPN, "nhrp": NHRP, "traffic": NHRPTraffic, "nhs": NHS} {
+		text := f(s, Select{Iface: "Tunnel1"})
 		if strings.Contains(text, "Tunnel0") || strings.Contains(text, "10.0.0.9") {
 			t.Errorf("%s of Tunnel1:\n%s", name, text)
 		}
@@ -71,13 +80,13 @@ func TestOneInterface(t *testing.T) {
 			t.Errorf("%s of Tunnel1 does not have it:\n%s", name, text)
 		}
 	}
-	if text, ok := Interfaces(s, "Tunnel1"); !ok || strings.Contains(text, "Tunnel0") || !strings.HasPrefix(text, "Tunnel1 is up, line protocol is up\n") {
+	if text, ok := Interfaces(s, Select{Iface: "Tunnel1"}); !ok || strings.Contains(text, "Tunnel0") || !strings.HasPrefix(text, "Tunnel1 is up, line protocol is up\n") {
 		t.Errorf("interfaces of Tunnel1: %v\n%s", ok, text)
 	}
-	if text, ok := Interfaces(s, "Tunnel5"); !ok || !strings.Contains(text, "not carried out") {
+	if text, ok := Interfaces(s, Select{Iface: "Tunnel5"}); !ok || !strings.Contains(text, "not carried out") {
 		t.Errorf("an interface that is not carried out: %v\n%s", ok, text)
 	}
-	if _, ok := Interfaces(s, "Tunnel77"); ok {
+	if _, ok := Interfaces(s, Select{Iface: "Tunnel77"}); ok {
 		t.Error("there is no Tunnel77")
 	}
 }

@@ -16,8 +16,8 @@ func TestInherited(t *testing.T) {
 	texts := func() map[string]string {
 		return map[string]string{
 			"show fastpath": Fastpath(s),
-			"show dmvpn":    DMVPN(s, ""), "show dmvpn detail": DMVPNDetail(s, ""), "show ip nhrp": NHRP(s, ""),
-			"show crypto session": CryptoSession(s, Select{}), "show crypto session detail": CryptoSession(s, Select{Detail: true}), "show crypto ipsec sa": IPsecSA(s, Select{}),
+			"show dmvpn":    DMVPN(s, Select{}), "show dmvpn detail": DMVPNDetail(s, Select{}), "show ip nhrp": NHRP(s, Select{}),
+			"show crypto session": CryptoSession(s, Select{}), "show crypto session detail": CryptoSession(s, Select{Detail: true}), "show crypto ipsec sa": IPsecSA(s, modern),
 		}
 	}
 	for what, text := range texts() {

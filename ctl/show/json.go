@@ -12,29 +12,40 @@ import (
 )
 
 // JSON is what a show command shows, as a value for programs. Names of the parts are those of the commands.
-func JSON(s *Status, what, iface string) ([]byte, error) {
+func JSON(s *Status, what string, sel Select) ([]byte, error) {
 	var v any
 	switch what {
 	case "dmvpn":
-		v = s.dmvpnJSON(iface)
+		v = s.dmvpnJSON(&sel)
 	case "ip nhrp":
-		v = s.nhrpJSON(iface)
+		v = s.nhrpJSON(&sel)
+	case "ip nhrp summary":
+		n := s.countCache(&sel)
+		v = object{"entries": n.total, "static": n.static, "dynamic": n.dynamic, "incomplete": n.incomplete, "negative": n.negative, "registered": n.registered, "local": n.local}
 	case "ip nhrp traffic":
-		v = s.trafficJSON(iface)
+		v = s.trafficJSON(&sel)
 	case "ip nhrp nhs":
-		v = s.nhsJSON(iface)
+		v = s.nhsJSON(&sel)
 	case "interfaces":
-		v = s.interfacesJSON(iface)
+		v = s.interfacesJSON(&sel)
+	case "ip interface":
+		v = s.ipInterfacesJSON(&sel)
 	case "fastpath":
 		v = s.fastpathJSON()
 	case "ports":
-		v = s.portsJSON(iface)
+		v = s.portsJSON(sel.Iface)
 	case "processes":
 		v = s.processesJSON()
+	case "processes cpu":
+		v = s.cpuJSON()
+	case "processes memory":
+		v = s.memoryJSON()
 	case "version":
-		v = map[string]any{"version": s.Version, "hostname": s.Hostname, "started": s.Started, "uptime_seconds": int(s.Time.Sub(s.Started).Seconds())}
+		v = s.versionJSON()
+	case "clock":
+		v = s.clockJSON()
 	case "running-config":
-		v = map[string]any{"configuration": s.Running}
+		v = object{"configuration": s.Running}
 	default:
 		return nil, fmt.Errorf("show %s has no JSON form", what)
 	}
@@ -49,21 +60,21 @@ func encode(what string, v any) ([]byte, error) {
 	return append(b, '\n'), nil
 }
 
-// pick makes a map of NHRP interfaces, by name.
-func pick(s *Status, iface string, of func(k int) any) map[string]any {
+// pick makes a map of the NHRP interfaces that are selected, by name.
+func pick(s *Status, sel *Select, of func(k int) any) map[string]any {
 	out := make(map[string]any)
-	for k, i := range s.Router.NHRP.Interfaces {
-		if iface == "" || i.Name == iface {
+	for k := range s.Router.NHRP.Interfaces {
+		if i := &s.Router.NHRP.Interfaces[k]; sel.wantsTunnel(i) {
 			out[i.Name] = of(k)
 		}
 	}
 	return out
 }
 
-func (s *Status) dmvpnJSON(iface string) any {
+func (s *Status) dmvpnJSON(sel *Select) any {
 	near := s.peerSessions()
-	return pick(s, iface, func(k int) any {
-		i := s.Router.NHRP.Interfaces[k]
+	out := make(map[string]any)
+	for _, i := range s.tunnels(sel) {
 		peers := make([]map[string]any, 0, len(i.Peers))
 		for _, p := range i.Peers {
 			row := map[string]any{
@@ -73,17 +84,17 @@ func (s *Status) dmvpnJSON(iface string) any {
 			natRow(row, near.with(i.Name, p.NBMA, p.Inside), p.Inside)
 			peers = append(peers, row)
 		}
-		return map[string]any{"type": map[bool]string{true: "spoke", false: "hub"}[i.Spoke], "nbma": i.NBMA, "network_id": i.NetworkID, "peers": peers}
-	})
+		out[i.Name] = map[string]any{
+			"type": map[bool]string{true: "spoke", false: "hub"}[i.Spoke], "vrf": i.VRF, "nbma": i.NBMA, "network_id": i.NetworkID, "peers": peers,
+		}
+	}
+	return out
 }
 
-func (s *Status) nhrpJSON(iface string) any {
+func (s *Status) nhrpJSON(sel *Select) any {
 	near := s.peerSessions()
 	out := make([]map[string]any, 0, len(s.Router.NHRP.Entries))
-	for _, e := range s.Router.NHRP.Entries {
-		if iface != "" && e.Iface != iface {
-			continue
-		}
+	for _, e := range s.cache(sel) {
 		flags := []string{}
 		for _, f := range flagNames {
 			if e.Flags&f.flag != 0 {
@@ -106,8 +117,8 @@ func (s *Status) nhrpJSON(iface string) any {
 	return out
 }
 
-func (s *Status) trafficJSON(iface string) any {
-	return pick(s, iface, func(k int) any {
+func (s *Status) trafficJSON(sel *Select) any {
+	return pick(s, sel, func(k int) any {
 		i := s.Router.NHRP.Interfaces[k]
 		table := func(counts [9]uint64) map[string]uint64 {
 			m := make(map[string]uint64)
@@ -129,8 +140,8 @@ func (s *Status) trafficJSON(iface string) any {
 	})
 }
 
-func (s *Status) nhsJSON(iface string) any {
-	return pick(s, iface, func(k int) any {
+func (s *Status) nhsJSON(sel *Select) any {
+	return pick(s, sel, func(k int) any {
 		servers := make([]map[string]any, 0)
 		for _, n := range s.Router.NHRP.Interfaces[k].NHS {
 			servers = append(servers, map[string]any{
@@ -151,10 +162,10 @@ func orNull(t time.Time) any {
 	return t
 }
 
-func (s *Status) interfacesJSON(iface string) any {
+func (s *Status) interfacesJSON(sel *Select) any {
 	out := make([]map[string]any, 0)
 	for _, i := range s.Router.Interfaces {
-		if iface != "" && i.Name != iface {
+		if !s.wantsInterface(sel, &i) {
 			continue
 		}
 		c := s.Interfaces[i.Name]
@@ -165,10 +176,15 @@ func (s *Status) interfacesJSON(iface string) any {
 		switch {
 		case i.Tunnel != nil:
 			row["tunnel"] = tunnelJSON(i.Tunnel, c)
-			row["traffic"] = s.Fastpath.Tunnels[i.Tunnel.ID]
 		case i.Port != 0:
 			row["mac"] = mac(i.MAC)
-			row["traffic"] = s.Fastpath.Ports[i.Port]
+		}
+		if n, ok := s.linkCount(&i); ok {
+			row["traffic"], row["cleared"] = n, orNull(s.Cleared[i.Name].At)
+		}
+		if u, ok := s.Usage.Links[i.Name]; ok {
+			row["five_minutes"] = object{"in_bits": u.InBits, "out_bits": u.OutBits, "in_packets": u.InPackets, "out_packets": u.OutPackets}
+			row["last_input"], row["last_output"] = orNull(u.LastIn), orNull(u.LastOut)
 		}
 		out = append(out, row)
 	}

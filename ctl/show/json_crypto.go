@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/hex"
 	"fmt"
-	"slices"
 
 	"nave/fastpath"
 	"nave/slowpath/ike"
@@ -24,7 +23,7 @@ func CryptoJSON(s *Status, what string, sel Select) ([]byte, error) {
 	case "crypto session":
 		v = s.flowsJSON(sel, true)
 	case "dmvpn detail":
-		v = map[string]any{"tunnels": s.dmvpnJSON(sel.Iface), "sessions": s.flowsJSON(sel, true)}
+		v = map[string]any{"tunnels": s.dmvpnJSON(&sel), "sessions": s.flowsJSON(sel, true)}
 	case "crypto map":
 		v = s.mapsJSON(sel)
 	case "crypto isakmp policy":
@@ -112,7 +111,7 @@ func (s *Status) flowsJSON(sel Select, withIKE bool) any {
 	flows := s.flows()
 	for k := range flows {
 		f := &flows[k]
-		if !sel.wants(f) {
+		if !sel.wants(s, f) {
 			continue
 		}
 		total := f.carried()
@@ -193,12 +192,15 @@ func (s *Status) mapsJSON(sel Select) any {
 	out := make([]map[string]any, 0)
 	flows := s.flows()
 	for _, m := range s.cryptoMaps(flows) {
-		if sel.Iface != "" && !slices.Contains(m.ifaces, sel.Iface) {
+		if !m.selected(&sel) {
 			continue
 		}
 		p := s.profile(m.profile)
 		peers := make([]map[string]any, 0, len(m.flows))
 		for _, f := range m.flows {
+			if sel.Peer.IsValid() && f.Peer != sel.Peer {
+				continue
+			}
 			peers = append(peers, map[string]any{"peer": f.Peer, "local": f.Local})
 		}
 		row := map[string]any{

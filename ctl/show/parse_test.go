@@ -32,7 +32,7 @@ func TestDMVPNParses(t *testing.T) {
 	s := sample()
 	got := make(map[string][][]string)
 	iface := ""
-	for _, l := range lines(DMVPN(s, "")) {
+	for _, l := range lines(DMVPN(s, Select{})) {
 		if m := dmvpnHead.FindStringSubmatch(l); m != nil {
 			iface = m[1]
 			got[iface] = nil
@@ -73,7 +73,7 @@ func peersOf(s *Status, iface string) []nhrp.PeerStatus {
 func TestNHRPParses(t *testing.T) {
 	s := sample()
 	var heads, types, nbmas []string
-	for _, l := range lines(NHRP(s, "")) {
+	for _, l := range lines(NHRP(s, Select{})) {
 		switch {
 		case nhrpHead.MatchString(l):
 			heads = append(heads, nhrpHead.FindStringSubmatch(l)[1])
@@ -101,7 +101,7 @@ func TestNHRPParses(t *testing.T) {
 }
 
 func TestTrafficParses(t *testing.T) {
-	ls := lines(NHRPTraffic(sample(), "Tunnel0"))
+	ls := lines(NHRPTraffic(sample(), Select{Iface: "Tunnel0"}))
 	if m := traffic.FindStringSubmatch(ls[0]); m == nil || m[1] != "Tunnel0" || m[2] != "100" || m[3] != "10" || m[4] != "3" {
 		t.Errorf("head: %q", ls[0])
 	}
@@ -137,7 +137,7 @@ func TestRoutesParse(t *testing.T) {
 // asJSON is the JSON form of a command, as a program reads it.
 func asJSON[T any](t *testing.T, s *Status, what string) (v T) {
 	t.Helper()
-	b, err := JSON(s, what, "")
+	b, err := JSON(s, what, Select{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func TestJSONOfTheRest(t *testing.T) {
 	if v := asJSON[object](t, s, "running-config"); v["configuration"] != s.Running {
 		t.Errorf("running-config: %v", v)
 	}
-	if _, err := JSON(s, "clock", ""); err == nil {
+	if _, err := JSON(s, "hosts", Select{}); err == nil {
 		t.Error("show clock has a JSON form")
 	}
 	for _, what := range []string{"dmvpn", "ip nhrp", "ip nhrp traffic", "ip nhrp nhs", "interfaces", "fastpath", "ports", "processes", "version", "running-config"} {

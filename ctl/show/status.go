@@ -39,6 +39,9 @@ type Status struct {
 	Steering   bpf.Verdicts
 	QueueLost  uint64    // punts and requests to Linux that found their queue full
 	Hardware   *Hardware // that is emulated; nil: none
+	System     System
+	Usage      Usage
+	Cleared    map[string]ClearedCount // by interface: since when it is counted
 }
 
 // Problem is something configured that is not carried out, and why.
@@ -51,6 +54,7 @@ type Problem struct {
 type Configured struct {
 	Description string
 	Shutdown    bool
+	DHCP        bool   // the address comes from a server
 	Bandwidth   int    // kbit/s; 0: default
 	Delay       int    // tens of microseconds; 0: default
 	Source      string // tunnel source, as configured

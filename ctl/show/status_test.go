@@ -51,6 +51,11 @@ func sample() *Status {
 			{Name: "Ethernet1", Netdev: "enp3s0f1", ID: 2, MAC: [6]byte{2, 0, 0, 0, 0, 2}, MTU: 9000, Queues: []Queue{{}}},
 		},
 	}
+	s.System = System{
+		Kernel: "6.1.0-28-amd64", Machine: "x86_64", Model: "AMD EPYC 7543P", CPUs: 4, Memory: 16 << 30, Image: "/usr/sbin/naved", Go: "go1.26.0 for linux/amd64", Synchronized: true,
+	}
+	s.Usage = sampleUsage()
+	s.Cleared = map[string]ClearedCount{"Ethernet0": {At: ago(time.Hour), From: fastpath.LinkCount{Rx: fastpath.Count{Packets: 1, Bytes: 100}}}}
 	s.Router = slowpath.Status{Interfaces: interfaces(), Refused: []string{"route 0 10.77.0.0/16: table full"}}
 	s.Router.Policed[fastpath.TTLExpired] = 11
 	s.Router.NHRP = nhrp.Status{Time: now, Limit: 65536, Interfaces: nhrpInterfaces(), Entries: entries()}
@@ -65,6 +70,21 @@ func sample() *Status {
 	}
 	s.Fastpath.Reasons[fastpath.NoRoute], s.Fastpath.Reasons[fastpath.NHRP], s.Fastpath.Lost[fastpath.Glean] = 42, 17, 6
 	return s
+}
+
+func sampleUsage() Usage {
+	return Usage{
+		Sampled: ago(2 * time.Second), CPUs: 4, All: Shares{52.5, 40, 30.25}, Packets: Shares{50, 38, 29}, Memory: MemoryUsage{Total: 16 << 30, Used: 5 << 30, Free: 11 << 30},
+		Processes: []ProcessUsage{
+			{PID: 900, Name: "naved", Runtime: 95 * time.Second, Invoked: 80000, Share: Shares{2.5, 2, 1.25}, Allocated: 9 << 30, Freed: 8 << 30, Holding: 250 << 20},
+			{PID: 4711, Name: "nave-worker-0", Runtime: 48 * time.Hour, Invoked: 7, Share: Shares{25, 20, 15}, Allocated: 80 << 20, Freed: 1 << 20, Holding: 79 << 20},
+			{PID: 98765, Name: "nave-worker-1", Runtime: 30 * time.Second, Share: Shares{25, 18, 14}, Holding: 300 << 20},
+		},
+		Links: map[string]LinkUsage{
+			"Ethernet0": {InBits: 50_000_000, OutBits: 1_000, InPackets: 9000, OutPackets: 2, LastIn: ago(2 * time.Second), LastOut: ago(2 * time.Minute)},
+			"Tunnel0":   {InBits: 8_000, LastIn: ago(26 * time.Hour)},
+		},
+	}
 }
 
 func sampleCard() *nic.State {

@@ -26,6 +26,7 @@ const (
 	TablePaths      Table = "bgp paths"
 	TableEIGRP      Table = "eigrp"          // processes of EIGRP with neighbors, interfaces and traffic
 	TableTopology   Table = "eigrp topology" // with topology, or what it says of Dest
+	TableARP        Table = "arp"            // neighbours on links, in all VRFs or (GlobalVRF: none) one
 )
 
 // Query asks for a table. What is left out selects everything.
@@ -65,6 +66,7 @@ type Answer struct {
 	Paths      []bgp.PathStatus       `json:",omitempty"`
 	Hops       []Hop                  `json:",omitempty"` // next hops of VPN paths that can't be used
 	EIGRP      []slowpath.EIGRPStatus `json:",omitempty"`
+	ARP        []Neighbour            `json:",omitempty"`
 }
 
 // Label is a label of ours.

@@ -53,8 +53,9 @@ type Refused struct{ SA fib.SAID }
 
 // Reset takes sessions down and lets those that are wanted begin again (`clear dmvpn session`). What is set selects.
 type Reset struct {
-	Iface string
-	NBMA  netip.Addr
+	Iface  string
+	NBMA   netip.Addr
+	Inside netip.Addr // with NBMA: the peer there that has this address behind NAT
 }
 
 // Tick does what is due.

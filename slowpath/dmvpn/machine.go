@@ -268,7 +268,7 @@ func (m *Machine) refused(id fib.SAID) {
 // reset takes sessions down. Those that NHRP wants begin again.
 func (m *Machine) reset(ev Reset) {
 	for _, s := range m.sorted() {
-		if ev.Iface != "" && !s.protection.has(ev.Iface) || ev.NBMA.IsValid() && !s.isAt(ev.NBMA) {
+		if ev.Iface != "" && !s.protection.has(ev.Iface) || ev.NBMA.IsValid() && !s.isAt(ev.NBMA) || ev.Inside.IsValid() && !s.isInside(ev.Inside) {
 			continue
 		}
 		m.release(s)

@@ -409,3 +409,8 @@ func (s *session) hasOther(at nbma.Address) bool {
 func (s *session) isAt(addr netip.Addr) bool {
 	return slices.ContainsFunc(s.names, func(at nbma.Address) bool { return at.Addr == addr })
 }
+
+// isInside tells whether the peer has an address behind NAT.
+func (s *session) isInside(addr netip.Addr) bool {
+	return slices.ContainsFunc(s.names, func(at nbma.Address) bool { return at.Inside == addr })
+}

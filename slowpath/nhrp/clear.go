@@ -1,39 +1,98 @@
 package nhrp
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+
+	"nave/slowpath/nbma"
+)
+
+// Which selects interfaces and the peers on them. The zero Which is all.
+type Which struct {
+	Iface  string // "" means all
+	VRF    string // of the interface, where InVRF is set; "": the global table
+	InVRF  bool
+	NBMA   netip.Addr // `peer nbma`: all peers there, or
+	Inside netip.Addr // of those the one that has this address behind NAT
+	Tunnel netip.Addr // `peer tunnel`: the peer with that tunnel address, with all that is behind it
+}
+
+// has tells whether an interface is selected.
+func (w *Which) has(ifc *iface) bool {
+	return (w.Iface == "" || w.Iface == ifc.cfg.Name) && (!w.InVRF || w.VRF == ifc.cfg.VRF)
+}
+
+// Selected are the names of the interfaces that w selects.
+func (m *Machine) Selected(w Which) (names []string) {
+	for _, ifc := range m.order {
+		if w.has(ifc) {
+			names = append(names, ifc.cfg.Name)
+		}
+	}
+	return names
+}
+
+// anybody tells whether all peers are selected.
+func (w *Which) anybody() bool { return !w.NBMA.IsValid() && !w.Tunnel.IsValid() }
+
+// at tells whether a place is selected.
+func (w *Which) at(a nbma.Address) bool {
+	return (!w.NBMA.IsValid() || a.Addr == w.NBMA) && (!w.Inside.IsValid() || a.Inside == w.Inside)
+}
+
+// peer tells whether a peer is selected.
+func (w *Which) peer(p *peer) bool {
+	return w.at(p.at) && (!w.Tunnel.IsValid() || p.isTunnel(w.Tunnel))
+}
+
+func (p *peer) isTunnel(a netip.Addr) bool {
+	return slices.ContainsFunc(p.entries, func(e *entry) bool { return e.nextHop == a }) ||
+		slices.ContainsFunc(p.ifc.nhs, func(n *nhs) bool { return n.peer == p && n.proto == a })
+}
 
 // clear removes entries, and starts static ones afresh if asked to.
 func (m *Machine) clear(ev Clear) {
 	for _, ifc := range m.order {
-		if ev.Iface != "" && ev.Iface != ifc.cfg.Name {
+		if !ev.has(ifc) {
 			continue
 		}
+		var chosen []*entry // before anything goes: peers are known by their entries
 		for _, e := range ifc.sorted() {
-			if ifc.cache[e.prefix] == e && !e.kind.configured() && ev.selects(e) {
+			if ev.selects(e) {
+				chosen = append(chosen, e)
+			}
+		}
+		for _, e := range chosen {
+			if ifc.cache[e.prefix] == e && !e.kind.configured() {
 				m.remove(e)
 			}
 		}
-		if !ev.NBMA.IsValid() {
+		if ev.anybody() {
 			m.purgeAnswers(ifc, ev.Protocol)
 		}
 		if ev.Static {
-			m.restart(ifc, ev)
+			m.restart(ifc, chosen)
 		}
 	}
 }
 
-func (ev Clear) selects(e *entry) bool {
-	if ev.Protocol.IsValid() && !contains(ev.Protocol, e.prefix) {
+func (ev *Clear) selects(e *entry) bool {
+	switch {
+	case ev.Protocol.IsValid() && !contains(ev.Protocol, e.prefix):
 		return false
+	case ev.anybody():
+		return true
+	case e.peer == nil: // it is not known where that is
+		return !ev.NBMA.IsValid() && e.prefix.Addr() == ev.Tunnel
 	}
-	return !ev.NBMA.IsValid() || e.peer != nil && e.peer.at.Addr == ev.NBMA
+	return ev.peer(e.peer)
 }
 
 // restart begins anew with configured peers: their sessions, bindings and registrations.
-func (m *Machine) restart(ifc *iface, ev Clear) {
+func (m *Machine) restart(ifc *iface, chosen []*entry) {
 	seen := map[*peer]bool{}
-	for _, e := range ifc.sorted() {
-		if !e.kind.configured() || !ev.selects(e) || seen[e.peer] {
+	for _, e := range chosen {
+		if ifc.cache[e.prefix] != e || !e.kind.configured() || seen[e.peer] {
 			continue
 		}
 		seen[e.peer] = true
@@ -51,32 +110,25 @@ func (m *Machine) restart(ifc *iface, ev Clear) {
 	}
 }
 
-// clearStatistics zeroes counters.
+// clearStatistics zeroes counters: of a peer its own and those of it as a server, otherwise those of the interface, too.
 func (m *Machine) clearStatistics(ev ClearStatistics) {
 	for _, ifc := range m.order {
-		if ev.Iface != "" && ev.Iface != ifc.cfg.Name {
+		if !ev.has(ifc) {
 			continue
 		}
-		if !ev.NBMA.IsValid() && !ev.Tunnel.IsValid() {
+		if ev.anybody() {
 			ifc.traffic = Traffic{}
 			m.unknown = 0
-			for _, n := range ifc.nhs {
+		}
+		for _, n := range ifc.nhs {
+			if ev.anybody() || n.peer != nil && ev.peer(n.peer) {
 				n.requests, n.replies, n.failures = 0, 0, 0
 			}
 		}
 		for _, p := range ifc.peers {
-			if (!ev.NBMA.IsValid() || p.at.Addr == ev.NBMA) && (!ev.Tunnel.IsValid() || p.isTunnel(ev.Tunnel)) {
+			if ev.peer(p) {
 				p.sent, p.received = 0, 0
 			}
 		}
 	}
-}
-
-func (p *peer) isTunnel(a netip.Addr) bool {
-	for _, e := range p.entries {
-		if e.nextHop == a {
-			return true
-		}
-	}
-	return false
 }

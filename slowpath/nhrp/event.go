@@ -77,18 +77,13 @@ type Inherited struct {
 // Clear removes dynamic entries, and where Static is set also starts static ones afresh (`clear dmvpn session`,
 // `clear ip nhrp`). What is set selects; the zero Clear is all dynamic entries of all interfaces.
 type Clear struct {
-	Iface    string       // "" means all
-	NBMA     netip.Addr   // `peer nbma`: all peers there
-	Protocol netip.Prefix // `peer tunnel`, `clear ip nhrp A.B.C.D [mask]`: entries inside it
+	Which
+	Protocol netip.Prefix // `clear ip nhrp A.B.C.D [mask]`: entries inside it
 	Static   bool
 }
 
-// ClearStatistics zeroes counters: of all interfaces, of one, or of one peer.
-type ClearStatistics struct {
-	Iface  string
-	NBMA   netip.Addr // `peer nbma`
-	Tunnel netip.Addr // `peer tunnel`
-}
+// ClearStatistics zeroes counters: of all interfaces, or of those that are selected, or of some peers alone.
+type ClearStatistics struct{ Which }
 
 // Tick does what is due. Give it when Deadline has come; at another time it does nothing wrong.
 type Tick struct{}

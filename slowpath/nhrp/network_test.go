@@ -136,7 +136,7 @@ func TestStatusRows(t *testing.T) {
 	if row := late.m.Status(n.now).Interfaces[0].Peers[0]; row.Stage != StageNHRP || !row.Since.IsZero() {
 		t.Errorf("%+v", row)
 	}
-	sp[0].event(ClearStatistics{Tunnel: ip("10.0.0.1")})
+	sp[0].event(ClearStatistics{Which{Tunnel: ip("10.0.0.1")}})
 	for _, p := range sp[0].m.Status(n.now).Interfaces[0].Peers {
 		if p.Tunnel == ip("10.0.0.1") && (p.Sent != 0 || p.Received != 0) {
 			t.Errorf("after clear: %+v", p)

@@ -261,7 +261,7 @@ func TestCacheFull(t *testing.T) {
 	if got := code(t, hub.give("192.0.2.11", registration("10.0.0.11", "192.0.2.11"))); got != nhrpmsg.Success {
 		t.Errorf("refresh: code %d", got)
 	}
-	hub.event(Clear{NBMA: ip("192.0.2.12")})
+	hub.event(Clear{Which: Which{NBMA: ip("192.0.2.12")}})
 	if got := code(t, hub.give("192.0.2.13", registration("10.0.0.13", "192.0.2.13"))); got != nhrpmsg.Success {
 		t.Errorf("after clear: code %d", got)
 	}

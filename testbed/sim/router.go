@@ -356,7 +356,7 @@ func (r *Router) Clear(c api.Clear) error {
 	crypto := ike.Clear{SA: ike.SAID(c.SA), Remote: c.NBMA}
 	switch c.What {
 	case api.ClearStatistics:
-		router.ClearStatistics(nhrp.ClearStatistics{Iface: c.Iface, NBMA: c.NBMA, Tunnel: c.Tunnel})
+		router.ClearStatistics(nhrp.ClearStatistics{Which: which(c)})
 	case api.ClearIPsec:
 		crypto.Children = true
 		router.ClearIKE(crypto)
@@ -369,14 +369,18 @@ func (r *Router) Clear(c api.Clear) error {
 	case api.ClearCrypto:
 		router.ClearIKE(crypto)
 	default:
-		what := nhrp.Clear{Iface: c.Iface, NBMA: c.NBMA, Static: c.Static}
-		if c.Tunnel.IsValid() {
-			what.Protocol = netip.PrefixFrom(c.Tunnel, 32)
-		}
-		router.Clear(what)
+		router.Clear(nhrp.Clear{Which: which(c), Protocol: c.Network, Static: c.Static})
 	}
 	r.step(timer)
 	return nil
+}
+
+func which(c api.Clear) nhrp.Which {
+	w := nhrp.Which{Iface: c.Iface, VRF: c.VRF, InVRF: c.VRF != "", NBMA: c.NBMA, Inside: c.Inside, Tunnel: c.Tunnel}
+	if c.VRF == show.GlobalVRF {
+		w.VRF = ""
+	}
+	return w
 }
 
 // Reload implements cli.Daemon.
