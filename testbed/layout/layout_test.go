@@ -118,6 +118,7 @@ var rules = []struct {
 	{"ctl/revision", []string{"ctl/config"}, "configurations and time, no file and no box"},
 	{"ctl/hardware", []string{"ctl/config", "hwprofiles"}, "what hardware would do with a configuration"},
 	{"ctl/probe", []string{"fastpath/packet"}, "ping knows sockets and bytes"},
+	{"ctl/usage", []string{"ctl/show", "fastpath"}, "samples to shares and rates"},
 	{"ctl/debug", []string{"slowpath/trace"}, "what is debugged is a value"},
 	{"ctl/doctor", []string{"ctl/config", "ctl/api/peer", "slowpath/host/nic"}, "it looks at the machine, by what a configuration wants"},
 	{"ctl/show", []string{"ctl/doctor", "ctl/debug", "slowpath/trace", "slowpath/nbma", "slowpath/nhrp/nhrpmsg", "hwprofiles", "ctl/probe", "ctl/logs/message", "fastpath", "fastpath/fib", "fastpath/port/afxdp", "bpf", "slowpath", "slowpath/eigrp", "slowpath/eigrp/eigrpmsg", "slowpath/nhrp", "slowpath/ike", "slowpath/ike/suite", "slowpath/dmvpn", "slowpath/rib", "slowpath/bgp", "slowpath/ldp", "slowpath/reassembly", "slowpath/host/nic"}, "status values to text"},
