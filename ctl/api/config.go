@@ -65,6 +65,8 @@ func (a ConfigAction) String() string {
 	switch a.What {
 	case ActBegin:
 		words = []string{"configure candidate"}
+	case ActAbandon:
+		words = []string{"configure abandon"}
 	case ActConfirm:
 		words = []string{"configure confirm"}
 	case ActWrite:
