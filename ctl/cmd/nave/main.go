@@ -11,6 +11,7 @@ import (
 
 	"nave/ctl/api"
 	"nave/ctl/cli"
+	"nave/ctl/cmd/nave/quiet"
 	"nave/ctl/hardware"
 	"nave/ctl/shell"
 )
@@ -22,6 +23,7 @@ var errFindings = errors.New("findings")
 var errUsage = errors.New("nave help lists what there is")
 
 func main() {
+	quiet.Done()
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
