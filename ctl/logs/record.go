@@ -81,7 +81,7 @@ func split(text string) (facility, mnemonic string) {
 		return "", ""
 	}
 	i := strings.LastIndexByte(head, '-')
-	if i < 3 || head[i-2] != '-' {
+	if i < 4 || head[i-2] != '-' {
 		return "", ""
 	}
 	return head[1 : i-2], head[i+1:]
