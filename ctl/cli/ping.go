@@ -53,7 +53,7 @@ func ping(s *Session, m *grammar.Match) error {
 			_, failed = io.WriteString(s.Out, text)
 		}
 	}
-	ctx, end := context.WithCancel(context.Background())
+	ctx, end := context.WithCancel(s.Ctx())
 	defer end()
 	err := s.Pinger.Probe(ctx, r, func(e probe.Event) {
 		switch {
