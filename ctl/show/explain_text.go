@@ -309,6 +309,9 @@ func (x *Explanation) wayStep(w *fastpath.Way) explainStep {
 	if len(w.Labels) > 0 {
 		s.say("pushes %s %s", pluralWord(len(w.Labels), "label"), stack(w.Labels))
 	}
+	if n := len(x.Packet.Labels); len(w.Labels) == 0 && n > 0 && x.Packet.Labels[n-1].Known && x.Packet.Labels[n-1].Action == fib.LabelSwap {
+		s.say("pushes no label: the one that it came with is taken off")
+	}
 	if len(w.Outside) > 0 {
 		s.say("the peer is reached by %s %s", pluralWord(len(w.Outside), "label"), stack(w.Outside))
 	}

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"nave/ctl/api"
+	"nave/ctl/show"
 	"nave/fastpath"
 	"nave/fastpath/fib"
 )
@@ -115,5 +117,51 @@ func TestExplainOrigins(t *testing.T) {
 	_, x = n.Explain("hub", "10.77.0.1 10.1.0.7 in Ethernet0 protocol udp port 5000 53 tos 184")
 	if x.Packet.From.Port == 0 || x.Packet.Ports != [2]uint16{5000, 53} || x.Packet.TOS != 184 || x.Packet.Looks[0].Chosen < fib.FirstAdj {
 		t.Errorf("%+v", x.Packet)
+	}
+}
+
+// TestExplainLabels: a label is pushed, and taken off by the one before the last; one that nobody was given is dropped.
+func TestExplainLabels(t *testing.T) {
+	n := labelStar(t, 1, 2, "", "")
+	n.Until(60*time.Second, "sessions", func() bool {
+		return ldpUp(n, "hub", "10.9.9.11", "10.9.9.12") && ldpUp(n, "spoke11", "10.9.9.1") && ldpUp(n, "spoke12", "10.9.9.1")
+	})
+	n.Run(time.Second)
+	label := binding(n, "hub", "192.168.12.0/24").Local
+	text, _ := n.Explain("spoke11", "192.168.11.1 192.168.12.1")
+	wants(t, text, "this box sends it", "static", fmt.Sprintf("pushes label {%d}", label), "GRE, 128 bytes", "Forwarded by Tunnel0 to 192.0.2.1.")
+	text, x := n.Explain("hub", fmt.Sprintf("192.168.11.1 192.168.12.1 label %d", label))
+	wants(t, text, fmt.Sprintf("Label       %d: swapped, by 1 way", label), "it stands for 192.168.12.0/24 in the global table", "pushes no label", "GRE, 124 bytes", "Forwarded by Tunnel0")
+	if len(x.Packet.Looks) != 0 {
+		t.Errorf("looks at routes %+v", x.Packet.Looks)
+	}
+	text, _ = n.Explain("hub", "192.168.11.1 192.168.12.1 label 99999")
+	wants(t, text, "99999: nobody was given it", "Dropped (mpls-unknown-label)")
+}
+
+// TestExplainClouds: two VRFs with the same addresses and the same peers outside; each is explained by its own.
+func TestExplainClouds(t *testing.T) {
+	n, _ := clouds(t, 11, 2, false)
+	for k, color := range colors {
+		joined(n, color)
+		text, x := n.Explain("hub", "10.1.0.7 10.2.0.7 vrf "+color)
+		wants(t, text, "of the table of VRF "+color, "in the table of VRF "+color, "the session with ", "is UP", "Forwarded by ")
+		if len(x.Packet.Ways) != 1 || x.Packet.Ways[0].Port == 0 || x.VRFs[x.Packet.Looks[0].VRF] != color {
+			t.Errorf("%d %s: %+v", k, color, x.Packet)
+		}
+	}
+	x, err := n.Router("hub").Explain(show.Ask{Src: n.addr("10.1.0.7"), Dst: n.addr("10.2.0.7"), Proto: 1})
+	if err == nil || !strings.Contains(err.Error(), "no route back to 10.1.0.7 in the global table") {
+		t.Errorf("in the global table: %v, %+v", err, x)
+	}
+}
+
+// TestExplainHardware: what a packet costs on hardware that is emulated.
+func TestExplainHardware(t *testing.T) {
+	n := hardwareLab(t, 81)
+	text, x := n.Explain("spoke1", "10.1.0.7 10.2.0.7")
+	wants(t, text, "Price", "Forwarding engine", "takes 2.00 passes", "Crypto module", "takes 100 bytes", "CEF, of 500 kpps", "by hardware profile sup720-3bxl-7600-spa", "Forwarded")
+	if len(x.Packet.Spent) != 3 {
+		t.Errorf("%+v", x.Packet.Spent)
 	}
 }
