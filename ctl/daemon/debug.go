@@ -47,11 +47,13 @@ func (b *debugger) write(ctx context.Context, say func(line string)) {
 			return
 		case t = <-b.queue:
 		}
-		lines := show.Trace(&t)
-		if len(lines) == 0 {
-			continue
+		var lines []string
+		if pace.Room(time.Now()) {
+			if lines = show.Trace(&t); len(lines) == 0 {
+				continue // nothing is to be said of it
+			}
 		}
-		if !pace.Take(time.Now(), len(lines)) {
+		if len(lines) == 0 || !pace.Take(time.Now(), len(lines)) {
 			b.leftOut.Add(1)
 			continue
 		}
@@ -63,6 +65,17 @@ func (b *debugger) write(ctx context.Context, say func(line string)) {
 			say(l)
 		}
 		b.told.Add(1)
+	}
+}
+
+// forget drops what waits: who has turned debugging off wants to see no more of it.
+func (b *debugger) forget() {
+	for {
+		select {
+		case <-b.queue:
+		default:
+			return
+		}
 	}
 }
 
@@ -109,5 +122,8 @@ func (d *Daemon) Debug(c debug.Change) (debug.State, error) {
 	b.mu.Lock()
 	b.set = after
 	b.mu.Unlock()
+	if what.Take == nil {
+		b.forget()
+	}
 	return b.state(), nil
 }
