@@ -10,6 +10,7 @@
 //	measure.go   CPU time, memory and rates, and counters that are cleared
 //	events.go    what the protocols report, into the log
 //	debug.go     what is debugged, into the log
+//	capture.go   captures of packets
 //	logs.go      where that goes, and what the API answers of it
 //	findings.go  what there is to say of a configuration
 package daemon
@@ -84,7 +85,7 @@ func Run(o Options) error {
 	d.startMeasuring(ctx)
 	endDebugger := d.startDebugger()
 	defer endDebugger()
-	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Logs: d, Config: d.conf, Debug: d, Explain: d, Enable: d, Ping: d, Access: api.DefaultAccess, Audit: d.audit})
+	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Logs: d, Config: d.conf, Debug: d, Explain: d, Enable: d, Ping: d, Capture: d, Access: api.DefaultAccess, Audit: d.audit})
 	if err != nil {
 		d.gw.Leave()
 		return err
@@ -109,6 +110,7 @@ type Daemon struct {
 	log      *slog.Logger
 	gw       *gateway.Gateway
 	pings    pings
+	captures capturing
 	debugger debugger
 	limit    *logs.Events
 	logs     *logs.Log
