@@ -164,6 +164,7 @@ func (b *box) do(effects []Effect) {
 			b.nhs = append(b.nhs, e)
 		case Log:
 			b.logs = append(b.logs, e)
+		case Trace: // for who debugs
 		default:
 			n.t.Errorf("unknown effect %T", e)
 		}
