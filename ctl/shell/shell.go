@@ -226,8 +226,8 @@ func (s *Shell) exec(ctx context.Context, line string, at int) (err error) {
 		session.Shell = s
 	}
 	err = session.Do(m)
-	s.out = s.console
-	for i := len(ends) - 1; i >= 0; i-- { // the first stage has the lines first
+	s.out, s.o.Session.Format = s.console, session.Format // `terminal show-format` sets that
+	for i := len(ends) - 1; i >= 0; i-- {                 // the first stage has the lines first
 		err = errors.Join(err, ends[i]())
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {

@@ -227,17 +227,17 @@ func TestSessions(t *testing.T) {
 		status int
 		box    func(*box)
 	}{
-		"exec": {"show version\nsh ver\n\n! a comment\nshow clock\nsh i\nshow ip\nsh ip nhrp tu0 x\nclear dmvpn session\nconf t\nenable\nen\nclear dmvpn sess\nreload\ndisable\nping\nlogout\nshow version\n", StatusSyntax, nil},
-		"configure": {"en\nconf t\nint tu0\nip mtu 1400\nip mtu 99999\nip frob\nexit\nhostname rim\nno hostname\nhostname wheel\nrouter bgp 1\naddress-family ipv4 vrf blue\nexit\nexit\nfrobnicate\nshow version\ndo show version\ndo\n" +
+		"exec": {"show version | i up\nsh ver | i up\n\n! a comment\nshow clock\nsh i\nshow ip\nsh ip nhrp tu0 x\nclear dmvpn session\nconf t\nenable\nen\nclear dmvpn sess\nreload\ndisable\nping\nlogout\nshow version\n", StatusSyntax, nil},
+		"configure": {"en\nconf t\nint tu0\nip mtu 1400\nip mtu 99999\nip frob\nexit\nhostname rim\nno hostname\nhostname wheel\nrouter bgp 1\naddress-family ipv4 vrf blue\nexit\nexit\nfrobnicate\nshow version\ndo show version | begin hub up.*ime\ndo\n" +
 			"do sh ip nhrp | count 10.0\nint tu0\ninterface Ethernet0\nex\nhost\nend\nshow running-config | section interface\nexit\n", StatusSyntax, nil},
 		"candidate": {"en\nconf cand\nhostname rim\nshow configuration diff\nshow version | include uptime\nfrobnicate\ncommit\ninterface Tunnel0\ncommit confirmed 5\nconfirm\nend\nconfigure candidate\nabandon\nconfigure candidate\nexit\n", StatusSyntax, nil},
 		"banner":    {"en\nconf t\nbanner motd ^C\nhostname no\n  ? and \t\nend ^C\nhostname rim\nbanner login #one line#\nend\n", StatusOK, nil},
-		"filters": {"show version | include nave\nshow version | exclude nave|hub\nshow version | begin up\nshow version | count .\nshow version | json\nsh ver | i hub | c .\nsh ver | x\nsh ver |\nsh ver | include (\n" +
-			"en\nshow running-config | section ^interface\nshow running-config | section hostname | json\n", StatusSyntax, nil},
-		"terminal": {"terminal length 5\nterminal width 132\nterm mon err\nterm history size 10\nshow terminal\nshow terminal | json\nterm no mon\nterm no len\nterm no width\nterm no history\nshow terminal\nshow history\nterminal history\n" +
+		"filters": {"show version | include hub\nshow running\nshow version | count hub\nshow history | json\nsh ver | i hub | c .\nsh ver | x\nsh ver |\nsh ver | include (\n" +
+			"en\nshow running-config | exclude !|interface|^hostname\nshow running-config | begin address\nshow running-config | section ^interface\nshow running-config | section hostname | json\n", StatusSyntax, nil},
+		"terminal": {"terminal length 5\nterminal width 132\nterm mon err\nterm show-format modern\nterm history size 10\nshow terminal\nshow terminal | json\nterm no mon\nterm no len\nterm no width\nterm no history\nshow terminal\nshow history\nterminal history\n" +
 			"show history\nterm length 1000\n", StatusSyntax, nil},
 		"password": {"enable\nwrong\nstill wrong\nwrong again\nenable\nwheel\nconf t\n", StatusFailed, func(b *box) { b.password = "wheel" }},
-		"looker":   {"enable\nshow version | count .\nclear dmvpn session\n", StatusFailed, func(b *box) { b.look = true }},
+		"looker":   {"enable\nshow version | count hub\nclear dmvpn session\n", StatusFailed, func(b *box) { b.look = true }},
 		"nobody":   {"show version\nenable\nterminal length 0\n", StatusNoDaemon, func(b *box) { b.gone = true }},
 	} {
 		t.Run(name, func(t *testing.T) {

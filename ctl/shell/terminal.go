@@ -59,8 +59,6 @@ func (s *Shell) terminal(m *grammar.Match) error {
 			}
 		}
 		return s.monitor.start(severity)
-	case m.Has("show-format"):
-		s.setFormat(m)
 	}
 	return nil
 }
@@ -94,15 +92,9 @@ func (s *Shell) columns() int {
 // terminalNow is what the terminal is like.
 func (s *Shell) terminalNow() show.ShellTerminal {
 	columns, _ := s.console.size()
-	t := show.ShellTerminal{Length: s.lines(), Width: s.columns(), History: s.history.size, ShowFormat: s.format(), Terminal: columns > 0, Privileged: s.privileged}
+	t := show.ShellTerminal{Length: s.lines(), Width: s.columns(), History: s.history.size, ShowFormat: s.o.Session.Format.String(), Terminal: columns > 0, Privileged: s.privileged}
 	if on, severity := s.monitor.now(); on {
 		t.Monitor = severities[severity] + " (" + strconv.Itoa(severity) + ")"
 	}
 	return t
 }
-
-// setFormat chooses the form of what show commands print, where later releases print another.
-func (s *Shell) setFormat(m *grammar.Match) {}
-
-// format is the form of what show commands print.
-func (s *Shell) format() string { return "legacy" }

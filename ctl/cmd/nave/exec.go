@@ -57,7 +57,7 @@ func firstWords() (out []string) {
 }
 
 // flagsOfAll are the flags that may stand anywhere in a command of exec, and whether a value follows.
-var flagsOfAll = map[string]bool{"--socket": true, "--profile-dir": true, "--json": false, "--help": false, "-h": false}
+var flagsOfAll = map[string]bool{"--socket": true, "--profile-dir": true, "--show-format": true, "--json": false, "--help": false, "-h": false}
 
 // arrange puts the flags of a command of exec in front of it: what else looks like a flag there is a word of the command (-w FILE). Commands of the tool are left as they are.
 func arrange(root *cobra.Command, args []string) []string {

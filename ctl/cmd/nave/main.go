@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +16,7 @@ import (
 	"nave/ctl/cmd/nave/quiet"
 	"nave/ctl/hardware"
 	"nave/ctl/shell"
+	"nave/ctl/show"
 )
 
 // errFindings ends the program after findings that are printed already.
@@ -57,6 +60,7 @@ type tool struct {
 	socket     string
 	json       bool
 	profileDir string
+	format     string
 }
 
 func (t *tool) root() *cobra.Command {
@@ -72,7 +76,14 @@ func (t *tool) root() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&t.socket, "socket", "/run/nave/nave.sock", "where the daemon answers")
 	flags.BoolVar(&t.json, "json", false, "print JSON")
+	flags.StringVar(&t.format, "show-format", show.Legacy.String(), "print like IOS 12.2SR (legacy) or like 15 and IOS-XE 16 (modern), where they differ")
 	flags.StringVar(&t.profileDir, "profile-dir", "", "directory of hardware profiles (*.yaml) beside those that are built in")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if !slices.Contains(show.Forms, t.format) {
+			return fmt.Errorf("--show-format %s: want %s; %w", t.format, strings.Join(show.Forms, " or "), errUsage)
+		}
+		return nil
+	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w; %w", err, errUsage) })
 	root.AddCommand(t.shell(), t.check(), t.doctor(), t.hashPassword(), topCommand(&t.socket, &t.json))
 	root.SetHelpCommand(t.help())
@@ -86,6 +97,7 @@ func (t *tool) root() *cobra.Command {
 func (t *tool) session() (cli.Session, *api.Client) {
 	c := api.NewClient(t.socket)
 	return cli.Session{
+		Format: show.Form(max(0, slices.Index(show.Forms, t.format))),
 		Daemon: c, Editor: c, Logs: c, Debugger: c, Explainer: c, Capturer: c, Pinger: c, Out: t.out, JSON: t.json, ProfileDir: t.profileDir,
 	}, c
 }
