@@ -94,7 +94,7 @@ func (x *bgpTranslation) tables() {
 	seen := make(map[bgp.RD]string)
 	for _, v := range x.tree.VRFs {
 		f := x.b.Family("ipv4", v.Name)
-		if _, ok := x.numbers.vrf(v.Name); !ok {
+		if _, ok := x.vrfNumber(v.Name); !ok {
 			continue // it is a problem already
 		}
 		if v.RD == (config.RD{}) {
@@ -164,7 +164,7 @@ func (x *bgpTranslation) routes(f *config.BGPFamily) {
 			}
 			return
 		}
-		vrf, _ = x.numbers.vrf(f.VRF)
+		vrf, _ = x.vrfNumber(f.VRF)
 	}
 	out := &x.translation.out.BGP
 	for _, n := range f.Networks {

@@ -69,7 +69,7 @@ func (x *eigrpTranslation) wrong(line, why string) {
 func (x *eigrpTranslation) family(ids map[slowpath.EIGRPKey]netip.Addr) bool {
 	var ok bool
 	f := x.f
-	switch x.vrf, ok = x.numbers.vrf(f.VRF); {
+	switch x.vrf, ok = x.vrfNumber(f.VRF); {
 	case x.e.Shutdown || f.Shutdown:
 		return false
 	case f.VRF != "" && x.tree.VRF(f.VRF) == nil:

@@ -16,7 +16,7 @@ func (t *translation) kernel() {
 		if k.VRF != "" {
 			what += " vrf " + k.VRF
 		}
-		vrf, ok := t.numbers.vrf(k.VRF)
+		vrf, ok := t.vrfNumber(k.VRF)
 		if k.VRF != "" && t.tree.VRF(k.VRF) == nil || !ok {
 			t.problem(what, "VRF "+k.VRF+" is not defined: nothing is imported; say `ip vrf "+k.VRF+"`")
 			continue
@@ -24,7 +24,7 @@ func (t *translation) kernel() {
 		t.imports(vrf, slowpath.KernelImport{Distance: k.Distance})
 	}
 	redistributed := func(name string, list []config.Redistribute) {
-		vrf, ok := t.numbers.vrf(name)
+		vrf, ok := t.vrfNumber(name)
 		if ok && (name == "" || t.tree.VRF(name) != nil) && slices.ContainsFunc(list, func(r config.Redistribute) bool { return r.Protocol == "kernel" }) {
 			t.imports(vrf, slowpath.KernelImport{})
 		}

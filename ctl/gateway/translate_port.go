@@ -16,7 +16,7 @@ func (f *Facts) linkOf(i *config.Interface) (Link, bool) {
 }
 
 func (t *translation) loopback(i *config.Interface) {
-	vrf, _ := t.numbers.vrf(i.VRF)
+	vrf, _ := t.vrfNumber(i.VRF)
 	t.out.Interfaces = append(t.out.Interfaces, slowpath.Interface{Unnumbered: i.Unnumbered != "", Interface: rib.Interface{
 		Name: i.Name, VRF: vrf, Addrs: t.addresses(i), Up: !i.Shutdown, MTU: 1500,
 	}})
@@ -37,7 +37,7 @@ func (t *translation) port(i *config.Interface) {
 	if i.IPMTU != 0 {
 		mtu = min(mtu, i.IPMTU)
 	}
-	vrf, _ := t.numbers.vrf(i.VRF)
+	vrf, _ := t.vrfNumber(i.VRF)
 	in := rib.Interface{
 		Name: i.Name, VRF: vrf, Addrs: t.addresses(i), Up: t.isUp(i), MSS: uint16(i.AdjustMSS),
 		Port: t.numbers.portOf(i, link.MAC), MAC: link.MAC, MTU: uint16(min(mtu, 65535)), MPLS: t.labelled(i),

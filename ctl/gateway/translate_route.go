@@ -13,7 +13,7 @@ func (t *translation) static(s *config.StaticRoute) {
 	if s.VRF != "" {
 		what = "ip route vrf " + s.VRF + " " + s.Prefix.String()
 	}
-	vrf, ok := t.numbers.vrf(s.VRF)
+	vrf, ok := t.vrfNumber(s.VRF)
 	out := t.find(s.Interface)
 	switch {
 	case s.VRF != "" && t.tree.VRF(s.VRF) == nil || !ok:
@@ -47,7 +47,7 @@ func (t *translation) static(s *config.StaticRoute) {
 // dhcpRoutes are default routes by the gateways that DHCP gave, with the distance that IOS gives them, each in the VRF of its interface.
 func (t *translation) dhcpRoutes() {
 	for _, i := range t.leased() {
-		vrf, ok := t.numbers.vrf(i.VRF)
+		vrf, ok := t.vrfNumber(i.VRF)
 		if g := t.facts.Leases[i.Name].Gateway; ok && g.IsValid() {
 			t.out.Statics[vrf] = append(t.out.Statics[vrf], rib.StaticRoute{
 				Prefix: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Hops: []rib.NextHop{{Iface: i.Name, Addr: g}}, Source: rib.DHCP,

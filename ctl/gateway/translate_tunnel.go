@@ -66,8 +66,8 @@ func (t *translation) tunnel(i *config.Interface) {
 	if why != "" {
 		t.problem("interface "+i.Name, why)
 	}
-	vrf, _ := t.numbers.vrf(i.VRF)
-	outer, _ := t.numbers.vrf(i.Tunnel.VRF)
+	vrf, _ := t.vrfNumber(i.VRF)
+	outer, _ := t.vrfNumber(i.Tunnel.VRF)
 	tun := &i.Tunnel
 	dest := t.destination(i)
 	if tun.Mode == config.GREPointToPoint && !dest.IsValid() {

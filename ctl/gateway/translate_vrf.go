@@ -32,6 +32,15 @@ func (t *translation) vrfs() {
 	}
 }
 
+// vrfNumber is the number of a VRF, 0 of the global table, whose name is empty. ok is false where the VRF is not defined, or there is no number left. One that is not defined is given none: it would get
+// another with each change, and use them up.
+func (t *translation) vrfNumber(name string) (id fib.VRF, ok bool) {
+	if name != "" && t.tree.VRF(name) == nil {
+		return 0, false
+	}
+	return t.numbers.vrf(name)
+}
+
 // perVRF is `mpls label mode`: what it says of the VRF itself goes before what it says of all.
 func (t *translation) perVRF(name string) bool {
 	all := false
@@ -115,7 +124,7 @@ func (t *translation) misplaced(i *config.Interface) string {
 		return why
 	}
 	for _, name := range []string{i.VRF, i.Tunnel.VRF} {
-		if _, ok := t.numbers.vrf(name); !ok {
+		if _, ok := t.vrfNumber(name); !ok {
 			return "there is no number left for VRF " + name + ": the interface stays down"
 		}
 	}
@@ -131,7 +140,7 @@ func (t *translation) frontVRF(what, name string) (uint16, bool) {
 		t.problem(what, "VRF "+name+" is not defined: it counts for nobody; say `ip vrf "+name+"`")
 		return 0, false
 	}
-	id, ok := t.numbers.vrf(name)
+	id, ok := t.vrfNumber(name)
 	return uint16(id), ok
 }
 

@@ -205,3 +205,41 @@ func TestTypedTunnelHarmsNone(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is typed, finished or not, the router runs by it, and by the first revision as before.
+func TestTypedAtRandom(t *testing.T) {
+	pool := strings.Split(`hostname x|ip vrf red|rd 1:1|interface Tunnel1|interface Tunnel0|interface Ethernet0|interface Loopback7|no interface Tunnel1|no interface Loopback7|
+ip address 10.254.0.1 255.255.255.0|ip address 10.255.0.1 255.255.255.0|no ip address|ip vrf forwarding red|no ip vrf forwarding|ip unnumbered Loopback7|tunnel source Ethernet0|tunnel source Loopback7|no tunnel source|
+tunnel mode gre multipoint|no tunnel mode gre multipoint|tunnel key 700|tunnel key 800|no tunnel key|tunnel destination 192.0.2.77|tunnel vrf red|no tunnel vrf|tunnel protection ipsec profile vpn|tunnel protection ipsec profile vpn shared|
+no tunnel protection ipsec profile vpn|ip nhrp network-id 8|no ip nhrp network-id|ip nhrp nhs 10.254.0.9|ip nhrp map 10.254.0.9 192.0.2.9|ip nhrp authentication abc|no ip nhrp authentication|ip nhrp redirect|ip nhrp shortcut|
+shutdown|no shutdown|ip mtu 1300|mpls ip|router bgp 65000|neighbor 10.255.0.11 remote-as 65000|network 10.0.0.0|no router bgp|router eigrp 7|network 10.0.0.0 0.255.255.255|redistribute static|no router eigrp 7|redistribute connected|
+router eigrp N|address-family ipv4 autonomous-system 8|ip route 10.77.0.0 255.255.0.0 10.255.0.11|ip route vrf red 10.78.0.0 255.255.0.0 Null0|no ip route 10.77.0.0 255.255.0.0 10.255.0.11|crypto isakmp policy 1|authentication pre-share|
+crypto isakmp key abc address 0.0.0.0|no crypto isakmp key abc address 0.0.0.0|crypto ipsec transform-set T esp-aes esp-sha-hmac|crypto ipsec profile vpn|set transform-set T|set ikev2-profile P|no crypto ipsec profile vpn|crypto ikev2 profile P|
+match identity remote any|authentication local pre-share|keyring local K|crypto ikev2 keyring K|peer p|address 0.0.0.0|pre-shared-key abc|key chain C|key 1|key-string s|access-list 5 permit any|route-map M permit 10|match ip address 5|end|exit`, "|")
+	for seed := range uint64(6) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			n := lab(t, "phase3", 65+seed)
+			converge(t, n, "hub")
+			c := newClerk(n.Router("hub"))
+			taken := 0
+			for range 150 {
+				line := strings.TrimSpace(pool[n.rng.IntN(len(pool))])
+				l, err := c.book.Line(n.Now(), "ann", c.path, line)
+				if err != nil {
+					t.Fatalf("%v %q: %v", c.path, line, err)
+				}
+				c.path = l.Path
+				if !l.Refused {
+					c.run(l.Plan, nil)
+					taken++
+				}
+				n.Run(50 * time.Millisecond)
+			}
+			if taken < 30 {
+				t.Errorf("only %d lines were taken", taken)
+			}
+			c.rollsBack(1)
+			n.Until(15*time.Minute, "it works as before", func() bool { return n.Ping("host1", "10.2.0.7").OK && n.Ping("spoke1", "10.255.0.1").OK })
+		})
+	}
+}
