@@ -71,11 +71,15 @@ vuln: ## known vulnerabilities; asks the Go vulnerability database
 generate: ## the XDP programs (need clang, llvm and libbpf-dev)
 	$(GO) generate ./bpf ./perf/xdp
 
-install: build ## binaries and the systemd unit
+install: build ## binaries, systemd unit, user and groups
 	install -D -m 755 bin/naved $(DESTDIR)/usr/local/sbin/naved
 	install -D -m 755 bin/nave $(DESTDIR)/usr/local/bin/nave
 	install -D -m 644 ctl/cmd/naved/naved.service $(DESTDIR)/etc/systemd/system/naved.service
-	[ -e $(DESTDIR)/etc/nave/naved.env ] || install -D -m 600 ctl/cmd/naved/naved.env $(DESTDIR)/etc/nave/naved.env
+	install -D -m 644 ctl/cmd/naved/vrf.conf $(DESTDIR)/usr/local/share/nave/vrf.conf
+	install -D -m 644 ctl/cmd/naved/naved.sysusers $(DESTDIR)/usr/lib/sysusers.d/nave.conf
+	install -d -m 700 $(DESTDIR)/etc/nave
+	[ -e $(DESTDIR)/etc/nave/naved.env ] || install -m 600 ctl/cmd/naved/naved.env $(DESTDIR)/etc/nave/naved.env
+	@[ -n "$(DESTDIR)" ] || { systemd-sysusers /usr/lib/sysusers.d/nave.conf && chown -R nave:nave /etc/nave; }
 
 clean:
 	rm -rf bin

@@ -56,7 +56,12 @@ func open(path, group string) error {
 	if !ok {
 		return os.Chmod(path, 0o600)
 	}
-	if err := errors.Join(os.Chown(path, -1, int(id)), os.Chmod(path, 0o660)); err != nil {
+	if err := os.Chown(path, -1, int(id)); errors.Is(err, os.ErrPermission) { // not a member of the group, and without CAP_CHOWN: `nave doctor` says so
+		return os.Chmod(path, 0o600)
+	} else if err != nil {
+		return err
+	}
+	if err := os.Chmod(path, 0o660); err != nil {
 		return err
 	}
 	dir := filepath.Dir(path)
@@ -64,7 +69,7 @@ func open(path, group string) error {
 	if err := unix.Stat(dir, &st); err != nil {
 		return err
 	}
-	if int(st.Uid) != os.Geteuid() || st.Mode&0o077 != 0 {
+	if int(st.Uid) != os.Geteuid() || st.Mode&0o067 != 0 {
 		return nil
 	}
 	return errors.Join(os.Chown(dir, -1, int(id)), os.Chmod(dir, 0o710))

@@ -50,13 +50,36 @@ func (l limits) set() error {
 	if err := unix.Capget(&header, &had[0]); err != nil {
 		return fmt.Errorf("read capabilities: %w", err)
 	}
+	root := unix.Geteuid() == 0
 	for _, c := range l.caps {
 		bit := uint32(1) << (c % 32) & had[c/32].Permitted
 		keep[c/32].Permitted |= bit
 		keep[c/32].Effective |= bit
+		if !root {
+			keep[c/32].Inheritable |= bit
+		}
 	}
 	if err := unix.Capset(&header, &keep[0]); err != nil {
 		return fmt.Errorf("drop capabilities: %w", err)
+	}
+	if root {
+		return nil
+	}
+	return ambient(keep)
+}
+
+// ambient has a program that is executed by another user than root keep capabilities: those that are ambient, and no others.
+func ambient(keep [2]unix.CapUserData) error {
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
+		return fmt.Errorf("ambient capabilities: %w", err)
+	}
+	for c := uint(0); c <= unix.CAP_LAST_CAP; c++ {
+		if keep[c/32].Permitted>>(c%32)&1 == 0 {
+			continue
+		}
+		if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, uintptr(c), 0, 0); err != nil {
+			return fmt.Errorf("ambient capability %d: %w", c, err)
+		}
 	}
 	return nil
 }

@@ -72,6 +72,10 @@ func (e *examination) limits() {
 	if l.Core != 0 {
 		e.warn("LimitCORE=0 in the unit", "a core dump of naved would have keys in it, and it may write one")
 	}
+	if e.Wants.VRFs && !l.CapAdmin {
+		e.fail("install -D -m 644 /usr/local/share/nave/vrf.conf /etc/systemd/system/naved.service.d/vrf.conf; systemctl daemon-reload; systemctl restart naved",
+			"VRFs are configured, and naved has no CAP_SYS_ADMIN, which their network namespaces need")
+	}
 	if l.Locked >= 0 && !l.CapIPC {
 		e.warn("LimitMEMLOCK=infinity in the unit", "naved may lock %d bytes of memory, and the packets' memory is locked", l.Locked)
 	}
@@ -88,6 +92,9 @@ func (e *examination) access() {
 	}
 	if a.LookIs && a.MayBe {
 		e.ok("groups %s (may look) and %s (may change things) exist", a.Look, a.Change)
+	}
+	if a.LookIs && e.Naved.Running && a.SocketGroup != a.Look {
+		e.warn("Group="+a.Look+" in the unit, and restart naved", "%s is not open to group %s: naved may not give it to the group", a.Socket, a.Look)
 	}
 	if a.SocketFolder&0o027 != 0 {
 		e.warn("chmod 710 "+a.RunDir, "the run directory %s is open to others (mode %o): there are the sockets of workers, who trust whoever reaches them", a.RunDir, a.SocketFolder)

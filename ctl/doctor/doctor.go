@@ -26,7 +26,7 @@ const (
 
 // Finding is one thing that was looked at.
 type Finding struct {
-	Area  string `json:"area"` // kernel, memory, cpu, clock, port NAME, tunnels, services, limits, access
+	Area  string `json:"area"` // kernel, memory, CPUs, clock, port NAME, tunnels, services, limits, access
 	Level Level  `json:"level"`
 	What  string `json:"what"`
 	Do    string `json:"do,omitempty"` // what to do about it: a command where there is one. Empty: nothing

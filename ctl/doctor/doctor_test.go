@@ -25,8 +25,8 @@ func healthy() *Facts {
 		Services: map[string]int{},
 		Sockets:  []Socket{{Port: 500, PID: 812, Program: "naved"}, {Port: 4500, PID: 812, Program: "naved"}},
 		Naved:    Naved{Running: true, PID: 812, Version: "nave 0.1"},
-		Limits:   Limits{Known: true, Files: 65536, Core: 0, Locked: -1},
-		Access:   Access{Look: "nave", Change: "nave-admin", LookIs: true, MayBe: true, SocketFolder: 0o710, RunDir: "/run/nave"},
+		Limits:   Limits{Known: true, Files: 65536, Core: 0, Locked: -1, CapAdmin: true},
+		Access:   Access{Look: "nave", Change: "nave-admin", LookIs: true, MayBe: true, SocketFolder: 0o710, RunDir: "/run/nave", Socket: "/run/nave/nave.sock", SocketGroup: "nave"},
 	}
 }
 
@@ -47,7 +47,7 @@ func TestHealthy(t *testing.T) {
 	for _, f := range list {
 		areas = append(areas, f.Area)
 	}
-	if want := []string{"kernel", "memory", "cpu", "clock", "port Ethernet0 (eth0)", "tunnels", "services", "limits", "access"}; !slices.Equal(slices.Compact(areas), want) {
+	if want := []string{"kernel", "memory", "CPUs", "clock", "port Ethernet0 (eth0)", "tunnels", "services", "limits", "access"}; !slices.Equal(slices.Compact(areas), want) {
 		t.Errorf("areas %q", slices.Compact(areas))
 	}
 }
@@ -118,6 +118,8 @@ func TestFindings(t *testing.T) {
 		{"few files", func(f *Facts) { f.Limits.Files = 1024 }, Warn, "1024 open files", "LimitNOFILE"},
 		{"core dumps", func(f *Facts) { f.Limits.Core = -1 }, Warn, "core dump", "LimitCORE=0"},
 		{"locked memory", func(f *Facts) { f.Limits.Locked = 65536 }, Warn, "lock 65536 bytes", "LimitMEMLOCK"},
+		{"no right to VRFs", func(f *Facts) { f.Limits.CapAdmin = false }, Fail, "CAP_SYS_ADMIN", "vrf.conf"},
+		{"socket for nobody", func(f *Facts) { f.Access.SocketGroup = "" }, Warn, "not open to group nave", "Group=nave"},
 		{"no group", func(f *Facts) { f.Access.LookIs = false }, Warn, "no group nave:", "groupadd --system nave"},
 		{"no group of admins", func(f *Facts) { f.Access.MayBe = false }, Warn, "no group nave-admin", "nave-admin"},
 		{"open run directory", func(f *Facts) { f.Access.SocketFolder = 0o755 }, Warn, "open to others (mode 755)", "chmod 710 /run/nave"},

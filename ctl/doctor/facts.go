@@ -144,11 +144,12 @@ type Socket struct {
 
 // Limits are those of a naved that runs.
 type Limits struct {
-	Known  bool
-	Files  int64 // -1: none, as for all
-	Core   int64
-	Locked int64
-	CapIPC bool // CAP_IPC_LOCK: what may be locked has no limit
+	Known    bool
+	Files    int64 // -1: none, as for all
+	Core     int64
+	Locked   int64
+	CapIPC   bool // CAP_IPC_LOCK: what may be locked has no limit
+	CapAdmin bool // CAP_SYS_ADMIN: VRFs can be made
 }
 
 // Access is who may use nave.
@@ -157,4 +158,7 @@ type Access struct {
 	LookIs, MayBe bool   // they exist
 	SocketFolder  uint32 // permissions of the run directory; 0: there is none
 	RunDir        string
+	Socket        string
+	// SocketGroup is the group that the socket is open to; empty: to none.
+	SocketGroup string
 }

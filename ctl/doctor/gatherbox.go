@@ -71,7 +71,8 @@ func (g *gatherer) limits() {
 	files, ok := limit(text, "Max open files")
 	core, ok2 := limit(text, "Max core file size")
 	locked, ok3 := limit(text, "Max locked memory")
-	g.f.Limits = Limits{Known: ok && ok2 && ok3, Files: files, Core: core, Locked: locked, CapIPC: capability(g.read(process, "status"), unix.CAP_IPC_LOCK)}
+	g.f.Limits = Limits{Known: ok && ok2 && ok3, Files: files, Core: core, Locked: locked, CapIPC: capability(g.read(process, "status"), unix.CAP_IPC_LOCK),
+		CapAdmin: capability(g.read(process, "status"), unix.CAP_SYS_ADMIN)}
 }
 
 func (g *gatherer) access() {
@@ -83,5 +84,12 @@ func (g *gatherer) access() {
 	a.MayBe = err == nil
 	if st, err := os.Stat(filepath.Join("/", g.Root, a.RunDir)); err == nil && g.f.Naved.Running {
 		a.SocketFolder = uint32(st.Mode().Perm())
+	}
+	a.Socket = g.Socket
+	var st unix.Stat_t
+	if err := unix.Stat(filepath.Join("/", g.Root, g.Socket), &st); err == nil && st.Mode&0o060 == 0o060 {
+		if of, err := user.LookupGroupId(strconv.Itoa(int(st.Gid))); err == nil {
+			a.SocketGroup = of.Name
+		}
 	}
 }

@@ -78,7 +78,7 @@ func (e *examination) physical() bool {
 }
 
 func (e *examination) cpus() {
-	e.area = "cpu"
+	e.area = "CPUs"
 	c := &e.CPU
 	workers := max(e.Wants.Workers, len(e.Wants.CPUs))
 	switch n := len(c.Online); {

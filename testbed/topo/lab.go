@@ -26,7 +26,9 @@ type Lab struct {
 	Dir      string         // configurations, logs and run directories of its routers
 	PIDs     map[string]int // of naved, by node
 	Bin      string         // where naved and nave are
-	procs    map[string]*exec.Cmd
+	// Before are words that a router's naved is started behind: setpriv, for example, which executes the rest.
+	Before map[string][]string
+	procs  map[string]*exec.Cmd
 }
 
 // Options say where a lab is built.
@@ -166,7 +168,8 @@ func (l *Lab) StartRouter(node string) error {
 	for _, p := range l.ports(node) {
 		args = append(args, "--port", p.Iface+"="+p.Dev)
 	}
-	c := l.NS(node).Command(filepath.Join(l.Bin, "naved"), args...)
+	words := slices.Concat(l.Before[node], []string{filepath.Join(l.Bin, "naved")}, args)
+	c := l.NS(node).Command(words[0], words[1:]...)
 	c.Stdout, c.Stderr = log, log
 	c.Env = environment()
 	c.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
