@@ -36,6 +36,8 @@ func run(args []string, in, out, errs *os.File) int {
 	root := t.root()
 	root.SetOut(out)
 	root.SetErr(errs)
+	root.InitDefaultHelpCmd() // these two note where the output goes, and arrange wants to know them
+	root.InitDefaultCompletionCmd()
 	root.SetArgs(arrange(root, args))
 	err := root.Execute()
 	if err == nil {
@@ -88,8 +90,6 @@ func (t *tool) root() *cobra.Command {
 	root.AddCommand(t.shell(), t.check(), t.doctor(), t.hashPassword(), topCommand(&t.socket, &t.json))
 	root.SetHelpCommand(t.help())
 	root.SetUsageTemplate(usage)
-	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
 	return root
 }
 

@@ -18,7 +18,7 @@ type box struct {
 }
 
 func (b *box) Status() (show.Status, bool) {
-	return show.Status{Hostname: "box", Running: "hostname box\nend\n", Interfaces: map[string]show.Configured{}}, true
+	return show.Status{Hostname: "box", Running: "hostname box\nend\n", Interfaces: map[string]show.Configured{"Tunnel0": {}}}, true
 }
 func (b *box) Query(show.Query) (show.Answer, error) { return show.Answer{}, nil }
 func (b *box) Flows(int) (show.FlowCache, bool)      { return show.FlowCache{}, true }
