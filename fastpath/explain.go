@@ -198,7 +198,7 @@ func (e *Engine) Explain(now int64, q Question) (Explanation, error) {
 	if ip, fault := packet.ParseIPv4(q.Packet); fault != packet.OK || len(ip) != len(q.Packet) {
 		return Explanation{}, fmt.Errorf("fastpath: explain: %d bytes that are no IPv4 packet: %s", len(q.Packet), ipFault[fault].Text())
 	}
-	t, err := e.tryOut(now)
+	t, err := e.tryOut(now, framesFor(&q))
 	if err != nil {
 		return Explanation{}, fmt.Errorf("fastpath: explain: %w", err)
 	}

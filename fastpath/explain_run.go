@@ -28,16 +28,33 @@ type trial struct {
 	in   *table.SA   // that it comes out of
 }
 
-// trialFrames is how many frames there are: for a packet that is cut into as many fragments as can be, each of them cut again, and copies that wait in a queue.
+// trialFrames is how many frames there are at most: for a packet that is cut into as many fragments as can be, each of them cut again, and copies that wait in a queue.
 const trialFrames = 2*maxFragments + maxBurst + 2
 
+// Bytes that a packet may be lengthened by on its way, and by which labels may shorten an MTU, at most.
+const (
+	mostAround = fib.MaxInner + fib.MaxOuter + sealReach + 80
+	mostLabels = fib.MaxLabels * packet.LabelLen
+)
+
+// framesFor is how many frames a packet can need: most are not cut into many fragments, and memory takes time.
+func framesFor(q *Question) int {
+	ip := packet.IPv4(q.Packet)
+	if ip.Dst() >= 14<<28 || len(q.Labels) > 1 {
+		return trialFrames
+	}
+	pieces := len(ip)/max(8, (minMTU-mostLabels-packet.LabelLen-ip.HeaderLen())&^7) + 1
+	again := (len(ip)+pieces*(ip.HeaderLen()+mostAround))/((minMTU-packet.IPv4Len)&^7) + pieces
+	return min(32+pieces+again, trialFrames)
+}
+
 // tryOut makes one, and holds up the writer until its end.
-func (e *Engine) tryOut(now int64) (t *trial, err error) {
+func (e *Engine) tryOut(now int64, frames int) (t *trial, err error) {
 	chunk, err := e.chunk()
 	if err != nil {
 		return nil, err
 	}
-	t = &trial{e: e, mem: make([]byte, trialFrames*chunk)} // before anybody waits for us
+	t = &trial{e: e, mem: make([]byte, frames*chunk)} // before anybody waits for us
 	e.mu.Lock()
 	defer func() {
 		if err != nil {

@@ -281,3 +281,21 @@ func TestProbe(t *testing.T) {
 		t.Error("a packet without addresses")
 	}
 }
+
+// TestExplainManyPieces: a packet that is cut into very many pieces, each of which is cut again, finds as many frames as it needs.
+func TestExplainManyPieces(t *testing.T) {
+	small := func(_ *Config, b *fib.Batch) { b.Adjacencies[1].MTU, b.Adjacencies[1].LinkMTU = minMTU, minMTU }
+	for name, protect := range map[string]func(*Config, *fib.Batch){
+		"in clear": func(*Config, *fib.Batch) {}, "GCM": gcm128.hub, "3DES": (&suite{cipher: fib.Cipher3DES, key: 24, auth: fib.AuthHMACSHA1, authKey: 20, tunnel: true}).hub,
+	} {
+		for _, size := range []int{100, 1000, 1500} {
+			r := newRig(t, protect, small)
+			q := Question{Packet: probe(hostIP, behind1, size), From: Origin{Port: lan}}
+			x := r.explain(q)
+			if x.Fate != Forwarded || !x.Cut || len(x.Ways[0].Frames) < size/48 {
+				t.Errorf("%s, %d bytes: %d %s, %d frames", name, size, x.Fate, x.Reason, len(x.Ways[0].Frames))
+			}
+			r.agrees(&q, &x)
+		}
+	}
+}
