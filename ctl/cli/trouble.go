@@ -35,7 +35,7 @@ var troubleCommands = []*grammar.Command{
 	{Syntax: "show ip interface [<iface:interface>]", Help: "what IP has to do with each interface", Data: shows("ip interface", show.IPInterface)},
 	{Syntax: "show ip interface brief [<iface:interface>]", Help: "interfaces with address and state, a line each", Data: shows("ip interface", show.IPInterfaceBrief)},
 	{Syntax: "show arp [vrf <vrf>] [<address:ip>] [<iface:interface>]", Help: "own addresses, and neighbours on links", Data: run(showARP)},
-	{Syntax: "show ip arp [vrf <vrf>] [<address:ip>] [<iface:interface>]", Help: "the same as show arp", Data: run(showARP)},
+	{Syntax: "show ip arp [vrf <vrf>] [<address:ip>] [<iface:interface>]", Help: "own addresses, and neighbours on links", Data: run(showARP)},
 	{Syntax: "show processes", Help: "the processes of the workers", Data: shows("processes", whole(show.Processes))},
 	{Syntax: "show processes cpu [sorted [{5sec|1min|5min}]]", Help: "CPU time of naved and the workers, of all CPUs together", Data: run(showCPU)},
 	{Syntax: "show processes memory [sorted]", Help: "memory of naved and the workers", Data: shows("processes memory", show.ProcessesMemory)},

@@ -10,7 +10,7 @@ var TechDMVPN = []string{
 	"show clock", "show version", "show running-config", "show interfaces", "show ip interface brief", "show dmvpn detail", "show ip nhrp detail", "show ip nhrp nhs detail",
 	"show ip nhrp traffic", "show crypto isakmp sa detail", "show crypto ikev2 sa detail", "show crypto ipsec sa detail", "show crypto session detail", "show crypto map",
 	"show crypto call admission statistics", "show crypto engine connections active", "show ip route", "show fastpath", "show processes", "show processes cpu",
-	"show processes memory", "show ports",
+	"show processes memory", "show ports", "show logging",
 }
 
 // TechSupport are those of `show tech-support`.
@@ -21,5 +21,5 @@ var TechSupport = []string{
 	"show crypto ipsec sa detail", "show crypto session detail", "show crypto call admission statistics", "show crypto engine connections active",
 	"show ip eigrp vrf * neighbors detail", "show ip eigrp vrf * interfaces detail", "show ip eigrp vrf * topology summary", "show ip bgp summary", "show ip bgp vpnv4 all summary",
 	"show mpls interfaces detail", "show mpls ldp neighbor detail", "show mpls ldp discovery detail", "show mpls forwarding-table detail", "show key chain",
-	"show platform hardware profile", "show platform hardware capacity", "show platform software-switched",
+	"show platform hardware profile", "show platform hardware capacity", "show platform software-switched", "show logging",
 }
