@@ -6,7 +6,7 @@ var helpWords = map[string]string{
 	"undebug": "Log it no longer", "configure": "Configure", "copy": "Copy a configuration", "write": "Save the configuration", "reload": "Read a configuration again",
 	"commit": "Run by the candidate", "rollback": "Go back to an earlier configuration", "abandon": "Forget the candidate",
 	"ping": "Send echo requests", "traceroute": "Show the way that packets take", "explain": "What would become of a packet", "capture": "Copy packets to a file",
-	"logging": "The log", "monitor": "The log as it is written", "history": "What was typed", "length": "Lines of a page", "width": "Columns", "size": "How many lines",
+	"logging": "The log", "monitor": "The log as it is written", "history": "What was typed", "length": "Lines of a page", "width": "Columns", "size": "How much",
 	"no": "Undo a setting", "ip": "IPv4", "crypto": "IKE and IPsec", "dmvpn": "Sessions of the tunnels", "nhrp": "Next Hop Resolution Protocol", "bgp": "BGP", "eigrp": "EIGRP",
 	"mpls": "Labels", "ldp": "Label Distribution Protocol", "vrf": "VRFs", "route": "The routing table", "cef": "What packets are forwarded by", "interfaces": "Interfaces",
 	"isakmp": "IKE version 1", "ikev2": "IKE version 2", "ipsec": "IPsec", "sa": "Security associations", "session": "Sessions", "map": "What protects each tunnel", "policy": "Proposals",
@@ -25,8 +25,12 @@ var helpWords = map[string]string{
 	"force": "Also over changes of others", "startup-config": "The configuration that naved starts with", "running-config": "The configuration that runs",
 	"configuration": "What is edited, and what ran", "startup": "The configuration that naved starts with", "revision": "A configuration that ran",
 
+	"box": "This box sends it", "protocol": "IP protocol", "icmp": "An echo request", "tcp": "A SYN", "udp": "UDP", "port": "Ports", "ttl": "Time to live", "tos": "Type of service",
+	"df-bit": "It must not be cut", "label": "Labels that it comes with",
+
 	"<iface>": "Interface", "<interface>": "Interface", "<peer>": "Address of the peer", "<neighbor>": "Address of the neighbour", "<vrf>": "VRF", "<as>": "AS number",
 	"<address>": "Address", "<mask>": "Network mask", "<prefix>": "Network", "<flows>": "How many", "<sa>": "conn-id", "<profile>": "Hardware profile", "<name>": "Name",
 	"<rd>": "Route distinguisher", "<first>": "Label", "<last>": "Last label", "<lines>": "Lines", "<columns>": "Columns", "<severity>": "0 (emergencies) to 7 (debugging)",
 	"<minutes>": "Minutes", "<number>": "Number of the revision", "<path>": "File of the daemon's machine", "<file>": "File", "<source>": "Source", "<destination>": "Destination", "<seconds>": "Seconds", "<size>": "Bytes",
+	"<protocol>": "Number of an IP protocol", "<from>": "Source port", "<to>": "Destination port", "<ttl>": "Hops", "<tos>": "The byte of the IPv4 header", "<label>": "Outermost label", "<under>": "The label under it",
 }
