@@ -187,6 +187,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("NHRP entries before:\n%s\nafter:\n%s", before, after)
 	}
 	check(t, l, Direct("host1", "10.2.0.7"))
+	configures(t, l)
 }
 
 // settledNHRP is what a router shows of NHRP once no entry has come or gone for a second.
