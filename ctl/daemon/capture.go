@@ -24,22 +24,35 @@ const (
 
 // capturing says who captures: there is one at a time.
 type capturing struct {
-	mu  sync.Mutex
-	who string
+	mu   sync.Mutex
+	what string // empty: nobody
+	by   *api.Caller
+	stop context.CancelFunc
 }
 
-func (c *capturing) begin(who string) (end func(), err error) {
+// begin is for a capture that stop ends. end must be called when it has ended.
+func (c *capturing) begin(what string, who *api.Caller, stop context.CancelFunc) (end func(), err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.who != "" {
-		return nil, fmt.Errorf("%w: %s", fastpath.ErrCapturing, c.who)
+	if c.what != "" {
+		return nil, fmt.Errorf("%w: %s, by %s (process %d)", fastpath.ErrCapturing, c.what, c.by.Name, c.by.PID)
 	}
-	c.who = who
+	c.what, c.by, c.stop = what, who, stop
 	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.who = ""
+		c.what, c.by, c.stop = "", nil, nil
 	}, nil
+}
+
+// EndCapture implements api.Capturer.
+func (d *Daemon) EndCapture(who *api.Caller) {
+	c := &d.captures
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.what != "" && c.by.PID == who.PID && c.by.UID == who.UID {
+		c.stop()
+	}
 }
 
 // Capture implements api.Capturer.
@@ -58,7 +71,9 @@ func (d *Daemon) Capture(ctx context.Context, who *api.Caller, r capture.Request
 	if err := gateway.CaptureOn(&q, &names, r.Interface); err != nil {
 		return err
 	}
-	end, err := d.captures.begin(fmt.Sprintf("%s, by %s (process %d)", r.String(), who.Name, who.PID))
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	end, err := d.captures.begin(r.String(), who, stop)
 	if err != nil {
 		return err
 	}
@@ -72,9 +87,9 @@ func (d *Daemon) Capture(ctx context.Context, who *api.Caller, r capture.Request
 	if err := f(capture.Event{Begin: &r}); err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	go d.renew(ctx, c)
+	renewing, over := context.WithCancel(context.WithoutCancel(ctx))
+	defer over()
+	go d.renew(renewing, c)
 	return d.collect(ctx, c, capture.NewSession(r, names, time.Now(), gateway.Version), f)
 }
 
