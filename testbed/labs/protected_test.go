@@ -35,7 +35,7 @@ func TestNothingInClear(t *testing.T) {
 			for _, state := range []struct {
 				name string
 				run  func(*testing.T, *topo.Lab)
-			}{{"clear", clears}, {"IKE blocked", ikeBlocked}, {"spoke killed", spokeKilled}, {"hub killed", hubKilled}} {
+			}{{"shown", shown}, {"clear", clears}, {"IKE blocked", ikeBlocked}, {"spoke killed", spokeKilled}, {"hub killed", hubKilled}} {
 				t.Run(state.name, func(t *testing.T) {
 					state.run(t, l)
 					if seen := w.Seen(); seen.Clear != 0 {
