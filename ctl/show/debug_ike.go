@@ -103,10 +103,12 @@ func (b *traceLines) isakmp(t *slowpath.Traced, e *ike.Trace) {
 		b.isakmpHeader(e)
 		if len(e.Payloads) > 0 {
 			b.add("  payloads: %s", payloadsText(1, e.Payloads))
+			b.offers(1, e.Payloads)
 		}
 	case ike.TraceOpened:
 		for i := range e.Payloads {
 			b.add("%s: processing %s payload. message ID = %d", isakmpSA(e), payloadText(1, &e.Payloads[i]), e.Header.MessageID)
+			b.offers(1, e.Payloads[i:i+1])
 		}
 	case ike.TraceState:
 		b.add("%s: Old State = %s  New State = %s, peer %s", isakmpSA(e), e.Was, e.State, remote)
@@ -146,6 +148,7 @@ func (b *traceLines) ikev2(t *slowpath.Traced, e *ike.Trace) {
 		b.ikev2Header(e)
 	case ike.TraceOpened:
 		b.add("%sPayload contents of %s, message id %d: %s", ikev2SA(e), exchangeText(2, e.Header.Exchange), e.Header.MessageID, payloadsText(2, e.Payloads))
+		b.offers(2, e.Payloads)
 	case ike.TraceState:
 		b.add("%sSM Trace-> CurState: %s, was %s, peer %s", ikev2SA(e), e.State, e.Was, e.Path.Remote)
 	case ike.TraceIgnored:
@@ -164,6 +167,7 @@ func (b *traceLines) ikev2Header(e *ike.Trace) {
 	b.add("  IKEv2 %s Exchange %s, %d bytes", exchangeText(2, h.Exchange), kind, e.Size)
 	if len(e.Payloads) > 0 {
 		b.add("  Payload contents: %s", payloadsText(2, e.Payloads))
+		b.offers(2, e.Payloads)
 	}
 }
 

@@ -137,12 +137,12 @@ func traced() []slowpath.Traced {
 		nhrp.Trace{Kind: nhrp.TracePurge, Iface: "Tunnel0", NBMA: at, Protocol: spoke, Prefix: netip.MustParsePrefix("10.2.0.0/24"), ID: 11},
 		nhrp.Log{Kind: nhrp.LogRegistrationFailed, Iface: "Tunnel0", Protocol: hub, NBMA: server.Addr, Code: uint16(nhrpmsg.AlreadyRegistered)},
 		ike.Trace{Kind: ike.TraceReceived, Version: 1, Path: path, Header: h, Size: 168},
-		ike.Trace{Kind: ike.TraceOpened, Version: 1, Path: path, Header: h, SA: 1, Payloads: []ike.TracePayload{{Type: 1, Len: 60}, {Type: 13, Len: 20}, {Type: 11, Len: 28, Notify: 24578, Protocol: 1}, {Type: 200, Len: 4}}},
+		ike.Trace{Kind: ike.TraceOpened, Version: 1, Path: path, Header: h, SA: 1, Payloads: []ike.TracePayload{{Type: 1, Len: 60, Offers: offersOf(1)}, {Type: 13, Len: 20}, {Type: 11, Len: 28, Notify: 24578, Protocol: 1}, {Type: 200, Len: 4}}},
 		ike.Trace{Kind: ike.TraceSent, Version: 1, Path: path, Header: h, Size: 108, SA: 1, Initiator: true, State: "MM_NO_STATE", Payloads: []ike.TracePayload{{Type: 1, Len: 60}}},
 		ike.Trace{Kind: ike.TraceState, Version: 1, Path: path, SA: 1, Was: "MM_NO_STATE", State: "MM_SA_SETUP"},
 		ike.Trace{Kind: ike.TraceIgnored, Version: 1, Path: path, Header: h, Text: "no SA has these cookies"},
 		ike.Trace{Kind: ike.TraceReceived, Version: 2, Path: path, Header: h2, Size: 225, SA: 2, Payloads: []ike.TracePayload{{Type: 46, Len: 197}}},
-		ike.Trace{Kind: ike.TraceOpened, Version: 2, Path: path, Header: h2, SA: 2, Payloads: []ike.TracePayload{{Type: 35, Len: 12}, {Type: 39, Len: 40}, {Type: 41, Len: 8, Notify: 16391}, {Type: 41, Len: 8, Notify: 14}, {Type: 41, Len: 8, Notify: 40999}}},
+		ike.Trace{Kind: ike.TraceOpened, Version: 2, Path: path, Header: h2, SA: 2, Payloads: []ike.TracePayload{{Type: 35, Len: 12}, {Type: 39, Len: 40}, {Type: 33, Len: 40, Offers: offersOf(2)}, {Type: 41, Len: 8, Notify: 16391}, {Type: 41, Len: 8, Notify: 14}, {Type: 41, Len: 8, Notify: 40999}}},
 		ike.Trace{Kind: ike.TraceSent, Version: 2, Path: path, Header: h2, Size: 76, SA: 2},
 		ike.Trace{Kind: ike.TraceState, Version: 2, Path: path, SA: 2, Was: "AUTH", State: "READY"},
 		ike.Trace{Kind: ike.TraceIgnored, Version: 2, Path: path, Header: h2, Text: "nothing waits for this answer"},
@@ -167,6 +167,30 @@ func traced() []slowpath.Traced {
 		out[i] = slowpath.Traced{Topics: trace.All, Ifaces: []string{"Tunnel0"}, Event: e}
 	}
 	return out
+}
+
+// offersOf are proposals of a version, with what is known and what is not.
+func offersOf(version int) []ike.TraceOffer {
+	if version == 1 {
+		return []ike.TraceOffer{
+			{Number: 1, Protocol: 1, ID: 1, Transforms: []ike.TraceTransform{{Type: 1, Value: 7}, {Type: 14, Value: 256}, {Type: 2, Value: 4}, {Type: 3, Value: 1}, {Type: 4, Value: 19}, {Type: 11, Value: 1}, {Type: 12, Value: 86400}}},
+			{Number: 1, Protocol: 3, ID: 12, Transforms: []ike.TraceTransform{{Type: 1, Value: 1}, {Type: 2, Value: 3600}, {Type: 1, Value: 2}, {Type: 2, Value: 4608000}, {Type: 4, Value: 2}, {Type: 5, Value: 2}, {Type: 6, Value: 256}, {Type: 3, Value: 14}}},
+			{Number: 2, Protocol: 2, ID: 3, Transforms: []ike.TraceTransform{{Type: 5, Value: 99}, {Type: 77, Value: 1}, {Type: 2, Value: 9}}},
+			{Number: 3, Protocol: 9, ID: 99},
+		}
+	}
+	return []ike.TraceOffer{
+		{Number: 1, Protocol: 1, Transforms: []ike.TraceTransform{{Type: 1, Value: 20, KeyBits: 256}, {Type: 2, Value: 5}, {Type: 4, Value: 31}, {Type: 6, Value: 36}, {Type: 12, Value: 900}}},
+		{Number: 2, Protocol: 3, Transforms: []ike.TraceTransform{{Type: 1, Value: 12, KeyBits: 128}, {Type: 3, Value: 12}, {Type: 5, Value: 0}, {Type: 99, Value: 7}, {Type: 1, Value: 999}}},
+	}
+}
+
+// However many proposals a peer sends, a message takes a bounded number of lines.
+func TestTraceOffersAreBounded(t *testing.T) {
+	e := ike.Trace{Kind: ike.TraceOpened, Version: 2, Payloads: []ike.TracePayload{{Type: 33, Offers: make([]ike.TraceOffer, 500)}}}
+	if lines := Trace(&slowpath.Traced{Event: e}); len(lines) != mostOffers+2 || lines[len(lines)-1] != "  and more proposals" {
+		t.Errorf("%d lines", len(lines))
+	}
 }
 
 func TestTraceGolden(t *testing.T) {
@@ -274,7 +298,8 @@ func FuzzTraceIKE(f *testing.F) {
 	f.Add(uint8(3), 2, uint8(35), uint8(0x28), uint32(1), uint8(41), uint16(16388), "a\nb\x1b[2J")
 	f.Fuzz(func(t *testing.T, kind uint8, version int, exchange, flags uint8, id uint32, typ uint8, notify uint16, text string) {
 		h := ikemsg.Header{Exchange: exchange, Flags: flags, MessageID: id}
-		list := []ike.TracePayload{{Type: typ, Notify: notify}, {Type: 41, Notify: notify}}
+		offer := ike.TraceOffer{Number: typ, Protocol: exchange % 5, ID: flags, Transforms: []ike.TraceTransform{{Type: uint16(typ % 16), Value: uint64(id), KeyBits: notify}, {Type: notify, Value: uint64(id)}}}
+		list := []ike.TracePayload{{Type: typ, Notify: notify, Offers: []ike.TraceOffer{offer}}, {Type: 41, Notify: notify}}
 		for _, e := range []any{
 			ike.Trace{Kind: ike.TraceKind(kind), Version: version, Header: h, Payloads: list, Text: text, State: text, Was: text},
 			ike.Log{Kind: ike.LogKind(kind), Version: version, Why: ike.Why(typ), Code: notify, Text: text, Peer: ike.Identity{Kind: ike.IDKind(flags), Value: text}},

@@ -18,7 +18,7 @@ const (
 )
 
 // Trace is something that IKE does. It is told while somebody wants to know its topic (Env.Tracing). It holds what kinds of payloads a message has and how
-// long they are, and never what is in them: no key, nonce, identity or certificate.
+// long they are, and of proposals which algorithms; and never what else is in them: no key, nonce, identity or certificate.
 type Trace struct {
 	Kind      TraceKind
 	Topic     trace.Topics
@@ -41,6 +41,22 @@ type TracePayload struct {
 	// Notify is the type of a notification, and Protocol what it is about; zero of other payloads.
 	Notify   uint16
 	Protocol uint8
+	Offers   []TraceOffer // of an SA payload that can be read
+}
+
+// TraceOffer is a proposal: of version 1, one transform of it.
+type TraceOffer struct {
+	Number     uint8 // of the proposal
+	Protocol   uint8
+	ID         uint8 // of version 1: what kind of transform it is
+	Transforms []TraceTransform
+}
+
+// TraceTransform is an algorithm that is proposed: its type and number in version 2, of an encryption algorithm with the length of its key. Of version 1, an attribute and its value.
+type TraceTransform struct {
+	Type    uint16
+	Value   uint64
+	KeyBits uint16
 }
 
 func (Trace) effect() {}

@@ -76,10 +76,29 @@ func summary(list []ikemsg.Payload) []ike.TracePayload {
 	out := make([]ike.TracePayload, len(list))
 	for i, p := range list {
 		out[i] = ike.TracePayload{Type: p.Type, Len: ikemsg.Generic + len(p.Body)}
-		if p.Type == ikev1msg.PayloadNotify {
+		switch p.Type {
+		case ikev1msg.PayloadNotify:
 			if n, err := ikev1msg.ParseNotify(p.Body); err == nil {
 				out[i].Notify, out[i].Protocol = n.Type, n.Protocol
 			}
+		case ikev1msg.PayloadSA:
+			if sa, err := ikev1msg.ParseSA(p.Body); err == nil {
+				out[i].Offers = offers(&sa)
+			}
+		}
+	}
+	return out
+}
+
+// offers are the transforms that are proposed, each with its attributes.
+func offers(sa *ikev1msg.SA) (out []ike.TraceOffer) {
+	for _, p := range sa.Proposals {
+		for _, t := range p.Transforms {
+			o := ike.TraceOffer{Number: p.Number, Protocol: p.Protocol, ID: t.ID, Transforms: make([]ike.TraceTransform, len(t.Attrs))}
+			for i, a := range t.Attrs {
+				o.Transforms[i] = ike.TraceTransform{Type: a.Type, Value: a.Number()}
+			}
+			out = append(out, o)
 		}
 	}
 	return out

@@ -78,9 +78,26 @@ func summary(list []ikemsg.Payload) []ike.TracePayload {
 
 func summarize(typ uint8, body []byte) ike.TracePayload {
 	out := ike.TracePayload{Type: typ, Len: ikemsg.Generic + len(body)}
-	if typ == ikev2msg.PayloadNotify {
+	switch typ {
+	case ikev2msg.PayloadNotify:
 		if n, err := ikev2msg.ParseNotify(body); err == nil {
 			out.Notify, out.Protocol = n.Type, n.Protocol
+		}
+	case ikev2msg.PayloadSA:
+		if list, err := ikev2msg.ParseSA(body); err == nil {
+			out.Offers = offers(list)
+		}
+	}
+	return out
+}
+
+// offers are the proposals with their algorithms.
+func offers(list []ikev2msg.Proposal) []ike.TraceOffer {
+	out := make([]ike.TraceOffer, len(list))
+	for i, p := range list {
+		out[i] = ike.TraceOffer{Number: p.Number, Protocol: p.Protocol, Transforms: make([]ike.TraceTransform, len(p.Transforms))}
+		for k, t := range p.Transforms {
+			out[i].Transforms[k] = ike.TraceTransform{Type: uint16(t.Type), Value: uint64(t.ID), KeyBits: t.Bits}
 		}
 	}
 	return out
