@@ -228,7 +228,9 @@ func opensMode(text string) bool {
 }
 
 var (
-	secretWords = regexp.MustCompile(`(?i)\b(password|secret|community|key|md5|sha)( [0-9])? +\S+`)
+	// passwordText leads to what may be of several words.
+	passwordText = regexp.MustCompile(`(?i)\b(password|secret)( [0-9])? +\S.*`)
+	secretWords  = regexp.MustCompile(`(?i)\b(community|key|md5|sha)( [0-9])? +\S+`)
 	// snmpWords are what leads to a community name, or to the key of a user's privacy.
 	snmpWords = regexp.MustCompile(`(?i)\b(host +\S+(?: +(?:traps|informs|version +(?:1|2c|3 +(?:noauth|auth|priv))))*|priv +(?:des|3des|aes +[0-9]+)) +[^ *]\S*`)
 )

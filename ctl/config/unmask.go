@@ -57,6 +57,7 @@ func place(path []string, line string) string {
 
 // hide masks what looks like a password in a line that is kept as text.
 func hide(text string) string {
+	text = passwordText.ReplaceAllString(text, "$1$2 "+masked)
 	if strings.HasPrefix(text, "snmp-server ") { // community names stand by themselves
 		return snmpWords.ReplaceAllString(secretWords.ReplaceAllString(text, "$1$2 "+masked), "$1 "+masked)
 	}

@@ -146,15 +146,16 @@ func (s *Set) Match(line string, no bool) (*Match, *Error) {
 func (e *Error) take(th thread) {
 	e.Exact = th.exact
 	var words []string
-	hidden := false
+	hidden, behind := false, false
 	for _, c := range unlink(th.caps) {
-		if c.raw {
+		if behind = c.raw && len(c.value) <= 2; c.raw {
 			c.value, hidden = Mask, true
 		}
 		words = append(words, c.value)
 	}
 	e.Before = strings.Join(words, " ")
-	if hidden && e.Kind == TrailingText { // perhaps a key with a space in it
+	// What follows is perhaps a key with a space in it, or the key itself, and what was taken for it is a number that says of what kind it is (`key 7 ...`).
+	if hidden && e.Kind == TrailingText || behind && e.Kind == Unknown {
 		e.Token = Mask
 	}
 }
