@@ -46,8 +46,7 @@ func (t *trial) origin(x *Explanation, q *Question) {
 			x.From.Peer = wordAddr(tun.Remote)
 		}
 		if t.in != nil {
-			addr, _ := t.in.Remote()
-			x.From.SA, x.From.Peer = fib.SAID(t.in.ID), wordAddr(addr)
+			x.From.SA = fib.SAID(t.in.ID) // of any peer, where none was said
 		}
 	default:
 		x.From.VRF = fib.VRF(t.w.t.Port(uint32(q.From.Port)).VRF)

@@ -94,6 +94,15 @@ func TestExplainUnsealed(t *testing.T) {
 	}
 }
 
+// TestExplainSomebody: where it is not said which peer a packet is from, it is let in as anybody's.
+func TestExplainSomebody(t *testing.T) {
+	r := newRig(t, gcm128.hub)
+	x := r.explain(Question{Packet: probe(behind1, hostIP, 100), From: Origin{Tunnel: tunnelID}})
+	if x.Fate != Forwarded || x.From.SA != saIn || x.From.Peer.IsValid() {
+		t.Errorf("%+v", x)
+	}
+}
+
 // TestExplainPriced: what hardware that is emulated takes, and what it has too little of.
 func TestExplainPriced(t *testing.T) {
 	none := fib.Meter{Rate: 1, Burst: 0}

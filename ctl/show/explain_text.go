@@ -137,6 +137,8 @@ func (x *Explanation) arrival() explainStep {
 			peer = f.Peer.String()
 		}
 		switch {
+		case f.SA != 0 && !f.Peer.IsValid():
+			s.say("out of GRE, opened by a security association of the tunnel: nothing says which peer %s is behind", x.Packet.Src)
 		case f.SA != 0:
 			s.say("out of GRE from %s, opened by security association %d", peer, f.SA)
 		default:
