@@ -6,6 +6,9 @@
 //	POST /v1/query   a table that is too large for a status (show.Query, show.Answer)
 //	POST /v1/clear   take down sessions or zero counters (Clear)
 //	POST /v1/reload  read the configuration file again
+//	POST /v1/config/edit  read a line of configuration (Edit, Edited)
+//	POST /v1/config/act   commit, roll back, save, load (ConfigAction, ConfigDone)
+//	POST /v1/config/text  a configuration, or what differs between two, keys masked (ConfigText)
 //	GET  /v1/greeting  who asks, and what they may (Greeting)
 //	POST /v1/enable  verify the password of privileged exec
 //

@@ -16,8 +16,10 @@ import (
 	"nave/ctl/api"
 	"nave/ctl/config"
 	"nave/ctl/gateway"
+	"nave/ctl/hardware"
 	"nave/ctl/revision"
 	"nave/ctl/show"
+	"nave/hwprofiles"
 )
 
 // self is who changes what nobody asks for by the socket: SIGHUP, a commit that was not confirmed.
@@ -49,6 +51,8 @@ type configured interface {
 	problems() []show.Problem
 	// findings logs what there is to say of a configuration.
 	findings(*config.Config, config.Diagnostics)
+	// advice is what the emulated hardware would do with a configuration.
+	advice(*config.Config) config.Diagnostics
 	// notify tells the service manager.
 	notify(state string)
 }
@@ -63,6 +67,13 @@ func (b box) Configure(tree *config.Config) error {
 		b.logBy(tree)
 	}
 	return err
+}
+
+// advice implements configured.
+func (b box) advice(tree *config.Config) config.Diagnostics {
+	var profile *hwprofiles.Profile
+	b.gw.Do(func(_ time.Time, c *gateway.Core) { profile = c.Hardware() })
+	return hardware.Findings(profile, tree)
 }
 
 // Edit implements api.Config.
@@ -94,6 +105,10 @@ func (c *configurator) Edit(who *api.Caller, e api.Edit) (api.Edited, error) {
 			return api.Edited{}, err
 		}
 		done.Partly = textOf(partly)
+		for _, f := range revision.News(c.box.advice(l.Before), c.box.advice(l.Tree)) {
+			f.File, f.Line, f.Severity = "", 0, min(f.Severity, config.Warning)
+			done.Findings = append(done.Findings, f.String())
+		}
 		for _, p := range newProblems(before, c.box.problems()) {
 			done.Findings = append(done.Findings, show.NotCarriedOut(p))
 		}

@@ -48,8 +48,14 @@ func (b *fakeBox) Configure(tree *config.Config) error {
 }
 func (b *fakeBox) problems() []show.Problem                    { return b.list }
 func (b *fakeBox) findings(*config.Config, config.Diagnostics) {}
-func (b *fakeBox) notify(state string)                         { b.notices = append(b.notices, state) }
-func (b *fakeBox) tree() *config.Config                        { b.mu.Lock(); defer b.mu.Unlock(); return b.runs }
+func (b *fakeBox) advice(tree *config.Config) (out config.Diagnostics) {
+	if tree.Hostname == "slow" {
+		out = append(out, config.Diagnostic{File: "x", Line: 7, Severity: config.Error, Code: "slow", Message: "the hardware is slow"})
+	}
+	return out
+}
+func (b *fakeBox) notify(state string)  { b.notices = append(b.notices, state) }
+func (b *fakeBox) tree() *config.Config { b.mu.Lock(); defer b.mu.Unlock(); return b.runs }
 
 // rig is a configurator in a folder of its own.
 type rig struct {
@@ -157,6 +163,9 @@ func TestEdit(t *testing.T) {
 	before := r.box.list
 	r.box.list = before
 	if e := r.edit("hostname other"); len(e.Findings) != 0 { // it was there before
+		t.Errorf("%+v", e)
+	}
+	if e := r.edit("hostname slow"); len(e.Findings) != 1 || e.Findings[0] != "warning: the hardware is slow" {
 		t.Errorf("%+v", e)
 	}
 	r.box.err = fmt.Errorf("%w: UDP 500 is taken", gateway.ErrPartly)

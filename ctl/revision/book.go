@@ -128,14 +128,16 @@ func (b *Book) Replace(now time.Time, user, how, file string, text []byte) *Plan
 	return p
 }
 
-// Merge plans to add the lines of a file to what runs, as though they were typed. It is refused as a whole where a line has an error, or what comes of it does not check.
+// Merge plans to add the lines of a file to what runs, as though they were typed. It is refused as a whole where a line has an error, or something
+// does not check that did before.
 func (b *Book) Merge(now time.Time, user, how, file string, text []byte) (*Plan, error) {
 	if b.pending != nil {
 		return nil, b.ErrPending()
 	}
 	tree, diags := b.Running().Tree.Apply(file, text)
-	if !diags.HasErrors() {
-		diags = append(diags, config.CheckAt(now, tree)...)
+	if !diags.HasErrors() { // what was unfinished before does not keep other lines from being added
+		run := config.CheckAt(now, b.Running().Tree)
+		diags = append(diags, News(run, config.CheckAt(now, tree))...)
 	}
 	return b.whole(user, how, tree, diags), nil
 }

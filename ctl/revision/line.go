@@ -23,7 +23,7 @@ var taking = map[string]bool{"address-duplicate": true, "address-overlap": true,
 
 // Line plans to apply a line of configuration at once, in the mode that path leads to.
 func (b *Book) Line(now time.Time, user string, path []string, line string) (*Line, error) {
-	l, tree, err := read(now, b.Running().Tree, path, line)
+	l, tree, err := read(now, b.Running().Tree, path, line, true)
 	if err != nil || l.Refused {
 		return l, err
 	}
@@ -49,15 +49,15 @@ func (b *Book) Line(now time.Time, user string, path []string, line string) (*Li
 func (b *Book) CandidateLine(now time.Time, user string, path []string, line string) (*Line, error) {
 	b.Begin(user)
 	c := b.candidates[user]
-	l, tree, err := read(now, c.tree, path, line)
+	l, tree, err := read(now, c.tree, path, line, false)
 	if err == nil && !l.Refused {
 		c.tree = tree
 	}
 	return l, err
 }
 
-// read reads a line on top of a tree.
-func read(now time.Time, on *config.Config, path []string, line string) (*Line, *config.Config, error) {
+// read reads a line on top of a tree. runs tells that what comes of it is to run at once: in a candidate the lines that make it whole may stand in any order.
+func read(now time.Time, on *config.Config, path []string, line string, runs bool) (*Line, *config.Config, error) {
 	s, err := config.SessionAt(on, "", path)
 	if err != nil {
 		return nil, nil, err
@@ -76,11 +76,11 @@ func read(now time.Time, on *config.Config, path []string, line string) (*Line, 
 	l.Refused = l.Findings.HasErrors()
 	tree := s.Config()
 	if !l.Refused && !tree.Equal(on) {
-		for _, d := range news(config.CheckAt(now, on), config.CheckAt(now, tree)) {
+		for _, d := range News(config.CheckAt(now, on), config.CheckAt(now, tree)) {
 			switch {
-			case d.Severity == config.Error && taking[d.Code]:
+			case d.Severity == config.Error && runs && taking[d.Code]:
 				l.Refused = true
-			case d.Severity == config.Error && (d.Code == "mgre-no-key" || d.Code == "tunnel-duplicate" || d.Code == "protection-shared"):
+			case d.Severity == config.Error && runs && (d.Code == "mgre-no-key" || d.Code == "tunnel-duplicate" || d.Code == "protection-shared"):
 				continue // what that means for the two is said where one is held
 			case d.Severity == config.Error:
 				d.Severity = config.Warning
@@ -101,8 +101,8 @@ func read(now time.Time, on *config.Config, path []string, line string) (*Line, 
 	return l, tree, nil
 }
 
-// news are the findings that were not there before, wherever they stood.
-func news(before, after config.Diagnostics) (out config.Diagnostics) {
+// News are the findings that were not there before, wherever they stood.
+func News(before, after config.Diagnostics) (out config.Diagnostics) {
 	was := make(map[string]bool, len(before))
 	for _, d := range before {
 		was[d.Code+" "+d.Message] = true

@@ -70,7 +70,6 @@ func (r *random) step() {
 		err = r.book.Take(user, 0)
 	case op == 21:
 		plan, err = r.book.Merge(r.now, user, "copy", "f", []byte(l.line+"\n"))
-		whole = true
 	case op == 22:
 		plan = r.book.Expired(r.now)
 	default:

@@ -239,6 +239,22 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
+// In a candidate an address may move before it is taken away where it was; what runs never has it twice.
+func TestCandidateInAnyOrder(t *testing.T) {
+	b := newBook(t)
+	edit(t, b, "ann", "interface Loopback0", "ip address 10.0.0.1 255.255.255.0")
+	if p, err := b.Commit(start, "ann", 0); err != nil || !p.Refused {
+		t.Errorf("%v", err)
+	}
+	edit(t, b, "ann", "interface Tunnel0", "ip address 10.0.9.1 255.255.255.0")
+	if p, err := b.Commit(start, "ann", 0); err != nil || p.Refused {
+		t.Errorf("%v %v", err, p)
+	}
+	if l, err := b.Line(start, "ann", []string{"interface Loopback0"}, "ip address 10.0.0.1 255.255.255.0"); err != nil || !l.Refused {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestRollback(t *testing.T) {
 	b := newBook(t)
 	line(t, b, start, "ann", "", "no ip route 10.1.0.0 255.255.0.0 10.0.0.2")
@@ -289,6 +305,10 @@ func TestReplace(t *testing.T) {
 	b.Ran(start, p, "")
 	if c := b.Running().Tree; c.Hostname != "y" || c.Interface("Tunnel0").NHRP.Authentication != "topkey" || c.Interface("Tunnel0").Bandwidth != 99 {
 		t.Errorf("%s", c.Masked())
+	}
+	line(t, b, start, "ann", "interface Tunnel2", "tunnel mode gre multipoint") // unfinished, and that is not the file's fault
+	if p, err = b.Merge(start, "ann", "copy", "y.cfg", []byte("hostname y2\n")); err != nil || p.Refused {
+		t.Errorf("%v %v", err, p)
 	}
 	if p, err = b.Merge(start, "ann", "copy", "y.cfg", []byte("hostname z\nfrobnicate\n")); err != nil || !p.Refused {
 		t.Errorf("%v %v", err, p)
