@@ -129,7 +129,9 @@ func (b *box) Edit(e api.Edit) (api.Edited, error) {
 	b.edits = append(b.edits, e)
 	tree := b.running
 	if e.Candidate {
-		tree = b.candidate
+		if tree = b.candidate; tree == nil {
+			return api.Edited{}, errors.New("there is no candidate")
+		}
 	}
 	s, err := config.SessionAt(tree, "", e.Path)
 	if err != nil {
@@ -160,6 +162,9 @@ func (b *box) Act(a api.ConfigAction) (api.ConfigDone, error) {
 	case api.ActAbandon:
 		b.candidate = nil
 	case api.ActCommit:
+		if b.candidate == nil {
+			return api.ConfigDone{}, errors.New("there is no candidate")
+		}
 		b.running, b.hostname = b.candidate, b.candidate.Hostname
 	}
 	return api.ConfigDone{Revision: 2, Changes: "other settings"}, nil
