@@ -3,6 +3,7 @@ package show
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"nave/slowpath/nhrp"
@@ -91,6 +92,8 @@ func rows(p *nhrp.PeerStatus, entries []*nhrp.EntryStatus) (out []peerRow) {
 	if !p.NBMA.IsValid() {
 		entries = nil // destinations that are being resolved have nothing in common
 	}
+	entries = slices.Clone(entries)
+	slices.SortStableFunc(entries, func(a, b *nhrp.EntryStatus) int { return b.Prefix.Bits() - a.Prefix.Bits() }) // the peer itself, and what is behind it
 	for _, e := range entries {
 		if (e.Flags&nhrp.FlagLocal != 0) != p.Local || e.Type == nhrp.TypeNegative || e.Type == nhrp.TypeIncomplete {
 			continue
