@@ -27,7 +27,7 @@ type Traced struct {
 	Ifaces []string // tunnels that it may be of
 	VRF    string   // of the tunnel; "": the global table
 	Outer  string   // VRF of the tunnel's ends, the same way
-	// Event is an nhrp.Received, nhrp.Send, nhrp.Trace, nhrp.Log, ike.Trace, ike.Log, ChildTrace, dmvpn.Secure, dmvpn.Unsecure, dmvpn.ToIKE or dmvpn.Log.
+	// Event is an nhrp.Received, nhrp.Send, nhrp.Trace, nhrp.Log, ike.Trace, ike.Log, ChildTrace, EIGRPTrace, dmvpn.Secure, dmvpn.Unsecure, dmvpn.ToIKE or dmvpn.Log.
 	Event any
 }
 
@@ -41,8 +41,19 @@ func (t Traced) Clone() Traced {
 	case nhrp.Send:
 		e.Payload = slices.Clone(e.Payload)
 		t.Event = e
+	case EIGRPTrace:
+		e.Payload = slices.Clone(e.Payload)
+		t.Event = e
 	}
 	return t
+}
+
+// EIGRPTrace is a packet of EIGRP.
+type EIGRPTrace struct {
+	Iface   string
+	Sent    bool
+	Peer    netip.Addr // who sent it, or whom it goes to: of a multicast, its group
+	Payload []byte
 }
 
 // ChildTrace is what becomes of a child: a pair of IPsec SAs.
@@ -292,6 +303,27 @@ func (r *Router) tellIKELog(e ike.Log) {
 		return
 	}
 	s := r.between(e.Protection, e.Path)
+	r.told(topic, &s, e)
+}
+
+// tellEIGRPPacket tells of a packet of EIGRP.
+func (r *Router) tellEIGRPPacket(e EIGRPTrace) {
+	const atOpcode, hello = 1, 5 // RFC 7868 section 6.5; an acknowledgement is a hello
+	topic := trace.EIGRPPacket
+	if len(e.Payload) > atOpcode && e.Payload[atOpcode] == hello {
+		topic = trace.EIGRPHello
+	}
+	if r.debug.topics&topic == 0 {
+		return
+	}
+	var at nbma.Address
+	if !e.Peer.IsMulticast() {
+		at, _ = r.nhrp.Where(e.Iface, e.Peer)
+	}
+	s := r.about(e.Iface, at)
+	if !e.Peer.IsMulticast() {
+		s.tunnel[0] = e.Peer
+	}
 	r.told(topic, &s, e)
 }
 

@@ -12,6 +12,7 @@ import (
 	"nave/fastpath/fib"
 	"nave/slowpath/eigrp"
 	"nave/slowpath/rib"
+	"nave/slowpath/trace"
 )
 
 // eigrpTables is what the Router knows of EIGRP, beside the RIB.
@@ -243,6 +244,9 @@ func (r *Router) EIGRP(vrf fib.VRF, p eigrp.PacketReceived) {
 		r.stats.EIGRPMalformed++
 		return
 	}
+	if r.debug.topics&trace.EIGRP != 0 {
+		r.tellEIGRPPacket(EIGRPTrace{Iface: p.Iface, Peer: p.From, Payload: p.Payload})
+	}
 	_, of := r.eigrp.find(EIGRPKey{vrf, binary.BigEndian.Uint16(p.Payload[atAS:])})
 	if l, ok := r.eigrp.links[p.Iface]; of == nil || !ok || l.vrf != vrf {
 		r.stats.EIGRPForNobody++
@@ -366,6 +370,9 @@ func (r *Router) sendEIGRP() {
 	out := r.eigrp.outbox
 	r.eigrp.outbox = nil
 	for i := range out {
+		if s := &out[i].s; r.debug.topics&trace.EIGRP != 0 {
+			r.tellEIGRPPacket(EIGRPTrace{Iface: s.Iface, Sent: true, Peer: s.To, Payload: s.Payload})
+		}
 		r.linux.EIGRP(out[i].vrf, out[i].s)
 	}
 }

@@ -43,6 +43,7 @@ func makeDebugCommands() []*grammar.Command {
 		add("crypto {isakmp|ikev2|ipsec} [error]", "what IKE does, or what becomes of IPsec SAs")
 		add("crypto socket", "what becomes of crypto sockets")
 		add("tunnel protection", "what protects the peers of tunnels")
+		add("eigrp packets [terse]", "packets of EIGRP; terse: all but hellos and acknowledgements")
 		what := "of this peer, tunnel or VRF only; with several conditions, of each"
 		if off {
 			help, what = "remove ", "a condition, or all of them"

@@ -48,6 +48,8 @@ func TestDebugCommands(t *testing.T) {
 		{"debug crypto ikev2 error", debug.Change{Flags: []debug.Flag{"crypto ikev2 error"}}, "IKEv2 error debugging is on\n"},
 		{"debug crypto ipsec", debug.Change{Flags: []debug.Flag{"crypto ipsec"}}, "Crypto IPSEC debugging is on\n"},
 		{"debug crypto socket", debug.Change{Flags: []debug.Flag{"crypto socket"}}, "Crypto secure socket events debugging is on\n"},
+		{"debug eigrp packets", debug.Change{Flags: []debug.Flag{"eigrp packets"}}, "HELLO, ACK"},
+		{"debug eigrp packets terse", debug.Change{Flags: []debug.Flag{"eigrp packets terse"}}, "EIGRP Packet debugging (UPDATE"},
 		{"debug tunnel protection", debug.Change{Flags: []debug.Flag{"tunnel protection"}}, "Tunnel Protection Debugs debugging is on\n"},
 		{"debug dmvpn condition peer nbma 192.0.2.1", cond(debug.DMVPN, debug.Condition{NBMA: prefix("192.0.2.1/32")}), "DMVPN condition 1 set\n"},
 		{"debug dmvpn condition peer tunnel 10.0.0.9 255.255.255.0", cond(debug.DMVPN, debug.Condition{Tunnel: prefix("10.0.0.0/24")}), "DMVPN condition 2 set\n"},

@@ -77,6 +77,7 @@ func makeFlags() []known {
 		known{"crypto ipsec", DMVPN, trace.IPsec}, known{"crypto ipsec error", DMVPN, trace.IPsecError},
 		known{"crypto isakmp", DMVPN, trace.IKEv1}, known{"crypto isakmp error", DMVPN, trace.IKEv1Error},
 		known{"crypto socket", DMVPN, trace.Socket}, known{"tunnel protection", DMVPN, trace.Tunnel},
+		known{"eigrp packets", DMVPN, trace.EIGRP}, known{"eigrp packets terse", DMVPN, trace.EIGRPPacket},
 	)
 }
 

@@ -30,6 +30,8 @@ func Trace(t *slowpath.Traced) []string {
 		b.ikeLog(&e)
 	case slowpath.ChildTrace:
 		b.child(t, &e)
+	case slowpath.EIGRPTrace:
+		b.eigrp(&e)
 	case dmvpn.Secure, dmvpn.Unsecure, dmvpn.ToIKE:
 		b.session(t, e)
 	case dmvpn.Log:
@@ -104,6 +106,10 @@ func flagText(f debug.Flag) string {
 		return "Crypto secure socket events debugging"
 	case "tunnel protection":
 		return "Tunnel Protection Debugs debugging"
+	case "eigrp packets":
+		return "EIGRP Packet debugging (UPDATE, REQUEST, QUERY, REPLY, HELLO, ACK, SIAQUERY, SIAREPLY)"
+	case "eigrp packets terse":
+		return "EIGRP Packet debugging (UPDATE, REQUEST, QUERY, REPLY, SIAQUERY, SIAREPLY)"
 	}
 	words := strings.Fields(string(f)) // dmvpn LEVEL FACILITY
 	if len(words) != 3 {
@@ -166,7 +172,7 @@ func conditionAnswer(c debug.Change, after *debug.State) string {
 func Debugging(s *debug.State) string {
 	var b strings.Builder
 	for _, group := range []struct{ title, prefix string }{
-		{"NHRP:", "nhrp"}, {"DMVPN:", "dmvpn"}, {"Cryptographic Subsystem:", "crypto"}, {"Tunnel:", "tunnel"},
+		{"NHRP:", "nhrp"}, {"DMVPN:", "dmvpn"}, {"Cryptographic Subsystem:", "crypto"}, {"Tunnel:", "tunnel"}, {"EIGRP:", "eigrp"},
 	} {
 		first := true
 		for _, f := range s.Flags {

@@ -30,6 +30,9 @@ const (
 	TunnelDetail // what protects which peer of a tunnel
 	SocketError  // crypto sockets that find no room or do not open
 	SocketDetail // crypto sockets opened and closed, connections begun and ended
+
+	EIGRPHello  // hellos and acknowledgements of EIGRP, received and sent
+	EIGRPPacket // its other packets
 )
 
 // Groups of topics.
@@ -40,7 +43,8 @@ const (
 	IPsec  = IPsecError | IPsecDetail
 	Tunnel = TunnelError | TunnelDetail
 	Socket = SocketError | SocketDetail
-	All    = NHRP | IKEv1 | IKEv2 | IPsec | Tunnel | Socket
+	EIGRP  = EIGRPHello | EIGRPPacket
+	All    = NHRP | IKEv1 | IKEv2 | IPsec | Tunnel | Socket | EIGRP
 )
 
 // Condition selects by whom something is about. The field that is set counts; the zero Condition selects nothing.

@@ -271,3 +271,31 @@ func TestDebugLevels(t *testing.T) {
 		}
 	})
 }
+
+// EIGRP with one neighbor is told, both ways, and what is sent to all only where there is no condition on a neighbor.
+func TestDebugEIGRP(t *testing.T) {
+	n := hubSpoke(t, 5, true)
+	hub := n.Router("hub")
+	one := netip.MustParseAddr("10.0.0.2")
+	d := hub.debug(t, debug.Set{Flags: []debug.Flag{"eigrp packets terse"}, DMVPN: debug.Conditions{List: []debug.Condition{{Tunnel: netip.PrefixFrom(one, 32)}}}})
+	knowEachOther(n, 3*time.Minute)
+	counts := make(map[bool]int)
+	for _, x := range d.things {
+		e, ok := x.Event.(slowpath.EIGRPTrace)
+		if !ok || e.Peer != one || e.Iface != "Tunnel0" || e.Payload[1] == 5 {
+			t.Errorf("told of %+v", x)
+		}
+		counts[e.Sent]++
+	}
+	if counts[true] == 0 || counts[false] == 0 {
+		t.Errorf("%d sent and %d received", counts[true], counts[false])
+	}
+	d = hub.debug(t, debug.Set{Flags: []debug.Flag{"eigrp packets"}})
+	n.Run(time.Minute)
+	text := strings.Join(d.lines(), "\n")
+	for _, want := range []string{"EIGRP: Sending HELLO on Tunnel0 - paklen ", "nbr 224.0.0.10\n", "EIGRP: Received HELLO on Tunnel0 - paklen "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("not told: %q\n%s", want, text)
+		}
+	}
+}
