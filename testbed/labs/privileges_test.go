@@ -53,19 +53,19 @@ func TestPrivileges(t *testing.T) {
 	t.Parallel()
 	t.Run("unit", func(t *testing.T) {
 		t.Parallel()
-		unprivileged(t, protected(), unitCapabilities(t, "naved.service"))
+		unprivileged(t, protected(), unitCapabilities(t, "naved.service"), pingsThroughTunnel)
 	})
 	t.Run("VRFs", func(t *testing.T) {
 		t.Parallel()
 		must(t, os.MkdirAll("/run/netns", 0o755)) // as vrf.conf has it; who runs as root here does not mind
 		own(t, "/run/netns")
 		t.Cleanup(func() { must(t, os.Chown("/run/netns", 0, 0)) })
-		unprivileged(t, vrfAware(), slices.Concat(unitCapabilities(t, "naved.service"), unitCapabilities(t, "vrf.conf")))
+		unprivileged(t, vrfAware(), slices.Concat(unitCapabilities(t, "naved.service"), unitCapabilities(t, "vrf.conf")), pingsInVRF)
 	})
 }
 
 // unprivileged starts the hub of a lab as a user with some capabilities, kills it, and has the next one take over.
-func unprivileged(t *testing.T, lab Lab, caps []string) {
+func unprivileged(t *testing.T, lab Lab, caps []string, then func(*testing.T, *topo.Lab)) {
 	t.Helper()
 	l := topo.ForTest(t, lab.Topology)
 	must(t, l.StopRouter("hub", unix.SIGTERM)) // root's, which leaves nothing behind
@@ -100,5 +100,39 @@ func unprivileged(t *testing.T, lab Lab, caps []string) {
 	if after := workers(t, l, "hub"); !slices.Equal(before, after) {
 		t.Errorf("workers %v are others than before: %v", after, before)
 	}
+	then(t, l)
 	must(t, l.StopRouter("hub", unix.SIGTERM))
+}
+
+// pingsThroughTunnel: ping and traceroute of the box itself.
+func pingsThroughTunnel(t *testing.T, l *topo.Lab) {
+	t.Helper()
+	lines(t, l, "spoke1", strings.Fields("show ip nhrp"), []string{"10.255.0.1"})
+	for command, want := range map[string][]string{
+		"ping 10.1.0.7": {"Sending 5, 100-byte ICMP Echos to 10.1.0.7, timeout is 2 seconds:\n!!!!!\n", "Success rate is 100 percent (5/5), round-trip min/avg/max = "},
+		"ping 10.255.0.11 source Tunnel0 size 1400 repeat 2 df-bit": {"Packet sent with a source address of 10.255.0.1\nPacket sent with the DF bit set\n!!\n", "100 percent (2/2)"},
+		"ping 10.255.0.11 size 1401 repeat 2 df-bit":                {"\nMM\nSuccess rate is 0 percent (0/2)\n"},
+		"ping 192.0.2.99 repeat 1 timeout 1":                        {"Success rate is 0 percent (0/1)\n"},
+		"traceroute 10.1.0.7 timeout 1":                             {"Tracing the route to 10.1.0.7\n", "  1 10.255.0.11 ", "\n  2 10.1.0.7 "},
+	} {
+		says(t, command, func() (string, error) { return l.Nave("hub", strings.Fields(command)...) }, want)
+	}
+	for _, command := range []string{"ping vrf NONE 10.1.0.7", "ping 10.1.0.7 source Loopback9", "ping 10.1.0.7 source 10.9.9.9", "ping 224.0.0.1"} {
+		if out, err := l.Nave("hub", strings.Fields(command)...); err == nil {
+			t.Errorf("%s: %s", command, out)
+		}
+	}
+}
+
+// pingsInVRF: each VRF has its own hosts behind the same addresses, and the global table has none.
+func pingsInVRF(t *testing.T, l *topo.Lab) {
+	t.Helper()
+	for _, vrf := range []string{"RED", "BLUE"} {
+		command := "ping vrf " + vrf + " 10.0.0.2 repeat 3"
+		says(t, command, func() (string, error) { return l.Nave("hub", strings.Fields(command)...) }, []string{"\n!!!\n"})
+	}
+	const wrong = "ping 10.0.0.2 source Tunnel0"
+	if out, err := l.Nave("hub", strings.Fields(wrong)...); err == nil || !strings.Contains(out, "VRF BLUE") {
+		t.Errorf("%s: %v: %s", wrong, err, out)
+	}
 }
