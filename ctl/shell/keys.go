@@ -70,10 +70,8 @@ func (k *keys) translate() {
 	for len(k.ahead) > 0 {
 		c := k.ahead[0]
 		if c == 0x1b {
-			if k.escape() {
-				continue
-			}
-			return
+			k.escape()
+			continue
 		}
 		k.ahead = k.ahead[1:]
 		if cr := k.cr; c == '\n' && cr {
@@ -102,8 +100,8 @@ func (k *keys) translate() {
 	}
 }
 
-// escape hands on what begins with an escape, and keeps account of pastes. false: the rest of a paste's mark has not come yet.
-func (k *keys) escape() bool {
+// escape hands on what begins with an escape, and keeps account of pastes.
+func (k *keys) escape() {
 	mark := pasteBegin
 	if k.pasting {
 		mark = pasteEnd
@@ -113,23 +111,23 @@ func (k *keys) escape() bool {
 		k.pasting = !k.pasting
 		k.out = append(k.out, mark...)
 		k.ahead = k.ahead[len(mark):]
-		return true
-	case len(k.ahead) > 1 && bytes.HasPrefix(mark, k.ahead):
+		return
+	case bytes.HasPrefix(mark, k.ahead): // an escape alone means nothing: what belongs to it is on its way
 		if k.more() == nil {
-			return k.escape()
+			k.escape()
+			return
 		}
 	case len(k.ahead) > 1 && !k.pasting:
 		for from, to := range map[byte]string{'b': "\x1b[1;3D", 'f': "\x1b[1;3C", 'B': "\x1b[1;3D", 'F': "\x1b[1;3C"} {
 			if k.ahead[1] == from {
 				k.out = append(k.out, to...)
 				k.ahead = k.ahead[2:]
-				return true
+				return
 			}
 		}
 	}
 	k.out = append(k.out, 0x1b)
 	k.ahead = k.ahead[1:]
-	return true
 }
 
 // key reads one key.
