@@ -172,6 +172,10 @@ func (c *configurator) run(now time.Time, p *revision.Plan) (partly, err error) 
 	}
 	err = c.box.Configure(p.Tree)
 	if err != nil && !errors.Is(err, gateway.ErrPartly) {
+		// What it has of the new one it would try again with the next link that comes up.
+		if back := c.box.Configure(p.Before); back != nil && !errors.Is(back, gateway.ErrPartly) {
+			err = errors.Join(err, fmt.Errorf("going back: %w", back))
+		}
 		c.book.Unbrace(p)
 		c.keep()
 		return nil, fmt.Errorf("the running configuration stands: %w", err)

@@ -34,6 +34,8 @@ type fakeBox struct {
 	mu      sync.Mutex
 	runs    *config.Config
 	err     error
+	once    error // of the next one
+	told    []*config.Config
 	list    []show.Problem
 	notices []string
 }
@@ -41,6 +43,11 @@ type fakeBox struct {
 func (b *fakeBox) Configure(tree *config.Config) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.told = append(b.told, tree)
+	if err := b.once; err != nil {
+		b.once = nil
+		return err
+	}
 	if b.err == nil || errors.Is(b.err, gateway.ErrPartly) {
 		b.runs = tree
 	}
@@ -176,7 +183,13 @@ func TestEdit(t *testing.T) {
 	if _, err := r.Edit(admin, api.Edit{Line: "hostname fourth"}); err == nil || !strings.Contains(err.Error(), "the running configuration stands") {
 		t.Errorf("%v", err)
 	}
-	r.box.err = nil
+	r.box.err, r.box.once = nil, errors.New("the table is full")
+	if _, err := r.Edit(admin, api.Edit{Line: "hostname fifth"}); err == nil || !strings.Contains(err.Error(), "the table is full") {
+		t.Errorf("%v", err)
+	}
+	if told := r.box.told; told[len(told)-1].Hostname != "third" { // it is told to go back
+		t.Errorf("told last: %s", told[len(told)-1].Hostname)
+	}
 	r.runs(strings.Replace(based(" tunnel source", " ip mtu 1300\n tunnel source"), "hostname box", "hostname third", 1))
 	if log := r.logged.String(); !strings.Contains(log, "user=ann") || !strings.Contains(log, `command="interface Tunnel0 / ip mtu 1300"`) || !strings.Contains(log, "%SYS-5-CONFIG_I") {
 		t.Errorf("log:\n%s", log)
