@@ -48,7 +48,7 @@ func TestProcesses(t *testing.T) {
 	for _, state := range []struct {
 		name string
 		run  func(*testing.T, *topo.Lab)
-	}{{"explains", explains}, {"naved dies", navedDies}, {"a worker dies", workerDies}, {"other sizes", otherSizes}, {"threads", asThreads}, {"clean stop", cleanStop}} {
+	}{{"explains", explains}, {"captures", captures}, {"naved dies", navedDies}, {"a worker dies", workerDies}, {"other sizes", otherSizes}, {"threads", asThreads}, {"clean stop", cleanStop}} {
 		t.Run(state.name, func(t *testing.T) {
 			state.run(t, l)
 			if seen := w.Seen(); seen.Clear != 0 {
