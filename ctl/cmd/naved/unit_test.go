@@ -45,7 +45,7 @@ var known = map[string]map[string]bool{
 	"Service": {
 		"Type": false, "NotifyAccess": false, "User": false, "Group": false, "AmbientCapabilities": true, "CapabilityBoundingSet": true, "EnvironmentFile": true, "ExecStartPre": true, "ExecStart": false,
 		"ExecReload": false, "KillMode": false, "Restart": false, "RestartSec": false, "WatchdogSec": false, "TimeoutStopSec": false, "RuntimeDirectory": false, "RuntimeDirectoryMode": false,
-		"RuntimeDirectoryPreserve": false, "LimitMEMLOCK": false, "LimitNOFILE": false, "LimitCORE": false, "OOMScoreAdjust": false, "Nice": false, "NoNewPrivileges": false, "ProtectClock": false,
+		"RuntimeDirectoryPreserve": false, "LogsDirectory": false, "LogsDirectoryMode": false, "LimitMEMLOCK": false, "LimitNOFILE": false, "LimitCORE": false, "OOMScoreAdjust": false, "Nice": false, "NoNewPrivileges": false, "ProtectClock": false,
 		"DeviceAllow": true, "RestrictNamespaces": false, "RestrictSUIDSGID": false, "RestrictRealtime": false, "LockPersonality": false, "MemoryDenyWriteExecute": false,
 		"RestrictAddressFamilies": true, "SystemCallArchitectures": false, "UMask": false,
 	},
