@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -85,9 +86,6 @@ func changes(before, after *config.Config) string {
 
 // audit logs a change, with the name of who made it.
 func (d *Daemon) audit(who *api.Caller, what string, err error) {
-	if err != nil {
-		d.log.Warn("a change was refused", "user", who.Name, "command", what, "error", err)
-		return
-	}
-	d.log.Info("changed", "user", who.Name, "command", what)
+	text, severity := show.LogAudit(who.Name, what, err)
+	d.say(severity, text, slog.String("user", who.Name), slog.String("command", what))
 }

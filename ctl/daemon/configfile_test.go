@@ -52,7 +52,7 @@ func TestWriteMemory(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(r.dir, ".nave*")); len(left) != 0 {
 		t.Errorf("left: %v", left)
 	}
-	if log := r.logged.String(); !strings.Contains(log, `command="write memory force"`) || !strings.Contains(log, "a change was refused") {
+	if log := r.logged.String(); !strings.Contains(log, `command="write memory force"`) || !strings.Contains(log, "%NAVE-4-REFUSED: User:ann") {
 		t.Errorf("%s", log)
 	}
 }

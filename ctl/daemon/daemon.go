@@ -129,12 +129,14 @@ func (d *Daemon) serve(ctx context.Context) error {
 	defer signal.Stop(hup)
 	watchdog := d.watchdog()
 	d.notify(daemon.SdNotifyReady)
-	d.log.Info("naved runs", "config", d.File)
+	text, severity := show.LogStarted(true)
+	d.say(severity, text, slog.String("config", d.File))
 	for {
 		select {
 		case <-ctx.Done():
 			d.notify(daemon.SdNotifyStopping)
-			d.log.Info("naved stops")
+			text, severity := show.LogStarted(false)
+			d.say(severity, text)
 			return nil
 		case err := <-d.gw.Failed():
 			return err

@@ -199,6 +199,22 @@ func LogTrouble(t logmsg.Trouble) (text string, severity logmsg.Severity) {
 	return text, logmsg.Severity(n)
 }
 
+// LogAudit is the message of something that a user has changed, or (err is not nil) was not let to, by the command that does it.
+func LogAudit(user, command string, err error) (text string, severity int) {
+	if err != nil {
+		return message("NAVE", severityWarning, "REFUSED", "User:%s  command:%s: %v", user, command, err)
+	}
+	return message("PARSER", severityNotice, "CFGLOG_LOGGEDCMD", "User:%s  logged command:%s", user, command)
+}
+
+// LogStarted is the message of naved that has started, or is about to stop.
+func LogStarted(up bool) (text string, severity int) {
+	if !up {
+		return message("SYS", severityNotice, "STOP", "naved stops")
+	}
+	return message("SYS", severityNotice, "RESTART", "System restarted -- naved runs")
+}
+
 // LogHost is the message of a syslog server that gets messages from now on, or does not any more.
 func LogHost(server netip.AddrPort, started bool) (text string, severity int) {
 	state := "started"

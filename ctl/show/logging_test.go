@@ -108,6 +108,18 @@ func TestLogTrouble(t *testing.T) {
 	if text, _ := LogHost(netip.MustParseAddrPort("192.0.2.9:514"), true); text != "%SYS-6-LOGGINGHOST_STARTSTOP: Logging to host 192.0.2.9 port 514 started" {
 		t.Error(text)
 	}
+	if text, severity := LogAudit("admin", "clear logging", nil); severity != 5 || text != "%PARSER-5-CFGLOG_LOGGEDCMD: User:admin  logged command:clear logging" {
+		t.Error(text)
+	}
+	if text, severity := LogAudit("admin", "clear logging", errors.New("no")); severity != 4 || text != "%NAVE-4-REFUSED: User:admin  command:clear logging: no" {
+		t.Error(text)
+	}
+	if text, _ := LogStarted(true); text != "%SYS-5-RESTART: System restarted -- naved runs" {
+		t.Error(text)
+	}
+	if text, _ := LogStarted(false); text != "%SYS-5-STOP: naved stops" {
+		t.Error(text)
+	}
 	if got := Watched(logmsg.Line{Text: "x", Stamped: "now: x", LeftOut: 3}); got != "(3 messages before this one were not shown: this terminal was too slow for them)\nnow: x" {
 		t.Error(got)
 	}
