@@ -14,8 +14,10 @@ import (
 )
 
 // A capture copies packets out of the fast path: workers put copies of what it asks for into a ring each, and whoever asked reads them there. The request lies in the arena with
-// a generation that each poll compares, so a worker without a capture tests a word a poll, and a flag where a tunnel's packet comes or goes or a packet is dropped. A packet
-// is never late or lost for its copy: a copy that finds no room is counted, and that is all.
+// a generation that each poll compares. A packet is never late or lost for its copy: a copy that finds no room is counted, and that is all.
+//
+// Without a capture a worker tests a word a poll, and a flag where a packet comes out of a tunnel or is dropped. Nothing else on the way of most packets asks: setTapped leads what
+// leaves, what comes in and whole vectors past functions that do.
 //
 // A request ends by a time of the engine's clock, which its owner puts off as long as it lives (Renew): workers stop copying by themselves when it has died.
 
