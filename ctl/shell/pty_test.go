@@ -244,13 +244,15 @@ func TestEnablePassword(t *testing.T) {
 // A thousand lines are typed ahead, with a banner among them and question marks in it, and none is lost: as when somebody pastes a configuration, and as terminals mark that.
 func TestPasteTyped(t *testing.T) {
 	for _, marks := range []bool{false, true} {
-		b := newBox()
+		c := &collector{box: newBox()}
+		o := c.options(nil)
+		o.Session.Editor = c
 		if marks {
 			t.Setenv("TERM", "xterm-256color")
 		} else {
 			t.Setenv("TERM", "vt100")
 		}
-		h := sit(t, b.options(nil))
+		h := sit(t, o)
 		h.sees("hub>")
 		h.types("enable\rconfigure terminal\r")
 		h.sees("End with CNTL/Z.\n")
@@ -271,8 +273,8 @@ func TestPasteTyped(t *testing.T) {
 		}
 		h.types("exit\r")
 		h.leaves(StatusOK)
-		if n := len(b.running.Interfaces); n != 251 || b.running.Interface("Loopback249").Description != "loop 249" {
-			t.Errorf("%d interfaces", n)
+		if n := len(c.lines); n != 1+250*3 || c.lines[n-1] != "interface Loopback249 / ip address 10.2.49.1 255.255.255.0" {
+			t.Errorf("%d lines come, the last is %q", n, c.lines[n-1])
 		}
 	}
 }

@@ -60,16 +60,15 @@ func TestPaste(t *testing.T) {
 		fmt.Fprintf(&text, "interface Loopback%d\n description loop %d\n ip address 10.%d.%d.1 255.255.255.0\n!\nip route 172.16.%d.0 255.255.255.0 Null0\n", n, n, n/100, n%100, n)
 	}
 	text.WriteString("end\n")
-	b := newBox()
-	out, status := play(b, Options{}, text.String())
-	if status != StatusOK {
-		t.Fatalf("status %d: %.500s", status, out)
+	c := &collector{box: newBox()}
+	var out strings.Builder
+	o := c.options(&out)
+	o.Session.Editor = c
+	if _, status := play(nil, o, text.String()); status != StatusOK {
+		t.Fatalf("status %d: %.500s", status, out.String())
 	}
-	if len(b.running.Interfaces) != 201 || len(b.running.StaticRoutes) != 200 {
-		t.Errorf("%d interfaces, %d routes", len(b.running.Interfaces), len(b.running.StaticRoutes))
-	}
-	if i := b.running.Interface("Loopback199"); i == nil || i.Description != "loop 199" {
-		t.Errorf("the last one is %+v", i)
+	if len(c.lines) != 1+200*4 || c.lines[len(c.lines)-2] != "interface Loopback199 / ip address 10.1.99.1 255.255.255.0" {
+		t.Errorf("%d lines come, %q before the last", len(c.lines), c.lines[len(c.lines)-2])
 	}
 }
 
