@@ -9,6 +9,8 @@
 //	POST /v1/config/edit  read a line of configuration (Edit, Edited)
 //	POST /v1/config/act   commit, roll back, save, load (ConfigAction, ConfigDone)
 //	POST /v1/config/text  a configuration, or what differs between two, keys masked (ConfigText)
+//	GET  /v1/logs    where the log goes, and what is remembered of it (message.Status); /v1/logs/follow?severity=N sends lines as they come (LogLine)
+//	POST /v1/logs/clear   forget what is remembered of the log
 //	GET  /v1/greeting  who asks, and what they may (Greeting)
 //	POST /v1/enable  verify the password of privileged exec
 //
