@@ -55,8 +55,18 @@ func changes(before, after *config.Config) string {
 	if n := len(d.RoutesAdded) + len(d.RoutesRemoved); n > 0 {
 		words = append(words, fmt.Sprintf("%d routes", n))
 	}
-	if d.MPLS {
-		words = append(words, "labels")
+	for _, part := range []struct {
+		word string
+		is   bool
+	}{
+		{"labels", d.MPLS}, {"hostname", d.Hostname}, {"logging", d.Logging}, {"call admission", d.CallAdmission},
+		{"crypto isakmp", d.ISAKMP || len(d.Policies)+len(d.KeysAdded)+len(d.KeysRemoved)+len(d.Keyrings)+len(d.ISAKMPProfiles) > 0},
+		{"crypto ikev2", d.IKEv2 || len(d.Proposals)+len(d.IKEv2Policies)+len(d.IKEv2Keyrings)+len(d.IKEv2Profiles) > 0},
+		{"crypto ipsec", d.IPsec || len(d.TransformSets)+len(d.IPsecProfiles)+len(d.Identities) > 0}, {"crypto pki", len(d.Trustpoints) > 0},
+	} {
+		if part.is {
+			words = append(words, part.word)
+		}
 	}
 	if d.BGP || len(d.BGPNeighbors)+len(d.BGPFamilies) > 0 {
 		words = append(words, "router bgp")

@@ -128,6 +128,16 @@ func findingTexts(list config.Diagnostics) (out []string) {
 	return out
 }
 
+// onlyErrors are the findings for which something is refused.
+func onlyErrors(list config.Diagnostics) (out config.Diagnostics) {
+	for _, f := range list {
+		if f.Severity == config.Error {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 // firstCode names the first error, without words of the line, among which there might be a key.
 func firstCode(list config.Diagnostics) string {
 	for _, f := range list {
@@ -300,10 +310,10 @@ func (c *configurator) act(now time.Time, who *api.Caller, a api.ConfigAction) (
 
 // carryOut runs a plan and says what came of it.
 func (c *configurator) carryOut(now time.Time, plan *revision.Plan) (done api.ConfigDone, err error) {
-	done.Findings, done.Refused = findingTexts(plan.Findings), plan.Refused
 	if plan.Refused {
-		return done, nil
+		return api.ConfigDone{Refused: true, Findings: findingTexts(onlyErrors(plan.Findings))}, nil
 	}
+	done.Findings = findingTexts(revision.News(config.CheckAt(now, plan.Before), plan.Findings)) // what was so before is known
 	var partly error
 	done.Changes = "none"
 	if plan.Changes() {
@@ -337,7 +347,7 @@ func (c *configurator) write(now time.Time, who *api.Caller, a api.ConfigAction)
 	diags = append(diags, config.CheckAt(now, tree)...)
 	diags.Sort()
 	if diags.HasErrors() {
-		return api.ConfigDone{Findings: findingTexts(diags), Refused: true}, nil
+		return api.ConfigDone{Findings: findingTexts(onlyErrors(diags)), Refused: true}, nil
 	}
 	startup := path == c.file
 	if sum, ok := sumOf(path); startup && ok && sum != c.startup && !a.Force {
@@ -382,10 +392,8 @@ func (c *configurator) Reload() error {
 	case done.Refused:
 		errs := 0
 		for _, f := range done.Findings {
-			if strings.Contains(f, " error: ") {
-				errs++
-				fmt.Fprintln(os.Stderr, f)
-			}
+			errs++
+			fmt.Fprintln(os.Stderr, f)
 		}
 		return fmt.Errorf("the running configuration stands: %s has %d errors; `nave check %s` lists all it finds", c.file, errs, c.file)
 	}

@@ -325,6 +325,10 @@ func TestUndoFails(t *testing.T) {
 
 func TestRollbackAndReload(t *testing.T) {
 	r := newRig(t)
+	r.edit("hostname b", "interface Tunnel0")
+	if !strings.Contains(r.logged.String(), `command="hostname b"`) { // it is not the tunnel's
+		t.Errorf("%s", r.logged)
+	}
 	r.edit("hostname a")
 	if _, err := r.Act(admin, api.ConfigAction{What: api.ActRollback, N: 1}); err != nil {
 		t.Error(err)
@@ -348,7 +352,7 @@ func TestRollbackAndReload(t *testing.T) {
 	}
 	r.runs(based("hostname box", "hostname filed"))
 	r.write("other.cfg", based("hostname box", "hostname other"))
-	if done := r.act(api.ConfigAction{What: api.ActReload, File: "other.cfg"}); done.Changes != "other settings" {
+	if done := r.act(api.ConfigAction{What: api.ActReload, File: "other.cfg"}); done.Changes != "hostname" {
 		t.Errorf("%+v", done)
 	}
 	r.runs(based("hostname box", "hostname other"))

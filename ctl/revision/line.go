@@ -12,7 +12,7 @@ import (
 type Line struct {
 	*Plan
 	Path   []string // where the next line stands
-	At     []string // where this one stands
+	At     []string // where this one stands, which may be further out than where it was typed
 	Mode   string   // as the prompt says it
 	Shown  string   // the line in full, keys masked: what may be logged
 	Column int      // of the first error in the line, from 1; 0 where it concerns something else
@@ -65,8 +65,10 @@ func read(now time.Time, on *config.Config, path []string, line string, runs boo
 	if strings.ContainsAny(line, "\r\n") {
 		return nil, nil, fmt.Errorf("a line of configuration is one line")
 	}
-	l := &Line{Plan: &Plan{}, At: s.Path()}
+	l := &Line{Plan: &Plan{}}
+	typed := s.Path()
 	l.Shown, l.Findings = s.Read(line)
+	l.At = typed[:common(typed, s.Path())]
 	for _, d := range l.Findings {
 		if d.Severity == config.Error && l.Column == 0 {
 			l.Column = d.Column
@@ -99,6 +101,15 @@ func read(now time.Time, on *config.Config, path []string, line string, runs boo
 		l.Findings[k].File, l.Findings[k].Line = "", 0
 	}
 	return l, tree, nil
+}
+
+// common is how many lines two paths begin with that are the same.
+func common(a, b []string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // News are the findings that were not there before, wherever they stood.
