@@ -45,13 +45,13 @@ func Version(s *Status, _ Select) string {
 		fmt.Fprintf(&b, "Hardware profile %s is emulated\n", h.Profile.Name)
 	}
 	if y.CPUs > 0 {
-		fmt.Fprintf(&b, "%d CPUs (%s) with %dK bytes of memory\n", y.CPUs, cmp.Or(y.Model, y.Machine), y.Memory>>10)
+		fmt.Fprintf(&b, "%s (%s) with %dK bytes of memory\n", plural(y.CPUs, "CPU"), cmp.Or(y.Model, y.Machine), y.Memory>>10)
 	}
 	how := "processes"
 	if len(s.Workers) == 0 {
 		how = "threads"
 	}
-	fmt.Fprintf(&b, "%d workers (%s), %d ports, %d tunnels\n", len(s.Fastpath.Workers), how, len(s.Ports), s.countTunnels())
+	fmt.Fprintf(&b, "%s (%s), %s, %s\n", plural(len(s.Fastpath.Workers), "worker"), how, plural(len(s.Ports), "port"), plural(s.countTunnels(), "tunnel"))
 	return b.String()
 }
 

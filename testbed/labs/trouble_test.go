@@ -36,7 +36,7 @@ func shown(t *testing.T, l *topo.Lab) {
 	}
 	lines(t, l, "spoke1", strings.Fields("show arp"), []string{"198.51.100.254", "ARPA   Ethernet0", "          -  "})
 	lines(t, l, "spoke1", strings.Fields("show ip interface brief"), []string{"Tunnel0                    10.255.0.11     YES NVRAM  up                    up"})
-	lines(t, l, "spoke1", strings.Fields("show version"), []string{"NAVE (Linux) Gateway Software (NAVE-", "ROM: Linux-", "spoke1 uptime is ", " ports, "})
+	lines(t, l, "spoke1", strings.Fields("show version"), []string{"NAVE (Linux) Gateway Software (NAVE-", "ROM: Linux-", "spoke1 uptime is ", " ports, 1 tunnel"})
 	lines(t, l, "spoke1", strings.Fields("show processes cpu"), []string{" naved\n", " nave-worker-0\n"})
 	comes(t, func() error { return busy(l, "spoke1") })
 	cleared(t, l)
