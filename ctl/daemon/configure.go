@@ -410,7 +410,9 @@ func (c *configurator) replace(who *api.Caller, a api.ConfigAction) (done api.Co
 	if err == nil {
 		text, err = readConfig(who, path)
 	}
-	if err == nil {
+	if err != nil {
+		err = fmt.Errorf("the running configuration stands: %w", err)
+	} else {
 		now := time.Now()
 		plan = c.book.Replace(now, who.Name, a.String(), path, text)
 		done, err = c.carryOut(now, plan)
@@ -418,7 +420,7 @@ func (c *configurator) replace(who *api.Caller, a api.ConfigAction) (done api.Co
 	switch {
 	case err != nil:
 		c.log.Error("the configuration was not read again; the running one stands", "config", path, "error", err)
-		return done, fmt.Errorf("the running configuration stands: %w", err)
+		return done, err
 	case done.Refused:
 		c.log.Error("the configuration was not read again; the running one stands", "config", path, "error", "it has errors")
 		return done, nil

@@ -364,6 +364,12 @@ func TestRollbackAndReload(t *testing.T) {
 			t.Errorf("%v", r.box.notices)
 		}
 	}
+	for _, refused := range []func(){func() { r.box.once = errors.New("full") }, func() { os.Remove(filepath.Join(r.dir, "nave.cfg")) }} {
+		refused()
+		if err := r.Reload(); err == nil || strings.Count(err.Error(), "the running configuration stands") != 1 {
+			t.Errorf("%v", err)
+		}
+	}
 	if _, err := r.Act(admin, api.ConfigAction{What: "sing"}); err == nil {
 		t.Error("it sings")
 	}
