@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"net/netip"
 	"strconv"
 
 	"nave/slowpath/bgp"
@@ -31,10 +32,17 @@ var nhrpFamilies = []*family{
 			}
 		}
 	}),
-	gauge("nave_nhrp_server_up", "1 if the next hop server answers.", words("tunnel", "server"), func(s *sample, put put) {
+	gauge("nave_nhrp_server_up", "1 if the next hop server answers.", words("tunnel", "server", "nbma"), func(s *sample, put put) {
 		for _, i := range s.Router.NHRP.Interfaces {
 			for _, n := range i.NHS {
-				put(one(n.State == nhrp.NHSResponding), i.Name, n.Protocol.String())
+				put(one(n.State == nhrp.NHSResponding), i.Name, address(n.Protocol), address(n.NBMA))
+			}
+		}
+	}),
+	gauge("nave_nhrp_server_standby", "1 if the next hop server is not asked, as others of its cluster are.", words("tunnel", "server", "nbma"), func(s *sample, put put) {
+		for _, i := range s.Router.NHRP.Interfaces {
+			for _, n := range i.NHS {
+				put(one(n.State == nhrp.NHSWaiting && n.NBMA.IsValid()), i.Name, address(n.Protocol), address(n.NBMA)) // without an address it waits for that
 			}
 		}
 	}),
@@ -57,6 +65,14 @@ var nhrpFamilies = []*family{
 			}
 		}
 	}),
+}
+
+// address is nothing where it is not known yet, as that of a server that is to say it itself.
+func address(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
 }
 
 func nhrpEntries(s *sample, put put) {
@@ -118,7 +134,7 @@ var cryptoFamilies = []*family{
 		put(n.Ignored, "ignored")
 		put(n.CookiesSent, "cookie")
 	})),
-	counter("nave_ike_negotiations_total", "Negotiations of IKE SAs that ended, by what came of them.", words("version", "result"), byVersion(func(n *ike.Stats, put func(uint64, ...string)) {
+	counter("nave_ike_negotiations_total", "Negotiations of IKE SAs that ended: an SA that this box initiated or responded to, or none.", words("version", "result"), byVersion(func(n *ike.Stats, put func(uint64, ...string)) {
 		put(n.Initiated, "initiated")
 		put(n.Responded, "responded")
 		put(n.Failed, "failed")

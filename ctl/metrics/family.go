@@ -1,7 +1,9 @@
 package metrics
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -38,16 +40,38 @@ func histogram(name, help string, labels []string, each func(s *sample, put putH
 	return &family{name: name, help: help, kind: prometheus.UntypedValue, labels: labels, histogram: each, desc: prometheus.NewDesc(name, help, labels, nil)}
 }
 
-func (f *family) collect(s *sample, ch chan<- prometheus.Metric) {
+// collect makes the metrics of a family. What is told twice counts once, and what can't be made is an error in its place: neither costs naved its life, nor the scrape the
+// other families.
+func (f *family) collect(s *sample) (list []prometheus.Metric) {
+	defer func() {
+		if p := recover(); p != nil {
+			list = append(list, prometheus.NewInvalidMetric(f.desc, fmt.Errorf("metrics: %s: %v", f.name, p)))
+		}
+	}()
+	told := make(map[string]bool)
+	tell := func(m prometheus.Metric, err error, labels []string) {
+		key := strings.Join(labels, "\x00")
+		switch {
+		case err != nil:
+			m = prometheus.NewInvalidMetric(f.desc, err)
+		case told[key]:
+			return
+		}
+		told[key] = true
+		list = append(list, m)
+	}
 	if f.histogram != nil {
 		f.histogram(s, func(count uint64, sum float64, buckets map[float64]uint64, labels ...string) {
-			ch <- prometheus.MustNewConstHistogram(f.desc, count, sum, buckets, labels...)
+			m, err := prometheus.NewConstHistogram(f.desc, count, sum, buckets, labels...)
+			tell(m, err, labels)
 		})
-		return
+		return list
 	}
 	f.each(s, func(value float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(f.desc, f.kind, value, labels...)
+		m, err := prometheus.NewConstMetric(f.desc, f.kind, value, labels...)
+		tell(m, err, labels)
 	})
+	return list
 }
 
 // families are those of every box.

@@ -3,6 +3,7 @@
 //	metrics.go  the Collector: one look at the box a scrape
 //	family.go   how a family of metrics is written down
 //	packets.go  workers, ports, tunnels, packets by what became of them, tables
+//	peers.go    peers of tunnels, where they are asked for
 //	control.go  NHRP, sessions, IKE, routing protocols
 //	hardware.go hardware that is emulated
 //	server.go   HTTP: /metrics and /healthz
@@ -18,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"nave/ctl/show"
+	"nave/fastpath"
 	"nave/fastpath/fib"
 )
 
@@ -33,23 +35,33 @@ type Options struct {
 	Peers bool
 }
 
-// fresh is for how long one look at the box serves: several scrapers at once are no more work than one.
-const fresh = time.Second
+// A look serves all that scrape within its freshness: share times as long as it took, so that however many scrape however often, the control plane, which looking holds
+// up, has no more than a share-th of its time taken. A look at ten thousand peers takes a tenth of a second; leastFresh and mostFresh bound what comes of that.
+const (
+	share      = 20
+	leastFresh = time.Second
+	mostFresh  = 10 * time.Second
+)
 
 // Collector collects from a Source.
 type Collector struct {
 	source   Source
 	families []*family
 	took     *prometheus.Desc
+	peers    bool
 
-	mu   sync.Mutex
-	seen *sample
-	at   time.Time
+	mu    sync.Mutex
+	told  []prometheus.Metric // of the last look: what it looked at may be large
+	until time.Time           // told serves
+	sent  sent
 }
 
 // New makes a Collector.
 func New(source Source, o Options) *Collector {
-	c := &Collector{source: source, families: slices.Clone(families), took: prometheus.NewDesc("nave_scrape_seconds", "How long the look at the box took that these numbers are from.", nil, nil)}
+	c := &Collector{
+		source: source, families: slices.Clone(families), peers: o.Peers,
+		took: prometheus.NewDesc("nave_scrape_seconds", "How long the look at the box took that these numbers are from.", nil, nil),
+	}
 	if o.Peers {
 		c.families = append(c.families, peerFamilies...)
 	}
@@ -66,14 +78,35 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector. Nothing is told while the box starts or stops.
 func (c *Collector) Collect(ch chan<- prometheus.Metric) {
+	for _, m := range c.look() {
+		ch <- m
+	}
+}
+
+// look looks at the box, or remembers the last look.
+func (c *Collector) look() []prometheus.Metric {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.told != nil && time.Now().Before(c.until) {
+		return c.told
+	}
 	s := c.sample()
 	if s == nil {
-		return
+		c.told = nil
+		return nil
 	}
+	c.told = nil
 	for _, f := range c.families {
-		f.collect(s, ch)
+		c.told = append(c.told, f.collect(s)...)
 	}
-	ch <- prometheus.MustNewConstMetric(c.took, prometheus.GaugeValue, s.took.Seconds())
+	c.told = append(c.told, prometheus.MustNewConstMetric(c.took, prometheus.GaugeValue, s.took.Seconds()))
+	c.until = time.Now().Add(freshness(s.took))
+	return c.told
+}
+
+// freshness is for how long a look serves that took so long.
+func freshness(took time.Duration) time.Duration {
+	return min(max(share*took, leastFresh), mostFresh)
 }
 
 // sample is one look at a box.
@@ -85,15 +118,11 @@ type sample struct {
 	took  time.Duration
 	ports map[uint16]string // names of ports and subinterfaces, by number
 	tuns  map[uint16]string // names of tunnels, by number
+	peers map[peer]fastpath.Count
 }
 
-// sample looks at the box, or remembers the last look.
+// sample looks at the box; nil: it starts or stops.
 func (c *Collector) sample() *sample {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.seen != nil && time.Since(c.at) < fresh {
-		return c.seen
-	}
 	begin := time.Now()
 	st, ok := c.source.Status()
 	if !ok {
@@ -125,7 +154,9 @@ func (c *Collector) sample() *sample {
 	s.ldp = ask(st.MPLS.LDP, show.Query{Table: show.TableLDP})
 	s.eigrp = ask(len(st.Protocols.EIGRP) > 0, show.Query{Table: show.TableEIGRP, VRF: show.AllVRFs})
 	s.took = time.Since(begin)
-	c.seen, c.at = s, time.Now()
+	if c.peers {
+		s.peers = c.sent.sum(&st)
+	}
 	return s
 }
 

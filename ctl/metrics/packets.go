@@ -217,21 +217,3 @@ var tableFamilies = []*family{
 		put(float64(s.Fastpath.Flows.Evicted), "evicted")
 	}),
 }
-
-// peerFamilies are told only where they are asked for: a series or more of each peer.
-var peerFamilies = []*family{
-	counter("nave_peer_packets_total", "Packets sent to a peer of a tunnel since its entry was made.", words("tunnel", "peer"), ofPeers(packets)),
-	counter("nave_peer_bytes_total", "Bytes of those packets.", words("tunnel", "peer"), ofPeers(octets)),
-}
-
-func ofPeers(of func(c fastpath.Count) uint64) func(s *sample, put put) {
-	return func(s *sample, put put) {
-		sums := make(map[[2]string]uint64) // several adjacencies lead to a peer: one of each next hop behind it
-		for _, u := range s.Peers {
-			sums[[2]string{u.Iface, u.NBMA.String()}] += of(s.Fastpath.Adjacencies[u.Adjacency])
-		}
-		for k, n := range sums {
-			put(float64(n), k[0], k[1])
-		}
-	}
-}
