@@ -157,7 +157,7 @@ const soon = time.Minute
 
 // newConfigurator is one that has not begun.
 func newConfigurator(d *Daemon) *configurator {
-	return &configurator{file: d.File, box: box{d}, log: d.log, audit: d.audit, say: d.say, kept: openRevisions(d.RunDir, d.log)}
+	return &configurator{file: filepath.Clean(d.File), box: box{d}, log: d.log, audit: d.audit, say: d.say, kept: openRevisions(d.RunDir, d.log)}
 }
 
 // close lets the next naved have the revisions.
