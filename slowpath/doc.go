@@ -14,6 +14,7 @@
 //	hold.go     packets that wait for a next hop
 //	sweep.go    what is looked at now and then: peers in use, learned path MTUs
 //	status.go   copies of its state, for show output
+//	debug.go    what the protocols do, handed to those who want to see it, if it is of those whom they want to see
 //
 // A Router is a step function as the protocols in it are: it has no clock, socket, goroutine or lock. Its methods take
 // the time; one goroutine calls them (loop), or a test.

@@ -11,6 +11,7 @@
 //	machine.go    Machine: both versions behind one door
 //	env.go        what the versions share: randomness, numbers, admission
 //	status.go     copies of the state, for show output
+//	trace.go      what is done, for those who debug it: no secrets
 //
 // # The life of a child
 //

@@ -26,6 +26,7 @@
 //	fault.go         why something failed, to the log and to the peer
 //	configure.go     another configuration
 //	status.go        copies of the state
+//	trace.go         what is done, for those who debug it
 //
 // # Phase 1
 //

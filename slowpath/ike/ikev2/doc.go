@@ -27,6 +27,7 @@
 //	mobile.go        a peer that is elsewhere
 //	fragment.go      messages in pieces
 //	status.go        copies for show
+//	trace.go         what is done, for those who debug it
 //
 // # A child that is replaced
 //
