@@ -5,6 +5,8 @@
 //	mode.go       user exec, privileged exec, configuration modes, and their prompts
 //	configure.go  lines of a configuration, sent to the daemon one by one
 //	enable.go     the password of privileged exec
+//	terminal.go   what `terminal` sets
+//	misread.go    what is said of a line that is not understood
 //	filter.go     what stands behind a bar: include, exclude, begin, section, count, redirect, append, tee, json
 //	pager.go      --More--
 //	help.go       the question mark and the tabulator: what could stand here
