@@ -20,6 +20,7 @@ import (
 	"nave/fastpath"
 	"nave/fastpath/fib"
 	"nave/fastpath/packet"
+	"nave/testbed/need"
 )
 
 var begin = time.Date(2026, 3, 4, 5, 6, 7, 8000, time.UTC)
@@ -170,19 +171,13 @@ func TestFile(t *testing.T) {
 
 // TestTshark: Wireshark's tshark reads the file: names, comments, and the protocols in tunnels.
 func TestTshark(t *testing.T) {
-	tool, err := exec.LookPath("tshark")
-	if err != nil {
-		if os.Getenv("NAVE_REQUIRE") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("tshark is not installed")
-	}
+	need.Command(t, "tshark")
 	_, file, _ := session(t, Request{Interface: Any, What: All, File: true}, copiesOfAll(), 0)
 	name := filepath.Join(t.TempDir(), "a.pcapng")
 	if err := os.WriteFile(name, file, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(tool, "-r", name, "-T", "fields", "-E", "separator=|", "-e", "frame.interface_name", "-e", "frame.protocols", "-e", "frame.comment").Output()
+	out, err := exec.Command("tshark", "-r", name, "-T", "fields", "-E", "separator=|", "-e", "frame.interface_name", "-e", "frame.protocols", "-e", "frame.comment").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
