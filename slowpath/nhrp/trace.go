@@ -117,7 +117,7 @@ func (m *Machine) traceDrop(ifc *iface, r DropReason) {
 	if r == DropQuota || r == DropErrorLimit {
 		topic = trace.NHRPRate
 	}
-	if m.tracing&topic == 0 {
+	if m.tracing&topic == 0 || r == DropRefused { // TraceRefuse says that, with the code
 		return
 	}
 	a := m.about

@@ -114,6 +114,26 @@ func TestTraceOfDrops(t *testing.T) {
 	}
 }
 
+// A refusal is told once, with what was asked and the code of the answer.
+func TestTraceOfRefusal(t *testing.T) {
+	b := solo(t, hubConfig(), nil)
+	b.m.Trace(trace.NHRPError)
+	for _, c := range []struct {
+		m    nhrpmsg.Message
+		code nhrpmsg.Code
+	}{
+		{registration("10.9.0.9", "192.0.2.9"), nhrpmsg.Prohibited}, // not of the tunnel's subnet
+		{nhrpmsg.Message{
+			Family: nhrpmsg.FamilyIPv4, Protocol: nhrpmsg.ProtocolIPv4, HopCount: 9, Type: nhrpmsg.ResolutionRequest, RequestID: 4, SrcNBMA: ip("192.0.2.9"), SrcProto: ip("10.0.0.9"), DstProto: ip("10.77.0.1"),
+		}, nhrpmsg.NoBinding},
+	} {
+		list := traces(b.m.Handle(b.net.now, Received{Iface: "Tunnel0", From: peerAt("192.0.2.9"), Payload: packetOf(t, c.m)}))
+		if len(list) != 1 || list[0].Kind != TraceRefuse || list[0].Code != uint16(c.code) || list[0].Type != c.m.Type || list[0].Protocol != c.m.SrcProto || list[0].NextHop != c.m.DstProto {
+			t.Errorf("%s: %+v", c.m.Type, list)
+		}
+	}
+}
+
 // What max-send holds back is told by its own topic, with whom it was for.
 func TestTraceOfQuota(t *testing.T) {
 	b := solo(t, hubConfig(func(i *Interface) { i.MaxSend = MaxSend{Packets: 1, Interval: time.Minute} }), nil)
