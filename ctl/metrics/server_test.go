@@ -182,7 +182,9 @@ func TestBroken(t *testing.T) {
 
 // What is sent to a peer never shrinks while there is a way to it: not when one of several goes, nor when a number is used again.
 func TestSent(t *testing.T) {
-	use := func(id fib.AdjID, a string) rib.Use { return rib.Use{Adjacency: id, Iface: "Tunnel0", NBMA: nbma.Of(netip.MustParseAddr(a))} }
+	use := func(id fib.AdjID, a string) rib.Use {
+		return rib.Use{Adjacency: id, Iface: "Tunnel0", NBMA: nbma.Of(netip.MustParseAddr(a))}
+	}
 	var sent sent
 	for k, step := range []struct {
 		uses   []rib.Use

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp"
@@ -66,11 +67,22 @@ func Top(r *Rates, o TopOptions) []string {
 		out = out[:o.Height]
 	}
 	for k := range out {
+		out[k] = plain(out[k])
 		if runes := []rune(out[k]); o.Width > 0 && len(runes) > o.Width {
 			out[k] = string(runes[:o.Width])
 		}
 	}
 	return out
+}
+
+// plain is a line without control characters, which a terminal would follow.
+func plain(line string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, line)
 }
 
 func topTitle(r *Rates) string {
@@ -189,7 +201,7 @@ func nbmaOf(p *nhrp.PeerStatus) string { return nbma.Behind(p.NBMA, p.Inside).St
 // TopKeys is the line below `nave top`: what the keys do, and what is wrong at the moment.
 func TopKeys(o TopOptions, paused bool, err error) string {
 	if err != nil {
-		return " " + err.Error() + " "
+		return " " + plain(err.Error()) + " "
 	}
 	sections := []string{"1 all", "2 ports", "3 tunnels", "4 peers", "5 drops"}
 	sections[o.Section] = "[" + sections[o.Section] + "]"

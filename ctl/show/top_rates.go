@@ -84,6 +84,7 @@ func NewRates(before, now *Status) Rates {
 	r := Rates{
 		Time: now.Time, Interval: max(0, now.Time.Sub(before.Time)), Hostname: now.Hostname, Version: now.Version, Uptime: now.Time.Sub(now.Started),
 		Sessions: make(map[string]int), SAs: now.Router.Sessions.SAs,
+		Workers: []WorkerRate{}, Ports: []LinkRate{}, Tunnels: []LinkRate{}, Peers: []PeerRate{}, Drops: []DropRate{}, // in JSON a list is never null
 	}
 	if now.Hardware != nil {
 		r.Profile = now.Hardware.Profile.Name

@@ -2,6 +2,7 @@ package show
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"net/netip"
 	"reflect"
@@ -143,5 +144,18 @@ func TestScaled(t *testing.T) {
 		if got := scaled(v); got != want {
 			t.Errorf("%g: %q, want %q", v, got, want)
 		}
+	}
+}
+
+// A box without anything has lists without anything; what a terminal would follow is left out.
+func TestTopPlain(t *testing.T) {
+	r := NewRates(&Status{}, &Status{Hostname: "a\x1b[2Jb\nc"})
+	b, err := TopJSON(&r)
+	if err != nil || strings.Contains(string(b), "null") {
+		t.Errorf("%v\n%s", err, b)
+	}
+	text := strings.Join(Top(&r, TopOptions{}), "") + TopKeys(TopOptions{}, false, errors.New("no\x1b]0;\x07naved"))
+	if strings.ContainsAny(text, "\x1b\n\x07\u009b") || !strings.Contains(text, "a [2Jb c") {
+		t.Errorf("%q", text)
 	}
 }

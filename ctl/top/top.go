@@ -30,6 +30,17 @@ const (
 	MinInterval     = 200 * time.Millisecond
 )
 
+// A look that takes long, as at a hub of thousands of peers, is followed by a rest rests times as long, mostRest at most: who watches takes little from the box.
+const (
+	rests    = 10
+	mostRest = 10 * time.Second
+)
+
+// rest is the time until the next look, after one that took so long.
+func rest(interval, took time.Duration) time.Duration {
+	return max(interval, min(rests*took, mostRest))
+}
+
 func (o *Options) interval() (time.Duration, error) {
 	switch {
 	case o.Interval == 0:
@@ -92,6 +103,7 @@ func Run(ctx context.Context, d Daemon, in io.Reader, out io.Writer, o Options) 
 type (
 	looked struct {
 		status *show.Status
+		took   time.Duration
 		err    error
 	}
 	due struct{}
@@ -113,8 +125,9 @@ func (m *model) Init() tea.Cmd { return m.look }
 
 // look asks the box; bubbletea runs it beside the view.
 func (m *model) look() tea.Msg {
+	begin := time.Now()
 	s, err := m.daemon.Status()
-	return looked{s, err}
+	return looked{s, time.Since(begin), err}
 }
 
 // Update takes a key, a size or a look.
@@ -130,7 +143,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 				m.before = msg.status
 			}
 		}
-		return m, tea.Tick(m.interval, func(time.Time) tea.Msg { return due{} })
+		return m, tea.Tick(rest(m.interval, msg.took), func(time.Time) tea.Msg { return due{} })
 	case due:
 		return m, m.look
 	case tea.KeyMsg:

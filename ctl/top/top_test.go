@@ -136,6 +136,18 @@ func TestModel(t *testing.T) {
 	m.View()
 }
 
+// Who watches a box that needs long to answer asks it less often.
+func TestRest(t *testing.T) {
+	for took, want := range map[time.Duration]time.Duration{0: time.Second, 50 * time.Millisecond: time.Second, 300 * time.Millisecond: 3 * time.Second, time.Minute: 10 * time.Second} {
+		if got := rest(time.Second, took); got != want {
+			t.Errorf("after %v: %v, want %v", took, got, want)
+		}
+	}
+	if got := rest(time.Minute, time.Minute); got != time.Minute {
+		t.Errorf("a rest of %v is shorter than was asked for", got)
+	}
+}
+
 // The program draws, and ends with q.
 func TestRun(t *testing.T) {
 	in, keys := io.Pipe()
