@@ -2,7 +2,10 @@ package gateway
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"time"
 
@@ -28,8 +31,14 @@ func (g *Gateway) Explain(a show.Ask) (x show.Explanation, err error) {
 }
 
 // Explain asks f what would become of a packet at the time ticks of its clock, and adds what the control plane knows of what it meets.
-func (c *Core) Explain(now time.Time, f Forwarder, ticks int64, a show.Ask) (show.Explanation, error) {
-	x := show.Explanation{Time: now, Asked: a, VRFs: make(map[fib.VRF]string), Ports: make(map[fib.PortID]string), Tunnels: make(map[fib.TunnelID]string)}
+func (c *Core) Explain(now time.Time, f Forwarder, ticks int64, a show.Ask) (x show.Explanation, err error) {
+	// A question takes a packet through all that forwards, here and not in a worker: a fault that one finds is this answer's, and not the control plane's end.
+	defer func() {
+		if p := recover(); p != nil {
+			x, err = show.Explanation{}, show.ErrExplainFault(p, calls())
+		}
+	}()
+	x = show.Explanation{Time: now, Asked: a, VRFs: make(map[fib.VRF]string), Ports: make(map[fib.PortID]string), Tunnels: make(map[fib.TunnelID]string)}
 	if err := a.Check(); err != nil {
 		return x, err
 	}
@@ -67,6 +76,19 @@ func (c *Core) Explain(now time.Time, f Forwarder, ticks int64, a show.Ask) (sho
 	}
 	c.beside(&x, now)
 	return x, nil
+}
+
+// calls names the functions that a panic has come through, innermost first: names and lines, not what they were called with, which may be keys.
+func calls() (list []string) {
+	pcs := make([]uintptr, 24)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+	for {
+		f, more := frames.Next()
+		list = append(list, fmt.Sprintf("%s (%s:%d)", f.Function, filepath.Base(f.File), f.Line))
+		if !more {
+			return list
+		}
+	}
 }
 
 // question fills in what was left out of what was asked, and makes the packet.

@@ -20,6 +20,7 @@ type forwarder struct {
 	vrf  fib.VRF
 	x    fastpath.Explanation
 	err  error
+	bad  bool // it has a fault
 }
 
 func (f *forwarder) WayBack(vrf fib.VRF, src netip.Addr) fastpath.Back {
@@ -29,6 +30,9 @@ func (f *forwarder) WayBack(vrf fib.VRF, src netip.Addr) fastpath.Back {
 
 func (f *forwarder) Explain(_ int64, q fastpath.Question) (fastpath.Explanation, error) {
 	f.q = q
+	if f.bad {
+		panic("slice bounds out of range")
+	}
 	x := f.x
 	x.From = q.From
 	return x, f.err
@@ -51,6 +55,21 @@ interface Ethernet1
  ip address 192.168.11.1 255.255.255.0
 ip route 10.1.0.0 255.255.0.0 10.255.0.2
 `
+
+// TestExplainFault: a packet that the fast path has a fault with is an error that says where, and nothing else.
+func TestExplainFault(t *testing.T) {
+	c, _ := newCore(t, explainConfig)
+	a := netip.MustParseAddr("10.1.0.5")
+	f := &forwarder{back: map[netip.Addr]fastpath.Back{a: {Origin: fastpath.Origin{Own: true}, Found: true, Leads: true}}, bad: true}
+	if _, err := c.Explain(start, f, 1, show.Ask{Src: a, Dst: a, Proto: 1}); err == nil || !strings.Contains(err.Error(), "out of range") || !strings.Contains(err.Error(), "explain_test.go") {
+		t.Error(err)
+	}
+	if f.bad = false; f.err == nil {
+		if _, err := c.Explain(start, f, 1, show.Ask{Src: a, Dst: a, Proto: 1}); err != nil {
+			t.Error(err)
+		}
+	}
+}
 
 // TestExplainOrigin: where a packet comes in, if it is said and if it is not.
 func TestExplainOrigin(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"nave/fastpath"
@@ -99,6 +100,11 @@ func ErrExplainOrigin(src netip.Addr, table string, null netip.Prefix) error {
 // ErrExplainInterface says that no packet comes in by an interface.
 func ErrExplainInterface(name string) error {
 	return fmt.Errorf("no packet comes in by %s: it is down, or neither a port nor a tunnel; `show interfaces` tells", name)
+}
+
+// ErrExplainFault says that nave has a fault, and where.
+func ErrExplainFault(what any, calls []string) error {
+	return fmt.Errorf("explain: this question meets a fault of nave (%v); nothing has changed by it. Please report it, with this:\n%s", what, strings.Join(calls, "\n"))
 }
 
 // table is what operators call a VRF.
