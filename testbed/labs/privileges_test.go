@@ -117,9 +117,26 @@ func pingsThroughTunnel(t *testing.T, l *topo.Lab) {
 	} {
 		says(t, command, func() (string, error) { return l.Nave("hub", strings.Fields(command)...) }, want)
 	}
+	examined(t, l)
 	for _, command := range []string{"ping vrf NONE 10.1.0.7", "ping 10.1.0.7 source Loopback9", "ping 10.1.0.7 source 10.9.9.9", "ping 224.0.0.1"} {
 		if out, err := l.Nave("hub", strings.Fields(command)...); err == nil {
 			t.Errorf("%s: %s", command, out)
+		}
+	}
+}
+
+// examined: the doctor finds the naved that runs, its ports and sockets, and nothing that keeps it from running.
+func examined(t *testing.T, l *topo.Lab) {
+	t.Helper()
+	out, _ := l.Run("hub", filepath.Join(l.Bin, "nave"), "--socket", l.Socket("hub"), "doctor", "-c", l.ConfigFile("hub"), "--environment", "/nonexistent") // its exit status is of this machine
+	for _, want := range []string{fmt.Sprintf(" runs, process %d\n", l.PIDs["hub"]), "Port Ethernet0 (eth0)\n", "driver veth: native XDP", "packets of Tunnel0 are up to ", "\n0 failures, "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the doctor does not say %q:\n%s", want, out)
+		}
+	}
+	for _, wrong := range []string{"UDP port 500", "UDP port 4500", "is down", "another XDP program"} {
+		if strings.Contains(out, wrong) {
+			t.Errorf("the doctor says %q:\n%s", wrong, out)
 		}
 	}
 }
