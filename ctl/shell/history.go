@@ -73,6 +73,7 @@ func (h *history) add(line string, secret bool) {
 	if err != nil {
 		return
 	}
+	_ = f.Chmod(0o600)                // an old one may be open to others
 	_, _ = f.WriteString(line + "\n") // as above
 	_ = f.Close()
 }

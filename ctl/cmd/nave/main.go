@@ -4,7 +4,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -131,7 +130,7 @@ func (t *tool) check() *cobra.Command {
 			"errors (among them what the hardware would refuse), 0 otherwise.",
 		RunE: func(_ *cobra.Command, files []string) error {
 			hw.Dir = t.profileDir
-			code, err := hardware.CheckFiles(io.Writer(t.out), t.json, hw, files...)
+			code, err := hardware.CheckFiles(t.out, t.json, hw, files...)
 			t.status = code
 			if err == nil && code != 0 {
 				err = errFindings
