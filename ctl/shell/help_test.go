@@ -13,6 +13,10 @@ func asking(b *box, privileged bool, path ...string) *Shell {
 	s := newShell(b.options(io.Discard), &typed{script: script{in: bufio.NewReader(strings.NewReader("")), out: io.Discard}, columns: 80})
 	s.greet()
 	s.privileged = privileged
+	if len(path) == 2 && path[1] == "candidate" {
+		s.config = &configuring{mode: topMode, candidate: true}
+		return s
+	}
 	if path != nil {
 		s.config = &configuring{path: path, mode: "config-x"}
 		if path[0] == "" {
@@ -29,9 +33,9 @@ func TestHelpExec(t *testing.T) {
 		privileged bool
 		lines      []string
 	}{
-		{false, []string{"", "s", "show r", "conf", "show ip ", "show ip n", "terminal ", "terminal length ", "terminal length 5 ", "terminal length 9999 ", "terminal monitor "}},
-		{true, []string{"cl", "clear ", "show interfaces ", "show interfaces t", "show ip nhrp ", "show ip route vrf ", "show ip cache flow ", "show ip cache flow 5", "show version ", "show version |", "show version | ",
-			"show version | in", "show version | include ", "show version | include x ", "show version | include x | ", "show version | x ", "sh i ", "sh frob", "sh frob ", "configure ", "enable ", "rollback ", "copy "}},
+		{false, []string{"show vers", "conf", "terminal h", "terminal length ", "terminal length 5 ", "terminal length 9999 ", "terminal monitor "}},
+		{true, []string{"show interfaces t", "show ip route vrf ", "show ip cache flow ", "show ip cache flow 5", "show version ", "show version |", "show version | ",
+			"show version | in", "show version | include ", "show version | include x ", "show version | include x | ", "show version | x ", "sh i ", "sh frob", "sh frob ", "configure t", "enable "}},
 	} {
 		s := asking(newBox(), c.privileged)
 		for _, l := range c.lines {
@@ -48,9 +52,9 @@ func TestHelpConfig(t *testing.T) {
 		path  []string
 		lines []string
 	}{
-		{[]string{""}, []string{"h", "ho", "hostname ", "interface ", "no h", "no hostname ", "e", "do", "do ", "do show ip n", "do show version | c", "router ", "router bgp ", "ip route 10.0.0.0 ", "ip route 10.0.0.0 255.0.0.0 ",
+		{[]string{""}, []string{"ho", "hostname ", "interface ", "no ho", "no hostname ", "do", "do show ip nh", "do show version | c", "router bgp ", "ip route 10.0.0.0 ", "ip route 10.0.0.0 255.0.0.0 ",
 			"crypto isakmp policy ", "enable secret ", "enable secret 9 ", "frobnicate ", "ip frob", "show ", "default hos"}},
-		{[]string{"interface Tunnel0"}, []string{"ip nhrp m", "ip nhrp map ", "tunnel mode ", "tunnel mode gre ", "ip mtu ", "no ip mtu ", "exi", "no sh"}},
+		{[]string{"interface Tunnel0"}, []string{"ip nhrp ma", "tunnel mode gre ", "ip mtu ", "no ip mtu ", "exi", "no sh"}},
 		{[]string{"router bgp 65000", "address-family ipv4 vrf blue"}, []string{"neighbor ", "neighbor 192.0.2.1 re", "exit"}},
 	} {
 		s := asking(newBox(), true, c.path...)
@@ -64,7 +68,7 @@ func TestHelpConfig(t *testing.T) {
 	}
 	s := asking(newBox(), true, "")
 	s.config.candidate = true
-	for _, l := range []string{"c", "comm", "commit ", "ab", "abandon ", "show con", "show configuration ", "ro", "rollback "} {
+	for _, l := range []string{"comm", "commit ", "ab", "abandon ", "show configuration di", "rollb", "confi"} {
 		fmt.Fprintf(&out, "%s%s?\n%s%s%s\n\n", s.prompt(), l, s.help(l), s.prompt(), l)
 	}
 	golden(t, "help_config.golden", out.String())
@@ -80,6 +84,7 @@ func TestHelpAll(t *testing.T) {
 		{asking(newBox(), false), []string{"Exec commands:", "  enable ", "  show "}, []string{"configure", "clear", "<cr>"}},
 		{asking(newBox(), true), []string{"Exec commands:", "  configure ", "  clear "}, []string{"<cr>"}},
 		{asking(newBox(), true, ""), []string{"Configure commands:", "  hostname ", "  interface ", "  no ", "  default ", "  do ", "  exit ", "  end "}, []string{"commit", "<cr>"}},
+		{asking(newBox(), true, "", "candidate"), []string{"  commit ", "  abandon ", "  confirm ", "  rollback ", "  show ", "  hostname "}, nil},
 		{asking(newBox(), true, "interface Tunnel0"), []string{"  ip ", "  tunnel ", "  exit "}, []string{"hostname"}},
 	} {
 		text := c.s.help("")

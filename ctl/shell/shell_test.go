@@ -250,7 +250,7 @@ func TestSessions(t *testing.T) {
 		status int
 		box    func(*box)
 	}{
-		"exec": {"show version | i up\nsh ver | i up\n\n! a comment\nshow clock\nsh i\nshow ip\nsh ip nhrp tu0 x\nclear dmvpn session\nconf t\nenable\nen\nclear dmvpn sess\nreload\ndisable\nping\nlogout\nshow version\n", StatusSyntax, nil},
+		"exec": {"show version | i up\nsh ver | i up\n\n! a comment\nshow clock\nsh i\nterminal length\nsh ip nhrp tu0 x\nclear dmvpn session\nconf t\nenable\nen\nclear dmvpn sess\nreload\ndisable\nterminal width\nlogout\nshow version\n", StatusSyntax, nil},
 		"configure": {"en\nconf t\nint tu0\nip mtu 1400\nip mtu 99999\nip frob\nexit\nhostname rim\nno hostname\nhostname wheel\nrouter bgp 1\naddress-family ipv4 vrf blue\nexit\nexit\nfrobnicate\nshow version\ndo show version | begin hub up.*ime\ndo\n" +
 			"do sh ip nhrp | count 10.0\nint tu0\ninterface Ethernet0\nex\nhost\nend\nshow running-config | section interface\nexit\n", StatusSyntax, nil},
 		"candidate": {"en\nconf cand\nhostname rim\nshow configuration diff\nshow version | include uptime\nfrobnicate\ncommit\ninterface Tunnel0\ncommit confirmed 5\nconfirm\nend\nconfigure candidate\nabandon\nconfigure candidate\nexit\n", StatusSyntax, nil},
