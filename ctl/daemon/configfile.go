@@ -87,7 +87,7 @@ func writeConfig(path string, text []byte) (err error) {
 	folder := filepath.Dir(path)
 	defer func() {
 		if errors.Is(err, unix.EROFS) || errors.Is(err, fs.ErrPermission) {
-			err = fmt.Errorf("%w: naved must be able to write in %s (in a unit: ReadWritePaths=%s)", err, folder, folder)
+			err = fmt.Errorf("%w: naved runs as user %d, who has to be able to make files in %s (chown it to that user, as `make install` does)", err, os.Geteuid(), folder)
 		}
 	}()
 	f, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*")
@@ -128,14 +128,22 @@ func writeConfig(path string, text []byte) (err error) {
 	return syncFolder(folder)
 }
 
-// keepOwner gives a file the owner and mode of another.
+// keepOwner gives a file the owner, group and mode of another. Who is not root can't give files away: then it is naved's own, and where not even the group can be kept, it is for nobody of a group.
 func keepOwner(f *os.File, old fs.FileInfo) error {
+	mode := old.Mode().Perm()
 	if s, ok := old.Sys().(*syscall.Stat_t); ok {
-		if err := f.Chown(int(s.Uid), int(s.Gid)); err != nil {
+		err := f.Chown(int(s.Uid), int(s.Gid))
+		if errors.Is(err, unix.EPERM) {
+			err = f.Chown(-1, int(s.Gid))
+		}
+		switch {
+		case errors.Is(err, unix.EPERM):
+			mode &^= 0o070
+		case err != nil:
 			return err
 		}
 	}
-	return f.Chmod(old.Mode().Perm())
+	return f.Chmod(mode)
 }
 
 // syncFolder makes a rename outlive the machine's power.

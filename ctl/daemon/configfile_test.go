@@ -3,13 +3,17 @@ package daemon
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"nave/ctl/api"
 	"nave/ctl/config"
+	"nave/testbed/need"
 )
 
 func TestWriteMemory(t *testing.T) {
@@ -87,6 +91,56 @@ func TestWriteConfigKeepsOwnerAndLink(t *testing.T) {
 	}
 	if err := writeConfig(filepath.Join(dir, "none", "x.cfg"), []byte("x")); err == nil {
 		t.Error("wrote into a folder that is not there")
+	}
+}
+
+// asUser runs f with the file rights of another user, and of nobody else's.
+func asUser(uid int, f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and its rights with it
+		if unix.Setfsgid(uid) == nil && unix.Setfsuid(uid) == nil {
+			f()
+		}
+	}()
+	<-done
+}
+
+// A naved that is not root keeps what it can of owner and mode, and opens a file to nobody whom it was not open to.
+func TestWriteConfigAsUser(t *testing.T) {
+	need.Root(t)
+	const user = 4000
+	dir := t.TempDir()
+	for d := dir; strings.HasPrefix(d, os.TempDir()+"/"); d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	theirs, shut := filepath.Join(dir, "theirs"), filepath.Join(dir, "shut")
+	for _, d := range []string{theirs, shut} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(d, "x.cfg"), []byte("old\n"), 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chown(theirs, user, user); err != nil {
+		t.Fatal(err)
+	}
+	var ok, refused error
+	ran := false
+	asUser(user, func() {
+		ok, refused = writeConfig(filepath.Join(theirs, "x.cfg"), []byte("new\n")), writeConfig(filepath.Join(shut, "x.cfg"), []byte("new\n"))
+		ran = true
+	})
+	info := must(os.Stat(filepath.Join(theirs, "x.cfg")))
+	if s := info.Sys().(*syscall.Stat_t); !ran || ok != nil || s.Uid != user || info.Mode().Perm() != 0o600 || string(must(os.ReadFile(filepath.Join(theirs, "x.cfg")))) != "new\n" {
+		t.Errorf("in a folder of its own: ran %v, %v, %v of %d", ran, ok, info.Mode(), s.Uid)
+	}
+	if refused == nil || !strings.Contains(refused.Error(), "make files in "+shut) || string(must(os.ReadFile(filepath.Join(shut, "x.cfg")))) != "old\n" {
+		t.Errorf("in a folder that is not its own: %v", refused)
 	}
 }
 
