@@ -16,6 +16,7 @@ import (
 	"nave/slowpath/ike"
 	"nave/slowpath/label"
 	"nave/slowpath/ldp"
+	"nave/slowpath/nbma"
 	"nave/slowpath/nhrp"
 	"nave/slowpath/punt"
 	"nave/slowpath/reassembly"
@@ -253,18 +254,34 @@ func (r *Router) Neighbour(iface string, addr netip.Addr, mac [6]byte, ok bool) 
 // begin again.
 func (r *Router) Clear(c nhrp.Clear) {
 	_ = r.step(func() {
-		r.tell(c)
-		if !c.Static || c.Protocol.IsValid() || c.Tunnel.IsValid() {
-			return // sessions of who is named by a tunnel address begin again by NHRP's word
+		var at []nbma.Address
+		if c.Sessions && c.Tunnel.IsValid() {
+			at = r.nhrp.Places(c.Which) // they are known by their entries
 		}
+		r.tell(c)
+		r.work() // what is not wanted any more is known to the sessions
 		ifaces := []string{c.Iface}
 		if c.InVRF {
 			ifaces = r.nhrp.Selected(c.Which)
 		}
 		for _, name := range ifaces {
-			r.tell(dmvpn.Reset{Iface: name, NBMA: c.NBMA, Inside: c.Inside})
+			r.reset(c, name, at)
 		}
 	})
+}
+
+// reset takes the sessions of a tunnel down whose entries were cleared. The peer has to hear of it: it would go on with a session by which nothing comes back to
+// it, and register again only when its registration is due.
+func (r *Router) reset(c nhrp.Clear, iface string, at []nbma.Address) {
+	if c.Sessions && !c.Tunnel.IsValid() {
+		r.tell(dmvpn.Reset{Iface: iface, NBMA: c.NBMA, Inside: c.Inside, Unwanted: true})
+	}
+	for _, a := range at {
+		r.tell(dmvpn.Reset{Iface: iface, NBMA: a.Addr, Inside: a.Inside, Unwanted: true})
+	}
+	if c.Static && !c.Protocol.IsValid() && !c.Tunnel.IsValid() { // sessions of who is named by a tunnel address begin again by NHRP's word
+		r.tell(dmvpn.Reset{Iface: iface, NBMA: c.NBMA, Inside: c.Inside})
+	}
 }
 
 // ClearStatistics zeroes NHRP counters.

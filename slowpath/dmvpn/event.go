@@ -56,6 +56,8 @@ type Reset struct {
 	Iface  string
 	NBMA   netip.Addr
 	Inside netip.Addr // with NBMA: the peer there that has this address behind NAT
+	// Unwanted leaves sessions alone that NHRP wants.
+	Unwanted bool
 }
 
 // Tick does what is due.

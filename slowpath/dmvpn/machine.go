@@ -268,7 +268,8 @@ func (m *Machine) refused(id fib.SAID) {
 // reset takes sessions down. Those that NHRP wants begin again.
 func (m *Machine) reset(ev Reset) {
 	for _, s := range m.sorted() {
-		if ev.Iface != "" && !s.protection.has(ev.Iface) || ev.NBMA.IsValid() && !s.isAt(ev.NBMA) || ev.Inside.IsValid() && !s.isInside(ev.Inside) {
+		if ev.Iface != "" && !s.protection.has(ev.Iface) || ev.NBMA.IsValid() && !s.isAt(ev.NBMA) || ev.Inside.IsValid() && !s.isInside(ev.Inside) ||
+			ev.Unwanted && len(s.wanted) > 0 {
 			continue
 		}
 		m.release(s)

@@ -32,6 +32,22 @@ func (m *Machine) Selected(w Which) (names []string) {
 	return names
 }
 
+// Places are where the peers are that w selects by their tunnel address.
+func (m *Machine) Places(w Which) (at []nbma.Address) {
+	for _, ifc := range m.order {
+		if !w.has(ifc) {
+			continue
+		}
+		for _, p := range ifc.peers {
+			if w.peer(p) {
+				at = append(at, p.at)
+			}
+		}
+	}
+	slices.SortFunc(at, nbma.Address.Compare)
+	return slices.Compact(at)
+}
+
 // anybody tells whether all peers are selected.
 func (w *Which) anybody() bool { return !w.NBMA.IsValid() && !w.Tunnel.IsValid() }
 
