@@ -83,8 +83,8 @@ func TestLongMessages(t *testing.T) {
 func TestServerGone(t *testing.T) {
 	gone, _ := listen(t, "udp", "127.0.0.1:0")
 	nobody := server(gone)
+	here, read := listen(t, "udp", "127.0.0.1:0") // before the other's port is free again
 	gone.Close()
-	here, read := listen(t, "udp", "127.0.0.1:0")
 	l, log, _ := newLog(t, func(s *Settings) { s.Hosts = []netip.AddrPort{nobody, server(here)} })
 	soon(t, "the failure is known", func() bool {
 		log.Warn("%A-4-B: x")
@@ -303,11 +303,6 @@ func TestConfigure(t *testing.T) {
 	dir := t.TempDir()
 	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
 	l, log, _ := newLog(t, func(s *Settings) { s.Path = a })
-	log.Info("%A-6-B: one")
-	soon(t, "written", func() bool { return strings.Contains(read(t, a), "one") })
-	s := DefaultSettings()
-	s.Path, s.File, s.Hosts = a, UpTo(message.Error), []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:9")}
-	l.Configure(s)
 	files := func() (list []message.Destination) {
 		for _, d := range l.Status().Destinations {
 			if d.Kind == message.File {
@@ -316,6 +311,11 @@ func TestConfigure(t *testing.T) {
 		}
 		return list
 	}
+	log.Info("%A-6-B: one")
+	soon(t, "written", func() bool { return strings.Contains(read(t, a), "one") && files()[0].Written == 1 })
+	s := DefaultSettings()
+	s.Path, s.File, s.Hosts = a, UpTo(message.Error), []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:9")}
+	l.Configure(s)
 	if d := files(); len(d) != 1 || d[0].Written != 1 || d[0].Severity != 3 {
 		t.Errorf("%+v", d)
 	}

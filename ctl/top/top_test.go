@@ -148,15 +148,37 @@ func TestRest(t *testing.T) {
 	}
 }
 
+// screen keeps what is drawn.
+type screen struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *screen) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(b)
+}
+
+func (s *screen) has(text string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Contains(s.text.Bytes(), []byte(text))
+}
+
 // The program draws, and ends with q.
 func TestRun(t *testing.T) {
 	in, keys := io.Pipe()
-	var out bytes.Buffer
+	var out screen
 	done := make(chan error, 1)
 	go func() {
 		done <- Run(context.Background(), &box{}, in, &out, Options{Interval: MinInterval})
 	}()
-	time.Sleep(3 * MinInterval)
+	for late := time.Now().Add(30 * time.Second); !out.has("box"); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatal("nothing is drawn")
+		}
+	}
 	if _, err := keys.Write([]byte("q")); err != nil {
 		t.Fatal(err)
 	}
@@ -165,10 +187,10 @@ func TestRun(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("q does not end it")
 	}
-	if !strings.Contains(out.String(), "box") || !strings.Contains(out.String(), "\x1b[?1049l") {
-		t.Errorf("drawn: %q", out.String())
+	if !out.has("\x1b[?1049l") {
+		t.Errorf("the ordinary screen is not back: %q", out.text.String())
 	}
 }
