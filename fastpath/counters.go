@@ -137,7 +137,11 @@ type Snapshot struct {
 	Flows       FlowCount // of all workers
 	ArenaUsed   int       // bytes
 	ArenaSize   int       // bytes
+	Room        Room
 }
+
+// Room is how many entries the tables have room for.
+type Room struct{ Routes, Adjacencies, SAs int }
 
 // Counters reads all numbers. Ports, tunnels and adjacencies are those installed.
 func (e *Engine) Counters() Snapshot {
@@ -152,6 +156,7 @@ func (e *Engine) Counters() Snapshot {
 	}
 	s.Routes, s.Generation = e.tables.Routes(), e.tables.Generation()
 	s.ArenaUsed, s.ArenaSize = e.arena.Used(), e.arena.Size()
+	s.Room = Room{Routes: e.cfg.MaxRoutes, Adjacencies: e.cfg.MaxAdjacencies - int(fib.FirstAdj), SAs: e.cfg.MaxSAs - 1}
 	for _, w := range e.workers {
 		wc := w.c.read()
 		s.Workers = append(s.Workers, wc)

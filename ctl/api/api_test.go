@@ -114,7 +114,7 @@ func full() show.Status {
 		SAs:     sas,
 		Workers: []fastpath.WorkerCount{{Polls: 1, EmptyPolls: 2, Packets: 3, Injected: 4, TakenOver: 8, HandedOver: 9, Forwarded: 5, Labelled: 1, Ticks: 6, LinkTicks: 7, Histogram: [fastpath.HistogramBuckets]uint64{1, 2}}},
 		Ports:   map[fib.PortID]fastpath.LinkCount{1: n}, Tunnels: map[fib.TunnelID]fastpath.LinkCount{2: n}, Adjacencies: map[fib.AdjID]fastpath.Count{17: n.Rx},
-		Flows: fastpath.FlowCount{Live: 1, Capacity: 2, Added: 3, Evicted: 4, Moved: 5}, Routes: 1, Generation: 2, ArenaUsed: 3, ArenaSize: 4,
+		Flows: fastpath.FlowCount{Live: 1, Capacity: 2, Added: 3, Evicted: 4, Moved: 5}, Routes: 1, Generation: 2, ArenaUsed: 3, ArenaSize: 4, Room: fastpath.Room{Routes: 5, Adjacencies: 6, SAs: 7},
 	}
 	s.System = show.System{Kernel: "6.1", Machine: "x86_64", Model: "m", CPUs: 1, Memory: 2, Image: "/naved", Go: "go1", Synchronized: true}
 	shares := show.Shares{FiveSeconds: 1.5, OneMinute: 2.5, FiveMinutes: 3.5}

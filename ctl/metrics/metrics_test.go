@@ -98,7 +98,7 @@ func full(t *testing.T) *box {
 	s.Router.IKE.Stats[2].FailedBy[ike.WhyAuthentication] = 13
 	w := fastpath.WorkerCount{Polls: 100, EmptyPolls: 60, Packets: 90, Forwarded: 80, Ticks: 5000, Histogram: [fastpath.HistogramBuckets]uint64{60, 30, 8, 2}}
 	s.Fastpath = fastpath.Snapshot{
-		Workers: []fastpath.WorkerCount{w, {}}, Routes: 12, ArenaUsed: 10, ArenaSize: 100,
+		Workers: []fastpath.WorkerCount{w, {}}, Routes: 12, ArenaUsed: 10, ArenaSize: 100, Room: fastpath.Room{Routes: 500}, Flows: fastpath.FlowCount{Capacity: 9},
 		Ports:       map[fib.PortID]fastpath.LinkCount{1: {Rx: fastpath.Count{Packets: 5, Bytes: 500}}, 2: {}, 9: {}},
 		Tunnels:     map[fib.TunnelID]fastpath.LinkCount{3: {Tx: fastpath.Count{Packets: 4, Bytes: 400}}},
 		Adjacencies: map[fib.AdjID]fastpath.Count{17: {Packets: 30, Bytes: 3000}, 18: {Packets: 2, Bytes: 100}},
@@ -151,7 +151,7 @@ func TestValues(t *testing.T) {
 		`nave_ike_failures_total{reason="authentication-failed",version="2"} 13`, `nave_bgp_neighbor_up{as="65001",neighbor="10.0.0.9",vrf=""} 1`,
 		`nave_bgp_neighbor_prefixes{as="65001",neighbor="10.0.0.9",vrf=""} 12`, `nave_eigrp_neighbors{as="9",vrf="red"} 2`,
 		`nave_eigrp_packets_total{as="9",direction="transmit",type="hello",vrf="red"} 21`, `nave_eigrp_problems_total{as="9",problem="authentication",vrf="red"} 4`,
-		`nave_table_entries{table="routes"} 12`, `nave_table_memory_bytes{state="free"} 90`, `nave_hardware_info{profile="sup720-3bxl"} 1`,
+		`nave_table_entries{table="routes"} 12`, `nave_table_limit{table="routes"} 500`, `nave_table_limit{table="flows"} 9`, `nave_table_memory_bytes{state="free"} 90`, `nave_hardware_info{profile="sup720-3bxl"} 1`,
 		`nave_hardware_budget{budget="cef"} 500000`, `nave_hardware_spent_total{budget="cef"} 46`, `nave_hardware_table_limit{table="fib-ip+mpls"} 10`, `nave_hardware_exception{table="ipv4"} 1`,
 	} {
 		if !strings.Contains(text, "\n"+want+"\n") {

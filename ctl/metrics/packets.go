@@ -14,7 +14,7 @@ var boxFamilies = []*family{
 	gauge("nave_start_time_seconds", "When naved started, in seconds since 1970.", nil, func(s *sample, put put) {
 		put(float64(s.Started.UnixNano()) / 1e9)
 	}),
-	gauge("nave_configuration_problems", "Parts of the configuration that are not carried out (`show running-config` names them).", nil, func(s *sample, put put) {
+	gauge("nave_configuration_problems", "Parts of the configuration that are not carried out (the log and `nave check` name them).", nil, func(s *sample, put put) {
 		put(float64(len(s.Problems)))
 	}),
 	counter("nave_control_queue_lost_total", "Punted packets and requests to the kernel that found their queue full.", nil, func(s *sample, put put) {
@@ -206,6 +206,12 @@ var tableFamilies = []*family{
 		put(float64(len(s.Fastpath.Adjacencies)), "adjacencies")
 		put(float64(len(s.Fastpath.SAs)), "associations")
 		put(float64(s.Fastpath.Flows.Live), "flows")
+	}),
+	gauge("nave_table_limit", "How many entries the table has room for.", words("table"), func(s *sample, put put) {
+		put(float64(s.Fastpath.Room.Routes), "routes")
+		put(float64(s.Fastpath.Room.Adjacencies), "adjacencies")
+		put(float64(s.Fastpath.Room.SAs), "associations")
+		put(float64(s.Fastpath.Flows.Capacity), "flows")
 	}),
 	gauge("nave_table_memory_bytes", "Memory of the fast path's tables, used and set aside.", words("state"), func(s *sample, put put) {
 		put(float64(s.Fastpath.ArenaUsed), "used")
