@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nave/ctl/api"
+	"nave/testbed/pty"
 )
 
 // patience is how long a test waits for what has to come.
@@ -33,25 +34,8 @@ var control = regexp.MustCompile(`\x1b\[[0-9;?]*[a-zA-Z]|\r`)
 // sit starts a shell on a terminal of its own.
 func sit(t *testing.T, o Options) *hand {
 	t.Helper()
-	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 100}); err != nil {
-		t.Fatal(err)
-	}
-	h := &hand{t: t, master: os.NewFile(uintptr(fd), "/dev/ptmx"), ended: make(chan int, 1)}
+	master, tty := pty.Open(t)
+	h := &hand{t: t, master: master, ended: make(chan int, 1)}
 	go func() {
 		defer tty.Close()
 		status, err := Run(o, tty, tty, false)
@@ -72,7 +56,6 @@ func sit(t *testing.T, o Options) *hand {
 			}
 		}
 	}()
-	t.Cleanup(func() { h.master.Close() })
 	return h
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,10 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"nave/ctl/api"
 	"nave/ctl/probe"
+	"nave/testbed/pty"
 )
 
 // asNave has the test's own program be nave.
@@ -38,24 +36,9 @@ type console struct {
 
 func start(t *testing.T, args ...string) *console {
 	t.Helper()
-	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &console{t: t, master: os.NewFile(uintptr(fd), "/dev/ptmx"), text: make(chan string, 100)}
-	t.Cleanup(func() { c.master.Close() })
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	master, tty := pty.Open(t)
 	defer tty.Close()
+	c := &console{t: t, master: master, text: make(chan string, 100)}
 	c.nave = exec.Command(os.Args[0], args...)
 	c.nave.Env = []string{asNave + "=1", "TERM=vt100", "HOME=" + t.TempDir()}
 	c.nave.Stdin, c.nave.Stdout, c.nave.Stderr = tty, tty, tty
