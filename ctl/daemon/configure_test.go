@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
+
 	"nave/ctl/api"
 	"nave/ctl/config"
 	"nave/ctl/gateway"
@@ -167,8 +169,6 @@ func TestEdit(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	r.box.list = []show.Problem{{What: "interface Tunnel0", Why: "no reason"}}
-	before := r.box.list
-	r.box.list = before
 	if e := r.edit("hostname other"); len(e.Findings) != 0 { // it was there before
 		t.Errorf("%+v", e)
 	}
@@ -359,9 +359,12 @@ func TestRollbackAndReload(t *testing.T) {
 	r.write("more.cfg", "interface Tunnel0\n ip mtu 1300\n")
 	r.act(api.ConfigAction{What: api.ActMerge, File: "more.cfg"})
 	r.runs(strings.Replace(based("hostname box", "hostname other"), " tunnel source", " ip mtu 1300\n tunnel source", 1))
-	for _, want := range []string{"NOTIFY", "RELOADING"} {
-		if !strings.Contains(strings.Join(append(r.box.notices, "NOTIFY"), " "), want) {
-			t.Errorf("%v", r.box.notices)
+	if n := r.box.notices; len(n) == 0 || len(n)%2 != 0 {
+		t.Errorf("the service manager is told %q", n)
+	}
+	for k, n := range r.box.notices { // each time that it is over
+		if want := []string{daemon.SdNotifyReloading, daemon.SdNotifyReady}[k%2]; n != want {
+			t.Errorf("told %q, want %q", n, want)
 		}
 	}
 	for _, refused := range []func(){func() { r.box.once = errors.New("full") }, func() { os.Remove(filepath.Join(r.dir, "nave.cfg")) }} {
