@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -93,7 +94,13 @@ func TestMetrics(t *testing.T) {
 	}
 	asks(`nave_port_up`, `,"1"]`)
 	far("down")
-	asks(`ALERTS{alertname="NavePortDown"}`, `"alertstate":"firing"`, `"port":"Ethernet0"`)
+	must(t, topo.Eventually(soon+10*time.Second, func() error { // the rule itself waits for ten
+		out, err := m.query(`ALERTS{alertname="NavePortDown"}`)
+		if err == nil && (!strings.Contains(out, `"alertstate":"firing"`) || !strings.Contains(out, `"port":"Ethernet0"`)) {
+			err = fmt.Errorf("no alert of Ethernet0: %s", out)
+		}
+		return err
+	}))
 	far("up")
 	says(t, "the alert ends", func() (string, error) { return m.query(`ALERTS{alertname="NavePortDown"}`) }, nil, "NavePortDown")
 }
