@@ -326,6 +326,107 @@ func TestCaptureBounds(t *testing.T) {
 	}
 }
 
+// TestCaptureLostAreNone: what finds the ring full does not count as one of the copies that are wanted.
+func TestCaptureLostAreNone(t *testing.T) {
+	r := newRig(t)
+	const most = 2500 // more than the ring has room for
+	c := r.tapAll(func(q *CaptureRequest) { q.Points, q.Most = CaptureRx, most })
+	frame := fromSpoke1(ipv4(behind1, hostIP, pattern(1300)))
+	burst := func(n int) {
+		for range n {
+			for range 64 {
+				r.wan.in = append(r.wan.in, frame)
+			}
+			r.poll()
+			r.lan.take()
+		}
+	}
+	burst(2 * most / 64)
+	n := len(copies(c))
+	if n >= most || c.Lost() == 0 {
+		t.Fatalf("%d copies had room, %d had not", n, c.Lost())
+	}
+	burst(most / 64)
+	if n += len(copies(c)); n != most {
+		t.Errorf("%d copies, want %d", n, most)
+	}
+}
+
+// TestCaptureClosed: a capture outlives its engine by nothing, and workers of other processes are told.
+func TestCaptureClosed(t *testing.T) {
+	writer := newWriter(t, 1, gcm128)
+	p := &pair{t, joinAs(t, writer, 0), newRig(t, gcm128.spoke)}
+	c, err := writer.Capture(CaptureRequest{Points: captureAll, Until: 1 << 60})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.deliver(p.sealed(ipv4(behind1, hostIP, pattern(300)))...)
+	if !p.hub.w.tapped {
+		t.Fatal("nothing is captured")
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if list := copies(c); list != nil || c.Lost() != 0 {
+		t.Errorf("%d copies of an engine that is closed", len(list))
+	}
+	c.Renew(1 << 61)
+	c.Close()
+	p.deliver(p.sealed(ipv4(behind1, hostIP, pattern(300)))...)
+	if p.hub.w.tapped {
+		t.Error("the worker captures on")
+	}
+}
+
+// TestCaptureUnknownPort: what a port receives that is attached and not configured is shown as it came.
+func TestCaptureUnknownPort(t *testing.T) {
+	r := newRig(t)
+	c := r.tapAll(func(q *CaptureRequest) { q.Points = CaptureDrop })
+	r.fromWAN(toWAN(grePacket(spoke1NBMA, packet.TypeNHRP, pattern(40)))) // leaves something behind
+	r.apply(&fib.Batch{DelPorts: []fib.PortID{wan}})
+	frame := fromSpoke1(ipv4(behind1, hostIP, pattern(40)))
+	r.fromWAN(frame)
+	list := copies(c)
+	if len(list) != 1 || list[0].Reason != PortUnknown || list[0].Proto != 0 || !bytes.Equal(list[0].Data, frame) {
+		t.Errorf("%+v", list)
+	}
+}
+
+// TestCaptureUnauthentic: what does not pass its integrity check is shown as it came, so that somebody can look for what is wrong with it.
+func TestCaptureUnauthentic(t *testing.T) {
+	short, esn := gcm128, gcm128
+	short.name, short.icv, esn.name, esn.esn = "gcm, short ICV", 8, "gcm, ESN", true
+	for _, s := range []suite{gcm128, short, esn, {name: "chacha", cipher: fib.CipherChaCha20Poly1305, key: 36}, {name: "aes-cbc", cipher: fib.CipherAESCBC, key: 16, auth: fib.AuthHMACSHA1, authKey: 20}, {name: "ah", cipher: fib.CipherAESCBC, key: 16, auth: fib.AuthHMACSHA1, authKey: 20, ah: fib.AuthHMACSHA1, ahKey: 20}} {
+		t.Run(s.name, func(t *testing.T) {
+			p := newPair(t, s)
+			c := p.hub.tapAll(func(q *CaptureRequest) { q.Points = CaptureDrop })
+			inner := [][]byte{ipv4(behind1, hostIP, pattern(300)), ipv4(behind1, hostIP, pattern(1)), ipv4(behind1, hostIP, pattern(1001)), ipv4(behind1, hostIP, pattern(77))}
+			frames := p.sealed(inner...)
+			frames[0][len(frames[0])-60] ^= 1
+			frames[2][len(frames[2])-1] ^= 1
+			if out := p.deliver(frames...); len(out) != 2 {
+				t.Errorf("%d packets arrived, want 2", len(out))
+			}
+			more := p.sealed(inner[0])[0] // alone
+			more[len(more)-40] ^= 1
+			p.deliver(more)
+			list := copies(c)
+			if len(list) != 3 {
+				t.Fatalf("%d copies: %+v", len(list), list)
+			}
+			for i, want := range [][]byte{frames[0], frames[2], more} {
+				shown := want
+				if s.cipher == fib.CipherChaCha20Poly1305 {
+					shown = want[:packet.EthernetLen+packet.IPv4Len+16] // zeros follow, which nobody sent
+				}
+				if k := list[i]; k.Reason != SAAuth || k.Opened || k.Len != len(want) || !bytes.Equal(k.Data, shown) {
+					t.Errorf("packet %d: %+v\nwant %x", i, k, shown)
+				}
+			}
+		})
+	}
+}
+
 // TestCaptureWorkers: with two workers a packet that is handed over is copied once on each port, and the copies come in the order of time.
 func TestCaptureWorkers(t *testing.T) {
 	c := newCrew(t, 2)

@@ -43,6 +43,7 @@ type record struct {
 	vrf, proto     uint16
 	peer           uint32
 	front, payload []byte
+	more           int // bytes behind payload that are not shown
 }
 
 // Flags of a record.
@@ -148,14 +149,15 @@ func (w *Worker) put() {
 	if t.left == 0 {
 		return
 	}
-	t.left--
 	whole := len(r.front) + len(r.payload)
 	n := min(whole, t.snaplen)
+	whole += r.more
 	b := t.out.Put(captureHeader + n)
 	if b == nil {
 		t.out.Lose()
 		return
 	}
+	t.left-- // a copy that is lost is none: a burst that the ring has no room for does not end the capture
 	le := binary.LittleEndian
 	le.PutUint64(b, uint64(uint32(t.seen))|uint64(r.point)<<32|uint64(r.reason)<<40|uint64(r.cause)<<48|uint64(r.flags)<<56)
 	le.PutUint64(b[8:], uint64(w.now))
@@ -266,7 +268,7 @@ func (w *Worker) tapClean(in *table.Port, n int) {
 	}
 	for i := range w.pkts[:n] {
 		p := &w.pkts[i]
-		p.port, p.vrf, p.tunnel, p.ip, p.start, p.top, p.sa, p.own, p.nested, p.within, p.end = id, vrf, nil, nil, 0, 0, 0, false, false, 0, 0
+		p.port, p.vrf, p.tunnel, p.ip, p.start, p.top, p.sa, p.own, p.nested, p.within, p.end, p.spoiled = id, vrf, nil, nil, 0, 0, 0, false, false, 0, 0, 0
 	}
 }
 
@@ -322,7 +324,7 @@ func (w *Worker) tapTunnelOut(p *pkt, a *table.Adj, n int) {
 	if !t.view.match(t.filter) {
 		return
 	}
-	t.rec = record{point: CaptureTunnelOut, port: a.Port, tunnel: a.Tunnel, vrf: p.vrf, proto: proto, peer: a.OuterDst(), front: front, payload: b}
+	t.rec = record{point: CaptureTunnelOut, port: a.Port, tunnel: a.Tunnel, vrf: a.VRF, proto: proto, peer: a.OuterDst(), front: front, payload: b}
 	w.put()
 }
 
@@ -334,8 +336,9 @@ func (w *Worker) tapEnd(point CapturePoint, p *pkt, r, cause Reason, lost bool) 
 	if t.points&point == 0 || t.reason != Unknown && t.reason != r {
 		return
 	}
-	proto, b := w.remains(p)
-	rec := record{point: point, reason: r, cause: cause, port: p.port, vrf: p.vrf, proto: proto, payload: b}
+	proto, all := w.remains(p)
+	b := p.unspoiled(proto, all)
+	rec := record{point: point, reason: r, cause: cause, port: p.port, vrf: p.vrf, proto: proto, payload: b, more: len(all) - len(b)}
 	if p.tunnel != nil {
 		rec.tunnel, rec.peer = p.tunnel.ID, p.outerSrc
 	}
@@ -385,7 +388,7 @@ func (w *Worker) remains(p *pkt) (proto uint16, b []byte) {
 			return packet.TypeMPLS, p.chunk[p.top:p.end]
 		}
 		return p.within, p.chunk[min(start, int(p.end)):p.end]
-	case p.tunnel == nil && !p.nested && p.port != 0 && (p.ip == nil || start-int(p.frame.Start) >= packet.EthernetLen):
+	case p.tunnel == nil && !p.nested && (p.ip == nil || p.port != 0 && start-int(p.frame.Start) >= packet.EthernetLen):
 		return 0, w.pool.Bytes(p.frame)
 	case p.gre != 0:
 		return p.gre, p.ip

@@ -208,7 +208,9 @@ func (e *Engine) Close() error {
 	}
 	e.clearTransforms()
 	if e.capturing != nil {
+		writeCapture(e.capture, &CaptureRequest{}) // workers in other processes go on, without it
 		e.capturing.end()
+		e.capturing = nil
 	}
 	return errors.Join(err, e.arena.Close())
 }

@@ -81,7 +81,7 @@ func (w *Worker) espOpen(p *pkt, off int, encap bool) verdict {
 	payload, ok := t.Open(w.scratch, p.chunk, at, len(esp), seq)
 	w.lane.pay(t.Cost(body))
 	if !ok {
-		s.AuthBad.Add(1)
+		w.forged(p, s, at, len(esp), seq)
 		return p.drop(SAAuth)
 	}
 	newest := w.accept(p, s, seq)

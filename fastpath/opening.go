@@ -23,6 +23,13 @@ type openJob struct {
 	at, n int32 // of the payload in the chunk
 }
 
+// forged tells of a packet that was not authentic.
+//
+//go:noinline
+func (j *openJob) forged(w *Worker) {
+	w.forged(j.p, j.sa, int(j.at)-sa.KernelFront, int(j.n)+sa.KernelFront+int(j.sa.ICV), j.seq)
+}
+
 // kernelOpen opens an ESP packet of n bytes at at in its chunk, or lets it wait for the others of its vector.
 func (w *Worker) kernelOpen(p *pkt, s *table.SA, at, n int, seq uint64) verdict {
 	if !p.together {
@@ -46,7 +53,7 @@ func (w *Worker) openAlone(p *pkt, s *table.SA, at, n int, seq uint64) verdict {
 	b.Add(w.t.Key(s), s.Salt, s.Is(table.SAESN), esp, payload, s.ICV, seq)
 	b.Open()
 	if !b.OK(0) {
-		s.AuthBad.Add(1)
+		w.forged(p, s, at, n, seq)
 		return p.drop(SAAuth)
 	}
 	newest := w.accept(p, s, seq)
@@ -62,7 +69,7 @@ func (w *Worker) openAll() {
 	o.burst.Open()
 	for i := range o.todo[:o.n] {
 		if !o.burst.OK(i) {
-			o.todo[i].sa.AuthBad.Add(1)
+			o.todo[i].forged(w)
 			o.todo[i].p.reason = SAAuth
 		}
 	}

@@ -154,8 +154,8 @@ type pkt struct {
 	outerPort          uint16 // source port of ESP in UDP
 	sa, spi            uint32 // the association it came out of, ESP's before AH's
 	ah                 uint32 // the AH association it came out of
-	// Of what came out of a tunnel, while packets are captured: its GRE protocol, and where in the chunk it ends.
-	within, end uint16
+	// Of what came out of a tunnel, while packets are captured: its GRE protocol, and where in the chunk it ends. And where begins what is not as it arrived; 0: nowhere.
+	within, end, spoiled uint16
 	// MPLS.
 	top uint16     // where its label stack begins that it came with, up to start; 0: it came without
 	lse packet.LSE // EXP, bottom bit and TTL of the labels that are pushed

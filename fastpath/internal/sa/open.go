@@ -38,6 +38,9 @@ func (t *Transform) Open(x *Scratch, chunk []byte, at, n int, seq uint64) (paylo
 	return payload, true
 }
 
+// Spoils tells whether Open leaves zeros of the payload of a packet that is not authentic. Otherwise such a packet stays as it is.
+func (t *Transform) Spoils() bool { return t.kind == kernelAEAD }
+
 // Body is how long payload and trailer of an ESP packet of n bytes are, in bytes; whole tells whether that is possible at all, ends whether they
 // end on a block.
 func (t *Transform) Body(n int) (body int, whole, ends bool) {
