@@ -247,4 +247,10 @@ func clearLDP(s *Session, m *grammar.Match) error {
 	return s.Daemon.Clear(c)
 }
 
-func reload(s *Session, _ *grammar.Match) error { return s.Daemon.Reload() }
+func reload(s *Session, _ *grammar.Match) error {
+	if err := s.Daemon.Reload(); err != nil || s.JSON {
+		return err
+	}
+	_, err := io.WriteString(s.Out, show.Reread())
+	return err
+}

@@ -153,7 +153,7 @@ func TestShow(t *testing.T) {
 		{[]string{"show crypto isakmp sa peer 198.51.100.2"}, "conn-id", "QM_IDLE"},
 		{[]string{"show crypto isakmp policy", "sh cry isa pol"}, "priority 7", "%"},
 		{[]string{"show crypto ikev2 sa", "sh cry ikev2 sa"}, "READY", "Local spi"},
-		{[]string{"show crypto ikev2 sa detail", "sh cry ike sa det"}, "Local spi", "%"},
+		{[]string{"show crypto ikev2 sa detail", "sh cry ike sa det", "show crypto ikev2 sa detailed"}, "Local spi", "%"},
 		{[]string{"show crypto ipsec sa", "sh cry ips sa"}, "interface: Tunnel0", "##pkts"},
 		{[]string{"show crypto ipsec sa detail", "sh cry ips sa d"}, "##pkts replay failed", "%"},
 		{[]string{"show crypto ipsec sa active", "sh cry ips sa act"}, "No SAs found", "Tunnel0"},

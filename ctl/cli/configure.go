@@ -95,6 +95,10 @@ func actText(a api.ConfigAction, done api.ConfigDone) string {
 		b.WriteString("[OK]\n")
 	case a.What == api.ActCommit || a.What == api.ActReload || a.What == api.ActMerge || a.What == api.ActRollback && a.Now:
 		fmt.Fprintf(&b, "Revision %d runs. Changes: %s.\n", done.Revision, done.Changes)
+	case a.What == api.ActRollback:
+		b.WriteString(show.Taken(a.N))
+	case a.What == api.ActConfirm:
+		b.WriteString(show.Confirmed(done.Revision))
 	}
 	if !done.Until.IsZero() && !done.Refused {
 		fmt.Fprintf(&b, "It is undone at %s unless it is confirmed (configure confirm).\n", done.Until.Local().Format(time.TimeOnly))

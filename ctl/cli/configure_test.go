@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"nave/ctl/api"
+	"nave/ctl/show"
 )
 
 // fakeEditor notes what it is asked.
@@ -55,12 +56,12 @@ func TestConfigCommands(t *testing.T) {
 		{"copy /etc/nave/x.cfg running-config", api.ConfigAction{What: api.ActMerge, File: "/etc/nave/x.cfg"}, "Revision 7 runs. Changes: Tunnel0.\n"},
 		{"reload config x.cfg", api.ConfigAction{What: api.ActReload, File: "x.cfg"}, "Revision 7 runs. Changes: Tunnel0.\n"},
 		{"conf replace x.cfg", api.ConfigAction{What: api.ActReload, File: "x.cfg"}, "Revision 7 runs. Changes: Tunnel0.\n"},
-		{"configure confirm", api.ConfigAction{What: api.ActConfirm}, ""},
+		{"configure confirm", api.ConfigAction{What: api.ActConfirm}, "Revision 7 stays.\n"},
 		{"configure abandon", api.ConfigAction{What: api.ActAbandon}, ""},
 		{"commit", api.ConfigAction{What: api.ActCommit}, "Revision 7 runs. Changes: Tunnel0.\n"},
 		{"commit confirmed 5", api.ConfigAction{What: api.ActCommit, Minutes: 5}, "Revision 7 runs. Changes: Tunnel0.\n"},
-		{"rollback 3", api.ConfigAction{What: api.ActRollback, N: 3}, ""},
-		{"rollback 0", api.ConfigAction{What: api.ActRollback}, ""},
+		{"rollback 3", api.ConfigAction{What: api.ActRollback, N: 3}, show.Taken(3)},
+		{"rollback 0", api.ConfigAction{What: api.ActRollback}, show.Taken(0)},
 		{"rollback 3 now", api.ConfigAction{What: api.ActRollback, N: 3, Now: true}, "Revision 7 runs. Changes: Tunnel0.\n"},
 		{"rollback 3 now confirmed 9", api.ConfigAction{What: api.ActRollback, N: 3, Now: true, Minutes: 9}, "Revision 7 runs. Changes: Tunnel0.\n"},
 	} {

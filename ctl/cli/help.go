@@ -13,7 +13,7 @@ var helpWords = map[string]string{
 	"engine": "Associations and their packets", "connections": "Associations and their packets", "call": "Call admission", "admission": "Call admission", "statistics": "Counters",
 	"platform": "Hardware that is emulated", "hardware": "Hardware that is emulated", "mls": "Tables of the hardware that is emulated", "rate-limit": "Rate limiters",
 	"processes": "Processes of the workers", "key": "Keys", "chain": "Key chains", "neighbor": "A neighbour", "neighbors": "Neighbours", "summary": "In short",
-	"detail": "In detail", "active": "Those in use", "peer": "One peer", "remote": "One peer", "interface": "One interface", "nbma": "Its address outside the tunnel",
+	"detail": "In detail", "detailed": "In detail", "active": "Those in use", "peer": "One peer", "remote": "One peer", "interface": "One interface", "nbma": "Its address outside the tunnel",
 	"tunnel": "Its address inside the tunnel", "static": "Static ones, too", "brief": "In short", "traffic": "Packets by type", "nhs": "Next hop servers",
 	"address-family": "In the words of named mode", "ipv4": "IPv4", "unicast": "Unicast", "topology": "What is known of prefixes", "accounting": "Prefixes by neighbour",
 	"protocols": "What routing protocols run by", "vpnv4": "VPN routes", "rd": "One route distinguisher", "all": "All", "labels": "Labels", "bindings": "Labels of prefixes",

@@ -24,7 +24,7 @@ var troubleCommands = []*grammar.Command{
 	{Syntax: "show ip nhrp nhs [{vrf <vrf>|detail}...] [<iface:interface>] [detail]", Help: "next hop servers", Data: shows("ip nhrp nhs", show.NHS)},
 	{Syntax: "show crypto isakmp sa [{detail|active|peer <nbma:ip>|vrf <fvrf>}...]", Help: "IKE SAs of version 1", Data: crypto("crypto isakmp sa", show.IsakmpSA)},
 	{Syntax: "show crypto isakmp policy", Help: "proposals of IKE version 1", Data: crypto("crypto isakmp policy", whole(show.IsakmpPolicy))},
-	{Syntax: "show crypto ikev2 sa [{detail|remote <nbma:ip>|fvrf <fvrf>}...]", Help: "IKE SAs of version 2", Data: crypto("crypto ikev2 sa", show.Ikev2SA)},
+	{Syntax: "show crypto ikev2 sa [{detailed|remote <nbma:ip>|fvrf <fvrf>}...]", Help: "IKE SAs of version 2", Data: crypto("crypto ikev2 sa", show.Ikev2SA)},
 	{Syntax: "show crypto ipsec sa [{active|detail|interface <iface:interface>|map <map>|peer <nbma:ip>|vrf <vrf>}...]", Help: "IPsec SAs of each tunnel, with what they carried", Data: crypto("crypto ipsec sa", show.IPsecSA)},
 	{Syntax: "show crypto ipsec transform-set", Help: "transform sets", Data: crypto("crypto ipsec transform-set", whole(show.TransformSets))},
 	{Syntax: "show crypto map [{interface <iface:interface>|tag <map>|peer <nbma:ip>}...]", Help: "what protects each tunnel, and its peers", Data: crypto("crypto map", show.CryptoMap)},
@@ -62,7 +62,7 @@ func init() { runs = (*Session).Run }
 func (s *Session) selection(st *show.Status, m *grammar.Match) (show.Select, error) {
 	sel := show.Select{
 		Iface: m.Text("iface"), VRF: m.Text("vrf"), Front: m.Text("fvrf"), Map: m.Text("map"), Network: network(m),
-		Active: m.Has("active"), Detail: m.Has("detail"), Static: m.Has("static"), Local: m.Has("local"), Sorted: m.Has("sorted"), Form: s.Format,
+		Active: m.Has("active"), Detail: m.Has("detail") || m.Has("detailed"), Static: m.Has("static"), Local: m.Has("local"), Sorted: m.Has("sorted"), Form: s.Format,
 	}
 	if m.Given("nbma") {
 		sel.Peer = m.IP("nbma")

@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
+
+	"nave/ctl/api"
 )
 
 // asking is a shell whose help is looked at.
@@ -132,5 +135,21 @@ func TestTab(t *testing.T) {
 		if got != c.want || printed != c.printed {
 			t.Errorf("%s%q becomes %q and prints %q, want %q and %q", c.s.prompt(), c.line, got, printed, c.want, c.printed)
 		}
+	}
+}
+
+// Without a terminal a line that ends with a question mark is a question, in configuration too; but not where it is a line of one.
+func TestQuestionLines(t *testing.T) {
+	b := newBox()
+	var out strings.Builder
+	s := newShell(b.options(&out), &script{in: bufio.NewReader(strings.NewReader("show ip nh?\nen\nconf t\nint tu0\nip mtu ?\nip nhrp nhs x\ndo show cl?\ndescription who?\nend\n")), out: &out})
+	s.run()
+	for _, want := range []string{"nhrp\n", "<68-9216>", "clock\n", "here stands one of: an IPv4 address, cluster, dynamic, fallback\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	if !slices.ContainsFunc(b.edits, func(e api.Edit) bool { return e.Line == "description who?" }) || len(b.edits) != 3 {
+		t.Errorf("edits: %+v", b.edits)
 	}
 }

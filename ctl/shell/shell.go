@@ -124,8 +124,8 @@ func (s *Shell) do(line string) {
 	if strings.TrimSpace(line) == "" || grammar.Blank(line) {
 		return
 	}
-	if columns, _ := s.console.size(); columns == 0 && s.config == nil {
-		if asked, ok := strings.CutSuffix(strings.TrimRight(line, " "), "?"); ok { // no key, and the same question
+	if columns, _ := s.console.size(); columns == 0 {
+		if asked, ok := strings.CutSuffix(strings.TrimRight(line, " "), "?"); ok && !s.takes(line) { // no key, and the same question
 			_, _ = io.WriteString(s.console, s.help(asked)) // whoever reads it may have gone
 			return
 		}
@@ -140,6 +140,15 @@ func (s *Shell) do(line string) {
 		}
 	})
 	s.report(err)
+}
+
+// takes tells whether a line is one of a configuration, as a description may be that ends with a question mark.
+func (s *Shell) takes(line string) bool {
+	if s.config == nil {
+		return false
+	}
+	_, _, bad := s.config.session().Understand(line)
+	return bad == nil
 }
 
 // report says what went wrong, and notes it for the exit status.

@@ -90,6 +90,22 @@ func NotCarriedOut(p Problem) string {
 	return fmt.Sprintf("warning: configured and not carried out: %s: %s", p.What, p.Why)
 }
 
+// Taken says that a revision is the candidate now, and what comes next. 0 is what runs.
+func Taken(revision int) string {
+	if revision == 0 {
+		return "What runs is your candidate now: it has no changes.\n"
+	}
+	return fmt.Sprintf("Revision %d is your candidate now, and nothing has changed yet: `show configuration diff` tells what it would change, `commit` runs by it, `configure abandon` forgets it.\n", revision)
+}
+
+// Confirmed says that what waited to be confirmed stays.
+func Confirmed(revision int) string { return fmt.Sprintf("Revision %d stays.\n", revision) }
+
+// Reread says that the file was read that naved starts with.
+func Reread() string {
+	return "The configuration file was read again: `show configuration revisions` tells what has changed.\n"
+}
+
 // ConfigChanged is the log message of a change of what runs.
 func ConfigChanged(user, how string, revision int, changes string) string {
 	return fmt.Sprintf("%%SYS-5-CONFIG_I: Configured by %s (%s): revision %d, changes: %s", user, how, revision, changes)

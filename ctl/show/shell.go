@@ -2,6 +2,7 @@ package show
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -86,6 +87,13 @@ func sentence(what string) string {
 // ShellExpected says what could stand where a line went wrong: the nearest words, or all of them.
 func ShellExpected(near, words []string) string {
 	const most = 12
+	var once []string
+	for _, w := range words {
+		if !slices.Contains(once, w) { // options that come in any order, and behind an argument that may be left out
+			once = append(once, w)
+		}
+	}
+	words = once
 	switch {
 	case len(near) > 0:
 		return "did you mean " + strings.Join(near, " or ") + "?"
