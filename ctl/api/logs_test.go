@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -167,14 +166,7 @@ func TestLogStatus(t *testing.T) {
 func TestClearLog(t *testing.T) {
 	j, c, _ := serveLog(t)
 	slog.New(j.Handler()).Info("x")
-	err := c.ClearLog()
-	if os.Getuid() != 0 { // who may not change anything
-		if err == nil || len(j.Status().Lines) != 1 {
-			t.Errorf("%v", err)
-		}
-		return
-	}
-	if err != nil || len(j.Status().Lines) != 0 {
+	if err := c.ClearLog(); err != nil || len(j.Status().Lines) != 0 {
 		t.Errorf("%v, %+v", err, j.Status().Lines)
 	}
 }
