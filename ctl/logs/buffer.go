@@ -49,14 +49,6 @@ func (b *buffer) resize(room int) {
 // clear forgets all.
 func (b *buffer) clear() { b.records, b.first, b.used = nil, 0, 0 }
 
-func (b *buffer) lines() []message.Line {
-	list := make([]message.Line, 0, len(b.records)-b.first)
-	for _, r := range b.records[b.first:] {
-		list = append(list, r.line())
-	}
-	return list
-}
-
 // line is a record as a value.
 func (r *record) line() message.Line {
 	return message.Line{Time: r.at, Severity: int(r.severity), Text: r.text, Stamped: r.stamped, Number: r.number, Fields: r.fields}

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"cmp"
+	"context"
 	"io"
 	"os"
 	"strings"
@@ -35,6 +36,7 @@ type Log struct {
 	limited  uint64 // messages that Rate kept out
 	console  *sink
 	sinks    []*sink
+	leaving  []*sink // that are configured no more, and still write what they have
 	buffer   buffer
 	watchers map[*watcher]struct{}
 	watched  uint64 // messages that went to watchers
@@ -152,13 +154,15 @@ func (l *Log) Close(patience time.Duration) {
 	for _, s := range all {
 		close(s.queue)
 	}
+	all = append(all, l.leaving...)
 	for w := range l.watchers {
 		close(w.queue)
 	}
 	clear(l.watchers)
 	l.mu.Unlock()
-	deadline := time.After(patience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience) // for all together
+	defer cancel()
 	for _, s := range all {
-		s.end(deadline)
+		s.end(ctx)
 	}
 }

@@ -299,6 +299,7 @@ func TestTogether(t *testing.T) {
 	if n := l.Status().Counts; len(n) != 1 || n[0].Times != 800 {
 		t.Errorf("%+v", n)
 	}
+	l.Close(20 * time.Second) // what writes into the folders ends before they are removed
 }
 
 var _ io.Writer = (*stuck)(nil)

@@ -89,7 +89,9 @@ func (l *Log) Configure(s Settings) {
 			continue
 		}
 		close(old.queue) // what it has is still written
+		l.leaving = append(l.leaving, old)
 	}
+	l.leaving = slices.DeleteFunc(l.leaving, (*sink).over)
 	for _, w := range wanted {
 		if !slices.Contains(kept, w) {
 			l.start(w)

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"context"
 	"io"
 	"sync/atomic"
 	"time"
@@ -105,10 +106,20 @@ func (l *Log) report(s *sink, err error) {
 	}
 }
 
-// end waits until all that a sink has is written, or until the deadline.
-func (s *sink) end(deadline <-chan time.Time) {
+// end waits until all that a sink has is written, or until ctx ends.
+func (s *sink) end(ctx context.Context) {
 	select {
 	case <-s.done:
-	case <-deadline:
+	case <-ctx.Done():
+	}
+}
+
+// over tells whether all that a sink had is written.
+func (s *sink) over() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
 	}
 }

@@ -1,15 +1,29 @@
 package logs
 
-import "nave/ctl/logs/message"
+import (
+	"slices"
+
+	"nave/ctl/logs/message"
+)
 
 // Status is what there is to know of the log, with what it remembers. What the limit of events left out and how it is set is not the log's, and is not filled in.
 func (l *Log) Status() message.Status {
+	out, remembered := l.known()
+	out.Lines = make([]message.Line, len(remembered)) // beside the log: who says something must not wait for as many as there may be
+	for i, r := range remembered {
+		out.Lines[i] = r.line()
+	}
+	return out
+}
+
+// known is Status without the lines, which it returns as they are remembered.
+func (l *Log) known() (message.Status, []*record) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := &l.settings
 	out := message.Status{
 		On: !s.Off, Messages: l.number, RateLimited: l.limited, Rate: s.Rate.PerSecond, Numbered: s.Log.Numbering, Facility: s.Facility.String(), Format: "rfc3164",
-		Watchers: len(l.watchers), BufferBytes: s.BufferBytes, Forgotten: l.buffer.forgotten, Counts: l.counted(), Lines: l.buffer.lines(),
+		Watchers: len(l.watchers), BufferBytes: s.BufferBytes, Forgotten: l.buffer.forgotten, Counts: l.counted(),
 	}
 	if s.RFC5424 {
 		out.Format = "rfc5424"
@@ -31,7 +45,7 @@ func (l *Log) Status() message.Status {
 	for _, d := range out.Destinations {
 		out.Dropped += d.Dropped
 	}
-	return out
+	return out, slices.Clone(l.buffer.records[l.buffer.first:])
 }
 
 func place(k message.Kind, name string, l Level) message.Destination {
