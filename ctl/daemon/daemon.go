@@ -23,6 +23,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -85,12 +86,12 @@ func Run(o Options) error {
 	d.startMeasuring(ctx)
 	endDebugger := d.startDebugger()
 	defer endDebugger()
+	d.findings(tree, found) // before anybody can change what it is about
 	server, err := api.Serve(filepath.Join(o.RunDir, "nave.sock"), api.Services{Box: d, Logs: d, Config: d.conf, Debug: d, Explain: d, Enable: d, Ping: d, Capture: d, Access: api.DefaultAccess, Audit: d.audit})
 	if err != nil {
 		d.gw.Leave()
 		return err
 	}
-	d.findings(tree, found)
 	endMetrics := d.startMetrics()
 	err = d.serve(ctx)
 	endMetrics()
@@ -131,6 +132,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	d.notify(daemon.SdNotifyReady)
 	text, severity := show.LogStarted(true)
 	d.say(severity, text, slog.String("config", d.File))
+	reload := inTurn(func() { _ = d.Reload() }) // logged; it waits for who changes something at the moment, and the watchdog does not
 	for {
 		select {
 		case <-ctx.Done():
@@ -142,7 +144,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 			return err
 		case <-hup:
 			d.logs.Reopen()
-			_ = d.Reload() // logged
+			reload()
 		case <-watchdog:
 			if d.gw.Alive(time.Second) {
 				d.notify(daemon.SdNotifyWatchdog)
@@ -150,6 +152,30 @@ func (d *Daemon) serve(ctx context.Context) error {
 				d.log.Error("the control plane does not answer")
 			}
 		}
+	}
+}
+
+// inTurn is what has f called, beside everything else: once after the other, and once more for all who ask while it runs.
+func inTurn(f func()) func() {
+	var mu sync.Mutex
+	var running, again bool
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if running {
+			again = true
+			return
+		}
+		running = true
+		go func() {
+			for more := true; more; {
+				f()
+				mu.Lock()
+				more, again = again, false
+				running = more
+				mu.Unlock()
+			}
+		}()
 	}
 }
 

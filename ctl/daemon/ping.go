@@ -16,12 +16,14 @@ const (
 	lookGap   = 100 * time.Millisecond
 	lookPings = 4
 	allPings  = 64
+	lookers   = allPings / 2 // of all who may only look: there is room for others
 )
 
 // pings counts those that run, by user. Any goroutine may call it.
 type pings struct {
 	mu    sync.Mutex
 	all   int
+	look  int // of those, by who may only look
 	users map[uint32]int
 }
 
@@ -34,15 +36,21 @@ func (p *pings) begin(who *api.Caller) (end func(), err error) {
 	if p.users == nil {
 		p.users = make(map[uint32]int)
 	}
-	if p.all >= allPings || !who.Change && p.users[who.UID] >= lookPings {
+	if p.all >= allPings || !who.Change && (p.look >= lookers || p.users[who.UID] >= lookPings) {
 		return nil, errTooManyPings
 	}
 	p.all++
+	if !who.Change {
+		p.look++
+	}
 	p.users[who.UID]++
 	return func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.all--
+		if !who.Change {
+			p.look--
+		}
 		if p.users[who.UID]--; p.users[who.UID] == 0 {
 			delete(p.users, who.UID)
 		}

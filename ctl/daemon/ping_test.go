@@ -40,3 +40,26 @@ func TestPingLimits(t *testing.T) {
 		t.Errorf("%+v", &p)
 	}
 }
+
+// However many users may only look, they leave room for who may change things.
+func TestPingLookers(t *testing.T) {
+	var p pings
+	admin := &api.Caller{UID: 9, Change: true}
+	began := 0
+	for user := range uint32(allPings) {
+		if _, err := p.begin(&api.Caller{UID: 100 + user}); err == nil {
+			began++
+		}
+	}
+	if began != lookers {
+		t.Errorf("%d pings of who may only look, want %d", began, lookers)
+	}
+	for range allPings - lookers {
+		if _, err := p.begin(admin); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := p.begin(admin); err == nil {
+		t.Error("there is no end")
+	}
+}
