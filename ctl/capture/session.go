@@ -125,6 +125,8 @@ func (s *Session) name(c *fastpath.Captured, p *Packet) string {
 		if name, ok = s.names.Ports[c.Port]; !ok {
 			name = "a port"
 		}
+	case c.Proto == 0: // a frame of one that is not configured
+		name = "a port"
 	default:
 		name = Injected
 	}

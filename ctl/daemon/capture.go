@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -78,23 +77,41 @@ func (d *Daemon) Capture(ctx context.Context, who *api.Caller, r capture.Request
 		return err
 	}
 	defer end()
-	q.Until = d.gw.Ticks() + int64(captureLease)
-	c, err := d.gw.Capture(q)
-	if err != nil {
+	run := &captureRun{gw: d.gw, ends: d.gw.Ticks() + int64(r.Duration)}
+	q.Until = run.lease()
+	if run.c, err = d.gw.Capture(q); err != nil {
 		return err
 	}
-	defer c.Close()
+	defer run.c.Close()
 	if err := f(capture.Event{Begin: &r}); err != nil {
 		return err
 	}
-	renewing, over := context.WithCancel(context.WithoutCancel(ctx))
+	renewing, over := context.WithCancel(ctx)
 	defer over()
-	go d.renew(renewing, c)
-	return d.collect(ctx, c, capture.NewSession(r, names, time.Now(), gateway.Version), f)
+	go run.renew(renewing)
+	run.s = capture.NewSession(r, names, time.Now(), gateway.Version)
+	return run.collect(ctx, f)
 }
 
+// captured is what a capture needs of the gateway.
+type captured interface {
+	Ticks() int64
+	CaptureNames() (capture.Names, bool)
+}
+
+// captureRun is a capture that runs.
+type captureRun struct {
+	gw   captured
+	c    *fastpath.Capture
+	s    *capture.Session
+	ends int64 // by Ticks: the workers copy nothing later
+}
+
+// lease is until when the workers go on by themselves.
+func (r *captureRun) lease() int64 { return min(r.gw.Ticks()+int64(captureLease), r.ends) }
+
 // renew lets the workers go on as long as ctx does, also while the client is slow: what it is too slow for is lost and counted.
-func (d *Daemon) renew(ctx context.Context, c *fastpath.Capture) {
+func (r *captureRun) renew(ctx context.Context) {
 	tick := time.NewTicker(captureRenew)
 	defer tick.Stop()
 	for {
@@ -102,35 +119,37 @@ func (d *Daemon) renew(ctx context.Context, c *fastpath.Capture) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			c.Renew(d.gw.Ticks() + int64(captureLease))
+			if ctx.Err() == nil {
+				r.c.Renew(r.lease())
+			}
 		}
 	}
 }
 
-// collect hands on what the workers have copied, until the capture is over.
-func (d *Daemon) collect(ctx context.Context, c *fastpath.Capture, s *capture.Session, f func(capture.Event) error) error {
+// collect hands on what the workers have copied, until the capture is over: at one of its bounds, or with ctx. What they had copied by then still comes.
+func (r *captureRun) collect(ctx context.Context, f func(capture.Event) error) error {
 	tick := time.NewTicker(captureDrain)
 	defer tick.Stop()
 	renamed := time.Now()
 	for last := false; ; {
 		now := time.Now()
-		if over := s.Over(now); over || ctx.Err() != nil {
+		if !last && ctx.Err() != nil {
 			last = true
+			r.c.Renew(0) // no more copies from now on
 		}
-		n, err := d.drain(c, s, now)
+		more, err := r.drain(now)
 		if err == nil {
-			err = hand(s, f)
+			err = r.hand(f)
 		}
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if n == capturePiece && !last && !s.Over(now) {
-			continue // there is more
-		}
-		if last || s.Over(now) {
-			sum, err := s.End(now, c.Lost())
+		case more:
+			continue
+		case r.s.Over(now) || last:
+			sum, err := r.s.End(now, r.c.Lost())
 			if err == nil {
-				err = hand(s, f)
+				err = r.hand(f)
 			}
 			if err != nil {
 				return err
@@ -139,11 +158,12 @@ func (d *Daemon) collect(ctx context.Context, c *fastpath.Capture, s *capture.Se
 		}
 		if now.Sub(renamed) > time.Second {
 			renamed = now
-			if names, ok := d.gw.CaptureNames(); ok {
-				s.Rename(names)
-			} else {
+			names, ok := r.gw.CaptureNames()
+			if !ok {
 				last = true
+				continue
 			}
+			r.s.Rename(names)
 		}
 		select {
 		case <-ctx.Done():
@@ -152,21 +172,20 @@ func (d *Daemon) collect(ctx context.Context, c *fastpath.Capture, s *capture.Se
 	}
 }
 
-// drain takes a piece of what the workers have copied, and returns how many copies it is.
-func (d *Daemon) drain(c *fastpath.Capture, s *capture.Session, now time.Time) (n int, err error) {
-	ticks := d.gw.Ticks()
-	c.Drain(func(p *fastpath.Captured) bool {
+// drain takes a piece of what the workers have copied, and tells whether there may be more that the session takes.
+func (r *captureRun) drain(now time.Time) (more bool, err error) {
+	ticks, n, takes := r.gw.Ticks(), 0, true
+	r.c.Drain(func(p *fastpath.Captured) bool {
 		n++
-		more, e := s.Add(p, now.Add(-time.Duration(ticks-p.Time)))
-		err = errors.Join(err, e)
-		return more && e == nil && n < capturePiece
+		takes, err = r.s.Add(p, now.Add(-time.Duration(ticks-p.Time)))
+		return takes && err == nil && n < capturePiece
 	})
-	return n, err
+	return takes && n == capturePiece, err
 }
 
 // hand hands on what the session has.
-func hand(s *capture.Session, f func(capture.Event) error) error {
-	packets, piece, err := s.Take()
+func (r *captureRun) hand(f func(capture.Event) error) error {
+	packets, piece, err := r.s.Take()
 	if err != nil || len(packets)+len(piece) == 0 {
 		return err
 	}
