@@ -15,7 +15,7 @@ import (
 //	filter := term { or term }
 //	term   := factor { [and] factor }
 //	factor := [not] ( "(" filter ")" | test )
-//	test   := [src|dst] host A.B.C.D | [src|dst] net A.B.C.D/LENGTH | [src|dst] port N[-N]
+//	test   := [src|dst] host A.B.C.D | [src|dst] net A.B.C.D/LENGTH | [src|dst] port N[-N] (or portrange, as tcpdump has it)
 //	        | proto NAME|N | icmp|igmp|tcp|udp|gre|esp|ah|eigrp|ospf|pim | ip | A.B.C.D
 //
 // `and` may be left out. A test is about the IPv4 header that comes first in the packet, behind Ethernet, tags and labels: on a port that of a tunnel's packet is the outer one. It
@@ -158,7 +158,7 @@ func (p *parser) test() (*node, error) {
 		}
 	case "host", "net":
 		return prefix(side, word, p.take())
-	case "port":
+	case "port", "portrange":
 		return ports(side, p.take())
 	case "proto":
 		if side == "" {

@@ -44,6 +44,7 @@ func TestFilter(t *testing.T) {
 		{"port 53", [3]bool{true, false, false}},
 		{"src port 53", [3]bool{}},
 		{"dst port 50-60", [3]bool{true, false, false}},
+		{"dst portrange 50-60", [3]bool{true, false, false}},
 		{"not port 53", [3]bool{false, true, true}},
 		{"udp and not port 53", [3]bool{false, false, true}},
 		{"udp port 53", [3]bool{true, false, false}},
