@@ -75,6 +75,9 @@ func CallerOf(ctx context.Context) *Caller {
 	return &Caller{Name: "nobody"}
 }
 
+// trickles are answers that come bit by bit, and are not counted as those that are made as a whole: they take long and little.
+var trickles = map[string]bool{"/v1/logs/follow": true, "/v1/ping": true}
+
 // admit lets in who may look, as often as they may ask.
 func (s *Server) admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -84,7 +87,15 @@ func (s *Server) admit(next http.Handler) http.Handler {
 			fail(w, http.StatusForbidden, fmt.Errorf("%s may not look here; who may is in group %s, or root", who.Name, s.services.Access.Look))
 		case !who.Change && !s.door.mayAsk(who.UID):
 			fail(w, http.StatusTooManyRequests, fmt.Errorf("%s asks too often; %d times a second are taken of who may only look", who.Name, asksPerSecond))
+		case who.Change || trickles[r.URL.Path]:
+			next.ServeHTTP(w, r)
 		default:
+			done, ok := s.door.begin(who.UID)
+			if !ok {
+				fail(w, http.StatusTooManyRequests, fmt.Errorf("%s asks for too much at once; who may only look is given %d answers at a time", who.Name, answersAtOnce))
+				return
+			}
+			defer done()
 			next.ServeHTTP(w, r)
 		}
 	})

@@ -337,6 +337,70 @@ func TestShares(t *testing.T) {
 	}
 }
 
+// One user is given so many answers at a time, and all who may only look together, too; so it is with their connections. Who may change things is not in that.
+func TestShared(t *testing.T) {
+	d := &door{}
+	var ends []func()
+	for uid := range uint32(lookAnswers) {
+		given := 0
+		for range answersAtOnce + 1 {
+			if end, ok := d.begin(uid); ok {
+				ends, given = append(ends, end), given+1
+			}
+		}
+		if want := min(answersAtOnce, max(0, lookAnswers-answersAtOnce*int(uid))); given != want {
+			t.Fatalf("user %d is given %d answers, want %d", uid, given, want)
+		}
+	}
+	for _, end := range ends {
+		end()
+	}
+	if _, ok := d.begin(1); !ok {
+		t.Error("what was given up is not given again")
+	}
+	entered := 0
+	for uid := range uint32(2 * lookConnections) {
+		if d.enter(&Caller{UID: 100 + uid}) {
+			entered++
+		}
+	}
+	if entered != lookConnections {
+		t.Errorf("%d connections, want %d", entered, lookConnections)
+	}
+	if !d.enter(&Caller{UID: 99, Change: true}) {
+		t.Error("there is no room for who may change things")
+	}
+	d.left(&Caller{UID: 100})
+	if !d.enter(&Caller{UID: 100}) {
+		t.Error("a place that was given up is not given again")
+	}
+}
+
+// The server ends, whoever leaves an answer or a request lying.
+func TestCloseDoesNotWait(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	s, err := Serve(path, Services{Box: &box{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprint(c, "POST /v1/query HTTP/1.1\r\nHost: nave\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
+	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if _, err := c.Read(make([]byte, 1)); err != nil { // the server reads the body by now
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := io.Copy(io.Discard, c); err != nil && !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("the connection is still there: %v", err)
+	}
+}
+
 // Bodies and headers have an end.
 func TestRequestsAreBounded(t *testing.T) {
 	path, _ := guarded(t)

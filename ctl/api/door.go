@@ -17,6 +17,10 @@ const (
 	connectionsPerUser = 64
 	asksPerSecond      = 50 // of who may only look: each answer takes time of the control plane
 	asksAtOnce         = 100
+	answersAtOnce      = 8 // of who may only look: an answer that nobody takes is as large as a status until writeLimit
+	// What all who may only look have together, as a user can be many: of containers, and of numbers that a user is given for them.
+	lookConnections = 1024
+	lookAnswers     = 64
 	// readLimit is how long the body of a request may take to come; writeLimit how long a client may leave what it is sent unread.
 	readLimit  = 30 * time.Second
 	writeLimit = 30 * time.Second
@@ -80,13 +84,16 @@ type door struct {
 	*net.UnixListener
 	access Access
 
-	mu    sync.Mutex
-	users map[uint32]*presence
+	mu      sync.Mutex
+	users   map[uint32]*presence
+	lookers int // connections of who may only look
+	answers int // that they are given at the moment
 }
 
 // presence is what a user takes at the moment.
 type presence struct {
 	connections int
+	answers     int     // that are under way
 	asks        float64 // that may come at once
 	at          time.Time
 	told        time.Time // when the log was told last of what the user may not
@@ -104,7 +111,7 @@ func (d *door) Accept() (net.Conn, error) {
 			c.Close()
 			continue
 		}
-		return &visitor{UnixConn: c, who: who, leave: sync.OnceFunc(func() { d.left(who.UID) })}, nil
+		return &visitor{UnixConn: c, who: who, leave: sync.OnceFunc(func() { d.left(who) })}, nil
 	}
 }
 
@@ -128,14 +135,23 @@ func (d *door) enter(who *Caller) bool {
 	if p.connections >= connectionsPerUser && who.UID != 0 && who.UID != uint32(os.Geteuid()) {
 		return false
 	}
+	if !who.Change {
+		if d.lookers >= lookConnections {
+			return false
+		}
+		d.lookers++
+	}
 	p.connections++
 	return true
 }
 
-func (d *door) left(uid uint32) {
+func (d *door) left(who *Caller) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.user(uid).connections--
+	d.user(who.UID).connections--
+	if !who.Change {
+		d.lookers--
+	}
 	for id, p := range d.users { // whom nothing is to be remembered of
 		if p.connections == 0 && time.Since(p.at) > asksAtOnce/asksPerSecond*time.Second {
 			delete(d.users, id)
@@ -157,6 +173,24 @@ func (d *door) mayAsk(uid uint32) bool {
 	}
 	p.asks--
 	return true
+}
+
+// begin counts an answer to who may only look, unless too many are under way. done must be called when it was given.
+func (d *door) begin(uid uint32) (done func(), ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p := d.user(uid)
+	if p.answers >= answersAtOnce || d.answers >= lookAnswers {
+		return nil, false
+	}
+	p.answers++
+	d.answers++
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		p.answers--
+		d.answers--
+	}, true
 }
 
 // mayTell tells whether it is time to have it logged again that a user tried what it may not: its tries must not fill the log.

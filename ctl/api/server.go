@@ -81,8 +81,10 @@ func (s *Server) Close() error {
 	s.end()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
-		return fmt.Errorf("api: %w", err)
+	if err := s.http.Shutdown(ctx); err != nil { // somebody takes no answer, or sends no request
+		if err := s.http.Close(); err != nil {
+			return fmt.Errorf("api: %w", err)
+		}
 	}
 	return nil
 }
