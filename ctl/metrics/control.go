@@ -187,6 +187,23 @@ var routingFamilies = []*family{
 			put(one(!n.Since.IsZero()), n.Peer.String())
 		}
 	}),
+	gauge("nave_ldp_bindings", "Labels learned from the LDP neighbor.", words("neighbor"), func(s *sample, put put) {
+		if s.ldp == nil || s.ldp.LDP == nil {
+			return
+		}
+		for _, n := range s.ldp.LDP.Neighbors {
+			put(float64(n.Bindings), n.Peer.String())
+		}
+	}),
+	counter("nave_ldp_messages_total", "Messages of the LDP session.", words("neighbor", "direction"), func(s *sample, put put) {
+		if s.ldp == nil || s.ldp.LDP == nil {
+			return
+		}
+		for _, n := range s.ldp.LDP.Neighbors {
+			put(float64(n.Received), n.Peer.String(), "receive")
+			put(float64(n.Sent), n.Peer.String(), "transmit")
+		}
+	}),
 	counter("nave_ldp_dropped_hellos_total", "Hellos of LDP that were not taken.", words("reason"), func(s *sample, put put) {
 		if s.ldp == nil || s.ldp.LDP == nil {
 			return

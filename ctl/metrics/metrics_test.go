@@ -51,7 +51,7 @@ func (b *box) Query(q show.Query) (show.Answer, error) {
 			{Address: netip.MustParseAddr("10.0.0.8"), VRF: "red", Dynamic: true},
 		}}}, nil
 	case show.TableLDP:
-		return show.Answer{LDP: &slowpath.LDPStatus{Neighbors: []ldp.NeighborStatus{{Since: time.Unix(1, 0)}}}}, nil
+		return show.Answer{LDP: &slowpath.LDPStatus{Neighbors: []ldp.NeighborStatus{{Peer: ldp.ID{LSR: a}, Since: time.Unix(1, 0), Received: 31, Bindings: 6}}}}, nil
 	case show.TableEIGRP:
 		s := slowpath.EIGRPStatus{Key: slowpath.EIGRPKey{VRF: 4, AS: 9}, Neighbors: make([]eigrp.NeighborStatus, 2)}
 		s.Traffic.Sent.Hellos, s.Traffic.AuthFailures = 21, 4
@@ -150,6 +150,7 @@ func TestValues(t *testing.T) {
 		`nave_crypto_sessions{state="UP"} 2`, `nave_crypto_sessions{state="IPSEC"} 0`, `nave_ike_sas{state="established",version="2"} 1`, `nave_ike_sas{state="negotiating",version="1"} 1`,
 		`nave_ike_failures_total{reason="authentication-failed",version="2"} 13`, `nave_bgp_neighbor_up{as="65001",neighbor="10.0.0.9",vrf=""} 1`,
 		`nave_bgp_neighbor_prefixes{as="65001",neighbor="10.0.0.9",vrf=""} 12`, `nave_eigrp_neighbors{as="9",vrf="red"} 2`,
+		`nave_ldp_session_up{neighbor="10.0.0.9:0"} 1`, `nave_ldp_bindings{neighbor="10.0.0.9:0"} 6`, `nave_ldp_messages_total{direction="receive",neighbor="10.0.0.9:0"} 31`,
 		`nave_eigrp_packets_total{as="9",direction="transmit",type="hello",vrf="red"} 21`, `nave_eigrp_problems_total{as="9",problem="authentication",vrf="red"} 4`,
 		`nave_table_entries{table="routes"} 12`, `nave_table_limit{table="routes"} 500`, `nave_table_limit{table="flows"} 9`, `nave_table_memory_bytes{state="free"} 90`, `nave_hardware_info{profile="sup720-3bxl"} 1`,
 		`nave_hardware_budget{budget="cef"} 500000`, `nave_hardware_spent_total{budget="cef"} 46`, `nave_hardware_table_limit{table="fib-ip+mpls"} 10`, `nave_hardware_exception{table="ipv4"} 1`,
