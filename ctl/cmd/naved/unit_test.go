@@ -43,7 +43,7 @@ var known = map[string]map[string]bool{
 	"Unit":    {"Description": false, "Wants": true, "Before": true, "After": true, "StartLimitIntervalSec": false},
 	"Install": {"WantedBy": true},
 	"Service": {
-		"Type": false, "NotifyAccess": false, "User": false, "Group": false, "AmbientCapabilities": true, "CapabilityBoundingSet": true, "EnvironmentFile": true, "ExecStartPre": true, "ExecStart": false,
+		"Type": false, "NotifyAccess": false, "User": false, "Group": false, "AmbientCapabilities": true, "CapabilityBoundingSet": true, "EnvironmentFile": true, "UnsetEnvironment": true, "ExecStartPre": true, "ExecStart": false,
 		"ExecReload": false, "KillMode": false, "Restart": false, "RestartSec": false, "WatchdogSec": false, "TimeoutStopSec": false, "RuntimeDirectory": false, "RuntimeDirectoryMode": false,
 		"RuntimeDirectoryPreserve": false, "LogsDirectory": false, "LogsDirectoryMode": false, "LimitMEMLOCK": false, "LimitNOFILE": false, "LimitCORE": false, "OOMScoreAdjust": false, "Nice": false, "NoNewPrivileges": false, "ProtectClock": false,
 		"DeviceAllow": true, "RestrictNamespaces": false, "RestrictSUIDSGID": false, "RestrictRealtime": false, "LockPersonality": false, "MemoryDenyWriteExecute": false,
@@ -100,6 +100,12 @@ func TestUnit(t *testing.T) {
 	vrf := readUnit(t, "vrf.conf")
 	if got := vrf.one(t, "AmbientCapabilities"); got != "CAP_SYS_ADMIN" || vrf.one(t, "CapabilityBoundingSet") != got {
 		t.Errorf("for VRFs: %s", got)
+	}
+	// naved's user writes the settings, and root's commands are started with them.
+	for _, name := range []string{"LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH"} {
+		if !slices.Contains(strings.Fields(u.one(t, "UnsetEnvironment")), name) {
+			t.Errorf("%s of the settings would lead what root does", name)
+		}
 	}
 	for _, family := range []string{"AF_UNIX", "AF_INET", "AF_NETLINK", "AF_PACKET", "AF_XDP"} {
 		if !slices.Contains(strings.Fields(u.one(t, "RestrictAddressFamilies")), family) {
