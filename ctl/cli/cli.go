@@ -87,6 +87,9 @@ func (s *Session) Run(line string) error {
 	return s.Do(m)
 }
 
+// mostListed commands are listed where one is not understood; of more, the words that could stand there are.
+const mostListed = 20
+
 // explain says what is wrong with a command, as IOS marks it, and what there is.
 func explain(line string, bad *grammar.Error) error {
 	understood := strings.Fields(bad.Before)
@@ -108,6 +111,14 @@ func explain(line string, bad *grammar.Error) error {
 		if n == most {
 			known = append(known, "  "+c.Syntax)
 		}
+	}
+	if len(known) > mostListed && len(bad.Keywords) > 0 {
+		words := make([]show.ShellWord, 0, len(bad.Keywords))
+		for _, w := range bad.Keywords {
+			words = append(words, show.ShellWord{Text: w})
+		}
+		return fmt.Errorf("%w\n  %s\n  %s^\nhere stands one of (`nave help %s` lists the commands):\n%s", bad, line, strings.Repeat(" ", max(0, bad.Column-1)),
+			strings.Join(append(understood, "WORD"), " "), strings.TrimRight(show.ShellWords(words, 100), "\n"))
 	}
 	// The line has lines of its own: whoever prints the error puts something in front of it.
 	return fmt.Errorf("%w\n  %s\n  %s^\ncommands:\n%s", bad, line, strings.Repeat(" ", max(0, bad.Column-1)), strings.Join(known, "\n"))

@@ -246,14 +246,14 @@ func TestClear(t *testing.T) {
 // Each error marks where the line goes wrong and names the commands that there are.
 func TestErrors(t *testing.T) {
 	for _, c := range []struct{ line, want, command string }{
-		{"", "", "show dmvpn"},
-		{"frobnicate", "unknown word", "clear ip nhrp"},
-		{"show", "", "show ip route"},
-		{"sh", "", "show ip route"},
-		{"show i", "interfaces", "show interfaces"},
-		{"show ip", "", "show ip nhrp"},
+		{"", "traceroute", "logout"},
+		{"frobnicate", "unknown word", "clear"},
+		{"show", "", "fastpath"},
+		{"sh", "nave help show WORD", "fastpath"},
+		{"show i", "interfaces, ip", ""},
+		{"show ip", "", "nhrp"},
 		{"show ip r s", "", "show ip route"},
-		{"show clocks", "unknown word", "show version"},
+		{"show clocks", "unknown word", "version"},
 		{"clear dmvpn session interface Tunnel100", "there is no interface Tunnel100", ""},
 		{"clear dmvpn session vrf RED", "No VRF named RED; there are blue and red", ""},
 		{"show dmvpn vrf RED", "No VRF named RED; there are blue and red", ""},

@@ -85,6 +85,9 @@ func (e *editor) line(prompt string, literal bool) (string, ending, error) {
 		_, _ = io.WriteString(e.t, "\n") // the terminal may have gone
 		return "", byReturn, err
 	}
+	if e.how == byEnd {
+		text = strings.TrimSuffix(text, "^Z")
+	}
 	return text, e.how, nil
 }
 

@@ -142,14 +142,14 @@ func TestTab(t *testing.T) {
 func TestQuestionLines(t *testing.T) {
 	b := newBox()
 	var out strings.Builder
-	s := newShell(b.options(&out), &script{in: bufio.NewReader(strings.NewReader("show ip nh?\nen\nconf t\nint tu0\nip mtu ?\nip nhrp nhs x\ndo show cl?\ndescription who?\nend\n")), out: &out})
+	s := newShell(b.options(&out), &script{in: bufio.NewReader(strings.NewReader("show ip nh?\nen\nconf t\nint tu0\nip mtu ?\nip nhrp nhs x\ndo show cl?\ndescription who?\nbandwidth 9\x1a\nshow clock\n")), out: &out})
 	s.run()
-	for _, want := range []string{"nhrp\n", "<68-9216>", "clock\n", "here stands one of: an IPv4 address, cluster, dynamic, fallback\n"} {
+	for _, want := range []string{"nhrp\n", "<68-9216>", "clock\n", "UTC", "here stands one of: an IPv4 address, cluster, dynamic, fallback\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
 	}
-	if !slices.ContainsFunc(b.edits, func(e api.Edit) bool { return e.Line == "description who?" }) || len(b.edits) != 3 {
+	if !slices.ContainsFunc(b.edits, func(e api.Edit) bool { return e.Line == "description who?" }) || b.edits[len(b.edits)-1].Line != "bandwidth 9" || len(b.edits) != 4 {
 		t.Errorf("edits: %+v", b.edits)
 	}
 }

@@ -139,12 +139,17 @@ func TestTyping(t *testing.T) {
 	h.types("do show running-config | inc what\r")
 	h.sees("description what? it is\n")
 	h.sees("hub(config-if)#")
+	h.types("bandwidth 77\x1a") // carried out first
+	h.sees("^Z\nhub#")
 	h.types("half a line\x1a")
 	h.sees("^Z\nhub#")
 	h.types("exit\r")
 	h.leaves(StatusOK)
 	if b.running.Interface("Tunnel0").Description != "what? it is" {
 		t.Errorf("the description is %q", b.running.Interface("Tunnel0").Description)
+	}
+	if last := b.edits[len(b.edits)-1]; last.Line != "bandwidth 77" {
+		t.Errorf("the last line was %q", last.Line)
 	}
 }
 

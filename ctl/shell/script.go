@@ -49,8 +49,8 @@ func (c *script) line(prompt string, _ bool) (string, ending, error) {
 		break
 	}
 	text := strings.TrimRight(string(line), "\r\n")
-	if text == "\x1a" {
-		return "", byEnd, nil
+	if before, ok := strings.CutSuffix(text, "\x1a"); ok {
+		return before, byEnd, nil
 	}
 	return text, byReturn, nil
 }

@@ -67,7 +67,7 @@ type ending uint8
 const (
 	byReturn    ending = iota
 	byInterrupt        // ^C: nothing of the line counts
-	byEnd              // ^Z: nothing of the line counts, and configuring ends
+	byEnd              // ^Z: configuring ends, after the line that stands before it, as in IOS; in exec nothing of the line counts
 )
 
 // Shell is a session of somebody who types commands, or of a script.
@@ -109,6 +109,9 @@ func (s *Shell) run() int {
 		case err != nil:
 			return s.status
 		case how != byReturn:
+			if how == byEnd && s.config != nil {
+				s.do(line)
+			}
 			if s.config != nil {
 				s.leave()
 			}
