@@ -162,6 +162,9 @@ func TestErrorsSayNoSecrets(t *testing.T) {
 			}
 			wrong = append(wrong, indent+strings.Join(append(append([]string{}, words[:i]...), append([]string{w + "x"}, words[i+1:]...)...), " "))
 		}
+		if strings.HasPrefix(line, " pre-shared-key address ") {
+			wrong = append(wrong, strings.Replace(line, " key ", " ", 1))
+		}
 		for _, w := range wrong {
 			text := strings.Join(append(append(append([]string{}, lines[:n]...), w), lines[n+1:]...), "\n")
 			c, diags := Parse("x.cfg", []byte(text))
@@ -186,13 +189,22 @@ func TestErrorsSayNoSecrets(t *testing.T) {
 func TestHide(t *testing.T) {
 	p := &printer{mask: true}
 	for line, want := range map[string]string{
-		"username bob privilege 15 secret 5 $1$abc$def":        "username bob privilege 15 secret 5 ******",
-		"username bob password two words":                      "username bob password ******",
-		"snmp-server community public RO":                      "snmp-server community ****** RO",
-		"snmp-server host 192.0.2.9 traps version 2c public":   "snmp-server host 192.0.2.9 traps version 2c ******",
-		"snmp-server user u g v3 auth md5 abc priv aes 128 de": "snmp-server user u g v3 auth md5 ****** priv aes 128 ******",
-		"ip ssh version 2":                                     "ip ssh version 2",
-		"ntp server 192.0.2.8 key 7":                           "ntp server 192.0.2.8 key ******",
+		"username bob privilege 15 secret 5 $1$abc$def":              "username bob privilege 15 secret 5 ******",
+		"username bob password two words":                            "username bob password ******",
+		"snmp-server community public RO":                            "snmp-server community ****** RO",
+		"snmp-server host 192.0.2.9 traps version 2c public":         "snmp-server host 192.0.2.9 traps version 2c ******",
+		"snmp-server user u g v3 auth md5 abc priv aes 128 de":       "snmp-server user u g v3 auth md5 ****** priv aes 128 ******",
+		"ip ssh version 2":                                           "ip ssh version 2",
+		"ntp authentication-key 1 md5 abc 7":                         "ntp authentication-key 1 md5 ****** 7",
+		"ntp authentication-key 12345 hmac-sha2-256 abc":             "ntp authentication-key 12345 hmac-sha2-256 ******",
+		"ip ospf message-digest-key 10 md5 7 abc":                    "ip ospf message-digest-key 10 md5 7 ******",
+		"ip ospf authentication-key 7 abc":                           "ip ospf authentication-key 7 ******",
+		"standby 1 authentication md5 key-string 7 abc":              "standby 1 authentication md5 key-string 7 ******",
+		"standby 1 authentication md5 key-string abc timeout 3":      "standby 1 authentication md5 key-string ****** timeout 3",
+		"vrrp 1 authentication text abc":                             "vrrp 1 authentication text ******",
+		"snmp-server user u g v3 auth sha-2 256 abc priv aes 256 de": "snmp-server user u g v3 auth sha-2 256 ****** priv aes 256 ******",
+		"tacacs-server host 192.0.2.1 key 7 abc":                     "tacacs-server host 192.0.2.1 key 7 ******",
+		"ntp server 192.0.2.8 key 7":                                 "ntp server 192.0.2.8 key ******",
 	} {
 		if got := p.hide(line); got != want {
 			t.Errorf("%q: %q, want %q", line, got, want)

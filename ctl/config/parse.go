@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"nave/ctl/config/grammar"
@@ -327,11 +328,18 @@ func (p *parser) pop(n int) {
 	p.stack = p.stack[:max(1, len(p.stack)-n)]
 }
 
+// aboutKeys are beginnings of lines that say a key or a password.
+var aboutKeys = regexp.MustCompile(`\b(pre-share|pre-shared-key|password|secret|key-string|isakmp key|nhrp authentication|hmac-sha-256)\b`)
+
 // reportMismatch explains why a line fits nowhere, with the nearest commands that would.
 func (p *parser) reportMismatch(e *grammar.Error, pos Pos, how op) {
 	code := map[grammar.ErrorKind]string{grammar.NotText: CodeNotText, grammar.Unknown: CodeUnknown,
 		grammar.Ambiguous: CodeAmbiguous, grammar.BadValue: CodeBadValue, grammar.Incomplete: CodeIncomplete,
 		grammar.TrailingText: CodeBadValue}[e.Kind]
+	if aboutKeys.MatchString(e.Before) && (e.Kind == grammar.BadValue || e.Kind == grammar.TrailingText) {
+		bare := *e
+		bare.Token, e = masked, &bare // it may be the key itself, where a word before it was left out
+	}
 	prefix := ""
 	if e.Before != "" {
 		prefix = e.Before + " "

@@ -230,7 +230,8 @@ func opensMode(text string) bool {
 var (
 	// passwordText leads to what may be of several words.
 	passwordText = regexp.MustCompile(`(?i)\b(password|secret)( [0-9])? +\S.*`)
-	secretWords  = regexp.MustCompile(`(?i)\b(community|key|md5|sha)( [0-9])? +\S+`)
+	// secretWords lead to a secret of one word, with the number of a key, how it is used and how it is written in between: `authentication-key 1 md5 WORD`, `md5 key-string 7 WORD`.
+	secretWords = regexp.MustCompile(`(?i)\b((?:community|key-string|key|md5|sha(?:-[0-9]+)?|authentication text)(?: +[0-9]{1,5})?(?: +(?:md5|sha|key-string|cmac-aes-128|hmac-sha(?:1|2-256|-[0-9]+)))?(?: +[0-9])?) +\S+`)
 	// snmpWords are what leads to a community name, or to the key of a user's privacy.
 	snmpWords = regexp.MustCompile(`(?i)\b(host +\S+(?: +(?:traps|informs|version +(?:1|2c|3 +(?:noauth|auth|priv))))*|priv +(?:des|3des|aes +[0-9]+)) +[^ *]\S*`)
 )

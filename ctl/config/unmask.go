@@ -58,8 +58,9 @@ func place(path []string, line string) string {
 // hide masks what looks like a password in a line that is kept as text.
 func hide(text string) string {
 	text = passwordText.ReplaceAllString(text, "$1$2 "+masked)
+	text = secretWords.ReplaceAllString(text, "$1 "+masked)
 	if strings.HasPrefix(text, "snmp-server ") { // community names stand by themselves
-		return snmpWords.ReplaceAllString(secretWords.ReplaceAllString(text, "$1$2 "+masked), "$1 "+masked)
+		return snmpWords.ReplaceAllString(text, "$1 "+masked)
 	}
-	return secretWords.ReplaceAllString(text, "$1$2 "+masked)
+	return text
 }
