@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"nave/fastpath/fib"
+	"nave/fastpath/internal/ring"
 )
 
 // damagedArena is an arena with something of everything in it, and how it was before anybody harmed it.
@@ -48,6 +49,14 @@ func newDamagedArena(t testing.TB) *damagedArena {
 	if err := writer.RelayRing(0, 1); err != nil {
 		t.Fatal(err)
 	}
+	capture, err := ring.NewRecords(writer.captureMem(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		copy(capture.Put(captureHeader+n), pattern(captureHeader+n))
+	}
+	capture.Publish()
 	d := &damagedArena{writer: writer, mem: writer.arena.Bytes(0, writer.arena.Size())}
 	d.before = bytes.Clone(d.mem)
 	for i := 0; i < len(d.mem); i += 4 {
@@ -77,6 +86,13 @@ func (d *damagedArena) adopt(t *testing.T, at int, value uint32) (refused bool) 
 	defer e.Close()
 	b := e.Inherited()
 	_ = e.Counters()
+	if c, err := e.Capture(CaptureRequest{Points: captureAll}); err == nil {
+		c.Drain(func(*Captured) bool { return true })
+		_ = c.Lost()
+		c.Close()
+	} else if !errors.Is(err, ring.ErrLayout) {
+		t.Fatalf("%#x at %#x: %v", value, at, err)
+	}
 	for _, l := range b.Labels {
 		e.LabelCount(l.In)
 	}

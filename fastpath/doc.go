@@ -26,6 +26,7 @@
 //	handover.go   (handshare.go, relay.go, flowbucket.go) from the worker that received it to the worker that its flow belongs to, where a link does not spread by itself
 //	inject.go     the way down: out of the worker's inject ring, then as above
 //	capturetap.go  copies for who asked for them (capture.go): where a port receives and sends, where a tunnel's packet comes and goes, and of what is dropped or punted
+//	captureforged.go  what they show of a packet that failed its integrity check
 //
 // Around it: engine.go, apply.go, applysa.go, check.go and checklabel.go (Apply), reason.go (every reason that a packet is not forwarded for, with its name and
 // text), counters.go and sacount.go, run.go (Poll for ever: spinning, or sleeping when there is nothing to do), wake.go.
