@@ -357,7 +357,6 @@ func (r *rig) copiesAgree(x *Explanation, before, after *Snapshot) {
 
 // TestExplainAgrees: what is explained of any packet is what the worker then does with it.
 func TestExplainAgrees(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(7, 9))
 	for name, change := range map[string]func(*Config, *fib.Batch){
 		"as ever":    func(*Config, *fib.Batch) {},
 		"with flows": func(c *Config, _ *fib.Batch) { c.FlowCache = 1000 },
@@ -365,9 +364,9 @@ func TestExplainAgrees(t *testing.T) {
 		"library":    func(c *Config, _ *fib.Batch) { c.library = true },
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := fuzzRig(t, change)
+			r, rnd := fuzzRig(t, change), rand.New(rand.NewPCG(7, 9))
 			fates := map[Fate]int{}
-			for i := range 500 {
+			for i := range 300 {
 				r.now += 10e9
 				q := randomQuestion(rnd)
 				var x Explanation
@@ -385,7 +384,7 @@ func TestExplainAgrees(t *testing.T) {
 					t.Fatalf("%+v\n%+v", q, x)
 				}
 			}
-			if fates[Dropped] < 100 || fates[Punted] < 100 || fates[Forwarded] < 100 {
+			if fates[Dropped] < 50 || fates[Punted] < 50 || fates[Forwarded] < 50 {
 				t.Errorf("fates %v: too few of one", fates)
 			}
 		})
