@@ -41,6 +41,7 @@ type configurator struct {
 	kept    *revisionStore // of the book, for the next naved; nil: nothing is kept
 	startup fileSum        // of the file, as it was read or written last
 	undo    *time.Timer    // for what waits to be confirmed
+	over    bool           // naved ends: nothing is changed any more
 }
 
 // configured is what runs by a configuration.
@@ -80,6 +81,9 @@ func (b box) advice(tree *config.Config) config.Diagnostics {
 func (c *configurator) Edit(who *api.Caller, e api.Edit) (api.Edited, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.over {
+		return api.Edited{}, errStopping
+	}
 	now := time.Now()
 	if e.Candidate {
 		l, err := c.book.CandidateLine(now, who.Name, e.Path, e.Line)
@@ -244,6 +248,9 @@ func (c *configurator) expire() {
 func (c *configurator) Act(who *api.Caller, a api.ConfigAction) (done api.ConfigDone, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.over {
+		return done, errStopping
+	}
 	now := time.Now()
 	if err := revision.Minutes(a.Minutes); err != nil {
 		return done, err
@@ -383,6 +390,9 @@ func (d *Daemon) Reload() error { return d.conf.Reload() }
 func (c *configurator) Reload() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.over {
+		return errStopping
+	}
 	done, err := c.replace(self, api.ConfigAction{What: api.ActReload})
 	switch {
 	case err != nil:

@@ -377,3 +377,25 @@ func TestRollbackAndReload(t *testing.T) {
 		t.Error("it sings")
 	}
 }
+
+// What comes after naved has begun to end changes nothing: neither what runs nor what the next naved begins with.
+func TestNothingAfterTheEnd(t *testing.T) {
+	r := newRig(t)
+	r.edit("hostname new")
+	r.write("nave.cfg", based("hostname box", "hostname file"))
+	r.ended()
+	if _, err := r.Edit(admin, api.Edit{Line: "hostname late"}); !errors.Is(err, errStopping) {
+		t.Errorf("a line: %v", err)
+	}
+	for _, a := range []api.ConfigAction{{What: api.ActWrite, Force: true}, {What: api.ActReload}, {What: api.ActRollback, N: 1, Now: true}} {
+		if _, err := r.Act(admin, a); !errors.Is(err, errStopping) {
+			t.Errorf("%s: %v", a, err)
+		}
+	}
+	if err := r.Reload(); !errors.Is(err, errStopping) {
+		t.Errorf("a reload: %v", err)
+	}
+	if got := r.box.tree().Hostname; got != "new" {
+		t.Errorf("%s runs", got)
+	}
+}

@@ -248,6 +248,7 @@ func (c *configurator) keep() {
 func (c *configurator) ended() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.over = true
 	c.disarm()
 	run := c.book.Running()
 	if file, _, err := load(c.file); err == nil && !file.Equal(run.Tree) {
