@@ -18,7 +18,7 @@ var errNoExplainer = errors.New("there is no daemon to explain a packet")
 // explainCommands tell what would become of a packet.
 var explainCommands = []*grammar.Command{
 	{
-		Syntax: "explain <source:ip> <destination:ip> [vrf <vrf>] [{in <iface:interface>|box|protocol {icmp|tcp|udp|<protocol:0-255>}|port <from:0-65535> <to:0-65535>|" +
+		Syntax: "explain <source:ip> <destination:ip> [{vrf <vrf>|in <iface:interface>|box|protocol {icmp|tcp|udp|<protocol:0-255>}|port <from:0-65535> <to:0-65535>|" +
 			"size <size:20-16000>|ttl <ttl:1-255>|tos <tos:0-255>|df-bit|label <label:0-1048575> [<under:0-1048575>]}...]",
 		Help: "what would happen to a packet, step by step; nothing is sent", Data: run(explainPacket),
 	},

@@ -27,6 +27,7 @@ func TestExplainCommand(t *testing.T) {
 	a, b := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
 	for line, want := range map[string]show.Ask{
 		"explain 10.0.0.1 10.0.0.2":                                                        {Proto: 1},
+		"expl 10.0.0.1 10.0.0.2 size 1500 df vrf red ttl 3":                                {Proto: 1, VRF: "red", Size: 1500, DF: true, TTL: 3},
 		"expl 10.0.0.1 10.0.0.2 vrf red size 1500 df ttl 3":                                {Proto: 1, VRF: "red", Size: 1500, DF: true, TTL: 3},
 		"explain 10.0.0.1 10.0.0.2 protocol tcp port 1000 80":                              {Proto: 6, SrcPort: 1000, DstPort: 80},
 		"explain 10.0.0.1 10.0.0.2 port 1000 53 in tu0":                                    {Proto: 17, SrcPort: 1000, DstPort: 53, In: "Tunnel0"},
