@@ -14,7 +14,8 @@ import (
 )
 
 // A capture copies packets out of the fast path: workers put copies of what it asks for into a ring each, and whoever asked reads them there. The request lies in the arena with
-// a generation that each poll compares. A packet is never late or lost for its copy: a copy that finds no room is counted, and that is all.
+// a generation that each poll compares. A packet is never late or lost for its copy: a copy that finds no room is counted, and that is all. The one thing that
+// a capture takes from packets is that the frames of dropped ones are free at the end of their vector, not at once: a pool that is all but empty has those fewer.
 //
 // Without a capture a worker tests a word a poll, and a flag where a packet comes out of a tunnel or is dropped. Nothing else on the way of most packets asks: setTapped leads what
 // leaves, what comes in and whole vectors past functions that do.
@@ -120,7 +121,7 @@ func (e *Engine) Capture(r CaptureRequest) (*Capture, error) {
 		return nil, ErrCapturing
 	}
 	c := &Capture{e: e, words: e.capture}
-	for i := range e.workers {
+	for i := range e.cfg.Workers { // those too that come later
 		m, err := ring.NewRecords(e.captureMem(i))
 		if err != nil {
 			return nil, fmt.Errorf("fastpath: capture: ring of worker %d: %w", i, err)

@@ -441,6 +441,25 @@ func TestCaptureWorkers(t *testing.T) {
 	}
 }
 
+// TestCaptureTooLong: a frame of another worker that is longer than this one's are is a drop with a copy, too.
+func TestCaptureTooLong(t *testing.T) {
+	c := newCrew(t, 2, func(c *Config, _ *fib.Batch) { c.SlotSize = 4096 })
+	if err := c.e.HandOver(wan, 0); err != nil {
+		t.Fatal(err)
+	}
+	c.turn()
+	k := c.tapAll()
+	frame := pattern(3000)
+	if !c.w[0].hand.put(1, handInput, wan, frame) {
+		t.Fatal("no room in the ring")
+	}
+	c.w[0].publish()
+	c.turn()
+	if list := copies(k); len(list) != 1 || list[0].Point != CaptureDrop || list[0].Reason != NoFrame || list[0].Port != wan || list[0].Worker != 1 || !bytes.Equal(list[0].Data, frame) {
+		t.Errorf("%+v", list)
+	}
+}
+
 // TestCaptureJoined: the worker of another mapping copies what the writer asks for, also one that joined later, and ends by itself.
 func TestCaptureJoined(t *testing.T) {
 	writer := newWriter(t, 2, gcm128)

@@ -246,7 +246,7 @@ func (w *Worker) takeFrom(r *ring.Ring) (input, output int) {
 		}
 		r.Pass()
 		if !ok {
-			w.c.words[cntReasons+int(NoFrame)]++
+			w.tooLong(fib.PortID(id), s[handHeader:handHeader+size])
 			input++
 			continue
 		}
@@ -274,6 +274,16 @@ func (w *Worker) takeFrom(r *ring.Ring) (input, output int) {
 	}
 	w.c.words[cntTaken] += uint64(input)
 	return input, output
+}
+
+// tooLong counts a frame of another worker that is longer than this one's are.
+//
+//go:noinline
+func (w *Worker) tooLong(id fib.PortID, b []byte) {
+	w.c.words[cntReasons+int(NoFrame)]++
+	if w.tapped {
+		w.tapLink(NoFrame, id, b)
+	}
 }
 
 // sendHanded queues a frame of another worker.
