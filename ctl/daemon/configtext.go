@@ -8,11 +8,12 @@ import (
 	"nave/ctl/show"
 )
 
-// Text implements api.Config.
+// Text implements api.Config. What is printed is looked up under the lock and printed without: whoever may look may ask for a large one, and who changes something does not wait for that.
 func (c *configurator) Text(who *api.Caller, what api.ConfigText) (string, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	run := c.book.Running().Tree
+	run, other, err := c.trees(who, what)
+	if err != nil {
+		return "", err
+	}
 	switch what.What {
 	case api.TextRunning:
 		return masked(run, what.Section)
@@ -29,35 +30,32 @@ func (c *configurator) Text(who *api.Caller, what api.ConfigText) (string, error
 			return "", err
 		}
 		return config.DiffText(tree, run) + show.NotUnderstood(c.file, errs), nil
-	case api.TextCandidate:
-		tree, err := c.book.Candidate(who.Name)
-		if err != nil {
-			return "", err
-		}
-		return masked(tree, what.Section)
+	case api.TextCandidate, api.TextRevision:
+		return masked(other, what.Section)
 	case api.TextDiff:
 		if what.N != 0 {
-			r, err := c.book.Revision(what.N)
-			if err != nil {
-				return "", err
-			}
-			return config.DiffText(r.Tree, run), nil
+			return config.DiffText(other, run), nil
 		}
-		tree, err := c.book.Candidate(who.Name)
-		if err != nil {
-			return "", err
-		}
-		return config.DiffText(run, tree), nil
-	case api.TextRevision:
-		r, err := c.book.Revision(what.N)
-		if err != nil {
-			return "", err
-		}
-		return masked(r.Tree, what.Section)
+		return config.DiffText(run, other), nil
 	case api.TextRevisions:
 		return c.revisionList(what.JSON)
 	}
 	return "", fmt.Errorf("no configuration is called %q", what.What)
+}
+
+// trees are what runs and the other configuration that a text is of, the candidate or a revision, if there is one. They do not change any more: what changes makes another.
+func (c *configurator) trees(who *api.Caller, what api.ConfigText) (run, other *config.Config, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	run = c.book.Running().Tree
+	switch {
+	case what.What == api.TextRevision, what.What == api.TextDiff && what.N != 0:
+		r, err := c.book.Revision(what.N)
+		return run, r.Tree, err
+	case what.What == api.TextCandidate, what.What == api.TextDiff:
+		other, err = c.book.Candidate(who.Name)
+	}
+	return run, other, err
 }
 
 // masked prints a configuration, or a section of it, with keys masked.
@@ -89,6 +87,8 @@ func (c *configurator) readStartup() (tree *config.Config, errs int, err error) 
 
 // revisionList is what `show configuration revisions` prints.
 func (c *configurator) revisionList(json bool) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	list := show.Revisions{}
 	for _, r := range c.book.Revisions() {
 		list.Revisions = append(list.Revisions, show.Revision{N: r.N, Time: r.Time, User: r.User, How: r.How, Changes: r.Changes})
