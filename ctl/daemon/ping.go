@@ -9,6 +9,7 @@ import (
 
 	"nave/ctl/api"
 	"nave/ctl/probe"
+	"nave/ctl/show"
 )
 
 // Those who may only look may not flood: one packet in lookGap, and so many pings at once. For all there is an end, too: each has sockets.
@@ -67,6 +68,14 @@ func (d *Daemon) Probe(ctx context.Context, who *api.Caller, r probe.Request, f 
 		return err
 	}
 	defer end()
+	if st, ok := d.gw.Status(); ok {
+		if r.VRF != "" && !st.HasVRF(r.VRF) {
+			return show.UnknownVRF(&st, r.VRF)
+		}
+		if _, there := st.Interfaces[r.Interface]; r.Interface != "" && !there {
+			return show.UnknownInterface(r.Interface)
+		}
+	}
 	if r.Interface != "" {
 		if r.Source, err = d.gw.Source(r.VRF, r.Interface); err != nil {
 			return err
