@@ -296,7 +296,7 @@ func TestConnectionsAreCounted(t *testing.T) {
 	}
 	last := open[connectionsPerUser]
 	_ = last.SetReadDeadline(time.Now().Add(20 * time.Second))
-	if _, err := last.Read(make([]byte, 1)); err != io.EOF {
+	if _, err := last.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("one more than a user may have: %v", err)
 	}
 	if got, _ := (somebody{4003, 4003, []uint32{lookGroup}}).ask(t, path, "GET", "/v1/status", ""); got != 200 {

@@ -22,7 +22,9 @@ func (s *Server) routeExplain(mux *http.ServeMux) {
 		if !read(w, r, "Ask", &a) {
 			return
 		}
-		x, err := s.services.Explain.Explain(a)
+		var x show.Explanation
+		err := errGone
+		s.look(r, func() { x, err = s.services.Explain.Explain(a) })
 		if err != nil {
 			fail(w, http.StatusUnprocessableEntity, err)
 			return

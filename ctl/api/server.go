@@ -42,6 +42,7 @@ type Server struct {
 	path     string
 	services Services
 	door     *door
+	pace     *pace
 	end      context.CancelFunc // ends answers that come bit by bit
 }
 
@@ -59,7 +60,7 @@ func Serve(path string, services Services) (*Server, error) {
 		return nil, err
 	}
 	ctx, end := context.WithCancel(context.Background())
-	s := &Server{path: path, services: services, end: end, door: &door{UnixListener: l, access: services.Access}}
+	s := &Server{path: path, services: services, end: end, pace: newPace(), door: &door{UnixListener: l, access: services.Access}}
 	s.http = &http.Server{
 		Handler: s.admit(s.handler()), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: maxHeader,
 		ConnContext: introduce, BaseContext: func(net.Listener) context.Context { return ctx },
@@ -107,13 +108,14 @@ func (s *Server) handler() http.Handler {
 
 func (s *Server) routeBox(mux *http.ServeMux) {
 	box := s.services.Box
-	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) {
-		s, ok := box.Status()
-		if !ok {
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+		var st show.Status
+		var ok bool
+		if !s.look(r, func() { st, ok = box.Status() }) || !ok {
 			fail(w, http.StatusServiceUnavailable, errGone)
 			return
 		}
-		answer(w, s)
+		answer(w, st)
 	})
 	mux.HandleFunc("GET /v1/flows", func(w http.ResponseWriter, r *http.Request) {
 		most, err := strconv.Atoi(r.URL.Query().Get("most"))
@@ -121,8 +123,9 @@ func (s *Server) routeBox(mux *http.ServeMux) {
 			fail(w, http.StatusBadRequest, fmt.Errorf("most=%q: want a number from 0 to %d", r.URL.Query().Get("most"), show.MostFlows))
 			return
 		}
-		c, ok := box.Flows(most)
-		if !ok {
+		var c show.FlowCache
+		var ok bool
+		if !s.look(r, func() { c, ok = box.Flows(most) }) || !ok {
 			fail(w, http.StatusServiceUnavailable, errGone)
 			return
 		}
@@ -133,7 +136,9 @@ func (s *Server) routeBox(mux *http.ServeMux) {
 		if !read(w, r, "Query", &q) {
 			return
 		}
-		a, err := box.Query(q)
+		var a show.Answer
+		err := errGone
+		s.look(r, func() { a, err = box.Query(q) })
 		if err != nil {
 			fail(w, http.StatusUnprocessableEntity, err)
 			return
