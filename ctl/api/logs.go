@@ -47,13 +47,18 @@ func (s *Server) routeLogs(mux *http.ServeMux) {
 			fail(w, http.StatusBadRequest, fmt.Errorf("severity=%q: want a number from 0 to %d", r.URL.Query().Get("severity"), mostSeverity))
 			return
 		}
+		ctx, end := context.WithCancel(r.Context())
+		defer end()
 		flush := streaming(w, "application/x-ndjson")
-		_ = logs.Follow(r.Context(), severity, func(l LogLine) { // who follows learns of the end by the end
+		_ = logs.Follow(ctx, severity, func(l LogLine) { // who follows learns of the end by the end
 			b, err := json.Marshal(l)
 			if err != nil {
 				return
 			}
-			_, _ = w.Write(append(b, '\n'))
+			if _, err := w.Write(append(b, '\n')); err != nil {
+				end() // the client has gone, or takes nothing
+				return
+			}
 			flush()
 		})
 	})

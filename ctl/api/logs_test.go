@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -182,5 +184,35 @@ func TestNoLog(t *testing.T) {
 	socket, _ := serve(t, &box{})
 	if err := NewClient(socket).Follow(context.Background(), 7, func(LogLine) {}); err == nil {
 		t.Error("followed without a log")
+	}
+}
+
+// endless is a log that says something all the time.
+type endless struct{ Logs }
+
+func (endless) Follow(ctx context.Context, _ int, f func(LogLine)) error {
+	for ctx.Err() == nil {
+		f(LogLine{})
+	}
+	return nil
+}
+
+// deaf is a client that takes nothing.
+type deaf struct{ http.ResponseWriter }
+
+func (deaf) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+// Whoever takes nothing of the log is told no more of it, even if the connection stays.
+func TestFollowDeaf(t *testing.T) {
+	s := &Server{services: Services{Box: &box{}, Logs: endless{}}}
+	ended := make(chan struct{})
+	go func() {
+		s.handler().ServeHTTP(deaf{httptest.NewRecorder()}, httptest.NewRequest(http.MethodGet, "/v1/logs/follow?severity=7", nil))
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(30 * time.Second):
+		t.Fatal("it goes on")
 	}
 }
