@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -39,6 +40,9 @@ func (c *configurator) fileOf(who *api.Caller, name string) (string, error) {
 		path = filepath.Join(folder, path)
 	}
 	path = filepath.Clean(path)
+	if strings.ContainsFunc(path, func(r rune) bool { return !strconv.IsPrint(r) }) { // it is shown among the revisions
+		return "", fmt.Errorf("%q: a name of printable characters is wanted", name)
+	}
 	if who.UID != 0 && path != filepath.Clean(c.file) && (filepath.Dir(path) != filepath.Clean(folder) || !strings.HasSuffix(path, suffix) || strings.HasPrefix(filepath.Base(path), ".")) {
 		return "", fmt.Errorf("%s: %s may name files in %s that end in %s; root may name any", name, who.Name, folder, suffix)
 	}
@@ -126,6 +130,18 @@ func writeConfig(path string, text []byte) (err error) {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return syncFolder(folder)
+}
+
+// guarded says what is wrong with a folder for files with keys in them: where anybody may write there may be a link that leads elsewhere, or a file that stays its owner's.
+func guarded(folder string) error {
+	info, err := os.Stat(folder)
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o002 != 0 {
+		return fmt.Errorf("anybody may write in %s, and there are keys in a configuration: name a folder where only its owner may", folder)
+	}
+	return nil
 }
 
 // keepOwner gives a file the owner, group and mode of another. Who is not root can't give files away: then it is naved's own, and where not even the group can be kept, it is for nobody of a group.

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -153,6 +154,7 @@ func TestFileOf(t *testing.T) {
 	}{
 		{admin, "", "/etc/nave/nave.conf"}, {admin, "nave.conf", "/etc/nave/nave.conf"}, {admin, "x.cfg", "/etc/nave/x.cfg"}, {admin, "/etc/nave/x.cfg", "/etc/nave/x.cfg"},
 		{admin, "naved.env", ""}, {admin, "hub-key.pem", ""}, {admin, ".x.cfg", ""}, {admin, "../x.cfg", ""}, {admin, "/etc/nave/../shadow.cfg", ""}, {admin, "/etc/shadow", ""}, {admin, "sub/x.cfg", ""},
+		{admin, "a\x1b[2J.cfg", ""}, {root, "/tmp/a\nb", ""},
 		{admin, "/etc/nave/sub/x.cfg", ""},
 		{root, "naved.env", "/etc/nave/naved.env"}, {root, "/tmp/x", "/tmp/x"}, {root, "../x", ""}, {root, "/tmp/a/../b", "/tmp/b"},
 	} {
@@ -160,6 +162,27 @@ func TestFileOf(t *testing.T) {
 		if (err == nil) != (tc.want != "") || got != tc.want {
 			t.Errorf("%s %q: %q %v, want %q", tc.who.Name, tc.name, got, err, tc.want)
 		}
+	}
+}
+
+// Where anybody may write, anybody can have put a link or a file of its own: keys are not written there.
+func TestCopyWhereAllMayWrite(t *testing.T) {
+	r := newRig(t)
+	open := filepath.Join(r.dir, "open")
+	if err := errors.Join(os.Mkdir(open, 0o777), os.Chmod(open, 0o777|os.ModeSticky)); err != nil {
+		t.Fatal(err)
+	}
+	mine := r.write("mine", "mine\n")
+	if err := os.Symlink(mine, filepath.Join(open, "x.cfg")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"x.cfg", "new.cfg"} {
+		if _, err := r.Act(root, api.ConfigAction{What: api.ActCopy, File: filepath.Join(open, name)}); err == nil || !strings.Contains(err.Error(), "anybody may write") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if string(must(os.ReadFile(mine))) != "mine\n" {
+		t.Error("a link was followed")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -363,6 +364,11 @@ func (c *configurator) write(now time.Time, who *api.Caller, a api.ConfigAction)
 	if who.UID != 0 {
 		if info, err := os.Lstat(path); err == nil && !startup && !info.Mode().IsRegular() {
 			return done, fmt.Errorf("%s is no file that %s may write over", path, who.Name)
+		}
+	}
+	if !startup {
+		if err := guarded(filepath.Dir(path)); err != nil {
+			return done, err
 		}
 	}
 	if err := writeConfig(path, text); err != nil {
