@@ -154,11 +154,11 @@ func TestExplain(t *testing.T) {
 		{name: "too much for a frame is asked of the caller", from: lanIn, ip: probe(hostIP, behind1, 1400), fate: Forwarded, adj: adjSpoke1, prefix: "10.1.0.0/24", frames: 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			make := c.rig
-			if make == nil {
-				make = plainRig
+			build := c.rig
+			if build == nil {
+				build = plainRig
 			}
-			r := make(t)
+			r := build(t)
 			x := r.explain(Question{Packet: c.ip, Labels: c.labels, From: c.from})
 			if x.Fate != c.fate || x.Reason != c.reason {
 				t.Fatalf("fate %d, %s; want %d, %s", x.Fate, x.Reason, c.fate, c.reason)

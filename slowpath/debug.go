@@ -123,15 +123,15 @@ func (r *Router) told(t trace.Topics, s *subject, event any) {
 
 // fits compares a rule's conditions with whom something is about.
 func (r *Router) fits(rule *trace.Rule, s *subject) bool {
-	comparable := false
+	compared := false
 	for i := range rule.Conditions {
 		fit, known := r.meets(&rule.Conditions[i], s)
 		if fit {
 			return true
 		}
-		comparable = comparable || known
+		compared = compared || known
 	}
-	return len(rule.Conditions) == 0 || rule.Unmatched && !comparable
+	return len(rule.Conditions) == 0 || rule.Unmatched && !compared
 }
 
 // meets compares one condition. known is false where there is nothing to compare it with.

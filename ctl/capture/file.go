@@ -53,7 +53,8 @@ func (f *file) track(t track) (int, error) {
 			i.SnapLength += sllLen
 		}
 	}
-	n, err := len(f.tracks), error(nil)
+	n := len(f.tracks)
+	var err error
 	if f.w == nil {
 		o := pcapgo.NgWriterOptions{SectionInfo: pcapgo.NgSectionInfo{Application: "nave " + f.version, OS: "Linux"}}
 		f.w, err = pcapgo.NewNgWriterInterface(&f.out, i, o)

@@ -112,7 +112,8 @@ func (s *Session) End(now time.Time, lost uint64) (Summary, error) {
 
 // name is the interface of a copy.
 func (s *Session) name(c *fastpath.Captured, p *Packet) string {
-	name, ok := "", false
+	var name string
+	var ok bool
 	switch {
 	case c.Tunnel != 0:
 		if name, ok = s.names.Tunnels[c.Tunnel]; !ok {

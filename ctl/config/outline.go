@@ -21,10 +21,10 @@ func (p *Part) GoString() string { return p.Shown }
 
 // Outline is the configuration as it prints, line by line, as a tree of its modes. It has the keys: show Part.Shown.
 func (c *Config) Outline() []*Part {
-	var clear, hidden strings.Builder
-	c.print(&printer{w: &clear})
+	var whole, hidden strings.Builder
+	c.print(&printer{w: &whole})
 	c.print(&printer{w: &hidden, mask: true})
-	lines, shown := strings.Split(clear.String(), "\n"), strings.Split(hidden.String(), "\n")
+	lines, shown := strings.Split(whole.String(), "\n"), strings.Split(hidden.String(), "\n")
 	root := &Part{}
 	stack := []*Part{root}
 	for n, line := range lines {

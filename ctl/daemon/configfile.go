@@ -85,8 +85,8 @@ func readFull(f *os.File, b []byte) (n int, err error) {
 
 // writeConfig puts a text into a file, all or nothing, with the owner and mode that the file had (root and 0600 if it is new). What it had stays beside it, with ~ after its name.
 func writeConfig(path string, text []byte) (err error) {
-	if real, err := filepath.EvalSymlinks(path); err == nil { // a link stays one
-		path = real
+	if target, err := filepath.EvalSymlinks(path); err == nil { // a link stays one
+		path = target
 	}
 	folder := filepath.Dir(path)
 	defer func() {

@@ -64,24 +64,24 @@ func TestWriteMemory(t *testing.T) {
 
 func TestWriteConfigKeepsOwnerAndLink(t *testing.T) {
 	dir := t.TempDir()
-	real, link := filepath.Join(dir, "real.cfg"), filepath.Join(dir, "link.cfg")
-	if err := os.WriteFile(real, []byte("old\n"), 0o604); err != nil {
+	target, link := filepath.Join(dir, "real.cfg"), filepath.Join(dir, "link.cfg")
+	if err := os.WriteFile(target, []byte("old\n"), 0o604); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(real, link); err != nil {
+	if err := os.Symlink(target, link); err != nil {
 		t.Fatal(err)
 	}
 	if os.Getuid() == 0 {
-		if err := os.Chown(real, 12, 34); err != nil {
+		if err := os.Chown(target, 12, 34); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := writeConfig(link, []byte("new\n")); err != nil {
 		t.Fatal(err)
 	}
-	info := must(os.Lstat(real))
+	info := must(os.Lstat(target))
 	s := info.Sys().(*syscall.Stat_t)
-	if string(must(os.ReadFile(real))) != "new\n" || info.Mode().Perm() != 0o604 || os.Getuid() == 0 && (s.Uid != 12 || s.Gid != 34) {
+	if string(must(os.ReadFile(target))) != "new\n" || info.Mode().Perm() != 0o604 || os.Getuid() == 0 && (s.Uid != 12 || s.Gid != 34) {
 		t.Errorf("%v %d %d", info.Mode(), s.Uid, s.Gid)
 	}
 	if must(os.Lstat(link)).Mode()&os.ModeSymlink == 0 {

@@ -49,7 +49,7 @@ func Hash(plain string) (string, error) {
 		return "", fmt.Errorf("a password has 1 to %d bytes", MaxLength)
 	}
 	raw := make([]byte, saltChars)
-	rand.Read(raw) // never fails
+	_, _ = rand.Read(raw) // never fails
 	for i, b := range raw {
 		raw[i] = alphabet[b%64]
 	}

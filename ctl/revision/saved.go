@@ -79,7 +79,7 @@ func (b *Book) Resume() *Plan {
 	return &Plan{Before: r.Tree, Tree: r.Tree}
 }
 
-// Begin adds the configuration that a process begins with, if it is another than ran last.
+// Started adds the configuration that a process begins with, if it is another than ran last.
 func (b *Book) Started(now time.Time, how, changes string, tree *config.Config) {
 	b.pending = nil
 	if run := b.Running(); run.Tree.Equal(tree) {

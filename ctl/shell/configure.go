@@ -163,7 +163,7 @@ func (s *Shell) exitMode() error {
 func ofCandidate(line string) bool {
 	text, _, _ := cutFilter(line)
 	m, bad := cli.Understand(text, true)
-	words := strings.Fields(text)
+	var words []string
 	if bad != nil {
 		words = strings.Fields(bad.Before)
 	} else {

@@ -149,7 +149,7 @@ func packetFlags(m *nhrpmsg.Message) string {
 
 // cieCode is the code of a client information entry, with its number.
 func cieCode(c nhrpmsg.Code) string {
-	name := ""
+	var name string
 	switch c {
 	case nhrpmsg.Success:
 		name = "no error"

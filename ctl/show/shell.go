@@ -149,7 +149,7 @@ type ShellTerminal struct {
 	Privileged bool   `json:"privileged"`
 }
 
-// Terminal says what a terminal is like.
+// Text says what a terminal is like.
 func (t ShellTerminal) Text() string {
 	onOff := map[bool]string{true: "on", false: "off"}
 	monitor := "off"

@@ -25,10 +25,9 @@ import (
 
 // capturing is a `nave capture` that runs.
 type capturing struct {
-	t    *testing.T
-	cmd  *exec.Cmd
-	out  *bufio.Reader
-	said strings.Builder
+	t   *testing.T
+	cmd *exec.Cmd
+	out *bufio.Reader
 }
 
 // beginCapture starts one on a router, and returns when the workers have been told.

@@ -117,13 +117,13 @@ func TestUnit(t *testing.T) {
 // What the unit starts is where `make install` puts it, and the user and groups that it names are made.
 func TestInstalled(t *testing.T) {
 	u := readUnit(t, "naved.service")
-	make, err := os.ReadFile("../../../Makefile")
+	makefile, err := os.ReadFile("../../../Makefile")
 	if err != nil {
 		t.Fatal(err)
 	}
 	program, _, _ := strings.Cut(u.one(t, "ExecStart"), " ")
 	for _, want := range []string{"bin/naved $(DESTDIR)" + program, "$(DESTDIR)/etc/systemd/system/naved.service", u.one(t, "EnvironmentFile"), "vrf.conf", "naved.sysusers"} {
-		if !strings.Contains(string(make), want) {
+		if !strings.Contains(string(makefile), want) {
 			t.Errorf("make install has no %s", want)
 		}
 	}
