@@ -62,7 +62,7 @@ func TestCaptureAll(t *testing.T) {
 		stopped      bool
 		why          string
 	}{
-		"time":    {200 * time.Millisecond, 0, 7, false, capture.WhyDuration},
+		"time":    {time.Second, 7, 7, false, capture.WhyDuration},
 		"stopped": {time.Hour, 5000, 0, true, capture.WhyStopped},
 	} {
 		t.Run(name, func(t *testing.T) {
