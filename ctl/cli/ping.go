@@ -16,6 +16,9 @@ type Pinger interface {
 	Probe(ctx context.Context, r probe.Request, f func(probe.Event)) error
 }
 
+// ErrUnanswered is for a ping that nobody answered: its text has said so, the exit status is left.
+var ErrUnanswered = errors.New("nobody answered")
+
 var errNoPinger = errors.New("there is no daemon to ping from")
 
 // source is the part of a syntax that names where packets come from.
@@ -71,12 +74,13 @@ func ping(s *Session, m *grammar.Match) error {
 	}
 	if !s.JSON {
 		say(p.End())
-		return failed
-	}
-	b, err := p.JSON()
-	if err != nil {
+	} else if b, err := p.JSON(); err != nil {
 		return err
+	} else {
+		_, failed = s.Out.Write(b)
 	}
-	_, err = s.Out.Write(b)
-	return err
+	if failed == nil && !r.Trace && p.Received() == 0 && s.Ctx().Err() == nil {
+		return ErrUnanswered
+	}
+	return failed
 }

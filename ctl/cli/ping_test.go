@@ -32,6 +32,15 @@ func (p *pinger) Probe(_ context.Context, r probe.Request, f func(probe.Event)) 
 	return nil
 }
 
+// silent is a Pinger that nobody answers.
+type silent struct{}
+
+func (silent) Probe(_ context.Context, r probe.Request, f func(probe.Event)) error {
+	f(probe.Event{Begin: &r})
+	f(probe.Event{Answer: &probe.Answer{Seq: 1, Kind: probe.Timeout}})
+	return nil
+}
+
 func TestPing(t *testing.T) {
 	to, from := netip.MustParseAddr("10.2.0.7"), netip.MustParseAddr("10.1.0.1")
 	for line, want := range map[string]probe.Request{
@@ -60,6 +69,15 @@ func TestPing(t *testing.T) {
 	for _, line := range []string{"ping", "ping 10.2.0.7 size 35", "ping 10.2.0.7 size 18025", "ping 10.2.0.7 repeat 0", "ping 10.2.0.7 size 100 size 200", "ping nobody", "traceroute 10.2.0.7 ttl 1", "traceroute 10.2.0.7 ttl 9 8"} {
 		if err := (&Session{Pinger: &pinger{}, Out: &strings.Builder{}}).Run(line); err == nil {
 			t.Errorf("%s is taken", line)
+		}
+	}
+	for _, asJSON := range []bool{false, true} {
+		var out strings.Builder
+		if err := (&Session{Pinger: silent{}, Out: &out, JSON: asJSON}).Run("ping 10.2.0.7"); !errors.Is(err, ErrUnanswered) || out.Len() == 0 {
+			t.Errorf("nobody answers: %v\n%s", err, &out)
+		}
+		if err := (&Session{Pinger: silent{}, Out: &out, JSON: asJSON}).Run("traceroute 10.2.0.7"); err != nil {
+			t.Errorf("a trace: %v", err)
 		}
 	}
 	gone := errors.New("gone")

@@ -16,7 +16,7 @@ func (d *Daemon) Clear(c api.Clear) error {
 	var step func(now time.Time, core *gateway.Core)
 	switch c.What {
 	case api.ClearSessions, api.ClearNHRP:
-		what := nhrp.Clear{Which: whichPeers(&c), Protocol: c.Network, Static: c.Static && c.What == api.ClearSessions, Sessions: c.What == api.ClearSessions}
+		what := nhrp.Clear{Which: whichPeers(&c), Protocol: c.Network, Static: c.Static && c.What == api.ClearSessions, Sessions: true}
 		step = func(now time.Time, core *gateway.Core) { core.Router().At(now).Clear(what) }
 	case api.ClearStatistics:
 		what := nhrp.ClearStatistics{Which: whichPeers(&c)}

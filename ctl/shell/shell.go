@@ -162,6 +162,9 @@ func (s *Shell) report(err error) {
 	if s.status == StatusOK {
 		s.status = StatusOf(err)
 	}
+	if errors.Is(err, cli.ErrUnanswered) {
+		return
+	}
 	var text string
 	var bad *misunderstood
 	if errors.As(err, &bad) {

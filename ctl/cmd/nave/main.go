@@ -42,6 +42,9 @@ func run(args []string, in, out, errs *os.File) int {
 	if err == nil {
 		return t.status
 	}
+	if errors.Is(err, cli.ErrUnanswered) {
+		return shell.StatusFailed
+	}
 	if !errors.Is(err, errFindings) {
 		fmt.Fprintln(errs, "nave:", err)
 		if t.status == shell.StatusOK {
