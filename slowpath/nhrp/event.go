@@ -80,7 +80,7 @@ type Clear struct {
 	Which
 	Protocol netip.Prefix // `clear ip nhrp A.B.C.D [mask]`: entries inside it
 	Static   bool
-	Sessions bool // `clear dmvpn session`: sessions that nothing wants then end at once, also where the peer uses them
+	Sessions bool // sessions that nothing wants then end at once, also where the peer uses them
 }
 
 // ClearStatistics zeroes counters: of all interfaces, or of those that are selected, or of some peers alone.
