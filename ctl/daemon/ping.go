@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"nave/ctl/api"
+	"nave/ctl/config"
+	"nave/ctl/gateway"
 	"nave/ctl/probe"
 	"nave/ctl/show"
 )
@@ -58,6 +61,29 @@ func (p *pings) begin(who *api.Caller) (end func(), err error) {
 	}, nil
 }
 
+// known tells whether the VRF and the interface that a ping names are there. It asks for no more: whoever may only look pings often.
+func (d *Daemon) known(r *probe.Request) (err error) {
+	if r.VRF == "" && r.Interface == "" {
+		return nil
+	}
+	if !d.gw.Do(func(_ time.Time, c *gateway.Core) {
+		var st show.Status // of which an unknown VRF is told the others
+		for _, v := range c.Tree().VRFs {
+			st.VRFs = append(st.VRFs, show.VRF{Name: v.Name})
+		}
+		is := func(i *config.Interface) bool { return i.Name == r.Interface }
+		switch {
+		case r.VRF != "" && !st.HasVRF(r.VRF):
+			err = show.UnknownVRF(&st, r.VRF)
+		case r.Interface != "" && !slices.ContainsFunc(c.Tree().Interfaces, is):
+			err = show.UnknownInterface(r.Interface)
+		}
+	}) {
+		return errStopping
+	}
+	return err
+}
+
 // Probe implements api.Pinger.
 func (d *Daemon) Probe(ctx context.Context, who *api.Caller, r probe.Request, f func(probe.Event)) error {
 	if err := r.Complete(); err != nil {
@@ -68,13 +94,8 @@ func (d *Daemon) Probe(ctx context.Context, who *api.Caller, r probe.Request, f 
 		return err
 	}
 	defer end()
-	if st, ok := d.gw.Status(); ok {
-		if r.VRF != "" && !st.HasVRF(r.VRF) {
-			return show.UnknownVRF(&st, r.VRF)
-		}
-		if _, there := st.Interfaces[r.Interface]; r.Interface != "" && !there {
-			return show.UnknownInterface(r.Interface)
-		}
+	if err := d.known(&r); err != nil {
+		return err
 	}
 	if r.Interface != "" {
 		if r.Source, err = d.gw.Source(r.VRF, r.Interface); err != nil {
