@@ -85,7 +85,7 @@ func (l *link) start() {
 // offer gives the link a connection that the neighbour made; false if it is not wanted. The caller holds the speaker's lock.
 func (l *link) offer(c *net.TCPConn) bool {
 	cfg := l.config()
-	local := c.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().WithZone("")
+	local := localOf(c)
 	if cfg.Shutdown || cfg.UpdateSource.IsValid() && cfg.UpdateSource != local {
 		return false
 	}
@@ -119,11 +119,11 @@ func (l *link) run(ctx context.Context) {
 	defer close(l.done)
 	tries, wait := 0, time.Duration(0)
 	for ctx.Err() == nil {
-		c, changed := l.connect(ctx, wait)
+		c, ours, changed := l.connect(ctx, wait)
 		began := time.Now()
 		switch {
 		case c != nil:
-			l.session(ctx, c)
+			l.session(ctx, l.adopt(c, ours))
 		case changed:
 			tries = 0
 		}
@@ -157,8 +157,32 @@ func (l *link) pause(tries int) time.Duration {
 	return time.Duration((0.75 + rand.Float64()/4) * float64(retry))
 }
 
-// connect waits and dials, unless the neighbour calls first. Without a connection it is to be tried again; changed says that the configuration is another.
-func (l *link) connect(ctx context.Context, wait time.Duration) (c *net.TCPConn, changed bool) {
+// adopt makes a connection the link's. Ours may have been made in the same moment as one of the neighbour's that waits here to be taken: each end has both then, and both ends keep
+// the one that the higher address made, as offer does. Else each could keep its own, and wait for the other to say something until the hold time of an OPEN is over.
+func (l *link) adopt(c *net.TCPConn, ours bool) *net.TCPConn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	local := localOf(c)
+	select {
+	case theirs := <-l.inbound:
+		if ours && l.addr.Less(local) {
+			theirs.Close()
+			break
+		}
+		c.Close()
+		c, local = theirs, localOf(theirs)
+	default:
+	}
+	l.outer, l.opened, l.local, l.dial = c, time.Time{}, local, connected
+	return c
+}
+
+func localOf(c *net.TCPConn) netip.Addr {
+	return c.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().WithZone("")
+}
+
+// connect waits and dials, unless the neighbour calls first; ours tells which. Without a connection it is to be tried again; changed says that the configuration is another.
+func (l *link) connect(ctx context.Context, wait time.Duration) (c *net.TCPConn, ours, changed bool) {
 	cfg := l.config()
 	var timer <-chan time.Time
 	if !cfg.Passive && !cfg.Shutdown {
@@ -166,11 +190,11 @@ func (l *link) connect(ctx context.Context, wait time.Duration) (c *net.TCPConn,
 	}
 	select {
 	case <-ctx.Done():
-		return nil, false
+		return nil, false, false
 	case <-l.kick:
-		return nil, true
+		return nil, false, true
 	case c := <-l.inbound:
-		return c, false
+		return c, false, false
 	case <-timer:
 	}
 	l.setDial(dialling)
@@ -181,18 +205,18 @@ func (l *link) connect(ctx context.Context, wait time.Duration) (c *net.TCPConn,
 	go func() { result <- l.dialOut(dialCtx, cfg) }()
 	select {
 	case c := <-result:
-		return c, false
+		return c, true, false
 	case c := <-l.inbound: // ours is given up
 		cancel()
 		go closeLate(result)
-		return c, false
+		return c, false, false
 	case <-l.kick:
 		changed = true
 	case <-ctx.Done():
 	}
 	cancel()
 	go closeLate(result)
-	return nil, changed
+	return nil, false, changed
 }
 
 func closeLate(result chan *net.TCPConn) {

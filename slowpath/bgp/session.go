@@ -23,15 +23,10 @@ const (
 	writeLimit = 10 * time.Minute
 )
 
-// session passes on what comes by a connection until either end closes it.
+// session passes on what comes by the link's connection until either end closes it.
 func (l *link) session(ctx context.Context, outer *net.TCPConn) {
 	defer outer.Close()
 	cfg := l.config()
-	l.mu.Lock()
-	l.outer, l.opened = outer, time.Time{}
-	l.local = outer.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().WithZone("")
-	l.dial = connected
-	l.mu.Unlock()
 	defer func() {
 		l.mu.Lock()
 		l.outer, l.dial = nil, waiting

@@ -3,6 +3,7 @@
 package raceless
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +16,7 @@ func init() {
 		return
 	}
 	file := filepath.Join(os.TempDir(), "nave-race-suppressions")
-	if os.WriteFile(file, []byte("race:StartBgp\nrace:StaleAll\n"), 0o644) != nil {
+	if write(file) != nil {
 		return
 	}
 	exe, err := os.Executable()
@@ -24,4 +25,20 @@ func init() {
 	}
 	env := append(os.Environ(), "GORACE="+os.Getenv("GORACE")+" suppressions="+file)
 	panic(syscall.Exec(exe, os.Args, env))
+}
+
+// write makes the file at once: the tests of another package may be about to read it.
+func write(file string) error {
+	f, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString("race:StartBgp\nrace:StaleAll\n")
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
 }
