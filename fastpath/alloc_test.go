@@ -135,7 +135,7 @@ func TestNoAllocationsSleep(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(20, func() {
 		r.w.wake.kick()
-		if err := r.w.sleep(); err != nil {
+		if err := r.w.sleep(maxSleep); err != nil {
 			t.Error(err)
 		}
 	}); n != 0 {

@@ -382,8 +382,7 @@ func TestHandOverWakes(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- c.w[1].Run(ctx, RunConfig{Adaptive: true}) }()
-	var worst time.Duration
+	go func() { ended <- c.w[1].Run(ctx, sleepsLong) }()
 	seq := 0
 	for f := 0; seq < 20; f++ {
 		c.w[0].Poll(c.now)
@@ -398,16 +397,12 @@ func TestHandOverWakes(t *testing.T) {
 		c.w[0].Poll(c.now)
 		var fs [1]port.Frame
 		for ends[3].Recv(fs[:]) == 0 {
-			if time.Since(start) > 10*time.Second {
-				t.Fatal("nothing came out")
+			if time.Since(start) > patience {
+				t.Fatal("the worker was not woken")
 			}
 			time.Sleep(20 * time.Microsecond)
 		}
-		worst = max(worst, time.Since(start))
 		far.Put(fs[0].Chunk)
-	}
-	if worst > maxSleep/2 {
-		t.Errorf("a packet waited %v for a worker that slept", worst)
 	}
 	cancel()
 	if err := <-ended; err != nil {
@@ -442,7 +437,7 @@ func TestHandOverConcurrent(t *testing.T) {
 			c.fromOneQueue()
 		}
 	}
-	for end := time.Now().Add(20 * time.Second); ; {
+	for end := time.Now().Add(patience); ; {
 		waiting := 0
 		for _, w := range c.w[1:] {
 			waiting += w.incoming(0).Len()

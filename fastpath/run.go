@@ -1,6 +1,7 @@
 package fastpath
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"time"
@@ -16,6 +17,8 @@ type RunConfig struct {
 	Adaptive bool
 	Pin      bool // tie the worker's thread to CPU
 	CPU      int  // counted from 0
+
+	longest time.Duration // a sleep, as a test wants it that must see who is woken; default maxSleep
 }
 
 const (
@@ -40,6 +43,7 @@ func (w *Worker) Run(ctx context.Context, cfg RunConfig) error {
 		return err
 	}
 	defer context.AfterFunc(ctx, w.wake.kick)()
+	longest := cmp.Or(cfg.longest, maxSleep)
 	idleSince := int64(0)
 	for ctx.Err() == nil && !w.closed.Load() {
 		now := w.e.Now()
@@ -51,7 +55,7 @@ func (w *Worker) Run(ctx context.Context, cfg RunConfig) error {
 		case idleSince == 0:
 			idleSince = now
 		case now-idleSince > int64(spinFor):
-			if err := w.sleep(); err != nil {
+			if err := w.sleep(longest); err != nil {
 				return err // and if there was nothing after all, it sleeps again at once
 			}
 		default:
@@ -62,9 +66,8 @@ func (w *Worker) Run(ctx context.Context, cfg RunConfig) error {
 	return nil
 }
 
-// sleep waits for a frame on a port, an injected packet, a port that comes or goes, or the end. The worker is offline for the tables already: Poll left them.
-func (w *Worker) sleep() error {
-	limit := maxSleep
+// sleep waits for a frame on a port, an injected packet, a port that comes or goes, or the end; no longer than limit. The worker is offline for the tables already: Poll left them.
+func (w *Worker) sleep(limit time.Duration) error {
 	w.mu.Lock()
 	if w.closed.Load() || !w.down.Arm() {
 		w.mu.Unlock()

@@ -75,7 +75,7 @@ func (s *stranger) send(frames ...[]byte) {
 func (s *stranger) receive(n int) [][]byte {
 	s.t.Helper()
 	var out [][]byte
-	for end := time.Now().Add(5 * time.Second); len(out) < n && time.Now().Before(end); {
+	for end := time.Now().Add(30 * time.Second); len(out) < n && time.Now().Before(end); {
 		got, _, err := s.socket.Poll(100)
 		must(s.t, err)
 		for _, d := range s.socket.Receive(got) {

@@ -63,7 +63,7 @@ func newLab(t *testing.T) *lab {
 		if l.raw, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, proto); err != nil {
 			return err
 		}
-		tv := unix.Timeval{Sec: 2}
+		tv := unix.Timeval{Sec: 30}
 		if err := unix.SetsockoptTimeval(l.raw, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func (l *lab) transit(n int) []byte {
 func receive(p *Port, want int) []port.Frame {
 	var got []port.Frame
 	fs := make([]port.Frame, 64)
-	for end := time.Now().Add(3 * time.Second); len(got) < want && time.Now().Before(end); {
+	for end := time.Now().Add(30 * time.Second); len(got) < want && time.Now().Before(end); {
 		n := p.Recv(fs)
 		got = append(got, fs[:n]...)
 		if n == 0 {
@@ -156,9 +156,10 @@ func TestReceiveAndSend(t *testing.T) {
 			}
 		}
 	}
-	p.Flush()
-	if p.outstanding != 0 {
-		t.Errorf("%d packets not completed", p.outstanding)
+	for end := time.Now().Add(30 * time.Second); p.outstanding != 0; time.Sleep(time.Millisecond) {
+		if p.Flush(); time.Now().After(end) {
+			t.Fatalf("%d packets not completed", p.outstanding)
+		}
 	}
 	must(t, p.Close())
 	if free := l.umem.pool.Free(); free != 2048 {
@@ -251,7 +252,7 @@ func TestBadConfig(t *testing.T) {
 
 // openAgain opens a port whose queue the kernel frees a moment after the socket before is closed.
 func openAgain(u *UMEM, c Config) (p *Port, err error) {
-	for range 200 {
+	for range 3000 {
 		if p, err = Open(u, c); !errors.Is(err, unix.EBUSY) {
 			return p, err
 		}
@@ -336,7 +337,7 @@ func TestMovedPort(t *testing.T) {
 	must(t, l.steering.SetSocket(10, moved.FD()))
 	frames := make([]port.Frame, 8)
 	got := 0
-	for end := time.Now().Add(5 * time.Second); got == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); got == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		_, _ = unix.Write(l.raw, l.transit(1)) // refused until the link is up
 		got = moved.Recv(frames)
 	}
