@@ -2,9 +2,7 @@ package slowpath
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
-	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -15,6 +13,7 @@ import (
 	"nave/slowpath/bgp"
 	"nave/slowpath/eigrp"
 	"nave/slowpath/rib"
+	"nave/testbed/ports"
 )
 
 // pe is a router with a speaker that has sockets: its address is one of the loopback network, which all are on as if by Ethernet, with labels.
@@ -175,21 +174,9 @@ func eventually(t testing.TB, what string, f func() bool) {
 	}
 }
 
-// freePort finds one below those that the kernel gives to whoever dials: the tests of other packages do so meanwhile.
-func freePort(t testing.TB) uint16 {
-	for p := 10_000 + os.Getpid()*53%20_000; p < 32_000; p++ {
-		if l, err := net.Listen("tcp4", fmt.Sprintf(":%d", p)); err == nil {
-			l.Close()
-			return uint16(p)
-		}
-	}
-	t.Fatal("no free port")
-	return 0
-}
-
 // star is a hub that reflects, and spokes; out is the hub's route-map.
 func star(t testing.TB, spokes int, out string) (hub *pe, all []*pe) {
-	port := freePort(t)
+	port := ports.TCP(t)
 	hub = newPE(t, 1, spokes+1, port)
 	hub.config.BGP.Speaker.RouteMaps = map[string]bgp.RouteMap{"NEXTHOP": {{NextHop: hub.addr}}}
 	for n := range spokes {

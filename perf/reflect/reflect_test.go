@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"nave/slowpath/bgp"
+	"nave/testbed/ports"
 )
 
 // role is the variable by which this program is the reflector: "swap PORT" or "reflect PORT".
@@ -80,12 +80,7 @@ type process struct {
 }
 
 func startHub(t testing.TB, how string) *process {
-	l, err := net.Listen("tcp4", "127.0.1.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{port: uint16(l.Addr().(*net.TCPAddr).Port), ended: make(chan struct{})}
-	l.Close()
+	p := &process{port: ports.TCP(t), ended: make(chan struct{})}
 	if how == "gobgpd" {
 		file := filepath.Join(t.TempDir(), "gobgpd.toml")
 		if err := os.WriteFile(file, gobgpdConfig(p.port), 0o600); err != nil {
@@ -95,9 +90,11 @@ func startHub(t testing.TB, how string) *process {
 	} else {
 		p.cmd = exec.Command(os.Args[0])
 		p.cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", role, how, p.port))
-		if p.in, err = p.cmd.StdinPipe(); err != nil {
+		in, err := p.cmd.StdinPipe()
+		if err != nil {
 			t.Fatal(err)
 		}
+		p.in = in
 		out, err := p.cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)

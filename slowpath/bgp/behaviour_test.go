@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"nave/testbed/ports"
 )
 
 // A session that is lost leaves the routes where they are for the restart time, and nobody is told of anything.
 func TestGracefulRestart(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	a, b := newBox(t, 1), newBox(t, 2)
 	ca, cb := a.base(port, 65000, b), b.base(port, 65000, a)
 	ca.GracefulRestart = GracefulRestart{Enabled: true, RestartTime: 60 * time.Second}
@@ -54,7 +56,7 @@ func TestGracefulRestart(t *testing.T) {
 
 func TestRouteMapIn(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	a, b := newBox(t, 1), newBox(t, 2)
 	cb := b.base(port, 65000, a)
 	pref, med := uint32(300), uint32(42)
@@ -85,7 +87,7 @@ func TestRouteMapIn(t *testing.T) {
 
 func TestSendCommunity(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	a, b := newBox(t, 1), newBox(t, 2)
 	a.announce(Local{Prefix: pfx("10.1.0.0/16"), Communities: []uint32{65000<<16 | 5}})
 	ca := a.base(port, 65000, b)
@@ -103,7 +105,7 @@ func TestSendCommunity(t *testing.T) {
 
 func TestMaximumPrefix(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	a, b := newBox(t, 1), newBox(t, 2)
 	a.announce(Local{Prefix: pfx("10.1.0.0/16")}, Local{Prefix: pfx("10.2.0.0/16")})
 	cb := b.base(port, 65000, a)
@@ -131,7 +133,7 @@ func TestMaximumPrefix(t *testing.T) {
 
 func TestListenRange(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	h, a, b := newBox(t, 1), newBox(t, 2), newBox(t, 3)
 	ch := h.base(port, 65000)
 	ch.ListenMax = 1
@@ -168,7 +170,7 @@ func TestListenRange(t *testing.T) {
 // Both ends dial at the same time, again and again: one connection is left, the same at both.
 func TestCollision(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	a, b := newBox(t, 1), newBox(t, 2)
 	ca, cb := a.base(port, 65000, b), b.base(port, 65000, a)
 	done := make(chan error, 2)
@@ -210,7 +212,7 @@ func TestTTL(t *testing.T) {
 			t.Errorf("%+v: %d, %d", c.n, ttl, min)
 		}
 	}
-	port := testPort(t)
+	port := ports.TCP(t)
 	a, b := newBox(t, 1), newBox(t, 2)
 	ca, cb := a.base(port, 65001), b.base(port, 65002)
 	ca.Neighbours, cb.Neighbours = []Neighbour{a.to(b, 65002, IPv4Unicast)}, []Neighbour{b.to(a, 65001, IPv4Unicast)}
@@ -284,7 +286,7 @@ func TestNames(t *testing.T) {
 
 func TestConfigRefused(t *testing.T) {
 	t.Parallel()
-	good := Config{AS: 1, RouterID: netip.MustParseAddr("10.0.0.1"), Port: testPort(t), Listen: []netip.Addr{netip.MustParseAddr("127.0.8.1")}}
+	good := Config{AS: 1, RouterID: netip.MustParseAddr("10.0.0.1"), Port: ports.TCP(t), Listen: []netip.Addr{netip.MustParseAddr("127.0.8.1")}}
 	n := func(f func(*Neighbour)) func(*Config) {
 		return func(c *Config) {
 			x := Neighbour{Address: netip.MustParseAddr("127.0.8.2"), RemoteAS: 1, Passive: true}
@@ -332,7 +334,7 @@ func TestConfigRefused(t *testing.T) {
 // Configurations at random, one after the other, on a running speaker: nothing hangs or panics, and the last one works.
 func TestAnyHistory(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	a, b := newBox(t, 1), newBox(t, 2)
 	r := rand.New(rand.NewPCG(1, 2))
 	final := a.vpn(port, b)

@@ -13,6 +13,8 @@ import (
 	"github.com/osrg/gobgp/v4/pkg/apiutil"
 	"github.com/osrg/gobgp/v4/pkg/server"
 	"golang.org/x/sys/unix"
+
+	"nave/testbed/ports"
 )
 
 // BenchmarkReflect moves 100 000 VPNv4 prefixes from a spoke through a reflector to another spoke, all in this process: with links
@@ -62,7 +64,7 @@ func measure(b *testing.B, count int, move func()) {
 
 func benchNave(b *testing.B, count int, swap bool) {
 	for b.Loop() {
-		port := testPort(b)
+		port := ports.TCP(b)
 		h, x, y := newBox(b, 1), newBox(b, 2), newBox(b, 3)
 		var got atomic.Int64
 		y.s.env.Deliver = func(e Effects) { got.Add(int64(len(e.Routes))) }
@@ -103,7 +105,7 @@ func benchGoBGP(b *testing.B, count int) {
 	for b.Loop() {
 		ctx := b.Context()
 		var servers []*server.BgpServer
-		port := testPort(b)
+		port := ports.TCP(b)
 		at := func(n int) string { return fmt.Sprintf("127.0.%d.1", n) }
 		peer := func(s *server.BgpServer, me, n int, client, passive bool) {
 			err := s.AddPeer(ctx, &api.AddPeerRequest{Peer: &api.Peer{

@@ -127,6 +127,7 @@ func (in *instance) shut(quiet bool) {
 		defer in.s.stopping.Done()
 		ctx := context.Background()
 		for _, l := range links {
+			l.gate.Lock()
 			if l.quiet.Store(quiet); !quiet {
 				if err := in.srv.DeletePeer(ctx, &api.DeletePeerRequest{Address: l.alias.String()}); err != nil {
 					in.s.log.Warn("bgp: stop", "vrf", in.vrf, "neighbour", l.addr, "error", err)
@@ -135,6 +136,7 @@ func (in *instance) shut(quiet bool) {
 			if l.stop != nil {
 				l.stop()
 			}
+			l.gate.Unlock()
 		}
 		for _, l := range links {
 			if l.stop != nil {
@@ -256,20 +258,16 @@ func (in *instance) syncing(l *link) (yes bool) {
 	return yes
 }
 
-// renew takes a neighbour away from GoBGP with all that it said, and gives it back. The caller holds the speaker's lock.
-func (in *instance) renew(l *link) {
+// renew takes a neighbour away from GoBGP with all that it said, and gives it back as it is configured now. The caller holds the speaker's lock.
+func (in *instance) renew(ctx context.Context, l *link) error {
 	l.gate.Lock()
 	defer l.gate.Unlock()
-	ctx := context.Background()
 	l.stale = false
-	err := in.srv.DeletePeer(ctx, &api.DeletePeerRequest{Address: l.alias.String()})
-	if err == nil {
-		l.peer.addedDown = l.config().Shutdown
-		err = in.srv.AddPeer(ctx, &api.AddPeerRequest{Peer: in.apiPeer(l, l.config())})
+	if err := in.srv.DeletePeer(ctx, &api.DeletePeerRequest{Address: l.alias.String()}); err != nil {
+		return err
 	}
-	if err != nil {
-		in.s.log.Warn("bgp: neighbour begins again", "vrf", in.vrf, "neighbour", l.addr, "error", err)
-	}
+	l.peer.addedDown = l.config().Shutdown
+	return in.srv.AddPeer(ctx, &api.AddPeerRequest{Peer: in.apiPeer(l, l.config())})
 }
 
 // rouse has GoBGP listen to a neighbour that is there: it leaves one whose session ended, or did not begin, idle for five seconds. While routes are kept of a neighbour that
@@ -285,14 +283,18 @@ func (s *Speaker) rouse(l *link, lost bool) {
 		return
 	}
 	l.peer.sent, l.peer.received = n.Sent, n.Received
-	l.in.renew(l)
+	if err := l.in.renew(context.Background(), l); err != nil {
+		s.log.Warn("bgp: neighbour begins again", "vrf", l.in.vrf, "neighbour", l.addr, "error", err)
+	}
 }
 
 // remove takes a neighbour away; its routes go with it.
 func (in *instance) remove(ctx context.Context, l *link) error {
 	delete(in.links, l.addr)
+	l.gate.Lock()
 	err := in.srv.DeletePeer(ctx, &api.DeletePeerRequest{Address: l.alias.String()})
 	l.stop()
+	l.gate.Unlock()
 	if l.peer.up {
 		in.s.say(Effects{Sessions: []Session{{VRF: in.vrf, Neighbour: l.addr, Reason: "neighbor removed"}}})
 	}
@@ -313,24 +315,19 @@ func (in *instance) update(ctx context.Context, l *link, cfg *linkConfig) error 
 	var err error
 	switch {
 	case essence(in.s, cfg) != l.peer.essence:
-		l.peer.addedDown = cfg.Shutdown
-		if err = in.srv.DeletePeer(ctx, &api.DeletePeerRequest{Address: l.alias.String()}); err == nil {
-			err = in.srv.AddPeer(ctx, &api.AddPeerRequest{Peer: in.apiPeer(l, cfg)})
-		}
+		err = in.renew(ctx, l)
 		l.kickSoon()
 	case old.Shutdown != cfg.Shutdown && cfg.Shutdown:
 		err = in.srv.DisablePeer(ctx, &api.DisablePeerRequest{Address: l.alias.String()})
 		l.kickSoon()
 	case old.Shutdown != cfg.Shutdown:
-		err = in.srv.EnablePeer(ctx, &api.EnablePeerRequest{Address: l.alias.String()})
+		// GoBGP takes one change of this kind at a time and drops what comes before it has got round to that, so that the neighbour would stay shut down.
+		err = in.renew(ctx, l)
 		l.reset()
 	case transport(old) != transport(cfg):
 		l.reset()
 	case old.Passive != cfg.Passive || old.ConnectRetry != cfg.ConnectRetry:
-		select {
-		case l.kick <- struct{}{}:
-		default:
-		}
+		l.lookAgain()
 	}
 	if err == nil && limits(old) != limits(cfg) {
 		_, err = in.srv.UpdatePeer(ctx, &api.UpdatePeerRequest{Peer: in.apiPeer(l, cfg)})
@@ -340,11 +337,6 @@ func (in *instance) update(ctx context.Context, l *link, cfg *linkConfig) error 
 		return fmt.Errorf("bgp: neighbor %s%s: %w", l.addr, inVRF(in.vrf), err)
 	}
 	return nil
-}
-
-// kickSoon ends a connection after GoBGP has had the time to say why.
-func (l *link) kickSoon() {
-	time.AfterFunc(linger/4, l.reset)
 }
 
 // soft resends routes to a neighbour, or looks again at those it sent.

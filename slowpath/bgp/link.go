@@ -38,14 +38,17 @@ type link struct {
 	writing  sync.Mutex // to outer
 	stop     context.CancelFunc
 	done     chan struct{}
-	kick     chan struct{}     // the configuration changed: end what waits, and the connection
+	kick     chan struct{}     // the configuration changed: end what waits
 	inbound  chan *net.TCPConn // accepted, not yet taken
 
-	mu     sync.Mutex
-	dial   dialState
-	outer  *net.TCPConn // nil: none
-	opened time.Time    // when the neighbour first said something on outer
-	local  netip.Addr   // of outer, or of the last
+	mu      sync.Mutex
+	dial    dialState
+	outer   *net.TCPConn // nil: none
+	adopted time.Time    // since when that is the connection
+	opened  time.Time    // when the neighbour first said something on outer
+	local   netip.Addr   // of outer, or of the last
+	spare   *attempt     // of ours, beside outer, which the neighbour made; nil: none
+	era     uint64       // grows when connections that were made before are not wanted any more
 
 	// Of the speaker, under its lock. template is the range that the neighbour came out of; nil if it was configured.
 	template *Range
@@ -94,8 +97,9 @@ func (l *link) offer(c *net.TCPConn) bool {
 	if l.outer != nil {
 		switch {
 		case l.opened.IsZero():
-			// Both dialled at a time: the connection that the higher address made stays, so that both ends keep the same one.
-			if l.addr.Less(local) {
+			// Both dialled at a time: the connection that the higher address made stays, so that both ends keep the same one. Later it is no collision: on what there is
+			// a neighbour that dials again will say nothing more, and the hold time of an OPEN is minutes.
+			if l.addr.Less(local) && time.Since(l.adopted) < collisionTime {
 				return false
 			}
 		case !cfg.restart || time.Since(l.opened) < collisionTime:
@@ -119,12 +123,11 @@ func (l *link) run(ctx context.Context) {
 	defer close(l.done)
 	tries, wait := 0, time.Duration(0)
 	for ctx.Err() == nil {
-		c, ours, changed := l.connect(ctx, wait)
+		found, changed := l.connect(ctx, wait)
 		began := time.Now()
-		switch {
-		case c != nil:
-			l.session(ctx, l.adopt(c, ours))
-		case changed:
+		if c := l.adopt(found); c != nil {
+			l.session(ctx, c)
+		} else if changed || found.conn != nil {
 			tries = 0
 		}
 		if l.proved.Swap(false) && time.Since(began) > steady {
@@ -133,11 +136,9 @@ func (l *link) run(ctx context.Context) {
 		tries++
 		wait = l.pause(tries)
 	}
-	select {
-	case c := <-l.inbound:
-		c.Close()
-	default:
-	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.discard()
 }
 
 // Times of connecting.
@@ -157,23 +158,50 @@ func (l *link) pause(tries int) time.Duration {
 	return time.Duration((0.75 + rand.Float64()/4) * float64(retry))
 }
 
-// adopt makes a connection the link's. Ours may have been made in the same moment as one of the neighbour's that waits here to be taken: each end has both then, and both ends keep
-// the one that the higher address made, as offer does. Else each could keep its own, and wait for the other to say something until the hold time of an OPEN is over.
-func (l *link) adopt(c *net.TCPConn, ours bool) *net.TCPConn {
+// found is a connection that connect came by; conn is nil if there is none.
+type found struct {
+	conn *net.TCPConn
+	ours bool   // we dialled
+	era  uint64 // of the link, as it began to look for one
+}
+
+// adopt makes a connection the link's; nil if it is not wanted any more. Ours may have been made in the same moment as one of the neighbour's that waits here to be taken: each end
+// has both then, and both ends keep the one that the higher address made, as offer does. Else each could keep its own, and wait for the other to say something until the hold time of
+// an OPEN is over.
+func (l *link) adopt(f found) *net.TCPConn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	local := localOf(c)
+	c := f.conn
+	if c == nil {
+		return nil
+	}
+	if l.era != f.era { // made by a configuration that has changed since
+		c.Close()
+		return nil
+	}
 	select {
 	case theirs := <-l.inbound:
-		if ours && l.addr.Less(local) {
+		if f.ours && l.addr.Less(localOf(c)) {
 			theirs.Close()
 			break
 		}
 		c.Close()
-		c, local = theirs, localOf(theirs)
+		c = theirs
 	default:
 	}
-	l.outer, l.opened, l.local, l.dial = c, time.Time{}, local, connected
+	if l.spare != nil {
+		select {
+		case ours := <-l.spare.result: // the higher address's, as only that has a spare
+			l.spare.cancel()
+			l.spare = nil
+			if ours != nil {
+				c.Close()
+				c = ours
+			}
+		default:
+		}
+	}
+	l.outer, l.adopted, l.opened, l.local, l.dial = c, time.Now(), time.Time{}, localOf(c), connected
 	return c
 }
 
@@ -181,47 +209,90 @@ func localOf(c *net.TCPConn) netip.Addr {
 	return c.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().WithZone("")
 }
 
-// connect waits and dials, unless the neighbour calls first; ours tells which. Without a connection it is to be tried again; changed says that the configuration is another.
-func (l *link) connect(ctx context.Context, wait time.Duration) (c *net.TCPConn, ours, changed bool) {
+// attempt is a connection that we are dialling, or have dialled.
+type attempt struct {
+	result chan *net.TCPConn // has one in the end; nil: there is none to be had
+	cancel context.CancelFunc
+}
+
+func (a *attempt) giveUp() {
+	a.cancel()
+	go func() {
+		if c := <-a.result; c != nil {
+			c.Close()
+		}
+	}()
+}
+
+// try begins to dial.
+func (l *link) try(ctx context.Context, cfg *linkConfig) *attempt {
+	ctx, cancel := context.WithTimeout(ctx, max(orDefault(cfg.ConnectRetry, defaultRetry), 5*time.Second))
+	a := &attempt{result: make(chan *net.TCPConn, 1), cancel: cancel}
+	go func() { a.result <- l.dialOut(ctx, cfg) }()
+	return a
+}
+
+// connect waits and dials, unless the neighbour calls first. Without a connection it is to be tried again; changed says that the configuration is another.
+func (l *link) connect(ctx context.Context, wait time.Duration) (f found, changed bool) {
+	l.mu.Lock()
+	a := l.spare
+	l.spare, f.era = nil, l.era
 	cfg := l.config()
-	var timer <-chan time.Time
-	if !cfg.Passive && !cfg.Shutdown {
-		timer = time.After(wait)
-	}
-	select {
-	case <-ctx.Done():
-		return nil, false, false
-	case <-l.kick:
-		return nil, false, true
-	case c := <-l.inbound:
-		return c, false, false
-	case <-timer:
+	l.mu.Unlock()
+	if a == nil {
+		var timer <-chan time.Time
+		if !cfg.Passive && !cfg.Shutdown {
+			timer = time.After(wait)
+		}
+		select {
+		case <-ctx.Done():
+			return f, false
+		case <-l.kick:
+			return f, true
+		case f.conn = <-l.inbound:
+			return f, false
+		case <-timer:
+		}
+		a = l.try(ctx, cfg)
 	}
 	l.setDial(dialling)
 	defer l.setDial(waiting)
-	dialCtx, cancel := context.WithTimeout(ctx, max(orDefault(cfg.ConnectRetry, defaultRetry), 5*time.Second))
-	defer cancel()
-	result := make(chan *net.TCPConn, 1)
-	go func() { result <- l.dialOut(dialCtx, cfg) }()
 	select {
-	case c := <-result:
-		return c, true, false
-	case c := <-l.inbound: // ours is given up
-		cancel()
-		go closeLate(result)
-		return c, false, false
+	case f.conn = <-a.result:
+		a.cancel()
+		f.ours = true
+		return f, false
+	case f.conn = <-l.inbound:
+		l.setAside(a, f)
+		return f, false
 	case <-l.kick:
 		changed = true
 	case <-ctx.Done():
 	}
-	cancel()
-	go closeLate(result)
-	return nil, false, changed
+	a.giveUp()
+	return f, changed
 }
 
-func closeLate(result chan *net.TCPConn) {
-	if c := <-result; c != nil {
-		c.Close()
+// setAside goes on to dial beside a connection that the neighbour made, if ours is the one that it will prefer: it may have it by now, and close the other. That is known once the
+// neighbour says something on either, or ends one. Else ours is given up.
+func (l *link) setAside(a *attempt, f found) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.era == f.era && l.addr.Less(localOf(f.conn)) {
+		l.spare = a
+		return
+	}
+	a.giveUp()
+}
+
+// heard notes that the neighbour speaks on the connection: it is the one that it has chosen.
+func (l *link) heard() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.opened = time.Now()
+	if l.spare != nil {
+		l.spare.giveUp()
+		l.spare = nil
 	}
 }
 
@@ -263,14 +334,43 @@ func (l *link) dialOut(ctx context.Context, cfg *linkConfig) *net.TCPConn {
 }
 
 // reset ends the connection and what waits for one.
-func (l *link) reset() {
+func (l *link) reset() { l.end(0) }
+
+// kickSoon is reset that gives GoBGP the time to say why. A connection that is made meanwhile is by what is configured now, and stays.
+func (l *link) kickSoon() { l.end(linger / 4) }
+
+func (l *link) end(after time.Duration) {
 	l.mu.Lock()
-	if l.outer != nil {
-		l.outer.Close()
+	defer l.mu.Unlock()
+	l.era++
+	l.discard()
+	switch outer := l.outer; {
+	case outer == nil:
+	case after == 0:
+		outer.Close()
+	default:
+		time.AfterFunc(after, func() { outer.Close() })
 	}
-	l.mu.Unlock()
+	l.lookAgain()
+}
+
+// lookAgain has what waits for a connection begin anew, by what is configured now.
+func (l *link) lookAgain() {
 	select {
 	case l.kick <- struct{}{}:
 	default:
+	}
+}
+
+// discard closes what is no connection of the link's yet. The caller holds l.mu.
+func (l *link) discard() {
+	select {
+	case c := <-l.inbound:
+		c.Close()
+	default:
+	}
+	if l.spare != nil {
+		l.spare.giveUp()
+		l.spare = nil
 	}
 }

@@ -7,13 +7,15 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"nave/testbed/ports"
 )
 
 // TestDoorIsSignedFromTheFirst: nobody gets in without a signature before the passwords are set.
 func TestDoorIsSignedFromTheFirst(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, 40)
-	peer, port := netip.MustParseAddr("127.0.40.9"), testPort(t)
+	peer, port := netip.MustParseAddr("127.0.40.9"), ports.TCP(t)
 	key := map[netip.Prefix]Secret{netip.PrefixFrom(peer, 32): "right"}
 	d, err := b.s.listen(place{"", b.addr}, port, key)
 	if err != nil {

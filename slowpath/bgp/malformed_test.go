@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"nave/slowpath/bgp/bgpmsg"
+	"nave/testbed/ports"
 )
 
 // stranger is a neighbour made by hand: it says what it is told to.
@@ -133,7 +134,7 @@ func TestMalformedUpdates(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			port := testPort(t)
+			port := ports.TCP(t)
 			b := newBox(t, 1)
 			cfg := b.base(port, 65000)
 			cfg.Neighbours = []Neighbour{{Address: netip.MustParseAddr("127.0.99.1"), RemoteAS: 65000, Passive: true, Families: []Activation{{Family: IPv4Unicast}, {Family: VPNv4}}}}
@@ -178,7 +179,7 @@ func TestMalformedUpdates(t *testing.T) {
 // A next hop that stands for something inside must not come from outside.
 func TestNextHopOfClassE(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	b := newBox(t, 1)
 	cfg := b.base(port, 65000)
 	cfg.Neighbours = []Neighbour{{Address: netip.MustParseAddr("127.0.99.1"), RemoteAS: 65000, Passive: true, Families: []Activation{{Family: IPv4Unicast}, {Family: VPNv4}}}}
@@ -197,7 +198,7 @@ func TestNextHopOfClassE(t *testing.T) {
 // Connections of nobody known are closed, and counted.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	b := newBox(t, 1)
 	cfg := b.base(port, 65000)
 	cfg.Neighbours = []Neighbour{{Address: netip.MustParseAddr("127.0.99.1"), RemoteAS: 65000, Passive: true}}
@@ -234,7 +235,7 @@ func TestStrangers(t *testing.T) {
 func TestHostileNeighbours(t *testing.T) {
 	t.Parallel()
 	const many = 40
-	port := testPort(t)
+	port := ports.TCP(t)
 	a, b := newBox(t, 1), newBox(t, 2)
 	ca := a.vpn(port, b)
 	ca.VRFs = twoVRFs()

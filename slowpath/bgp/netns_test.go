@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"nave/testbed/netns"
+	"nave/testbed/ports"
 )
 
 // Two VRFs are two network namespaces, with the same addresses in both: the PE at 10.9.0.1, a CE at 10.9.0.2.
@@ -21,7 +22,7 @@ func TestVRFNamespaces(t *testing.T) {
 		}
 	}
 	within := func(vrf string, f func() error) error { return spaces[vrf].Do(f) }
-	port := testPort(t)
+	port := ports.TCP(t)
 	addr := func(n byte) netip.Addr { return netip.AddrFrom4([4]byte{10, 9, 0, n}) }
 	neighbour := func(me, n byte, as uint32) []Neighbour {
 		return []Neighbour{{Address: addr(n), RemoteAS: as, UpdateSource: addr(me), Password: "vrf", ConnectRetry: time.Second, Families: []Activation{{Family: IPv4Unicast, SendCommunity: true}}}}

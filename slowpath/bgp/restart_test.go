@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"nave/testbed/ports"
 )
 
 // reborn is a box at the same address: the router, restarted.
@@ -36,7 +38,7 @@ func (b *box) breakOff() {
 // A router that restarts without having forwarded on says so, and its routes go at once; then they come back, long before GoBGP would have listened.
 func TestColdRestart(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	a, b := newBox(t, 1), newBox(t, 2)
 	gr := GracefulRestart{Enabled: true, RestartTime: 60 * time.Second}
 	ca, cb := a.base(port, 65000, b), b.base(port, 65000, a)
@@ -63,7 +65,7 @@ func TestColdRestart(t *testing.T) {
 // A hub that swaps labels is restarted and forwards on: its clients keep every route, and take the new labels in the place of the old ones.
 func TestWarmRestart(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	h, a, b := newBox(t, 1), newBox(t, 2), newBox(t, 3)
 	gr := GracefulRestart{Enabled: true, RestartTime: 60 * time.Second}
 	ch := h.vpn(port, a, b)

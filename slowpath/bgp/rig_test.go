@@ -4,12 +4,10 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -180,21 +178,6 @@ func never(t testing.TB, what string, d time.Duration, f func() bool) {
 			t.Fatalf("must not be: %s", what)
 		}
 	}
-}
-
-var lastPort atomic.Uint32
-
-// testPort is a port that no other test has, below those that the kernel gives to whoever dials.
-func testPort(t testing.TB) uint16 {
-	for range 1000 {
-		p := uint16(10_000 + (uint32(os.Getpid())*53+lastPort.Add(1))%20_000)
-		if l, err := net.Listen("tcp4", netip.AddrPortFrom(netip.IPv4Unspecified(), p).String()); err == nil {
-			l.Close()
-			return p
-		}
-	}
-	t.Fatal("no free port")
-	return 0
 }
 
 // base is a configuration of a box with neighbours in its own AS.

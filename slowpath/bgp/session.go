@@ -140,6 +140,9 @@ const attachEvery = 100 * time.Millisecond
 func (l *link) tryAttach(ctx context.Context) (*net.TCPConn, []byte, error) {
 	l.gate.Lock()
 	defer l.gate.Unlock()
+	if err := ctx.Err(); err != nil { // GoBGP does not know the neighbour any more
+		return nil, nil, err
+	}
 	d := net.Dialer{
 		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(l.alias, 0)),
 		KeepAlive: -1,
@@ -176,9 +179,7 @@ func (l *link) upstream(inner, outer *net.TCPConn, head []byte) {
 		head = head[:n]
 	}
 	if len(head) > 0 {
-		l.mu.Lock()
-		l.opened = time.Now()
-		l.mu.Unlock()
+		l.heard()
 		if _, werr := inner.Write(head); werr == nil && err == nil {
 			io.Copy(inner, outer) // by splice(2), without a copy in this process
 		}

@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"nave/testbed/need"
+	"nave/testbed/ports"
 )
 
 func TestUnicast(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	a, b := newBox(t, 1), newBox(t, 2)
 	a.announce(Local{Prefix: pfx("10.1.0.0/16"), Metric: 7, Communities: []uint32{65000<<16 | 5}})
 	a.configure(a.base(port, 65000, b))
@@ -30,7 +31,7 @@ func TestUnicast(t *testing.T) {
 
 func TestExternal(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	a, b, c := newBox(t, 1), newBox(t, 2), newBox(t, 3)
 	a.announce(Local{Prefix: pfx("10.1.0.0/16")})
 	ca := a.base(port, 65001)
@@ -58,7 +59,7 @@ func TestExternal(t *testing.T) {
 func TestPassword(t *testing.T) {
 	t.Parallel()
 	need.That(t, canSign(), "a kernel with TCP MD5 signatures")
-	port := testPort(t)
+	port := ports.TCP(t)
 	a, b := newBox(t, 1), newBox(t, 2)
 	ca, cb := a.base(port, 65000, b), b.base(port, 65000, a)
 	ca.Neighbours[0].Password, cb.Neighbours[0].Password = "right", "wrong"
@@ -78,7 +79,7 @@ func TestPassword(t *testing.T) {
 
 func TestUnrelatedChangesKeepSessions(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	a, b, c := newBox(t, 1), newBox(t, 2), newBox(t, 3)
 	ca := a.base(port, 65000, b)
 	a.configure(ca)
@@ -106,7 +107,7 @@ func TestUnrelatedChangesKeepSessions(t *testing.T) {
 
 func TestShutdownAndClear(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	a, b := newBox(t, 1), newBox(t, 2)
 	a.announce(Local{Prefix: pfx("10.1.0.0/16")})
 	ca := a.base(port, 65000, b)

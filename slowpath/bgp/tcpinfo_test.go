@@ -3,11 +3,13 @@ package bgp
 import (
 	"slices"
 	"testing"
+
+	"nave/testbed/ports"
 )
 
 func TestTCPOfANeighbour(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	a, b := newBox(t, 1), newBox(t, 2)
 	a.configure(a.base(port, 65000, b))
 	if n, err := a.s.Neighbour("", b.addr); err != nil || n.TCP != nil {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"nave/testbed/ports"
 )
 
 // vpn is a configuration with VPNv4 neighbours and VRFs red (1:1) and blue (2:2), as the guide's.
@@ -29,7 +31,7 @@ func has(b *box, vrf, prefix string) func() bool {
 
 func TestVPNOverlapping(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	a, b := newBox(t, 1), newBox(t, 2)
 	ca, cb := a.vpn(port, b), b.vpn(port, a)
 	ca.VRFs, cb.VRFs = twoVRFs(), twoVRFs()
@@ -76,7 +78,7 @@ func TestVPNOverlapping(t *testing.T) {
 func TestLeaking(t *testing.T) {
 	t.Parallel()
 	a := newBox(t, 1)
-	c := a.vpn(testPort(t))
+	c := a.vpn(ports.TCP(t))
 	c.VRFs = twoVRFs()
 	c.VRFs[1].Import = append(c.VRFs[1].Import, mustRT("1:1"))
 	a.configure(c)
@@ -92,7 +94,7 @@ func TestLeaking(t *testing.T) {
 
 // star is a hub and two spokes as in the guide's figure: spoke a advertises, hub h reflects, spoke b learns.
 func star(t testing.TB, hub func(*Config)) (h, a, b *box) {
-	port := testPort(t)
+	port := ports.TCP(t)
 	h, a, b = newBox(t, 1), newBox(t, 2), newBox(t, 3)
 	ch, ca, cb := h.vpn(port, a, b), a.vpn(port, h), b.vpn(port, h)
 	for i := range ch.Neighbours {
@@ -221,7 +223,7 @@ func TestReflectorRouteMapWithPrefixList(t *testing.T) {
 // Each neighbour gets what its own configuration says: b the hub's label, c the spoke's.
 func TestMixedReflector(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	h, a, b, c := newBox(t, 1), newBox(t, 2), newBox(t, 3), newBox(t, 4)
 	ch := h.vpn(port, a, b, c)
 	for i := range ch.Neighbours {
@@ -278,7 +280,7 @@ func TestNoLabelToBeHad(t *testing.T) {
 
 func TestVRFNeighbour(t *testing.T) {
 	t.Parallel()
-	port := testPort(t)
+	port := ports.TCP(t)
 	pe, ce, far := newBox(t, 1), newBox(t, 2), newBox(t, 3)
 	cp := pe.vpn(port, far)
 	cp.VRFs = twoVRFs()
@@ -332,7 +334,7 @@ func TestVRFNeighbourNeedsNamespaces(t *testing.T) {
 	t.Parallel()
 	a := newBox(t, 1)
 	a.s.env.Within = nil
-	c := a.vpn(testPort(t))
+	c := a.vpn(ports.TCP(t))
 	c.VRFs = twoVRFs()
 	c.VRFs[0].Neighbours = []Neighbour{{Address: netip.MustParseAddr("127.0.9.1"), RemoteAS: 65001, Families: []Activation{{Family: IPv4Unicast}}}}
 	if err := a.s.Configure(c); err == nil {
