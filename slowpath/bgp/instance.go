@@ -42,6 +42,7 @@ type instance struct {
 	assigned bool
 	last     *path          // read; see share
 	changed  time.Time      // when a best path last changed
+	lastUp   time.Time      // when a session last came up
 	fresh    map[*link]bool // sessions that came up a moment ago: whether best paths changed around then
 }
 
@@ -113,7 +114,7 @@ func (in *instance) lock(ctx context.Context) error {
 
 func (in *instance) watch(ctx context.Context) error {
 	return in.srv.WatchEvent(ctx, server.WatchEventMessageCallbacks{
-		OnBestPath:   func(ps []*apiutil.Path, _ time.Time) { in.s.bestPaths(in, ps) },
+		OnBestPath:   func(ps []*apiutil.Path, at time.Time) { in.s.bestPaths(in, ps, at) },
 		OnPeerUpdate: func(e *apiutil.WatchEventMessage_PeerEvent, t time.Time) { in.s.peerEvent(in, e, t) },
 	}, server.WatchBestPath(true), server.WatchPeer())
 }
@@ -291,6 +292,7 @@ func (s *Speaker) rouse(l *link, lost bool) {
 // remove takes a neighbour away; its routes go with it.
 func (in *instance) remove(ctx context.Context, l *link) error {
 	delete(in.links, l.addr)
+	delete(in.fresh, l)
 	l.gate.Lock()
 	err := in.srv.DeletePeer(ctx, &api.DeletePeerRequest{Address: l.alias.String()})
 	l.stop()

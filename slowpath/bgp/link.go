@@ -123,11 +123,11 @@ func (l *link) run(ctx context.Context) {
 	defer close(l.done)
 	tries, wait := 0, time.Duration(0)
 	for ctx.Err() == nil {
-		found, changed := l.connect(ctx, wait)
+		f, changed := l.connect(ctx, wait)
 		began := time.Now()
-		if c := l.adopt(found); c != nil {
+		if c := l.adopt(f); c != nil {
 			l.session(ctx, c)
-		} else if changed || found.conn != nil {
+		} else if changed || f.conn != nil {
 			tries = 0
 		}
 		if l.proved.Swap(false) && time.Since(began) > steady {
@@ -273,8 +273,8 @@ func (l *link) connect(ctx context.Context, wait time.Duration) (f found, change
 	return f, changed
 }
 
-// setAside goes on to dial beside a connection that the neighbour made, if ours is the one that it will prefer: it may have it by now, and close the other. That is known once the
-// neighbour says something on either, or ends one. Else ours is given up.
+// setAside goes on to dial beside a connection that the neighbour made, if ours is the one that it will prefer: it may have it by now, and close the other when it sees both, or when
+// it has heard an OPEN (RFC 4271 section 6.8). So ours is kept to go on by until a session stands. Else it is given up.
 func (l *link) setAside(a *attempt, f found) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -285,11 +285,15 @@ func (l *link) setAside(a *attempt, f found) {
 	a.giveUp()
 }
 
-// heard notes that the neighbour speaks on the connection: it is the one that it has chosen.
-func (l *link) heard() {
+// chosen notes that a session stands: the neighbour has settled for its connection.
+func (l *link) chosen() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.opened = time.Now()
+	l.dropSpare()
+}
+
+// dropSpare gives up what was set aside. The caller holds l.mu.
+func (l *link) dropSpare() {
 	if l.spare != nil {
 		l.spare.giveUp()
 		l.spare = nil
@@ -369,8 +373,5 @@ func (l *link) discard() {
 		c.Close()
 	default:
 	}
-	if l.spare != nil {
-		l.spare.giveUp()
-		l.spare = nil
-	}
+	l.dropSpare()
 }

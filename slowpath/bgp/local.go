@@ -206,15 +206,17 @@ func (s *Speaker) refreshLink(in *instance, l *link) {
 	}
 	old := l.rulesOf
 	l.rulesOf = outText + "\n" + inText
-	if old == "" || old == l.rulesOf || !l.peer.up {
+	if old == "" || old == l.rulesOf {
 		return
 	}
+	// Whether a session stands GoBGP knows: that one has come up may not be known here yet. It may even not have noted it itself: cameUp looks after that.
 	oldOut, oldIn, _ := strings.Cut(old, "\n")
 	if oldIn != inText {
 		in.soft(l, api.ResetPeerRequest_DIRECTION_IN)
 	}
 	if oldOut != outText {
 		in.soft(l, api.ResetPeerRequest_DIRECTION_OUT)
+		l.peer.rules = time.Now()
 	}
 }
 
@@ -262,6 +264,7 @@ func (s *Speaker) peerEvent(in *instance, e *apiutil.WatchEventMessage_PeerEvent
 	l.peer.up, l.peer.since = up, now
 	ev := Session{VRF: in.vrf, Neighbour: l.addr, Up: up}
 	if up {
+		l.chosen()
 		in.cameUp(l)
 		l.peer.wasUp, l.stale = true, false
 		l.proved.Store(true)
@@ -276,23 +279,56 @@ func (s *Speaker) peerEvent(in *instance, e *apiutil.WatchEventMessage_PeerEvent
 // around is the time about a session's start in which changes may have been missed.
 const around = time.Second
 
-// cameUp sends a neighbour all routes once more, if best paths changed as its session came up. GoBGP takes what it sends at first
-// from the table, and what it sends later from changes; a change between the two can get lost. The caller holds the lock.
+// cameUp sends a neighbour all routes once more, if best paths or what is sent to it changed as its session came up. GoBGP takes what it sends at first
+// from the table, and what it sends later from changes; a change between the two can get lost. When things happened is GoBGP's word: here they may be
+// heard of much later. The caller holds the lock.
 func (in *instance) cameUp(l *link) {
-	in.fresh[l] = time.Since(in.changed) < around
+	at := l.peer.since
+	if at.After(in.lastUp) {
+		in.lastUp = at
+	}
+	in.lookAfter(l, at.Sub(in.changed).Abs() < around || at.Before(l.peer.rules))
+}
+
+// lookAfter sends all routes once more in a moment, if missed is or becomes true until then.
+func (in *instance) lookAfter(l *link, missed bool) {
+	since := l.peer.since
+	in.fresh[l] = missed
 	time.AfterFunc(around, func() {
 		in.s.mu.Lock()
 		defer in.s.mu.Unlock()
+		if !l.peer.up || !l.peer.since.Equal(since) {
+			return // that session has ended
+		}
 		again := in.fresh[l]
 		delete(in.fresh, l)
-		if again && l.peer.up && in.links[l.addr] == l && in.s.instances[in.vrf] == in && !in.s.closed {
+		if again && in.links[l.addr] == l && in.s.instances[in.vrf] == in && !in.s.closed {
 			in.soft(l, api.ResetPeerRequest_DIRECTION_OUT)
 		}
 	})
 }
 
+// pathsChanged notes when best paths did. The caller holds the lock.
+func (in *instance) pathsChanged(at time.Time) {
+	if at.After(in.changed) {
+		in.changed = at
+	}
+	for l := range in.fresh {
+		in.fresh[l] = true
+	}
+	if at.Sub(in.lastUp) >= around {
+		return
+	}
+	for _, l := range in.links { // it was about then, though it is heard of only now
+		if _, looked := in.fresh[l]; !looked && l.peer.up && at.Sub(l.peer.since).Abs() < around {
+			in.lookAfter(l, true)
+		}
+	}
+}
+
 // wentDown takes over the end of a session. The caller holds the lock.
 func (in *instance) wentDown(l *link, st *apiutil.PeerState) {
+	delete(in.fresh, l)
 	l.peer.flaps++
 	l.peer.reason = st.DisconnectMessage
 	l.stale = st.DisconnectReason == api.PeerState_DISCONNECT_REASON_GRACEFUL_RESTART
@@ -329,7 +365,7 @@ func (s *Speaker) resendSwapped() {
 		return
 	}
 	for _, l := range in.links {
-		if l.peer.up && s.swapsFor(l.config()) {
+		if s.swapsFor(l.config()) {
 			in.soft(l, api.ResetPeerRequest_DIRECTION_OUT)
 		}
 	}

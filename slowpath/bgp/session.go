@@ -179,7 +179,9 @@ func (l *link) upstream(inner, outer *net.TCPConn, head []byte) {
 		head = head[:n]
 	}
 	if len(head) > 0 {
-		l.heard()
+		l.mu.Lock()
+		l.opened = time.Now()
+		l.mu.Unlock()
 		if _, werr := inner.Write(head); werr == nil && err == nil {
 			io.Copy(inner, outer) // by splice(2), without a copy in this process
 		}

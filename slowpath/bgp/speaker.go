@@ -409,16 +409,13 @@ func (s *Speaker) takeAlias() (netip.Addr, error) {
 func (s *Speaker) giveAlias(a netip.Addr) { s.freeAlias = append(s.freeAlias, a) }
 
 // bestPaths takes over what an instance's GoBGP prefers now.
-func (s *Speaker) bestPaths(in *instance, ps []*apiutil.Path) {
+func (s *Speaker) bestPaths(in *instance, ps []*apiutil.Path, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.instances[in.vrf] != in || s.closed {
 		return // it has been stopped
 	}
-	in.changed = time.Now()
-	for l := range in.fresh {
-		in.fresh[l] = true
-	}
+	in.pathsChanged(at)
 	for _, g := range ps {
 		if g != nil {
 			s.bestPath(in, g)
@@ -512,6 +509,7 @@ func (s *Speaker) Retract(keys ...Key) error {
 type peerState struct {
 	essence   string
 	addedDown bool
+	rules     time.Time // when what it is sent last became another by the configuration
 	up        bool
 	since     time.Time // of the last change
 	flaps     uint64

@@ -20,6 +20,7 @@ type swap struct {
 	label uint32
 	ready bool   // whoever forwards knows it
 	swap  Swap   // what was said last
+	said  uint64 // grows whenever it comes into use: what was said before the last time makes it known to nobody
 	gone  *timer // until it is released; nil while it is in use
 }
 
@@ -66,7 +67,7 @@ func (s *swaps) publish(of []Swap) (again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, w := range of {
-		if e := s.m[LabelFor{w.of, w.RD, w.Prefix}]; e != nil && !w.Removed && e.label == w.Label {
+		if e := s.m[LabelFor{w.of, w.RD, w.Prefix}]; e != nil && !w.Removed && e.label == w.Label && e.gone == nil && e.said == w.said {
 			e.ready = true
 		}
 	}
@@ -93,10 +94,11 @@ func (s *Speaker) swapTo(key LabelFor, w Swap) (Swap, bool) {
 	if e.gone != nil {
 		e.gone.Stop()
 		e.gone = nil
+		e.said++
 	} else if e.swap.Label != 0 && e.swap.NextHop == w.NextHop && e.swap.VRF == w.VRF && slices.Equal(e.swap.Labels, w.Labels) {
 		return e.swap, false
 	}
-	w.Label, w.RD, w.Prefix, w.of = e.label, key.RD, key.Prefix, key.VRF
+	w.Label, w.RD, w.Prefix, w.of, w.said = e.label, key.RD, key.Prefix, key.VRF, e.said
 	e.swap = w
 	return w, true
 }

@@ -205,7 +205,8 @@ type Swap struct {
 	// VRF is the local VRF that the route is of: the label is taken off and the packet forwarded by the route there. Labels are empty.
 	VRF string
 
-	of string // LabelFor.VRF
+	of   string // LabelFor.VRF
+	said uint64 // see swap
 }
 
 // Effects are what a speaker wants done, in the order of the fields: labels before the routes that others are told.
