@@ -95,6 +95,7 @@ var rules = []struct {
 	{"slowpath/ike", []string{"slowpath/ike/suite", "slowpath/ike/ikemsg", "slowpath/trace"}, "what IKE says to the rest knows no version"},
 	{"slowpath/ike/ikev1", []string{"slowpath/ike", "slowpath/ike/suite", "slowpath/ike/ikemsg", "slowpath/ike/ikev1/ikev1msg", "slowpath/trace"}, "a version knows its own codec, and not the other version"},
 	{"slowpath/ike/ikev2", []string{"slowpath/ike", "slowpath/ike/suite", "slowpath/ike/ikemsg", "slowpath/ike/ikev2/ikev2msg", "slowpath/trace"}, "a version knows its own codec, and not the other version"},
+	{"slowpath/ike/iketest", []string{"slowpath/ike", "slowpath/ike/ikemsg", "slowpath/trace"}, "a rig for the tests of both versions knows neither"},
 	{"slowpath/bgp/bgpmsg", nil, "a codec stands alone"},
 	{"slowpath/bgp", []string{"slowpath/bgp/bgpmsg"}, "a protocol knows its own codec, and no other protocol"},
 	{"slowpath/dmvpn", []string{"slowpath/ike", "slowpath/ike/suite", "slowpath/nhrp", "slowpath/nbma", "fastpath/fib"}, "a session joins NHRP, IKE and the fast path's associations"},
@@ -175,6 +176,17 @@ func TestImports(t *testing.T) {
 		}
 		if !found && r.of != "perf/..." {
 			t.Errorf("the rule for %s fits no package", r.of)
+		}
+	}
+}
+
+// Rigs and imitations for tests, whose names end in test, are part of no program: the files of tests alone import them.
+func TestRigs(t *testing.T) {
+	for path, p := range list(t) {
+		for _, i := range p.ours() {
+			if strings.HasSuffix(i, "test") {
+				t.Errorf("%s imports %s, which is for tests", path, i)
+			}
 		}
 	}
 }

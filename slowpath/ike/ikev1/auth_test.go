@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"nave/slowpath/ike"
+	"nave/slowpath/ike/iketest"
 	"nave/slowpath/ike/suite"
 )
 
@@ -33,7 +34,7 @@ func newKey() *rsa.PrivateKey {
 func certify(t *testing.T, key *rsa.PrivateKey, name string, host netip.Addr, by *x509.Certificate, byKey *rsa.PrivateKey, until time.Time) *x509.Certificate {
 	t.Helper()
 	c := &x509.Certificate{
-		SerialNumber: big.NewInt(int64(len(name)) + until.Unix()), Subject: pkix.Name{CommonName: name}, NotBefore: start.AddDate(0, 0, -5), NotAfter: until,
+		SerialNumber: big.NewInt(int64(len(name)) + until.Unix()), Subject: pkix.Name{CommonName: name}, NotBefore: iketest.Start.AddDate(0, 0, -5), NotAfter: until,
 		KeyUsage: x509.KeyUsageDigitalSignature,
 	}
 	if host.IsValid() {
@@ -57,7 +58,7 @@ func certify(t *testing.T, key *rsa.PrivateKey, name string, host netip.Addr, by
 // withCertificates has both sides sign.
 func withCertificates(t *testing.T, change func(a, b *ike.Config)) func(a, b *ike.Config) {
 	t.Helper()
-	later := start.AddDate(0, 0, 5)
+	later := iketest.Start.AddDate(0, 0, 5)
 	caKey := rsaKeys[0]()
 	ca := certify(t, caKey, "authority", netip.Addr{}, nil, nil, later)
 	return func(a, b *ike.Config) {
@@ -66,7 +67,7 @@ func withCertificates(t *testing.T, change func(a, b *ike.Config)) func(a, b *ik
 			c.V1.Policies = []ike.V1Policy{{Cipher: suite.CipherAESCBC, KeyBits: 128, Hash: suite.HashSHA256, RSA: true, Group: suite.GroupMODP2048}}
 			key := rsaKeys[1+i]()
 			leaf := certify(t, key, "host"+string(rune('a'+i)), c.Protections[0].Local, ca, caKey, later)
-			c.Trustpoints = []ike.Trustpoint{{Name: "tp", Roots: []*x509.Certificate{ca}, Chain: []*x509.Certificate{leaf}, Key: key, Loaded: start}}
+			c.Trustpoints = []ike.Trustpoint{{Name: "tp", Roots: []*x509.Certificate{ca}, Chain: []*x509.Certificate{leaf}, Key: key, Loaded: iketest.Start}}
 		}
 		if change != nil {
 			change(a, b)
@@ -82,10 +83,10 @@ func TestSignatures(t *testing.T) {
 				a.Protections[0].ISAKMPProfile = "ag"
 			}
 		}))
-		w.a.initiate()
-		w.run(2 * time.Second)
-		w.wantUp()
-		if st := w.b.e.saList(); len(st) != 1 || st[0].status().Auth != ike.AuthRSA || st[0].aggressive != aggressive {
+		w.A.Initiate()
+		w.Run(2 * time.Second)
+		w.WantUp()
+		if st := w.B.Engine.saList(); len(st) != 1 || st[0].status().Auth != ike.AuthRSA || st[0].aggressive != aggressive {
 			t.Errorf("aggressive %v: %+v", aggressive, st)
 		}
 	}
@@ -95,8 +96,8 @@ func TestSignatures(t *testing.T) {
 func revoke(t *testing.T, tp *ike.Trustpoint, c *x509.Certificate) {
 	t.Helper()
 	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
-		Number: big.NewInt(1), ThisUpdate: start.AddDate(0, 0, -1), NextUpdate: start.AddDate(0, 0, 1),
-		RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: c.SerialNumber, RevocationTime: start.AddDate(0, 0, -1)}},
+		Number: big.NewInt(1), ThisUpdate: iketest.Start.AddDate(0, 0, -1), NextUpdate: iketest.Start.AddDate(0, 0, 1),
+		RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: c.SerialNumber, RevocationTime: iketest.Start.AddDate(0, 0, -1)}},
 	}, tp.Roots[0], rsaKeys[0]())
 	if err != nil {
 		t.Fatal(err)
@@ -117,15 +118,15 @@ func TestBadCertificates(t *testing.T) {
 	}{
 		{"expired", "expired", ike.WhyCertificate, func(t *testing.T, a, _ *ike.Config) {
 			tp := &a.Trustpoints[0]
-			tp.Chain = []*x509.Certificate{certify(t, rsaKeys[1](), "hosta", a.Protections[0].Local, tp.Roots[0], rsaKeys[0](), start.AddDate(0, 0, -1))}
+			tp.Chain = []*x509.Certificate{certify(t, rsaKeys[1](), "hosta", a.Protections[0].Local, tp.Roots[0], rsaKeys[0](), iketest.Start.AddDate(0, 0, -1))}
 		}},
 		{"another authority", "trust", ike.WhyCertificate, func(t *testing.T, a, _ *ike.Config) {
-			other := certify(t, rsaKeys[3](), "other", netip.Addr{}, nil, nil, start.AddDate(0, 0, 5))
-			a.Trustpoints[0].Chain = []*x509.Certificate{certify(t, rsaKeys[1](), "hosta", a.Protections[0].Local, other, rsaKeys[3](), start.AddDate(0, 0, 5))}
+			other := certify(t, rsaKeys[3](), "other", netip.Addr{}, nil, nil, iketest.Start.AddDate(0, 0, 5))
+			a.Trustpoints[0].Chain = []*x509.Certificate{certify(t, rsaKeys[1](), "hosta", a.Protections[0].Local, other, rsaKeys[3](), iketest.Start.AddDate(0, 0, 5))}
 		}},
 		{"another address", "192.0.2.1", ike.WhyCertificate, func(t *testing.T, a, _ *ike.Config) {
 			tp := &a.Trustpoints[0]
-			tp.Chain = []*x509.Certificate{certify(t, rsaKeys[1](), "hosta", addr("192.0.2.77"), tp.Roots[0], rsaKeys[0](), start.AddDate(0, 0, 5))}
+			tp.Chain = []*x509.Certificate{certify(t, rsaKeys[1](), "hosta", addr("192.0.2.77"), tp.Roots[0], rsaKeys[0](), iketest.Start.AddDate(0, 0, 5))}
 		}},
 		{"revoked", "revoked", ike.WhyCertificate, func(t *testing.T, a, b *ike.Config) { revoke(t, &b.Trustpoints[0], a.Trustpoints[0].Chain[0]) }},
 		{"no revocation list", "CRL", ike.WhyCertificate, func(_ *testing.T, _, b *ike.Config) { b.Trustpoints[0].CheckCRL = true }},
@@ -140,17 +141,17 @@ func TestBadCertificates(t *testing.T) {
 						a.Protections[0].ISAKMPProfile = "ag"
 					}
 				}))
-				w.a.initiate()
-				w.run(3 * time.Minute)
-				if len(w.a.children)+len(w.b.children) != 0 {
+				w.A.Initiate()
+				w.Run(3 * time.Minute)
+				if len(w.A.Children)+len(w.B.Children) != 0 {
 					t.Error("a child came up")
 				}
 				found := false
-				for _, l := range w.b.logs {
+				for _, l := range w.B.Logs {
 					found = found || l.Kind == ike.LogFailed && l.Why == c.why && strings.Contains(l.Text, c.text)
 				}
 				if !found {
-					t.Errorf("b does not say why: %+v", w.b.logs)
+					t.Errorf("b does not say why: %+v", w.B.Logs)
 				}
 			})
 		}
@@ -179,9 +180,9 @@ func TestKeys(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := join(t, 3200, change)
-			w.a.initiate()
-			w.run(2 * time.Second)
-			w.wantUp()
+			w.A.Initiate()
+			w.Run(2 * time.Second)
+			w.WantUp()
 		})
 	}
 }
@@ -192,10 +193,10 @@ func TestIdentities(t *testing.T) {
 		b.V1.Profiles = []ike.V1Profile{{Name: "p", Self: ike.Identity{Kind: ike.IDEmail, Value: "hub@example"}, Match: []ike.Match{{Kind: ike.IDFQDN, Value: "SPOKE.example", VRF: ike.AnyVRF}}}}
 		b.Protections[0].Peers = []ike.Match{{Kind: ike.IDFQDN, Domain: true, Value: "example", VRF: ike.AnyVRF}}
 	})
-	w.a.initiate()
-	w.run(2 * time.Second)
-	w.wantUp()
-	if p := w.b.children[w.b.active].Peer; p != (ike.Identity{Kind: ike.IDFQDN, Value: "spoke.example"}) {
+	w.A.Initiate()
+	w.Run(2 * time.Second)
+	w.WantUp()
+	if p := w.B.Children[w.B.Active].Peer; p != (ike.Identity{Kind: ike.IDFQDN, Value: "spoke.example"}) {
 		t.Errorf("b's peer is %v", p)
 	}
 }

@@ -5,15 +5,13 @@ import (
 	"crypto/hmac"
 	"crypto/md5"
 	"encoding/binary"
-	"encoding/hex"
 	"net/netip"
-	"os"
-	"strings"
 	"testing"
 	"time"
 
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/ikemsg"
+	"nave/slowpath/ike/iketest"
 	"nave/slowpath/ike/ikev1/ikev1msg"
 	"nave/slowpath/ike/suite"
 )
@@ -28,21 +26,10 @@ type recorded struct {
 // recordings reads testdata/strongswan-psk.txt: the sessions, and one ESP packet by SPI.
 func recordings(t *testing.T) (map[ikemsg.SPI]*recorded, map[uint32][]byte) {
 	t.Helper()
-	text, err := os.ReadFile("testdata/strongswan-psk.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	unhex := func(s string) []byte {
-		b, err := hex.DecodeString(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
+	unhex := func(s string) []byte { return iketest.Unhex(t, s) }
 	all, esp := make(map[ikemsg.SPI]*recorded), make(map[uint32][]byte)
-	for line := range strings.Lines(string(text)) {
-		switch f := strings.Fields(line); f[0] {
-		case "#":
+	iketest.Recording(t, "testdata/strongswan-psk.txt", func(f []string) {
+		switch f[0] {
 		case "keys":
 			r := &recorded{}
 			for i, b := range []*[]byte{&r.secret, &r.skeyid, &r.d, &r.a, &r.e, &r.key, &r.iv} {
@@ -60,7 +47,7 @@ func recordings(t *testing.T) (map[ikemsg.SPI]*recorded, map[uint32][]byte) {
 				r.path = ike.Path{Local: netip.AddrPortFrom(addr(f[1]), port), Remote: netip.AddrPortFrom(a, port)}
 			}
 		}
-	}
+	})
 	return all, esp
 }
 
@@ -112,12 +99,12 @@ func TestGoldenSession(t *testing.T) {
 		if len(r.messages) != 9 {
 			t.Fatalf("%x: %d messages", cookie, len(r.messages))
 		}
-		e := New(ike.NewEnv(newChaos(1), 1))
+		e := New(ike.NewEnv(iketest.Random(1), 1))
 		cfg := config(addr("192.0.2.1"))
 		cfg.Protections[0].Transforms = []ike.Transform{{Cipher: suite.Cipher3DES, Auth: suite.HashMD5}}
 		cfg.V1.Policies = []ike.V1Policy{{Cipher: suite.Cipher3DES, Hash: suite.HashMD5, Group: suite.GroupMODP1024}}
-		e.Configure(start, &cfg)
-		e.begin(start)
+		e.Configure(iketest.Start, &cfg)
+		e.begin(iketest.Start)
 		s := e.newSA(r.path, false)
 		p := s.p1
 		var m [9]*message

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"nave/slowpath/ike"
+	"nave/slowpath/ike/iketest"
 )
 
 // foreign is a node as strongSwan on Linux would be: it has each child on an SA, which takes it along when it ends; an SA that it answers takes over the children
@@ -22,8 +23,8 @@ func newForeign(n *node) *foreign {
 
 // be makes the node's engine so, after each step.
 func (f *foreign) be() {
-	e := f.e
-	e.begin(f.w.now)
+	e := f.Engine
+	e.begin(f.Wire.Now)
 	for _, s := range e.saList() {
 		s.retired = false
 		e.timers.stop(&s.gone)
@@ -41,15 +42,15 @@ func (f *foreign) be() {
 			delete(f.sas, id)
 			for child, home := range f.homes {
 				if c := e.children[child]; home == id && c != nil {
-					if child == f.active || f.sendsBy(c) {
-						f.taken = append(f.taken, f.w.now.Sub(start))
+					if child == f.Active || f.sendsBy(c) {
+						f.taken = append(f.taken, f.Wire.Now.Sub(iketest.Start))
 					}
 					c.end(ike.WhyNone)
 				}
 			}
 		}
 	}
-	f.active = 0
+	f.Active = 0
 	for _, c := range e.childList() {
 		if f.homes[c.ID] == 0 {
 			f.homes[c.ID] = c.made
@@ -57,37 +58,37 @@ func (f *foreign) be() {
 		c.old, c.lostTie = false, false
 		e.timers.stop(&c.burial)
 		if c.state == childActive {
-			f.active = c.ID
+			f.Active = c.ID
 		}
 	}
-	f.do(e.end())
+	f.Do(e.end())
 }
 
 // sendsBy tells whether the other side sends by a child.
 func (f *foreign) sendsBy(c *child) bool {
-	a := f.w.other(f.node)
-	o := a.children[a.active]
+	a := f.Wire.Other(f.node)
+	o := a.Children[a.Active]
 	return o != nil && o.ESP.OutSPI == c.ESP.InSPI
 }
 
 // ping is a packet to the foreign node and its answer, as far as they come.
 func (f *foreign) ping() bool {
-	a := f.w.other(f.node)
-	sends, takes := a.children[a.active], f.children[f.active]
+	a := f.Wire.Other(f.node)
+	sends, takes := a.Children[a.Active], f.Children[f.Active]
 	if sends == nil || takes == nil || takes.ESP.InSPI != sends.ESP.OutSPI {
 		return false
 	}
-	a.event(ike.Heard{Child: a.active})
+	a.Event(ike.Heard{Child: a.Active})
 	return true
 }
 
 // hello is a packet that the foreign node sends by itself.
 func (f *foreign) hello() {
-	a := f.w.other(f.node)
-	if c := f.children[f.active]; c != nil {
-		for id, o := range a.children {
+	a := f.Wire.Other(f.node)
+	if c := f.Children[f.Active]; c != nil {
+		for id, o := range a.Children {
 			if o.ESP.InSPI == c.ESP.OutSPI {
-				a.event(ike.Heard{Child: id})
+				a.Event(ike.Heard{Child: id})
 			}
 		}
 	}
@@ -100,24 +101,24 @@ func TestStartAtOnceWithAnotherMake(t *testing.T) {
 		w := join(t, 7000+seed, func(a, b *ike.Config) {
 			a.V1.Policies[0].Lifetime, b.V1.Policies[0].Lifetime = 4*time.Hour, 5*time.Hour
 		})
-		f := newForeign(w.b)
-		first, second := w.a, w.b
+		f := newForeign(w.B)
+		first, second := w.A, w.B
 		if seed%2 == 1 {
-			first, second = w.b, w.a
+			first, second = w.B, w.A
 		}
-		first.initiate()
-		limit := w.now.Add(time.Duration(seed) * time.Millisecond)
-		for w.step(limit) {
+		first.Initiate()
+		limit := w.Now.Add(time.Duration(seed) * time.Millisecond)
+		for w.Step(limit) {
 			f.be()
 		}
-		second.initiate()
-		began, passing, met := w.now, time.Duration(-1), false
+		second.Initiate()
+		began, passing, met := w.Now, time.Duration(-1), false
 		talks := seed%4 < 2 // whether the other make sends anything by itself
-		for end := w.now.Add(12 * time.Hour); w.now.Before(end); {
-			for limit := w.now.Add(time.Second); w.step(limit); {
+		for end := w.Now.Add(12 * time.Hour); w.Now.Before(end); {
+			for limit := w.Now.Add(time.Second); w.Step(limit); {
 				f.be()
 			}
-			for _, s := range w.a.e.saList() {
+			for _, s := range w.A.Engine.saList() {
 				met = met || s.collided
 			}
 			if talks {
@@ -125,15 +126,15 @@ func TestStartAtOnceWithAnotherMake(t *testing.T) {
 			}
 			switch ok := f.ping(); {
 			case ok && passing < 0:
-				passing = w.now.Sub(began)
-			case !ok && passing >= 0 && w.a.removed[w.a.active] == ike.WhyNone && w.paired(w.a) != nil:
-				t.Fatalf("seed %d: after %v a sends by a child that the other side does not have\n%v\n%+v", seed, w.now.Sub(began), w.ladder[max(0, len(w.ladder)-30):], w.a.logs)
+				passing = w.Now.Sub(began)
+			case !ok && passing >= 0 && w.A.Removed[w.A.Active] == ike.WhyNone && w.Paired(w.A) != nil:
+				t.Fatalf("seed %d: after %v a sends by a child that the other side does not have\n%v\n%+v", seed, w.Now.Sub(began), w.Ladder[max(0, len(w.Ladder)-30):], w.A.Logs)
 			}
-			if passing < 0 && w.now.Sub(began) > 15*time.Second {
-				t.Fatalf("seed %d: nothing passes: %v\n%+v\n%+v", seed, w.ladder, w.a.logs, w.b.logs)
+			if passing < 0 && w.Now.Sub(began) > 15*time.Second {
+				t.Fatalf("seed %d: nothing passes: %v\n%+v\n%+v", seed, w.Ladder, w.A.Logs, w.B.Logs)
 			}
-			if len(w.ladder) > 200 {
-				w.ladder = w.ladder[100:]
+			if len(w.Ladder) > 200 {
+				w.Ladder = w.Ladder[100:]
 			}
 		}
 		if met {
@@ -143,8 +144,8 @@ func TestStartAtOnceWithAnotherMake(t *testing.T) {
 		if len(f.taken) > 0 {
 			t.Errorf("seed %d: children went with an SA that a ended, after %v", seed, f.taken)
 		}
-		if len(w.a.e.sas) > 2 || len(w.a.children) > 2 {
-			t.Errorf("seed %d: %d SAs and %d children stay", seed, len(w.a.e.sas), len(w.a.children))
+		if len(w.A.Engine.sas) > 2 || len(w.A.Children) > 2 {
+			t.Errorf("seed %d: %d SAs and %d children stay", seed, len(w.A.Engine.sas), len(w.A.Children))
 		}
 	}
 	if collided < 20 {
@@ -158,25 +159,25 @@ func TestTwinStaysForItsChild(t *testing.T) {
 	kept := 0
 	for seed := range uint64(40) {
 		w := join(t, 7100+seed, nil)
-		w.a.initiate()
-		w.run(time.Duration(20+seed) * time.Millisecond)
-		w.b.initiate()
-		w.run(5 * time.Minute)
-		for _, n := range []*node{w.a, w.b} {
-			c := n.e.children[n.active]
-			if c == nil || n.e.sas[c.made] == nil {
-				t.Fatalf("seed %d: %s sends by a child whose SA is gone: %v", seed, n.name, w.ladder)
+		w.A.Initiate()
+		w.Run(time.Duration(20+seed) * time.Millisecond)
+		w.B.Initiate()
+		w.Run(5 * time.Minute)
+		for _, n := range []*node{w.A, w.B} {
+			c := n.Engine.children[n.Active]
+			if c == nil || n.Engine.sas[c.made] == nil {
+				t.Fatalf("seed %d: %s sends by a child whose SA is gone: %v", seed, n.Name, w.Ladder)
 			}
-			if n.e.sas[c.made].retired {
+			if n.Engine.sas[c.made].retired {
 				kept++
 			}
 		}
-		w.a.event(ike.Volume{Child: w.a.active})
-		w.busy(5 * time.Minute)
-		w.wantUp()
-		for _, n := range []*node{w.a, w.b} {
-			if len(n.e.sas) != 1 || len(n.children) != 1 || n.e.saList()[0].retired {
-				t.Fatalf("seed %d: %s has %d SAs and %d children", seed, n.name, len(n.e.sas), len(n.children))
+		w.A.Event(ike.Volume{Child: w.A.Active})
+		busy(w, 5*time.Minute)
+		w.WantUp()
+		for _, n := range []*node{w.A, w.B} {
+			if len(n.Engine.sas) != 1 || len(n.Children) != 1 || n.Engine.saList()[0].retired {
+				t.Fatalf("seed %d: %s has %d SAs and %d children", seed, n.Name, len(n.Engine.sas), len(n.Children))
 			}
 		}
 	}
@@ -190,30 +191,30 @@ func TestTwinStaysForItsChild(t *testing.T) {
 func TestTwinComesBack(t *testing.T) {
 	for seed := range uint64(20) {
 		w := join(t, 7200+seed, func(a, b *ike.Config) { a.V1.Keepalive = ike.Keepalive{Interval: 10 * time.Second} })
-		w.a.initiate()
-		w.run(time.Duration(seed) * time.Millisecond)
-		w.b.initiate()
-		w.run(5 * time.Second)
-		if len(w.b.e.sas) != 2 {
-			t.Fatalf("seed %d: %d SAs", seed, len(w.b.e.sas))
+		w.A.Initiate()
+		w.Run(time.Duration(seed) * time.Millisecond)
+		w.B.Initiate()
+		w.Run(5 * time.Second)
+		if len(w.B.Engine.sas) != 2 {
+			t.Fatalf("seed %d: %d SAs", seed, len(w.B.Engine.sas))
 		}
-		w.b.e.begin(w.now)
-		for _, s := range w.b.e.saList() {
+		w.B.Engine.begin(w.Now)
+		for _, s := range w.B.Engine.saList() {
 			if !s.retired {
 				s.end(ike.WhyReplaced, true)
 			}
 		}
-		w.b.do(w.b.e.end())
-		w.run(time.Second)
-		list := w.a.e.saList()
+		w.B.Do(w.B.Engine.end())
+		w.Run(time.Second)
+		list := w.A.Engine.saList()
 		if len(list) != 1 || list[0].retired || list[0].gone.index != 0 || list[0].dpd.index == 0 {
 			t.Fatalf("seed %d: %d SAs, the first %+v", seed, len(list), list[0])
 		}
-		w.traffic(5 * time.Minute)
-		w.wantUp()
-		w.b.stopped = true
-		w.run(2 * time.Minute)
-		if len(w.a.e.sas)+len(w.a.children) != 0 {
+		traffic(w, 5*time.Minute)
+		w.WantUp()
+		w.B.Stopped = true
+		w.Run(2 * time.Minute)
+		if len(w.A.Engine.sas)+len(w.A.Children) != 0 {
 			t.Fatalf("seed %d: a dead peer is not noticed", seed)
 		}
 	}

@@ -20,29 +20,29 @@ func only(p ike.V2Proposal) func(a, b *ike.Config) {
 }
 
 // upAndAround brings a child up, and rekeys it and the IKE SA from both sides.
-func (w *wire) upAndAround() {
-	w.t.Helper()
-	w.a.initiate()
-	w.run(time.Second)
-	w.wantUp()
-	for _, n := range []*node{w.a, w.b} {
-		if n.active == 0 {
-			w.t.Fatalf("nothing is up: %v, failed %+v, b %+v", w.ladder, w.a.failed, w.b.logs)
+func upAndAround(w *wire) {
+	w.T.Helper()
+	w.A.Initiate()
+	w.Run(time.Second)
+	w.WantUp()
+	for _, n := range []*node{w.A, w.B} {
+		if n.Active == 0 {
+			w.T.Fatalf("nothing is up: %v, failed %+v, b %+v", w.Ladder, w.A.Failed, w.B.Logs)
 		}
-		before := n.active
-		n.event(ike.Volume{Child: n.active})
-		w.run(time.Second)
-		w.wantUp()
-		if n.active == before {
-			w.t.Errorf("%s: the child was not rekeyed: %v %+v", n.name, w.ladder, n.logs)
+		before := n.Active
+		n.Event(ike.Volume{Child: n.Active})
+		w.Run(time.Second)
+		w.WantUp()
+		if n.Active == before {
+			w.T.Errorf("%s: the child was not rekeyed: %v %+v", n.Name, w.Ladder, n.Logs)
 		}
-		s := n.e.all()[0]
+		s := n.Engine.all()[0]
 		s.rekey()
-		n.do(n.e.take())
-		w.run(time.Second)
-		w.wantUp()
-		if len(w.a.e.sas) != 1 || len(w.b.e.sas) != 1 || n.e.all()[0] == s {
-			w.t.Errorf("%s: the IKE SA was not rekeyed: %v %+v", n.name, w.ladder, n.logs)
+		n.Do(n.Engine.take())
+		w.Run(time.Second)
+		w.WantUp()
+		if len(w.A.Engine.sas) != 1 || len(w.B.Engine.sas) != 1 || n.Engine.all()[0] == s {
+			w.T.Errorf("%s: the IKE SA was not rekeyed: %v %+v", n.Name, w.Ladder, n.Logs)
 		}
 	}
 }
@@ -71,8 +71,8 @@ func TestIKEAlgorithms(t *testing.T) {
 				}
 				t.Run(fmt.Sprintf("%v%d-%v-%v", c.Cipher, c.KeyBits, integrity, prf), func(t *testing.T) {
 					w := join(t, 1, only(p))
-					w.upAndAround()
-					st := w.b.e.all()[0].status()
+					upAndAround(w)
+					st := w.B.Engine.all()[0].status()
 					if st.Cipher != c.Cipher || st.KeyBits != c.KeyBits || st.PRF != prf || !c.Cipher.Combined() && st.Hash != integrity {
 						t.Errorf("%+v", st)
 					}
@@ -96,8 +96,8 @@ func TestGroups(t *testing.T) {
 				set(a, b)
 				a.Protections[0].PFS, b.Protections[0].PFS = g, g
 			})
-			w.upAndAround()
-			if got := w.a.children[w.a.active].PFS; got != g {
+			upAndAround(w)
+			if got := w.A.Children[w.A.Active].PFS; got != g {
 				t.Errorf("the child's key exchange is of %v", got)
 			}
 		})
@@ -132,11 +132,11 @@ func TestChildAlgorithms(t *testing.T) {
 					w := join(t, 3, func(a, b *ike.Config) {
 						a.Protections[0].Transforms, b.Protections[0].Transforms = []ike.Transform{set}, []ike.Transform{set}
 					})
-					w.upAndAround()
-					for _, n := range []*node{w.a, w.b} {
-						c := n.children[n.active]
+					upAndAround(w)
+					for _, n := range []*node{w.A, w.B} {
+						c := n.Children[n.Active]
 						if c.Transform != set {
-							t.Errorf("%s: negotiated %+v", n.name, c.Transform)
+							t.Errorf("%s: negotiated %+v", n.Name, c.Transform)
 						}
 						p := c.ESP
 						if set.AH != suite.HashNone {
@@ -151,10 +151,10 @@ func TestChildAlgorithms(t *testing.T) {
 							auth = set.AH
 						}
 						if len(p.In.Cipher) != enc || len(p.In.Auth) != auth.KeyLen() || len(p.Out.Cipher) != enc || p.InSPI == 0 || p.OutSPI == 0 {
-							t.Errorf("%s: keys of %d and %d bytes, SPIs %x %x", n.name, len(p.In.Cipher), len(p.In.Auth), p.InSPI, p.OutSPI)
+							t.Errorf("%s: keys of %d and %d bytes, SPIs %x %x", n.Name, len(p.In.Cipher), len(p.In.Auth), p.InSPI, p.OutSPI)
 						}
-						if bare := set.Cipher == suite.CipherDES && set.Auth == suite.HashNone; n.logged(ike.LogUnprotected, ike.WhyNone) != bare {
-							t.Errorf("%s: the warning of a child without authentication: want %v", n.name, bare)
+						if bare := set.Cipher == suite.CipherDES && set.Auth == suite.HashNone; n.Logged(ike.LogUnprotected, ike.WhyNone) != bare {
+							t.Errorf("%s: the warning of a child without authentication: want %v", n.Name, bare)
 						}
 					}
 				})
@@ -188,20 +188,20 @@ func TestNegotiation(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := join(t, 4, func(a, b *ike.Config) { a.Protections[0].Transforms, b.Protections[0].Transforms = c.a, c.b })
-			w.a.initiate()
-			w.run(time.Second)
+			w.A.Initiate()
+			w.Run(time.Second)
 			if c.want == nil {
-				if len(w.a.children)+len(w.b.children) != 0 || len(w.a.failed) != 1 {
-					t.Errorf("children %d and %d, failed %+v", len(w.a.children), len(w.b.children), w.a.failed)
+				if len(w.A.Children)+len(w.B.Children) != 0 || len(w.A.Failed) != 1 {
+					t.Errorf("children %d and %d, failed %+v", len(w.A.Children), len(w.B.Children), w.A.Failed)
 				}
 				return
 			}
-			w.wantUp()
-			for _, n := range []*node{w.a, w.b} {
-				got := n.children[n.active].Transform
+			w.WantUp()
+			for _, n := range []*node{w.A, w.B} {
+				got := n.Children[n.Active].Transform
 				got.Require = false
 				if got != *c.want {
-					t.Errorf("%s: %+v, want %+v", n.name, got, *c.want)
+					t.Errorf("%s: %+v, want %+v", n.Name, got, *c.want)
 				}
 			}
 		})
@@ -220,11 +220,11 @@ func TestInvalidKE(t *testing.T) {
 			c.V2.Proposals, c.V2.Policies = []ike.V2Proposal{p}, []ike.V2Policy{{Proposals: []string{"x"}, VRF: ike.AnyVRF}}
 		}
 	})
-	w.a.initiate()
-	w.run(time.Second)
-	w.wantLadder("a INIT req 0", "b INIT rsp 0", "a INIT req 0", "b INIT rsp 0", "a AUTH req 1", "b AUTH rsp 1")
-	w.wantUp()
-	if g := w.a.e.all()[0].choice.Group; g != suite.GroupECP256 {
+	w.A.Initiate()
+	w.Run(time.Second)
+	w.WantLadder("a INIT req 0", "b INIT rsp 0", "a INIT req 0", "b INIT rsp 0", "a AUTH req 1", "b AUTH rsp 1")
+	w.WantUp()
+	if g := w.A.Engine.all()[0].choice.Group; g != suite.GroupECP256 {
 		t.Errorf("group %v", g)
 	}
 }
@@ -239,13 +239,13 @@ func TestPFSOfOneSide(t *testing.T) {
 				b.Protections[0].PFS = suite.GroupECP256
 			}
 		})
-		w.a.initiate()
-		w.run(time.Second)
-		old := w.a.active
-		w.a.event(ike.Volume{Child: old})
-		w.run(time.Second)
-		w.wantUp()
-		if went := w.a.active != old; went != (side == "initiator") {
+		w.A.Initiate()
+		w.Run(time.Second)
+		old := w.A.Active
+		w.A.Event(ike.Volume{Child: old})
+		w.Run(time.Second)
+		w.WantUp()
+		if went := w.A.Active != old; went != (side == "initiator") {
 			t.Errorf("PFS of the %s: rekeyed %v", side, went)
 		}
 	}

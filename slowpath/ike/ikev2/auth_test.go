@@ -13,6 +13,7 @@ import (
 
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/ikemsg"
+	"nave/slowpath/ike/iketest"
 	"nave/slowpath/ike/ikev2/ikev2msg"
 )
 
@@ -52,19 +53,19 @@ func TestAuthentication(t *testing.T) {
 					pb.certified(t, b, root, 1)
 					a.V2.Profiles[0].AuthRemote, b.V2.Profiles[0].AuthRemote = []ike.AuthMethod{pb.method}, []ike.AuthMethod{pa.method}
 				})
-				w.a.initiate()
-				w.run(time.Second)
-				w.wantUp()
-				for _, n := range []*node{w.a, w.b} {
-					if len(n.e.sas) == 0 {
+				w.A.Initiate()
+				w.Run(time.Second)
+				w.WantUp()
+				for _, n := range []*node{w.A, w.B} {
+					if len(n.Engine.sas) == 0 {
 						continue
 					}
 					want := [2]ike.AuthMethod{pa.method, pb.method}
-					if n == w.b {
+					if n == w.B {
 						want[0], want[1] = want[1], want[0]
 					}
-					if st := n.e.all()[0].status(); st.Auth != want[0] || st.PeerAuth != want[1] {
-						t.Errorf("%s: %+v", n.name, st)
+					if st := n.Engine.all()[0].status(); st.Auth != want[0] || st.PeerAuth != want[1] {
+						t.Errorf("%s: %+v", n.Name, st)
 					}
 				}
 			})
@@ -94,10 +95,10 @@ func TestBadCertificates(t *testing.T) {
 		change     func(a, b *ike.Config, root *issuer)
 	}{
 		{"expired", "expired 2025-12-31", func(a, b *ike.Config, root *issuer) {
-			host(root, a, func(x *x509.Certificate) { x.NotAfter = start.Add(-time.Hour) })
+			host(root, a, func(x *x509.Certificate) { x.NotAfter = iketest.Start.Add(-time.Hour) })
 		}},
 		{"not yet valid", "valid", func(a, b *ike.Config, root *issuer) {
-			host(root, a, func(x *x509.Certificate) { x.NotBefore = start.Add(time.Hour) })
+			host(root, a, func(x *x509.Certificate) { x.NotBefore = iketest.Start.Add(time.Hour) })
 		}},
 		{"of somebody else", "192.0.2.1", func(a, b *ike.Config, root *issuer) {
 			host(root, a, func(x *x509.Certificate) { x.IPAddresses, x.DNSNames = nil, []string{"other.example.com"} })
@@ -108,34 +109,34 @@ func TestBadCertificates(t *testing.T) {
 		}},
 		{"revoked", "revoked", func(a, b *ike.Config, root *issuer) {
 			b.Trustpoints[0].CheckCRL = true
-			b.Trustpoints[0].CRLs = []*x509.RevocationList{root.revoke(t, start.AddDate(0, 0, 1), &issuer{cert: a.Trustpoints[0].Leaf()})}
+			b.Trustpoints[0].CRLs = []*x509.RevocationList{root.revoke(t, iketest.Start.AddDate(0, 0, 1), &issuer{cert: a.Trustpoints[0].Leaf()})}
 		}},
 		{"no revocation list", "CRL", func(a, b *ike.Config, root *issuer) { b.Trustpoints[0].CheckCRL = true }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := join(t, 11, bothSign(t, c.change))
-			w.a.initiate()
-			w.run(time.Second)
-			if len(w.a.failed) != 1 || w.a.failed[0].Why != ike.WhyAuthentication || len(w.a.children)+len(w.b.children) != 0 {
-				t.Errorf("a failed %+v", w.a.failed)
+			w.A.Initiate()
+			w.Run(time.Second)
+			if len(w.A.Failed) != 1 || w.A.Failed[0].Why != ike.WhyAuthentication || len(w.A.Children)+len(w.B.Children) != 0 {
+				t.Errorf("a failed %+v", w.A.Failed)
 			}
-			k := slices.IndexFunc(w.b.logs, func(l ike.Log) bool { return l.Kind == ike.LogFailed && l.Why == ike.WhyCertificate })
-			if k < 0 || !strings.Contains(w.b.logs[k].Text, c.text) {
-				t.Errorf("b logs %+v, want %q", w.b.logs, c.text)
+			k := slices.IndexFunc(w.B.Logs, func(l ike.Log) bool { return l.Kind == ike.LogFailed && l.Why == ike.WhyCertificate })
+			if k < 0 || !strings.Contains(w.B.Logs[k].Text, c.text) {
+				t.Errorf("b logs %+v, want %q", w.B.Logs, c.text)
 			}
 		})
 	}
 	t.Run("of the responder", func(t *testing.T) {
 		w := join(t, 12, bothSign(t, func(a, b *ike.Config, root *issuer) {
-			host(root, b, func(x *x509.Certificate) { x.NotAfter = start.Add(-time.Hour) })
+			host(root, b, func(x *x509.Certificate) { x.NotAfter = iketest.Start.Add(-time.Hour) })
 		}))
-		w.a.initiate()
-		w.run(time.Second)
-		if len(w.a.failed) != 1 || w.a.failed[0].Why != ike.WhyCertificate {
-			t.Errorf("a failed %+v", w.a.failed)
+		w.A.Initiate()
+		w.Run(time.Second)
+		if len(w.A.Failed) != 1 || w.A.Failed[0].Why != ike.WhyCertificate {
+			t.Errorf("a failed %+v", w.A.Failed)
 		}
-		if len(w.b.e.sas) != 0 || len(w.b.children) != 0 || !w.b.logged(ike.LogFailed, ike.WhyAuthentication) {
-			t.Errorf("the responder keeps what the initiator has refused: %+v", w.b.logs)
+		if len(w.B.Engine.sas) != 0 || len(w.B.Children) != 0 || !w.B.Logged(ike.LogFailed, ike.WhyAuthentication) {
+			t.Errorf("the responder keeps what the initiator has refused: %+v", w.B.Logs)
 		}
 	})
 }
@@ -155,42 +156,42 @@ func TestChainInFragments(t *testing.T) {
 	})
 	w := join(t, 13, set)
 	longest := 0
-	w.tap = func(_ *node, _ ike.Path, p []byte) bool { longest = max(longest, len(p)); return true }
-	w.a.initiate()
-	w.run(time.Second)
-	w.wantUp()
-	if n := strings.Count(strings.Join(w.ladder, ","), "a AUTH req 1"); n < 4 || longest > 576-ipUDP {
+	w.Tap = func(_ *node, _ ike.Path, p []byte) bool { longest = max(longest, len(p)); return true }
+	w.A.Initiate()
+	w.Run(time.Second)
+	w.WantUp()
+	if n := strings.Count(strings.Join(w.Ladder, ","), "a AUTH req 1"); n < 4 || longest > 576-ipUDP {
 		t.Errorf("IKE_AUTH went in %d pieces, the longest message had %d bytes", n, longest)
 	}
 	for seed := range uint64(20) {
 		w := join(t, 14+seed, set)
-		w.loss, w.dup, w.jitter = 0.1, 0.2, 100*time.Millisecond
-		w.a.initiate()
-		w.run(70 * time.Second)
-		if len(w.a.failed) == 0 {
-			w.wantUp()
+		w.Loss, w.Dup, w.Jitter = 0.1, 0.2, 100*time.Millisecond
+		w.A.Initiate()
+		w.Run(70 * time.Second)
+		if len(w.A.Failed) == 0 {
+			w.WantUp()
 		}
 	}
 	// Without fragmentation they go whole.
 	w = join(t, 15, func(a, b *ike.Config) { set(a, b); b.V2.Fragmentation = false })
-	w.a.initiate()
-	w.run(time.Second)
-	w.wantUp()
-	w.wantLadder("a INIT req 0", "b INIT rsp 0", "a AUTH req 1", "b AUTH rsp 1")
+	w.A.Initiate()
+	w.Run(time.Second)
+	w.WantUp()
+	w.WantLadder("a INIT req 0", "b INIT rsp 0", "a AUTH req 1", "b AUTH rsp 1")
 }
 
 // craft sends b an IKE_AUTH that change has changed, and returns b's answer as a reads it.
 func craftAuth(t *testing.T, change func(list []ikev2msg.Out) []ikev2msg.Out) (w *wire, answer []ikemsg.Payload) {
 	w = join(t, 16, nil)
-	w.a.initiate()
+	w.A.Initiate()
 	var s *sa
-	w.tap = func(from *node, p ike.Path, b []byte) bool {
+	w.Tap = func(from *node, p ike.Path, b []byte) bool {
 		h, _ := ikemsg.ParseHeader(b)
 		if h.Exchange != ikev2msg.ExchangeAuth {
 			return true
 		}
-		if from == w.a && s == nil {
-			s = w.a.e.all()[0]
+		if from == w.A && s == nil {
+			s = w.A.Engine.all()[0]
 			m, _ := ikev2msg.Parse(b)
 			plain, err := s.sealOut.Open(nil, m.AAD, m.Encrypted) // the same key in both directions of a sealer
 			if err != nil {
@@ -205,10 +206,10 @@ func craftAuth(t *testing.T, change func(list []ikev2msg.Out) []ikev2msg.Out) (w
 				list = append(list, ikev2msg.Out{Type: x.Type, Body: x.Body})
 			}
 			packet := s.protect(h, change(list))[0]
-			w.b.event(ike.Received{Path: ike.Path{Local: p.Remote, Remote: p.Local}, Packet: packet})
+			w.B.Event(ike.Received{Path: ike.Path{Local: p.Remote, Remote: p.Local}, Packet: packet})
 			return false
 		}
-		if from == w.b && answer == nil {
+		if from == w.B && answer == nil {
 			m, _ := ikev2msg.Parse(b)
 			plain, err := s.sealIn.Open(nil, m.AAD, m.Encrypted)
 			if err != nil {
@@ -218,7 +219,7 @@ func craftAuth(t *testing.T, change func(list []ikev2msg.Out) []ikev2msg.Out) (w
 		}
 		return true
 	}
-	w.run(time.Second)
+	w.Run(time.Second)
 	return w, answer
 }
 
@@ -268,9 +269,9 @@ func TestCraftedAuth(t *testing.T) {
 				if bad {
 					t.Fatalf("refused with %d", n.Type)
 				}
-				w.wantUp()
+				w.WantUp()
 				tsi, tsr := selectorsOf(answer)
-				if len(tsi) != 1 || len(tsr) != 1 || tsi[0] != ikev2msg.Host(w.a.addr, 47) || tsr[0] != ikev2msg.Host(w.b.addr, 47) {
+				if len(tsi) != 1 || len(tsr) != 1 || tsi[0] != ikev2msg.Host(w.A.Addr, 47) || tsr[0] != ikev2msg.Host(w.B.Addr, 47) {
 					t.Errorf("narrowed to %v %v", tsi, tsr)
 				}
 				return
@@ -278,7 +279,7 @@ func TestCraftedAuth(t *testing.T) {
 			if !bad || n.Type != c.code {
 				t.Errorf("answered by %d, want %d", n.Type, c.code)
 			}
-			if len(w.b.children) != 0 {
+			if len(w.B.Children) != 0 {
 				t.Error("a child came up")
 			}
 		})
@@ -289,14 +290,14 @@ func TestCraftedAuth(t *testing.T) {
 func TestCriticalPayload(t *testing.T) {
 	w := join(t, 17, nil)
 	var first []byte
-	w.tap = func(from *node, _ ike.Path, p []byte) bool {
+	w.Tap = func(from *node, _ ike.Path, p []byte) bool {
 		if first == nil {
 			first = slices.Clone(p)
 		}
 		return true
 	}
-	w.a.initiate()
-	w.flights = nil
+	w.A.Initiate()
+	w.Flights = nil
 	m, err := ikev2msg.Parse(first)
 	if err != nil {
 		t.Fatal(err)
@@ -305,7 +306,7 @@ func TestCriticalPayload(t *testing.T) {
 	packet := append(slices.Clone(first[:ikemsg.HeaderLen]), b...)
 	packet = append(packet, first[ikemsg.HeaderLen:]...)
 	packet[16], packet[26], packet[27] = 199, byte(len(packet)>>8), byte(len(packet))
-	for _, f := range w.b.e.Handle(w.now, ike.Received{Path: ike.Path{Local: netip.AddrPortFrom(w.b.addr, 500), Remote: netip.AddrPortFrom(w.a.addr, 500)}, Packet: packet}) {
+	for _, f := range w.B.Engine.Handle(w.Now, ike.Received{Path: ike.Path{Local: netip.AddrPortFrom(w.B.Addr, 500), Remote: netip.AddrPortFrom(w.A.Addr, 500)}, Packet: packet}) {
 		if s, ok := f.(ike.Send); ok {
 			r, _ := ikev2msg.Parse(s.Packet)
 			if n, bad := errorOf(r.Payloads); !bad || n.Type != ikev2msg.UnsupportedCriticalPayload || string(n.Data) != "\xc7" {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"nave/slowpath/ike"
+	"nave/slowpath/ike/iketest"
 )
 
 // issuer is a certificate with its key.
@@ -51,7 +52,7 @@ func (by *issuer) issue(t testing.TB, key crypto.Signer, name string, host netip
 	serial++
 	c := &x509.Certificate{
 		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: name, Organization: []string{"Example"}},
-		NotBefore: start.AddDate(0, 0, -5), NotAfter: start.AddDate(0, 0, 5), KeyUsage: x509.KeyUsageDigitalSignature,
+		NotBefore: iketest.Start.AddDate(0, 0, -5), NotAfter: iketest.Start.AddDate(0, 0, 5), KeyUsage: x509.KeyUsageDigitalSignature,
 	}
 	if host.IsValid() {
 		c.IPAddresses, c.DNSNames = []net.IP{host.AsSlice()}, []string{name + ".example.com"}
@@ -77,7 +78,7 @@ func (by *issuer) issue(t testing.TB, key crypto.Signer, name string, host netip
 
 // trust is a trustpoint of an authority, and of a host that it issued a certificate to by those in between.
 func trust(root *issuer, host *issuer, between ...*issuer) ike.Trustpoint {
-	t := ike.Trustpoint{Name: "tp", Roots: []*x509.Certificate{root.cert}, Loaded: start}
+	t := ike.Trustpoint{Name: "tp", Roots: []*x509.Certificate{root.cert}, Loaded: iketest.Start}
 	if host != nil {
 		t.Key, t.Chain = host.key, []*x509.Certificate{host.cert}
 		for _, b := range between {
@@ -89,9 +90,9 @@ func trust(root *issuer, host *issuer, between ...*issuer) ike.Trustpoint {
 
 func (by *issuer) revoke(t testing.TB, next time.Time, revoked ...*issuer) *x509.RevocationList {
 	t.Helper()
-	l := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: start.AddDate(0, 0, -1), NextUpdate: next}
+	l := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: iketest.Start.AddDate(0, 0, -1), NextUpdate: next}
 	for _, r := range revoked {
-		l.RevokedCertificateEntries = append(l.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: r.cert.SerialNumber, RevocationTime: start.AddDate(0, 0, -1)})
+		l.RevokedCertificateEntries = append(l.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: r.cert.SerialNumber, RevocationTime: iketest.Start.AddDate(0, 0, -1)})
 	}
 	der, err := x509.CreateRevocationList(rand.Reader, l, by.cert, by.key)
 	if err != nil {

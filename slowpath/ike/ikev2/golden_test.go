@@ -5,13 +5,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/netip"
-	"os"
 	"slices"
-	"strings"
 	"testing"
 
 	"nave/slowpath/ike"
 	"nave/slowpath/ike/ikemsg"
+	"nave/slowpath/ike/iketest"
 	"nave/slowpath/ike/ikev2/ikev2msg"
 	"nave/slowpath/ike/suite"
 )
@@ -27,17 +26,7 @@ type session struct {
 // sessions reads testdata/strongswan-psk.txt: by the initiator's SPI; and ESP keys by SPI.
 func sessions(t *testing.T) (map[ikemsg.SPI]*session, map[uint32][]byte) {
 	t.Helper()
-	text, err := os.ReadFile("testdata/strongswan-psk.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	unhex := func(s string) []byte {
-		b, err := hex.DecodeString(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
+	unhex := func(s string) []byte { return iketest.Unhex(t, s) }
 	all, esp := make(map[ikemsg.SPI]*session), make(map[uint32][]byte)
 	get := func(spi []byte) *session {
 		k := ikemsg.SPI(spi)
@@ -46,10 +35,8 @@ func sessions(t *testing.T) (map[ikemsg.SPI]*session, map[uint32][]byte) {
 		}
 		return all[k]
 	}
-	for line := range strings.Lines(string(text)) {
-		f := strings.Fields(line)
+	iketest.Recording(t, "testdata/strongswan-psk.txt", func(f []string) {
 		switch f[0] {
-		case "#":
 		case "dh":
 			get(unhex(f[1])).dh = unhex(f[2])
 		case "keys":
@@ -64,18 +51,18 @@ func sessions(t *testing.T) (map[ikemsg.SPI]*session, map[uint32][]byte) {
 				s.hub = ike.Path{Local: netip.MustParseAddrPort(f[1]), Remote: from}
 			}
 		}
-	}
+	})
 	return all, esp
 }
 
 // hub is an SA of ours in the state of the capture's hub after the first messages.
 func (x *session) hubSA(t *testing.T) *sa {
 	t.Helper()
-	e := New(ike.NewEnv(newChaos(1), 1))
+	e := New(ike.NewEnv(iketest.Random(1), 1))
 	cfg := config(addr("192.0.2.1"))
 	cfg.Keyrings[0].Keys[0].Local, cfg.Keyrings[0].Keys[0].Remote = ike.Secret("dmvpn-secret"), ike.Secret("dmvpn-secret")
 	cfg.Protections[0].Transforms = []ike.Transform{{Cipher: suite.CipherAESGCM, KeyBits: 256, ICV: 16}}
-	e.Configure(start, &cfg)
+	e.Configure(iketest.Start, &cfg)
 	s := e.newSA(x.hub, false)
 	s.profile = &e.cfg.V2.Profiles[0]
 	i, err := ikev2msg.Parse(x.messages[0])
@@ -208,16 +195,16 @@ func TestGoldenNAT(t *testing.T) {
 // Nothing of what a status shows, or a failure says, holds a key.
 func TestNoSecretsShown(t *testing.T) {
 	w := join(t, 20, nil)
-	w.a.initiate()
-	w.run(1e9)
+	w.A.Initiate()
+	w.Run(1e9)
 	var st ike.Status
-	w.a.e.AppendStatus(w.now, &st)
+	w.A.Engine.AppendStatus(w.Now, &st)
 	text, err := json.Marshal(st)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := w.a.e.all()[0]
-	for _, k := range [][]byte{s.keys.D, s.keys.Ei, s.keys.Er, w.a.children[w.a.active].ESP.In.Cipher, []byte("secret")} {
+	s := w.A.Engine.all()[0]
+	for _, k := range [][]byte{s.keys.D, s.keys.Ei, s.keys.Er, w.A.Children[w.A.Active].ESP.In.Cipher, []byte("secret")} {
 		if len(k) == 0 || bytes.Contains(text, k) || bytes.Contains(text, []byte(hex.EncodeToString(k))) {
 			t.Errorf("a key is in %s", text)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"nave/slowpath/ike"
+	"nave/slowpath/ike/iketest"
 	"nave/slowpath/ike/ikev2/ikev2msg"
 )
 
@@ -49,10 +50,10 @@ func TestProfiles(t *testing.T) {
 		west.ID, west.IKEv2Profile, east.ID, east.IKEv2Profile = 10, "west", 20, "east"
 		b.Protections = []ike.Protection{west, east}
 	})
-	w.a.initiate()
-	w.run(time.Second)
-	w.wantUp()
-	c, st := w.b.children[w.b.active], w.b.e.all()[0].status()
+	w.A.Initiate()
+	w.Run(time.Second)
+	w.WantUp()
+	c, st := w.B.Children[w.B.Active], w.B.Engine.all()[0].status()
 	if c == nil || c.Protection != 20 || c.Peer != fqdn("spoke.east.example.com") || st.Profile != "east" || st.Peer != c.Peer {
 		t.Errorf("child %+v of %+v", c, st)
 	}
@@ -60,7 +61,7 @@ func TestProfiles(t *testing.T) {
 
 // Of two profiles that match, the one whose identity the peer asks for is taken.
 func TestProfileByIDr(t *testing.T) {
-	e := New(ike.NewEnv(newChaos(1), 1))
+	e := New(ike.NewEnv(iketest.Random(1), 1))
 	cfg := config(addr("192.0.2.1"))
 	second := cfg.V2.Profiles[0]
 	second.Name, second.Self = "second", ike.Identity{Kind: ike.IDFQDN, Value: "hub.example.com"}
@@ -68,7 +69,7 @@ func TestProfileByIDr(t *testing.T) {
 	p := cfg.Protections[0]
 	p.ID, p.IKEv2Profile = 2, "second"
 	cfg.Protections = append(cfg.Protections, p)
-	e.Configure(start, &cfg)
+	e.Configure(iketest.Start, &cfg)
 	path := ike.Path{Local: netip.MustParseAddrPort("192.0.2.1:500"), Remote: netip.MustParseAddrPort("192.0.2.2:500")}
 	peer := ike.Identity{Kind: ike.IDIPv4, Value: "192.0.2.2"}
 	list, _ := ikev2msg.ParseInner(ikev2msg.PayloadIDr, ikev2msg.AppendChain(nil, []ikev2msg.Out{{Type: ikev2msg.PayloadIDr, Body: wireID(second.Self).Append(nil)}}))
@@ -88,10 +89,10 @@ func TestProfileByIDr(t *testing.T) {
 func TestSelf(t *testing.T) {
 	root := (*issuer)(nil).issue(t, ecKey(t, elliptic.P256()), "root", netip.Addr{}, nil)
 	host := root.issue(t, ecKey(t, elliptic.P256()), "host", addr("192.0.2.1"), nil)
-	e := New(ike.NewEnv(newChaos(1), 1))
+	e := New(ike.NewEnv(iketest.Random(1), 1))
 	cfg := config(addr("192.0.2.1"))
 	cfg.Hostname, cfg.Trustpoints = "hub", []ike.Trustpoint{trust(root, host)}
-	e.Configure(start, &cfg)
+	e.Configure(iketest.Start, &cfg)
 	path := ike.Path{Local: netip.MustParseAddrPort("192.0.2.1:500"), Remote: netip.MustParseAddrPort("192.0.2.2:500")}
 	for _, c := range []struct {
 		self, want ike.Identity
@@ -112,7 +113,7 @@ func TestSigner(t *testing.T) {
 	one := (*issuer)(nil).issue(t, ecKey(t, elliptic.P256()), "one", netip.Addr{}, nil)
 	two := (*issuer)(nil).issue(t, ecKey(t, elliptic.P256()), "two", netip.Addr{}, nil)
 	named := func(n string, x ike.Trustpoint) ike.Trustpoint { x.Name = n; return x }
-	e := New(ike.NewEnv(newChaos(1), 1))
+	e := New(ike.NewEnv(iketest.Random(1), 1))
 	cfg := config(addr("192.0.2.1"))
 	cfg.Trustpoints = []ike.Trustpoint{
 		named("ec1", trust(one, one.issue(t, ecKey(t, elliptic.P256()), "h", addr("192.0.2.1"), nil))),
@@ -121,7 +122,7 @@ func TestSigner(t *testing.T) {
 	}
 	cfg.V2.Profiles[0].AuthRemote = []ike.AuthMethod{ike.AuthECDSA}
 	cfg.V2.Profiles[0].Verify = []string{"ec2"}
-	e.Configure(start, &cfg)
+	e.Configure(iketest.Start, &cfg)
 	path := ike.Path{Local: netip.MustParseAddrPort("192.0.2.1:500"), Remote: netip.MustParseAddrPort("192.0.2.2:500")}
 	req := e.certRequest(path)
 	list, err := ikev2msg.ParseInner(req.Type, ikev2msg.AppendChain(nil, []ikev2msg.Out{*req}))
@@ -155,7 +156,7 @@ func TestSigner(t *testing.T) {
 
 // Which proposals count: of the policies that name the address, or else of those that name none; and never one that lacks something.
 func TestPolicies(t *testing.T) {
-	e := New(ike.NewEnv(newChaos(1), 1))
+	e := New(ike.NewEnv(iketest.Random(1), 1))
 	cfg := config(addr("192.0.2.1"))
 	good := ike.V2Proposal{Ciphers: ikeCiphers[2:3], Integrity: hashes[:1], Groups: groups[:1]}
 	for _, n := range []string{"a", "b", "c"} {
@@ -170,7 +171,7 @@ func TestPolicies(t *testing.T) {
 		{Proposals: []string{"b"}, VRF: ike.AnyVRF, Local: []netip.Addr{addr("192.0.2.9")}},
 		{Proposals: []string{"c"}, VRF: 5},
 	}
-	e.Configure(start, &cfg)
+	e.Configure(iketest.Start, &cfg)
 	names := func(vrf uint16, local string) (out string) {
 		for _, p := range e.proposals(ike.Path{VRF: vrf, Local: netip.AddrPortFrom(addr(local), 500)}) {
 			out += p.Name
@@ -186,7 +187,7 @@ func TestPolicies(t *testing.T) {
 		}
 	}
 	cfg.V2.Policies = nil
-	e.Configure(start, &cfg)
+	e.Configure(iketest.Start, &cfg)
 	if got := names(0, "192.0.2.1"); got != "default" {
 		t.Errorf("without a policy: %q", got)
 	}
@@ -201,10 +202,10 @@ func TestProtectionOrder(t *testing.T) {
 		q.ID, q.Remote = 3, addr("192.0.2.200")
 		b.Protections = append(b.Protections, q, p)
 	})
-	w.a.initiate()
-	w.run(time.Second)
-	w.wantUp()
-	if c := w.b.children[w.b.active]; c.Protection != 2 {
+	w.A.Initiate()
+	w.Run(time.Second)
+	w.WantUp()
+	if c := w.B.Children[w.B.Active]; c.Protection != 2 {
 		t.Errorf("protection %d", c.Protection)
 	}
 }
