@@ -21,8 +21,7 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) >= 2 && os.Args[1] == Command { // a worker of a test, which may take its time
 		if len(os.Args) == 3 {
-			d, _ := time.ParseDuration(os.Args[2])
-			time.Sleep(d)
+			linger(os.Args[2])
 		}
 		if err := Main(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -31,6 +30,24 @@ func TestMain(m *testing.M) {
 		return
 	}
 	os.Exit(m.Run())
+}
+
+// linger waits as a worker of a test is to wait before it does anything: for a while, or until two have left a file in a folder.
+func linger(how string) {
+	if d, err := time.ParseDuration(how); err == nil {
+		time.Sleep(d)
+		return
+	}
+	if err := os.WriteFile(filepath.Join(how, fmt.Sprint(os.Getpid())), nil, 0o600); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	for late := time.Now().Add(patience); time.Now().Before(late); time.Sleep(5 * time.Millisecond) {
+		if list, err := os.ReadDir(how); err == nil && len(list) == 2 {
+			return
+		}
+	}
+	os.Exit(1)
 }
 
 // logged is a log that a test looks into.
@@ -95,9 +112,12 @@ func pids(c *Crew) (list []int) {
 	return list
 }
 
+// patience is how long a test waits for what another process does.
+const patience = time.Minute
+
 func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for late := time.Now().Add(10 * time.Second); !f(); time.Sleep(5 * time.Millisecond) {
+	for late := time.Now().Add(patience); !f(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(late) {
 			t.Fatal("never: " + what)
 		}
@@ -334,15 +354,16 @@ func TestRenew(t *testing.T) {
 func TestDoesNotStart(t *testing.T) {
 	for name, c := range map[string]struct {
 		program []string
+		given   time.Duration
 		want    string
 	}{
-		"hangs":        {[]string{"/bin/sleep", "987"}, "did not answer within 300ms"},
-		"ends":         {[]string{"/bin/true"}, "ended at once"},
-		"is not there": {[]string{"/nonexistent/nave"}, "no such file"},
+		"hangs":        {[]string{"/bin/sleep", "987"}, 300 * time.Millisecond, "did not answer within 300ms"},
+		"ends":         {[]string{"/bin/true"}, patience, "ended at once"},
+		"is not there": {[]string{"/nonexistent/nave"}, patience, "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg, _ := testConfig(t)
-			cfg.Program, cfg.Patience = c.program, 300*time.Millisecond
+			cfg.Program, cfg.Patience = c.program, c.given
 			if _, err := Open(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v", err)
 			}
@@ -389,13 +410,7 @@ func TestHung(t *testing.T) {
 	if err := unix.Kill(victim, unix.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	late := time.Now().Add(3 * hungLooks * lookEvery)
-	for c.Status()[0].Restarts == 0 && time.Now().Before(late) {
-		time.Sleep(50 * time.Millisecond)
-	}
-	if !log.has("polls no more") {
-		t.Error("a worker that hangs is not told of")
-	}
+	eventually(t, "a worker that hangs is told of", func() bool { return log.has("polls no more") })
 	eventually(t, "a worker that hangs ends", func() bool { return !running(victim) })
 	eventually(t, "it is back", func() bool { return c.Status()[0].PID != 0 })
 	polls(t, c)

@@ -98,6 +98,7 @@ func TestPorts(t *testing.T) {
 
 func killWorker(t *testing.T, _ *netns.NS, _ string, b *bossProcess, tr *traffic) *bossProcess {
 	tr.loss(t) // from here on
+	away := time.Duration(0)
 	for range 3 {
 		was := b.pids(t)
 		if err := unix.Kill(was[0], unix.SIGKILL); err != nil {
@@ -105,19 +106,19 @@ func killWorker(t *testing.T, _ *netns.NS, _ string, b *bossProcess, tr *traffic
 		}
 		at := time.Now()
 		eventually(t, "worker 0 is back", func() bool { now := b.pids(t); return now[0] != 0 && now[0] != was[0] })
-		back := time.Since(at)
+		t.Logf("back after %v", time.Since(at))
 		eventually(t, "it forwards", func() bool { return tr.flows(0) })
-		t.Logf("back after %v", back)
-		if back > time.Second || b.pids(t)[1] != was[1] {
-			t.Errorf("after %v the workers are %v, were %v", back, b.pids(t), was)
+		away += time.Since(at)
+		if now := b.pids(t); now[1] != was[1] {
+			t.Errorf("the workers are %v, were %v", now, was)
 		}
 	}
 	lost := tr.loss(t)
 	if lost[1] != 0 {
 		t.Errorf("worker 1 lost %d packets when worker 0 died", lost[1])
 	}
-	if lost[0] == 0 || lost[0] > 3*rate {
-		t.Errorf("worker 0 lost %d packets in three deaths: want some, of a second each at most", lost[0])
+	if most := int(away.Seconds()*rate) + 3*1024; lost[0] == 0 || lost[0] > most { // that came meanwhile, and that were in its ring
+		t.Errorf("worker 0 lost %d packets in three deaths: want some, and %d at most", lost[0], most)
 	}
 	t.Logf("lost %d packets, %v apart, in three deaths", lost[0], time.Second/rate)
 	return b
@@ -412,8 +413,8 @@ func steal(c *Crew) (*afxdp.Port, error) {
 	return nil, fmt.Errorf("queue 0 of %s is never free", inDev)
 }
 
-// rate is packets a second and queue.
-const rate = 1000
+// rate is packets a second and queue: few, so that rings hold what comes while a worker has no CPU on a machine that is busy.
+const rate = 500
 
 // traffic sends packets into each queue, and counts those that come out, until it is stopped.
 type traffic struct {
@@ -524,7 +525,8 @@ func (tr *traffic) flows(q int) bool {
 	return tr.got[q].Load() > tr.was[q]
 }
 
-// loss pauses until nothing is under way, and tells how many packets were lost since the last time. What is missing is waited for: it may be late on a machine that is busy.
+// loss pauses until nothing is under way, and tells how many packets were lost since the last time. What is missing is waited for, as long as anything comes and a while longer: it may be
+// late on a machine that is busy.
 func (tr *traffic) loss(t *testing.T) (lost [queues]int) {
 	t.Helper()
 	for q := range queues {
@@ -538,9 +540,19 @@ func (tr *traffic) loss(t *testing.T) (lost [queues]int) {
 		}
 		return true
 	}
+	all := func() (n int64) {
+		for q := range queues {
+			n += tr.got[q].Load()
+		}
+		return n
+	}
 	time.Sleep(150 * time.Millisecond)
-	for late := time.Now().Add(2 * time.Second); !whole() && time.Now().Before(late); {
+	came, quiet := all(), time.Now()
+	for !whole() && time.Since(quiet) < 3*time.Second {
 		time.Sleep(10 * time.Millisecond)
+		if n := all(); n != came {
+			came, quiet = n, time.Now()
+		}
 	}
 	for q := range queues {
 		missing := tr.sent[q].Load() - tr.got[q].Load()

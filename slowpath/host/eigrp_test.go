@@ -71,7 +71,7 @@ func TestEIGRP(t *testing.T) {
 				if h.text == text {
 					return h
 				}
-			case <-time.After(5 * time.Second):
+			case <-time.After(patience):
 				t.Fatalf("%q did not come", text)
 			}
 		}
@@ -110,7 +110,7 @@ func checkEIGRPHeader(t *testing.T, s *EIGRP, far *Host, link int) {
 	must(t, far.Within(func() (err error) { raw, err = net.ListenPacket("ip4:88", "0.0.0.0"); return err }))
 	defer raw.Close()
 	must(t, s.Send(link, addrA, addrB, []byte("header")))
-	must(t, raw.SetReadDeadline(time.Now().Add(5*time.Second)))
+	must(t, raw.SetReadDeadline(time.Now().Add(patience)))
 	buf := make([]byte, 2048)
 	n, _, _, _, err := raw.(*net.IPConn).ReadMsgIP(buf, nil)
 	must(t, err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -163,11 +164,12 @@ func TestHellos(t *testing.T) {
 	})
 	must(t, sb.Join([]int{eth0, eth1}))
 	must(t, sb.Join([]int{eth1}))
-	for len(got) > 0 {
-		<-got
-	}
 	send("two")
-	if h := <-got; h.link != eth1 || h.text != "two eth1" {
+	h := <-got
+	for strings.HasPrefix(h.text, "one") { // it was sent as often as it took
+		h = <-got
+	}
+	if h.link != eth1 || h.text != "two eth1" {
 		t.Errorf("got %+v", h)
 	}
 	if err := sb.Join([]int{eth1, 9999}); err == nil {
@@ -251,7 +253,7 @@ func TestStreamUnread(t *testing.T) {
 	for range 40 {
 		a.Send(1, make([]byte, 1<<20))
 	}
-	if d := time.Since(began); d > 5*time.Second {
+	if d := time.Since(began); d > patience {
 		t.Errorf("Send waited for %v", d)
 	}
 	if line, name := earA.next(t, 1); line != "closed" || name != 1 {

@@ -82,9 +82,7 @@ func TestPortMovesAndReturns(t *testing.T) {
 	if got, err := red.Addresses("eth0"); err != nil || !slices.Equal(got, []netip.Prefix{ours}) {
 		t.Fatalf("in the VRF: %v, %v", got, err)
 	}
-	if _, err := far.Run("ping", "-c1", "-W2", "10.1.0.1"); err != nil {
-		t.Error(err)
-	}
+	eventually(t, "the far end reaches it", func() bool { _, err := far.Run("ping", "-c1", "-W1", "10.1.0.1"); return err == nil })
 	again, err := n.Open("red-move")
 	must(t, err)
 	if err := n.Remove("red-move", again); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "eth0") {

@@ -70,7 +70,7 @@ func routes(t *testing.T, ns *netns.NS) string {
 func shows(t *testing.T, ns *netns.NS, want []string, none ...string) {
 	t.Helper()
 	var out string
-	end := time.Now().Add(10 * time.Second)
+	end := time.Now().Add(patience)
 	for ok := false; !ok; time.Sleep(20 * time.Millisecond) {
 		out = routes(t, ns)
 		ok = true

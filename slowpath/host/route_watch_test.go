@@ -89,7 +89,7 @@ func (o *others) text(p string) string {
 
 func (o *others) want(t *testing.T, p, want string) {
 	t.Helper()
-	end := time.Now().Add(5 * time.Second)
+	end := time.Now().Add(patience)
 	for o.text(p) != want {
 		if time.Now().After(end) {
 			t.Fatalf("%s: %q, want %q", p, o.text(p), want)
@@ -342,7 +342,7 @@ func TestRoutesHeardAreThoseListed(t *testing.T) {
 				return a.Protocol == b.Protocol && a.Metric == b.Metric && a.Discard == b.Discard && slices.Equal(a.Hops, b.Hops)
 			})
 		}
-		for end := time.Now().Add(2 * time.Second); !same() && time.Now().Before(end); {
+		for end := time.Now().Add(patience); !same() && time.Now().Before(end); {
 			time.Sleep(10 * time.Millisecond)
 		}
 		if !same() {
