@@ -28,10 +28,13 @@ func must(t testing.TB, err error) {
 	}
 }
 
+// patience is how long a test waits for what is under way.
+const patience = 30 * time.Second
+
 // eventually waits until f is true.
 func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !f(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); !f(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("never: " + what)
 		}
@@ -47,7 +50,7 @@ func exchange(t *testing.T, s gen.Sender, r sink.Receiver, n uint64, pps float64
 	sent, err := s.Send(t.Context(), gen.Load{Count: n, Rate: gen.Rate{PPS: pps}})
 	must(t, err)
 	var got sink.Report
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if got, err = r.Report(); err != nil || got.Packets >= n {
 			break
 		}
@@ -107,7 +110,7 @@ func TestMemCable(t *testing.T) {
 	s, err := gen.NewPort(cable.End(0), a, train, nil)
 	must(t, err)
 	r := sink.NewPort(cable.End(1), b, nil)
-	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()

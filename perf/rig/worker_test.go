@@ -44,7 +44,7 @@ func TestWorks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 			if c, err := b.Sink.Packets(); err == nil && c >= uint64(n*(k+1)) {
 				break
 			}

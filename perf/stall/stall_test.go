@@ -59,14 +59,16 @@ func TestSpin(t *testing.T) {
 
 func TestGaps(t *testing.T) {
 	g := new(gaps)
+	before := tsc.Ticks()
 	g.poll()
 	if g.largest != 0 {
 		t.Error("the first poll has no gap")
 	}
-	before := tsc.Ticks()
+	after := tsc.Ticks()
 	time.Sleep(3 * time.Millisecond)
+	least := tsc.Ticks() - after
 	g.poll()
-	if ticks := tsc.Ticks() - before; g.largest == 0 || g.largest > 2*ticks || g.counts[hist.Index(int64(g.largest))] != 1 {
+	if ticks := tsc.Ticks() - before; g.largest < least || g.largest > ticks || g.counts[hist.Index(int64(g.largest))] != 1 {
 		t.Errorf("a gap of %d ticks in %d", g.largest, ticks)
 	}
 }
@@ -107,10 +109,12 @@ func TestReadResult(t *testing.T) {
 }
 
 func TestAllocate(t *testing.T) {
+	begin := time.Now()
 	ctx, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer stop()
-	if n := allocate(ctx, 50e6); n == 0 || n > 6e6 {
-		t.Errorf("%d bytes in 0.1 s at 50 MB/s", n)
+	n := allocate(ctx, 50e6)
+	if took := time.Since(begin); float64(n) > 50e6*took.Seconds()+20e3 { // and an object more
+		t.Errorf("%d bytes in %v at 50 MB/s", n, took)
 	}
 	if n := allocate(ctx, 50e6); n != 0 {
 		t.Errorf("%d bytes after the end", n)
