@@ -33,7 +33,7 @@ func TestLabs(t *testing.T) {
 	for lab, driver := range map[string]string{"gre": "afxdp", "esp": "xdp"} {
 		t.Run(lab, func(t *testing.T) {
 			var out, errs bytes.Buffer
-			args := fmt.Sprintf("--lab %s --driver %s --bin %s --trial 200ms --settle 100ms --max 2kpps --loss 0,0.5 --resolution 0.2 --repeats 5 --json", lab, driver, bin)
+			args := fmt.Sprintf("--lab %s --driver %s --bin %s --trial 200ms --settle 500ms --max 2kpps --loss 0,0.5 --resolution 0.2 --repeats 5 --json", lab, driver, bin)
 			if err := Command(t.Context(), strings.Fields(args), &out, &errs); err != nil {
 				t.Fatalf("%v\n%s", err, errs.String())
 			}
@@ -61,7 +61,7 @@ func TestLabs(t *testing.T) {
 // The lab in memory needs nothing of the machine: the search runs through a worker, and finds less than can't be.
 func TestMemory(t *testing.T) {
 	var out, errs bytes.Buffer
-	args := "--lab mem --trial 50ms --settle 20ms --max 3kpps --resolution 0.3 --repeats 5"
+	args := "--lab mem --trial 50ms --settle 200ms --max 3kpps --resolution 0.3 --repeats 5"
 	if err := Command(t.Context(), strings.Fields(args), &out, &errs); err != nil {
 		t.Fatalf("%v\n%s", err, errs.String())
 	}

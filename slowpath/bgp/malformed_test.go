@@ -46,7 +46,7 @@ func wire(typ uint8, body []byte) []byte {
 func call(t *testing.T, b *box, port uint16, from string) *stranger {
 	t.Helper()
 	s := &stranger{t: t, addr: netip.MustParseAddr(from), got: make(chan []byte, 100), end: make(chan struct{})}
-	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(s.addr, 0)), Timeout: 5 * time.Second}
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(s.addr, 0)), Timeout: patienceOfTests}
 	var err error
 	if s.c, err = d.Dial("tcp4", netip.AddrPortFrom(b.addr, port).String()); err != nil {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func TestMalformedUpdates(t *testing.T) {
 						wait(t, "the session to end", func() bool { return b.state(s.addr) != Established && !has(b, "", "10.8.0.0/16")() })
 						return
 					}
-				case <-time.After(5 * time.Second):
+				case <-time.After(patienceOfTests):
 					t.Fatalf("no NOTIFICATION; state %s, route there: %t", b.state(s.addr), has(b, "", "10.7.0.0/16")())
 				}
 			}
@@ -209,7 +209,7 @@ func TestStrangers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(5 * time.Second))
+	c.SetDeadline(time.Now().Add(patienceOfTests))
 	if n, err := c.Read(make([]byte, 100)); n > 0 || err != io.EOF {
 		t.Errorf("%d bytes, %v", n, err)
 	}

@@ -158,7 +158,8 @@ func (b *box) state(a netip.Addr) State {
 	return st.Neighbours[i].State
 }
 
-const patienceOfTests = 30 * time.Second
+// patienceOfTests is less than the time for which routes of a neighbour that restarts are kept, and than that for which one that has restarted tells nobody anything.
+const patienceOfTests = 45 * time.Second
 
 // wait waits for something to become true.
 func wait(t testing.TB, what string, f func() bool) {
