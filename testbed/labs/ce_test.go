@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"nave/testbed/topo"
 )
@@ -109,7 +108,7 @@ func peered(router string) Check {
 	return Check{
 		What: router + " speaks BGP with 10.5.0.1",
 		Run: func(l *topo.Lab) error {
-			return topo.Eventually(40*time.Second, func() error {
+			return topo.Eventually(patience, func() error {
 				out, err := l.Nave(router, "show", "ip", "bgp", "summary")
 				if err == nil && !up(out, "10.5.0.1") {
 					err = fmt.Errorf("%s has no session:\n%s", router, out)

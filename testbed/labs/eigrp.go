@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"nave/testbed/topo"
 )
@@ -89,7 +88,7 @@ func EIGRPNeighbors(router string, neighbors ...string) Check {
 	return Check{
 		What: fmt.Sprintf("%s speaks EIGRP with %s", router, strings.Join(neighbors, " and ")),
 		Run: func(l *topo.Lab) error {
-			return topo.Eventually(30*time.Second, func() error {
+			return topo.Eventually(patience, func() error {
 				out, err := l.Nave(router, "show", "ip", "eigrp", "neighbors")
 				if err != nil {
 					return err
@@ -111,7 +110,7 @@ func Routed(router, vrf string, lines ...string) Check {
 	return Check{
 		What: fmt.Sprintf("%s has the routes: %s", router, strings.Join(lines, "; ")),
 		Run: func(l *topo.Lab) error {
-			return topo.Eventually(30*time.Second, func() error {
+			return topo.Eventually(patience, func() error {
 				out, err := Routes(l, router, vrf)
 				if err != nil {
 					return err

@@ -59,6 +59,9 @@ func startFlood(t *testing.T, l *topo.Lab, hosts []floodHost) *flood {
 				return err
 			}
 			sinks[h.name] = c
+			if err := roomy(c); err != nil {
+				return err
+			}
 			e, err := pcapgo.NewEthernetHandle("eth0")
 			if err == nil {
 				f.handles = append(f.handles, e)
@@ -201,13 +204,20 @@ func (f *flood) losses(since [][2]uint64) (out []int) {
 	return out
 }
 
-// lost is the most that any flow has lost since a mark.
-func (f *flood) lost(since [][2]uint64) (most int, which string) {
-	for i, n := range f.losses(since) {
-		if n > most {
-			most, which = n, f.flows[i].from+">"+f.flows[i].to
+// lost is the most that any flow has lost since a mark, as far as it is more than few. What is lost stays missing, and what is on its way does not: so it looks for a while.
+func (f *flood) lost(since [][2]uint64, few int) (most int, which string) {
+	_ = topo.Eventually(5*time.Second, func() error {
+		most, which = 0, ""
+		for i, n := range f.losses(since) {
+			if n > most {
+				most, which = n, f.flows[i].from+">"+f.flows[i].to
+			}
 		}
-	}
+		if most > few {
+			return fmt.Errorf("%d are missing of %s", most, which)
+		}
+		return nil
+	})
 	return most, which
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
+
 	"nave/testbed/topo"
 )
 
@@ -76,15 +78,15 @@ func TestHardwareTables(t *testing.T) {
 // arrivals is how many packets a host's wire has brought.
 func arrivals(t *testing.T, l *topo.Lab, host string) uint64 {
 	t.Helper()
-	out, err := l.Run(host, "ip", "-s", "-j", "link", "show", "dev", "eth0")
-	must(t, err)
-	var links []struct {
-		Stats struct{ RX struct{ Packets uint64 } } `json:"stats64"`
-	}
-	if err := json.Unmarshal([]byte(out), &links); err != nil || len(links) != 1 {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return links[0].Stats.RX.Packets
+	var n uint64
+	must(t, l.NS(host).Do(func() error { // at once, and not when a program has been started
+		link, err := netlink.LinkByName("eth0")
+		if err == nil {
+			n = link.Attrs().Statistics.RxPackets
+		}
+		return err
+	}))
+	return n
 }
 
 // passes checks that packets to an address come to h2 at a rate, a tenth more or less, or short of it by some share; or with 0 that they come faster than hardware's
@@ -93,13 +95,11 @@ func passes(t *testing.T, l *topo.Lab, what, addr string, rate int, short float6
 	t.Helper()
 	f := traffic(t, l, Load{From: "h1", Addr: netip.MustParseAddr(addr), Rate: fullRate})
 	defer f.Close()
-	sent, came := measured(t, what, func() uint64 { return arrivals(t, l, "h2") }, f)
-	switch {
-	case rate != 0:
-		within(t, what, sent, came, rate, short)
-	case came < 3*fewCEF:
-		t.Errorf("%s: %.0f packets a second arrive, want %d at least", what, came, 3*fewCEF)
+	wrong := atLeast(3 * fewCEF)
+	if rate != 0 {
+		wrong = within(rate, short)
 	}
+	looks(t, what, func() uint64 { return arrivals(t, l, "h2") }, []*Traffic{f}, wrong)
 }
 
 // software is what `show platform software-switched` says.
@@ -198,12 +198,21 @@ func ttlFailures(t *testing.T, l *topo.Lab) {
 		t.Logf("%s: %.0f packets a second come to the route processor", what, n)
 		return n
 	}
-	if n := punted("no limit"); n < flood/2 {
+	seen := func(what string, right func(float64) bool) (n float64) { // as looks
+		for range mostLooks {
+			if n = punted(what); right(n) {
+				break
+			}
+		}
+		return n
+	}
+	if n := seen("no limit", func(n float64) bool { return n >= flood/2 }); n < flood/2 {
 		t.Errorf("without a limit %.0f of %d packets a second come to the route processor", n, flood)
 	}
 	reload(t, l, "r", fewHead+"mls rate-limit all ttl-failure 100 10\n")
 	lines(t, l, "r", []string{"show", "mls", "rate-limit"}, []string{"TTL FAILURE"})
-	if n := punted("mls rate-limit"); n < limit/2 || n > 1.1*limit {
+	limited := func(n float64) bool { return n >= limit/2 && n <= 1.1*limit }
+	if n := seen("mls rate-limit", limited); !limited(n) {
 		t.Errorf("%.0f packets a second come to the route processor, want %d, a tenth more or half as many at least", n, limit)
 	}
 	reload(t, l, "r", fewHead)

@@ -76,30 +76,54 @@ func measured(t *testing.T, what string, arrived func() uint64, flows ...*Traffi
 	return sent, came
 }
 
+// mostLooks is how often something is measured that must be so: in one look a worker may be without CPU, or have more to do at once than it had before, but not in all.
+const mostLooks = 5
+
+// looks measures until what comes is as it must be, which wrong tells: "" for nothing is.
+func looks(t *testing.T, what string, arrived func() uint64, flows []*Traffic, wrong func(sent, came float64) string) {
+	t.Helper()
+	var text string
+	for range mostLooks {
+		if text = wrong(measured(t, what, arrived, flows...)); text == "" {
+			return
+		}
+	}
+	t.Errorf("%s: %s", what, text)
+}
+
 // held checks that a flood, of one direction or several, is held to a rate, within a tenth of it.
 func held(t *testing.T, what string, rate int, flows ...*Traffic) {
 	t.Helper()
-	sent, came := measured(t, what, nil, flows...)
-	within(t, what, sent, came, rate, 0.1)
+	looks(t, what, nil, flows, within(rate, 0.1))
 }
 
-// within checks that what arrives is a rate, a tenth more or less, or short of it by some share.
-func within(t *testing.T, what string, sent, came float64, rate int, short float64) {
-	t.Helper()
-	if sent < 2*float64(rate) {
-		t.Errorf("%s: %.0f packets a second sent are not enough to see whether more than %d pass", what, sent, rate)
+// within tells whether what arrives is a rate, a tenth more or less, or short of it by some share.
+func within(rate int, short float64) func(sent, came float64) string {
+	return func(sent, came float64) string {
+		if sent < 2*float64(rate) {
+			return fmt.Sprintf("%.0f packets a second sent are not enough to see whether more than %d pass", sent, rate)
+		}
+		if off := came/float64(rate) - 1; off < -short || off > 0.1 {
+			return fmt.Sprintf("%.0f packets a second arrive, want %d, a tenth more or %.0f %% less at most", came, rate, 100*short)
+		}
+		return ""
 	}
-	if off := came/float64(rate) - 1; off < -short || off > 0.1 {
-		t.Errorf("%s: %.0f packets a second arrive, want %d, a tenth more or %.0f %% less at most", what, came, rate, 100*short)
+}
+
+// atLeast tells whether so many packets a second arrive.
+func atLeast(rate int) func(sent, came float64) string {
+	return func(_, came float64) string {
+		if came < float64(rate) {
+			return fmt.Sprintf("%.0f packets a second arrive, want %d at least", came, rate)
+		}
+		return ""
 	}
 }
 
 // free checks that at least three times a rate passes.
 func free(t *testing.T, what string, rate int, flows ...*Traffic) {
 	t.Helper()
-	if _, came := measured(t, what, nil, flows...); came < 3*float64(rate) {
-		t.Errorf("%s: %.0f packets a second arrive, want three times %d at least", what, came, rate)
-	}
+	looks(t, what, nil, flows, atLeast(3*rate))
 }
 
 // profileChangesRate: a tunnel with a key goes at the speed of the route processor while the profile says so, and at its own without, and nobody else notices.
@@ -225,7 +249,7 @@ func cryptoTunnels(t *testing.T, l *topo.Lab) {
 	})
 	lost := 0
 	for range 20 {
-		if _, err := l.Run("hub", "ping", "-n", "-c", "1", "-i", "0.1", "-W", "1", first); err != nil {
+		if _, err := l.Run("hub", "ping", "-n", "-c", "1", "-i", "0.1", "-W", "10", first); err != nil {
 			lost++
 		}
 		if list, text := up(); !slices.Equal(list, []string{first}) {

@@ -13,6 +13,9 @@ import (
 	"nave/testbed/topo"
 )
 
+// patience is how long what must hold may take to on a machine that is busy with other things. Nobody waits for it where all is well.
+const patience = 90 * time.Second
+
 //go:embed configs
 var configs embed.FS
 
@@ -202,7 +205,7 @@ func Registered(hub string, clients ...string) Check {
 	return Check{
 		What: fmt.Sprintf("%s has the registrations of %s", hub, strings.Join(clients, " and ")),
 		Run: func(l *topo.Lab) error {
-			return topo.Eventually(20*time.Second, func() error {
+			return topo.Eventually(patience, func() error {
 				out, err := l.Nave(hub, "show", "ip", "nhrp")
 				if err != nil {
 					return err
@@ -227,7 +230,7 @@ func Ping(node, to, from string) Check {
 			if from != "" {
 				args = append(args, "-I", from)
 			}
-			return topo.Eventually(10*time.Second, func() error { _, err := l.Run(node, args...); return err })
+			return topo.Eventually(patience, func() error { _, err := l.Run(node, args...); return err })
 		},
 	}
 }
@@ -237,7 +240,7 @@ func Direct(host, to string) Check {
 	return Check{
 		What: fmt.Sprintf("%s reaches %s without the hub", host, to),
 		Run: func(l *topo.Lab) error {
-			return topo.Eventually(15*time.Second, func() error {
+			return topo.Eventually(patience, func() error {
 				ttl, err := ReplyTTL(l, host, to)
 				if err == nil && ttl != 62 {
 					err = fmt.Errorf("answers come with TTL %d, so by %d routers", ttl, 64-ttl)

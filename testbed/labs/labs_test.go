@@ -213,17 +213,21 @@ func TestMTU(t *testing.T) {
 	t.Parallel()
 	l := topo.ForTest(t, phase3().Topology)
 	check(t, l, Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"))
-	out, err := l.Run("host1", "ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", "1450", "10.2.0.7")
-	if err == nil || !strings.Contains(out, "mtu = 1400") && !strings.Contains(out, "mtu=1400") {
-		t.Errorf("1478 bytes with DF: %v: %s", err, out)
-	}
+	comes(t, func() error {
+		out, err := l.Run("host1", "ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", "1450", "10.2.0.7")
+		if err == nil || !strings.Contains(out, "mtu = 1400") && !strings.Contains(out, "mtu=1400") {
+			return fmt.Errorf("1478 bytes with DF: %w: %s", err, out)
+		}
+		return nil
+	})
 	if _, err := l.Run("host1", "ip", "route", "flush", "cache"); err != nil {
 		t.Fatal(err)
 	}
 	for _, size := range []string{"1372", "1373", "1450", "1472", "3000", "8000"} {
-		if out, err := l.Run("host1", "ping", "-n", "-c", "1", "-W", "2", "-M", "dont", "-s", size, "10.2.0.7"); err != nil {
-			t.Errorf("%s bytes without DF: %v: %s", size, err, out)
-		}
+		comes(t, func() error {
+			_, err := l.Run("host1", "ping", "-n", "-c", "1", "-W", "2", "-M", "dont", "-s", size, "10.2.0.7")
+			return err
+		})
 	}
 }
 
@@ -238,9 +242,10 @@ func TestReassembly(t *testing.T) {
 	}
 	l := topo.ForTest(t, top)
 	check(t, l, Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"))
-	if out, err := l.Run("host1", "ping", "-n", "-c", "3", "-W", "2", "-i", "0.2", "-s", "1372", "10.2.0.7"); err != nil {
-		t.Errorf("1400 bytes over a link of 1300: %v: %s", err, out)
-	}
+	comes(t, func() error {
+		_, err := l.Run("host1", "ping", "-n", "-c", "3", "-W", "2", "-i", "0.2", "-s", "1372", "10.2.0.7") // 1400 bytes over a link of 1300
+		return err
+	})
 }
 
 // The hub goes on when one of two hubs dies: within three renewals the spokes know, and find each other through the other.
@@ -265,17 +270,22 @@ func TestIdle(t *testing.T) {
 	check(t, l, Ping("host1", "10.2.0.7", ""))
 	time.Sleep(time.Second)
 	const window = 5 * time.Second
-	before := make(map[string]time.Duration)
-	for _, r := range l.Topology.Routers() {
-		before[r] = routerTime(t, l, r)
-	}
-	time.Sleep(window)
-	for _, r := range l.Topology.Routers() {
-		used := routerTime(t, l, r) - before[r]
-		if share := 100 * float64(used) / float64(window); share >= 3 {
-			t.Errorf("%s idle takes %.1f %% of a CPU", r, share)
+	must(t, topo.Eventually(soon, func() error { // what it does when it has begun may take a slow machine longer
+		before := make(map[string]time.Duration)
+		for _, r := range l.Topology.Routers() {
+			before[r] = routerTime(t, l, r)
 		}
-	}
+		time.Sleep(window)
+		for _, r := range l.Topology.Routers() {
+			used := routerTime(t, l, r) - before[r]
+			share := 100 * float64(used) / float64(window)
+			t.Logf("%s idle takes %.1f %% of a CPU", r, share)
+			if share >= 3 {
+				return fmt.Errorf("%s idle takes %.1f %% of a CPU", r, share)
+			}
+		}
+		return nil
+	}))
 }
 
 // routerTime is what naved and its workers have used.
@@ -321,16 +331,17 @@ func TestPathMTU(t *testing.T) {
 	l := topo.ForTest(t, top)
 	check(t, l, Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"))
 	const want = "1272" // 1300 less the outer IP header and GRE with a key
-	must(t, topo.Eventually(10*time.Second, func() error {
+	must(t, topo.Eventually(soon, func() error {
 		out, err := l.Run("host1", "ping", "-n", "-c", "1", "-W", "1", "-M", "do", "-s", "1350", "10.2.0.7")
 		if err == nil || !strings.Contains(out, want) {
 			return fmt.Errorf("1378 bytes with DF: %w: %s", err, out)
 		}
 		return nil
 	}))
-	if out, err := l.Run("host1", "ping", "-n", "-c", "2", "-W", "1", "-i", "0.2", "-M", "do", "-s", "1244", "10.2.0.7"); err != nil {
-		t.Errorf("1272 bytes with DF: %v: %s", err, out)
-	}
+	comes(t, func() error {
+		_, err := l.Run("host1", "ping", "-n", "-c", "2", "-W", "1", "-i", "0.2", "-M", "do", "-s", "1244", "10.2.0.7") // 1272 bytes with DF
+		return err
+	})
 }
 
 // traceroute sees the routers of the path: TTL runs out on a port, in the hub's tunnel, and on the far spoke.
@@ -343,16 +354,20 @@ func TestTTL(t *testing.T) {
 	}
 	l := topo.ForTest(t, top)
 	check(t, l, Ping("host1", "10.2.0.7", ""), Direct("host1", "10.2.0.7"))
+	told := func(what, from, text string, words ...string) {
+		t.Helper()
+		comes(t, func() error {
+			out, err := l.Run("host1", append([]string{"ping", "-n", "-c", "1", "-W", "2"}, words...)...)
+			if err == nil || !strings.Contains(out, "From "+from) || !strings.Contains(out, text) {
+				return fmt.Errorf("%s: %w: %s", what, err, out)
+			}
+			return nil
+		})
+	}
 	for ttl, from := range map[string]string{"1": "10.1.0.1", "2": "10.255.0.12"} {
-		out, err := l.Run("host1", "ping", "-n", "-c", "1", "-W", "2", "-t", ttl, "10.2.0.7")
-		if err == nil || !strings.Contains(out, "From "+from) || !strings.Contains(out, "Time to live exceeded") {
-			t.Errorf("TTL %s: %v: %s", ttl, err, out)
-		}
+		told("TTL "+ttl, from, "Time to live exceeded", "-t", ttl, "10.2.0.7")
 	}
-	out, err := l.Run("host1", "ping", "-n", "-c", "1", "-W", "2", "10.99.0.1")
-	if err == nil || !strings.Contains(out, "From 10.1.0.1") || !strings.Contains(out, "Net Unreachable") {
-		t.Errorf("an address without a route: %v: %s", err, out)
-	}
+	told("an address without a route", "10.1.0.1", "Net Unreachable", "10.99.0.1")
 }
 
 // systemd hears that the daemon is ready, lives, reads its configuration again and stops.
@@ -364,17 +379,28 @@ func TestNotify(t *testing.T) {
 	defer socket.Close()
 	t.Setenv("NOTIFY_SOCKET", path)
 	t.Setenv("WATCHDOG_USEC", "400000")
-	hear := func(want string) {
-		t.Helper()
+	said := make(chan string, 10000) // read all the time: the queue of such a socket has room for ten, and who finds it full waits
+	go func() {
+		defer close(said)
 		buf := make([]byte, 512)
-		must(t, socket.SetReadDeadline(time.Now().Add(10*time.Second)))
 		for {
 			n, err := socket.Read(buf)
 			if err != nil {
-				t.Fatalf("waiting for %s: %v", want, err)
+				return // closed
 			}
-			if strings.Contains(string(buf[:n]), want) {
-				return
+			said <- string(buf[:n])
+		}
+	}()
+	hear := func(want string) {
+		t.Helper()
+		for late := time.After(soon); ; {
+			select {
+			case text := <-said:
+				if strings.Contains(text, want) {
+					return
+				}
+			case <-late:
+				t.Fatalf("nobody says %s", want)
 			}
 		}
 	}

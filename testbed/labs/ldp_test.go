@@ -30,15 +30,15 @@ func TestLDPSessions(t *testing.T) {
 		}))
 	}
 	began := time.Now()
-	until(time.Minute, "sessions", func() bool { return neighbors("hub") >= 2 })
+	until(soon, "sessions", func() bool { return neighbors("hub") >= 2 })
 	t.Logf("sessions after %v", time.Since(began))
 	must(t, l.StopRouter("spoke3", unix.SIGTERM))
 	began = time.Now()
 	until(10*time.Second, "a clean stop ends the session", func() bool { return neighbors("hub") == 1 })
 	t.Logf("ended after %v", time.Since(began))
 	start(t, l, "spoke3")
-	until(time.Minute, "it is back", func() bool { return neighbors("hub") >= 2 })
+	until(soon, "it is back", func() bool { return neighbors("hub") >= 2 })
 	must(t, l.StopRouter("hub", unix.SIGKILL))
 	start(t, l, "hub")
-	until(time.Minute, "sessions after a crash", func() bool { return neighbors("hub") >= 2 && neighbors("spoke2") == 1 })
+	until(soon, "sessions after a crash", func() bool { return neighbors("hub") >= 2 && neighbors("spoke2") == 1 })
 }

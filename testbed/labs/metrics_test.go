@@ -74,8 +74,11 @@ func TestMetrics(t *testing.T) {
 	asks(`nave_crypto_sessions{state="UP"}`, `,"2"]`)
 	asks(`nave_tunnel_packets_total{direction="receive"} > 0`, `"tunnel":"Tunnel0"`)
 	asks(`ALERTS{alertname="NaveRestarted"}`, `"alertstate":"firing"`)
-	page, err := m.ns.Run("curl", "-sf", "http://127.0.0.1:9469/metrics")
-	must(t, err)
+	var page string
+	comes(t, func() (err error) {
+		page, err = m.ns.Run("curl", "-sf", "http://127.0.0.1:9469/metrics")
+		return err
+	})
 	if out, err := m.ns.Run("bash", "-c", "curl -sf http://127.0.0.1:9469/metrics | grep -E '^(# (HELP|TYPE) )?nave_' | promtool check metrics"); err != nil || out != "" {
 		t.Errorf("promtool: %v: %s", err, out)
 	}
@@ -86,9 +89,7 @@ func TestMetrics(t *testing.T) {
 				t.Errorf("%s: the hub has no %s", expr, name)
 			}
 		}
-		if out, err := m.query(expr); err != nil {
-			t.Errorf("%s: %v: %s", expr, err, out)
-		}
+		comes(t, func() error { _, err := m.query(expr); return err })
 	}
 	far := func(state string) {
 		t.Helper()

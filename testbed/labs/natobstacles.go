@@ -77,7 +77,7 @@ func (n *NATLab) meets(o obstacle) error {
 		return err
 	}
 	defer f.Close()
-	err = topo.Eventually(40*time.Second, func() error {
+	err = topo.Eventually(2*patience, func() error {
 		text := logged()
 		switch {
 		case o.want != WayNone && f.Way() != o.want:
@@ -91,7 +91,7 @@ func (n *NATLab) meets(o obstacle) error {
 	if err != nil {
 		r.fail("%v", err)
 	}
-	if r.Way = f.Way(); r.Way != o.want {
+	if r.Way = f.await(o.want, wayWithin); r.Way != o.want {
 		r.fail("packets come %s, want %s", r.Way, o.want)
 	}
 	r.Attempts = n.Outside.Attempts(began, n.Cloud.Public(0), n.Cloud.Public(o.spoke))
@@ -230,7 +230,7 @@ func (n *NATLab) Barred(number, what string, site int) error {
 		return err
 	}
 	const says = "NAT_HUB"
-	err := topo.Eventually(20*time.Second, func() error {
+	err := topo.Eventually(patience, func() error {
 		if text := n.log(s)[before:]; !strings.Contains(text, says) {
 			return fmt.Errorf("the log of %s does not say that the hub is behind NAT", s.Router())
 		}

@@ -49,7 +49,7 @@ func StartProbe(l *topo.Lab, from, to string, addr netip.Addr, every time.Durati
 			return err
 		}
 		return errors.Join(
-			setOption(p.in, func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, sinkBuffer) }),
+			roomy(p.in),
 			setOption(p.in, func(fd int) error { return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVTTL, 1) }))
 	})
 	if err == nil {
@@ -193,6 +193,16 @@ func (p *Probe) Way() Way {
 		return WayHub
 	}
 	return WayNone
+}
+
+// overtaken waits until a packet has arrived that was sent well after a moment. Those of before that have not come by then won't, unless the way was changed meanwhile: they are
+// given the time that takes. Where nothing arrives at all, it waits in vain for a while.
+func (p *Probe) overtaken(at time.Time) {
+	for end := at.Add(wayWithin); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if w := p.Between(at.Add(probeArrives), time.Now()); w.Sent > w.Lost {
+			return
+		}
+	}
 }
 
 const (

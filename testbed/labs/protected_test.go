@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"nave/bpf"
 	"nave/testbed/need"
@@ -54,7 +53,7 @@ func TestNothingInClear(t *testing.T) {
 // recovered waits until the tunnels carry packets again.
 func recovered(t *testing.T, l *topo.Lab) {
 	t.Helper()
-	must(t, topo.Eventually(90*time.Second, func() error {
+	must(t, topo.Eventually(2*patience, func() error {
 		_, err := l.Run("host1", "ping", "-n", "-c", "1", "-W", "1", "10.2.0.7")
 		_, err2 := l.Run("spoke1", "ping", "-n", "-c", "1", "-W", "1", "10.255.0.1")
 		return errors.Join(err, err2)

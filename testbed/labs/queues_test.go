@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -79,7 +78,7 @@ func TestUnevenQueues(t *testing.T) {
 				src, dst := fmt.Sprintf("192.0.2.%d", 100+i), fmt.Sprintf("10.0.0.%d", 100+i)
 				check(t, l, Ping("h1", dst, src)) // both ends' neighbours are known then
 				// On a busy machine ping may leave before the last answer has come: it is asked again.
-				must(t, topo.Eventually(20*time.Second, func() error {
+				must(t, topo.Eventually(patience, func() error {
 					out, err := l.Run("h1", "ping", "-n", "-q", "-c", "3", "-i", "0.1", "-W", "2", "-I", src, dst)
 					if err == nil && !strings.Contains(out, " 0% packet loss") {
 						err = fmt.Errorf("from %s to %s: %s", src, dst, out)
@@ -157,7 +156,7 @@ func TestOwnerDies(t *testing.T) {
 		return err
 	}
 	for i := range 12 {
-		must(t, topo.Eventually(10*time.Second, func() error { return ping(i) }))
+		must(t, topo.Eventually(patience, func() error { return ping(i) }))
 	}
 	pids := workers(t, l, "r") // by their number
 	if len(pids) != 2 {
@@ -165,9 +164,9 @@ func TestOwnerDies(t *testing.T) {
 	}
 	must(t, unix.Kill(pids[1], unix.SIGKILL))
 	for i := range 12 {
-		must(t, topo.Eventually(10*time.Second, func() error { return ping(i) }))
+		must(t, topo.Eventually(patience, func() error { return ping(i) }))
 	}
-	must(t, topo.Eventually(20*time.Second, func() error {
+	must(t, topo.Eventually(patience, func() error {
 		out, err := l.Nave("r", "show", "ports", "--json")
 		if err != nil {
 			return err

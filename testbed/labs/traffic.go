@@ -65,7 +65,7 @@ func (t *Traffic) openSink(l *topo.Lab, o Load) error {
 	}
 	return l.NS(o.To).Do(func() (err error) {
 		if t.sink, err = net.ListenUDP("udp4", &net.UDPAddr{Port: trafficPort}); err == nil {
-			err = setOption(t.sink, func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, sinkBuffer) })
+			err = roomy(t.sink)
 		}
 		return err
 	})
@@ -88,6 +88,11 @@ func (t *Traffic) openFlows(l *topo.Lab, o Load) error {
 		}
 		return nil
 	})
+}
+
+// roomy gives a socket that counts what arrives the room for what comes while nobody reads it.
+func roomy(c *net.UDPConn) error {
+	return setOption(c, func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, sinkBuffer) })
 }
 
 // setOption sets an option of a socket.
@@ -154,7 +159,7 @@ func Steady(d time.Duration, arrived func() uint64, flows ...*Traffic) (sent, ca
 		return sent, rate
 	}
 	for range 10 {
-		began, a := time.Now(), arrived()
+		a, began := arrived(), time.Now()
 		s, rate := counts()
 		time.Sleep(d)
 		now, _ := counts()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 
 	"nave/testbed/topo"
 )
@@ -190,7 +189,7 @@ func Established(router string, neighbours ...string) Check {
 	return Check{
 		What: fmt.Sprintf("%s speaks BGP with %s", router, strings.Join(neighbours, " and ")),
 		Run: func(l *topo.Lab) error {
-			return topo.Eventually(40*time.Second, func() error {
+			return topo.Eventually(patience, func() error {
 				out, err := l.Nave(router, "show", "ip", "bgp", "vpnv4", "all", "summary")
 				if err != nil {
 					return err

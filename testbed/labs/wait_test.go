@@ -5,14 +5,13 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"nave/testbed/netns"
 	"nave/testbed/topo"
 )
 
-// soon is how long what was set off may take to show on a machine that is busy with other things. Nothing is measured by it.
-const soon = 20 * time.Second
+// soon is how long what was set off may take to show. Nothing is measured by it.
+const soon = patience
 
 // comes waits until f returns nil: for what others do beside the test.
 func comes(t *testing.T, f func() error) {

@@ -209,7 +209,7 @@ func (l *Lab) ports(node string) []Port {
 }
 
 // readyLimit is how long a naved may take until it answers, on a machine that is busy with others. One that ends is not waited for.
-const readyLimit = time.Minute
+const readyLimit = 3 * time.Minute
 
 // Begin starts the naved of a node and waits until it answers.
 func (l *Lab) Begin(node string) error {
@@ -259,7 +259,10 @@ func (l *Lab) Signal(node string, s unix.Signal) error {
 	return nil
 }
 
-// StopRouter ends a router's naved with a signal and waits for it; after 10 seconds it is killed.
+// stopLimit is how long a naved may take to end, on such a machine.
+const stopLimit = time.Minute
+
+// StopRouter ends a router's naved with a signal and waits for it; after stopLimit it is killed.
 func (l *Lab) StopRouter(node string, s unix.Signal) error {
 	pid := l.PIDs[node]
 	if pid == 0 {
@@ -277,10 +280,10 @@ func (l *Lab) StopRouter(node string, s unix.Signal) error {
 	select {
 	case <-done:
 		return nil
-	case <-time.After(10 * time.Second):
+	case <-time.After(stopLimit):
 		_ = c.Process.Kill()
 		<-done
-		return fmt.Errorf("topo: naved in %s did not end within 10 s of %v and was killed", node, s)
+		return fmt.Errorf("topo: naved in %s did not end within %v of %v and was killed", node, stopLimit, s)
 	}
 }
 
@@ -290,11 +293,10 @@ func endOther(pid int, s unix.Signal) error {
 		return nil // ended, and the number may be somebody else's by now
 	}
 	_ = unix.Kill(pid, s)
-	for range 500 {
+	for end := time.Now().Add(stopLimit); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if unix.Kill(pid, 0) != nil {
 			return nil
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	return fmt.Errorf("topo: naved %d did not end", pid)
 }

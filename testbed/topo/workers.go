@@ -46,7 +46,7 @@ func (l *Lab) KillRouter(node string) error {
 	if err != nil {
 		return fmt.Errorf("topo: kill the workers of %s: %w", node, err)
 	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(stopLimit); ; time.Sleep(10 * time.Millisecond) {
 		left, err := l.Workers(node)
 		if err != nil || len(left) == 0 {
 			return err
