@@ -2,10 +2,12 @@ package labs
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"nave/testbed/need"
 	"nave/testbed/topo"
@@ -50,6 +52,21 @@ func TestNAT(t *testing.T) {
 func TestNATHub(t *testing.T) {
 	t.Parallel()
 	takeSteps(t, NATHubCloud(), NATHubSteps())
+}
+
+// An SA that was begun before is none that was begun since, however often its first message is sent again.
+func TestAttempts(t *testing.T) {
+	a, b, c := addr("198.51.100.11"), addr("198.51.100.55"), addr("198.51.100.56")
+	began := time.Unix(1000, 0)
+	first := func(second int, from, to netip.Addr, spi uint64) Crossing {
+		return Crossing{At: began.Add(time.Duration(second) * time.Second), From: netip.AddrPortFrom(from, 500), To: netip.AddrPortFrom(to, 500), Sort: SortIKE, First: spi}
+	}
+	all := []Crossing{first(0, a, b, 1), first(2, a, b, 1), first(30, a, b, 1), first(31, b, a, 2), first(33, b, a, 2), first(34, a, c, 3), first(34, a, b, 0)}
+	for second, want := range map[int]int{0: 2, 1: 1, 31: 1, 32: 0} {
+		if n := attempts(all, began.Add(time.Duration(second)*time.Second), a, b); n != want {
+			t.Errorf("from second %d on %d SAs were begun, want %d", second, n, want)
+		}
+	}
 }
 
 // tsharkAgrees: to tshark, too, all ESP through NAT is in UDP with checksum zero, and none is where there is no NAT.

@@ -159,15 +159,21 @@ func (o *Outside) Since(at time.Time, between ...netip.Addr) (out []Crossing) {
 	return out
 }
 
-// Attempts is how many IKE SAs two addresses began with each other since a moment, whichever began them. Messages that are sent again do not count.
-func (o *Outside) Attempts(at time.Time, a, b netip.Addr) int {
-	seen := make(map[uint64]bool)
-	for _, c := range o.Since(at, a, b) {
-		if c.First != 0 {
-			seen[c.First] = true
+// Attempts is how many IKE SAs two addresses began with each other since a moment, whichever began them. Messages that are sent again do not count, whenever they were sent first.
+func (o *Outside) Attempts(at time.Time, a, b netip.Addr) int { return attempts(o.Since(time.Time{}), at, a, b) }
+
+func attempts(all []Crossing, at time.Time, a, b netip.Addr) (n int) {
+	begun := make(map[uint64]bool)
+	for _, c := range all {
+		if c.First == 0 || begun[c.First] {
+			continue
+		}
+		begun[c.First] = true
+		if from, to := c.From.Addr(), c.To.Addr(); !c.At.Before(at) && (from == a && to == b || from == b && to == a) {
+			n++
 		}
 	}
-	return len(seen)
+	return n
 }
 
 // Write writes what was seen as a capture file.
