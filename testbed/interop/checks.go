@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 )
 
 // patience is how long a node may take for what it should do at once: guests and naved share a slow machine with other tests.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // Entry is a row of naved's `show ip nhrp --json`.
 type Entry struct {
@@ -192,11 +193,22 @@ func frrRow(g *Guest, command string, words []string) (row, all string, err erro
 
 // Ping sends one ping from an address of a node, which is a guest or one of the lab.
 func (s *Scenario) Ping(node, from, to string) error {
+	return s.ping(node, from, to, 2)
+}
+
+// Answered checks that one ping, which nothing may keep from its way now, is answered, if late.
+func (s *Scenario) Answered(node, from, to string) error {
+	return s.ping(node, from, to, 30)
+}
+
+func (s *Scenario) ping(node, from, to string, seconds int) error {
+	words := []string{"ping", "-n", "-c", "1", "-W", strconv.Itoa(seconds), "-I", from, to}
+	var err error
 	if g := s.Guests[node]; g != nil {
-		_, err := g.Run("ping -n -c 1 -W 2 -I " + from + " " + to)
-		return err
+		_, err = g.Run(strings.Join(words, " "))
+	} else {
+		_, err = s.Run(node, words...)
 	}
-	_, err := s.Run(node, "ping", "-n", "-c", "1", "-W", "2", "-I", from, to)
 	return err
 }
 

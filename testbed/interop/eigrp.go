@@ -75,6 +75,21 @@ func (s *Scenario) revive(t *testing.T) {
 	}
 }
 
+// startAfresh ends the eigrpd of guests that are no neighbours of the hub, and starts it again: with a neighbour that comes back before it was given up, 8.4 makes no adjacency,
+// now and then.
+func (s *Scenario) startAfresh(t *testing.T, have []string) {
+	t.Helper()
+	for guest, address := range map[string]string{"frr1": eigrpFRR1, "frr2": eigrpFRR2} {
+		if slices.Contains(have, address) {
+			continue
+		}
+		t.Logf("%s has made no adjacency with the hub, and starts afresh", guest)
+		if out, err := s.Guests[guest].Run(eigrpd + "eigrp_kill; eigrp_start"); err != nil {
+			t.Fatal(out, err)
+		}
+	}
+}
+
 // startEIGRP starts a guest's eigrpd and waits until the hub has it as neighbour beside others, and its site.
 func (s *Scenario) startEIGRP(t *testing.T, guest, site, address string, others ...string) {
 	t.Helper()

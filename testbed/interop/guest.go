@@ -35,8 +35,8 @@ var (
 
 const (
 	kernel       = "/usr/bin/linux.uml"
-	bootLimit    = 90 * time.Second
-	commandLimit = 2 * time.Minute // of a machine that is busy with others; a shell's commands are slow in a guest
+	bootLimit    = 5 * time.Minute
+	commandLimit = 5 * time.Minute // of a machine that is busy with others; a shell's commands are slow in a guest
 )
 
 // Guest is a Linux of its own as one process: a user-mode-linux kernel whose root is the host's, read-only.

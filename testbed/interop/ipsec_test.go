@@ -76,7 +76,7 @@ func (l *lane) swanStarts(s Suite, profile, settings []string) error {
 	if err := l.s.Configure(l.router, l.config(s.Crypto(l.pki, append(profile, "responder-only")...))); err != nil {
 		return err
 	}
-	out, err := l.guest.Swan(l.settings(s, append(settings, "START=none")...), "swan_again\nswanctl --initiate --child gre --timeout 15")
+	out, err := l.guest.Swan(l.settings(s, append(settings, "START=none")...), "swan_again\nswanctl --initiate --child gre --timeout 90")
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
@@ -102,7 +102,7 @@ func (l *lane) ping(fromNave bool) error {
 
 // agrees waits until both sides show the suite: packets may cross a moment before.
 func (l *lane) agrees(s Suite, initiator bool) error {
-	return topo.Eventually(5*time.Second, func() error {
+	return topo.Eventually(patience, func() error {
 		return errors.Join(l.s.CheckNave(l.router, l.swan, s, initiator), s.check(l.guest, !initiator))
 	})
 }
@@ -124,11 +124,11 @@ func (l *lane) run(s Suite, initiator bool) row {
 	}
 	r.err = up(s, nil, nil)
 	for _, check := range []func() error{
-		func() error { return topo.Eventually(15*time.Second, func() error { return l.ping(initiator) }) },
-		func() error { return topo.Eventually(5*time.Second, func() error { return l.ping(!initiator) }) },
+		func() error { return topo.Eventually(patience, func() error { return l.ping(initiator) }) },
+		func() error { return topo.Eventually(patience, func() error { return l.ping(!initiator) }) },
 		func() error { return l.agrees(s, initiator) },
 		func() error {
-			return topo.Eventually(5*time.Second, func() error { return l.s.Wire.Sealed(start, l.nave, l.swan, s.protocol()) })
+			return topo.Eventually(patience, func() error { return l.s.Wire.Sealed(start, l.nave, l.swan, s.protocol()) })
 		},
 	} {
 		if r.err == nil {

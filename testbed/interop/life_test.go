@@ -67,8 +67,8 @@ func (l *lane) lossless(t *testing.T, what string, f func()) {
 		t.Fatal(err)
 	}
 	f()
-	time.Sleep(time.Second)
-	out, err := l.guest.Run("kill -INT $(cat " + file + ".pid); sleep 0.3; sed -n -e 's/.*bytes from .*icmp_seq=\\([0-9]*\\) .*/\\1/p' -e '/transmitted/p' " + file)
+	time.Sleep(2 * time.Second)
+	out, err := l.guest.Run("kill -INT $(cat " + file + ".pid); i=0; while [ $i -lt 300 ] && ! grep -q transmitted " + file + "; do sleep 0.1; i=$((i + 1)); done; sed -n -e 's/.*bytes from .*icmp_seq=\\([0-9]*\\) .*/\\1/p' -e '/transmitted/p' " + file)
 	m := pingStats.FindStringSubmatch(out)
 	if err != nil || m == nil {
 		t.Fatalf("%s: ping says %q (%v)", what, out, err)
@@ -81,7 +81,7 @@ func (l *lane) lossless(t *testing.T, what string, f func()) {
 		}
 	}
 	// What was sent in the last moment is on its way still; what no answer came to before others that were answered is lost.
-	const underWay = 25
+	const underWay = 75 // 1.5 s
 	if len(came) < last || last < sent-underWay || sent < 40 {
 		t.Errorf("%s: of %d packets the first %d found %d answers", what, sent, last, len(came))
 	}
@@ -132,7 +132,7 @@ func life(t *testing.T, l *lane, s Suite) {
 			}
 			before = l.newChild(t, before)
 			l.settled(t)
-			if err := topo.Eventually(10*time.Second, func() error { return l.oneChild(s) }); err != nil {
+			if err := topo.Eventually(patience, func() error { return l.oneChild(s) }); err != nil {
 				t.Errorf("after %s: %v", words, err)
 			}
 		}
@@ -151,7 +151,7 @@ func deleted(t *testing.T, l *lane, s Suite) {
 			t.Errorf("after %s the new child is %+v", what, c)
 		}
 		l.settled(t)
-		if err := topo.Eventually(10*time.Second, func() error { return l.oneChild(s) }); err != nil {
+		if err := topo.Eventually(patience, func() error { return l.oneChild(s) }); err != nil {
 			t.Errorf("after %s: %v", what, err)
 		}
 	}
@@ -172,7 +172,7 @@ func dies(t *testing.T, l *lane) {
 		}
 	})
 	start := time.Now()
-	if err := topo.Eventually(time.Minute, func() error {
+	if err := topo.Eventually(patience, func() error {
 		text, _, err := l.s.LogSince(l.router, logged)
 		if err == nil && !strings.Contains(text, "dead peer") {
 			err = fmt.Errorf("%s does not notice that its peer is dead:\n%s", l.router, text)
@@ -277,7 +277,7 @@ func lifetimes(t *testing.T, l *lane, s Suite, seconds int) {
 	l.settled(t)
 	before, child, start := l.ike(t), l.active(t), time.Now()
 	l.lossless(t, "lifetimes ended", func() {
-		if err := topo.Eventually(time.Duration(seconds+5)*time.Second, func() error {
+		if err := topo.Eventually(time.Duration(seconds)*time.Second+patience, func() error {
 			n, err := l.s.Session(l.router, l.swan)
 			if err == nil && (n == nil || len(n.IKE) == 0 || n.Active() == nil || seconds >= 120 && n.Active().Out == child.Out ||
 				!slices.ContainsFunc(n.IKE, func(i NaveIKE) bool { return i.Established && i.ID != before.ID })) {

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"nave/testbed/topo"
 )
@@ -46,7 +45,7 @@ func refusals(t *testing.T, l *lane, s Suite) {
 			t.Fatal(err)
 		}
 		// a refusal that nobody authenticated is not believed at once: somebody else may send it
-		l.says(t, logged, 80*time.Second, "NO-PROPOSAL-CHOSEN")
+		l.says(t, logged, "NO-PROPOSAL-CHOSEN")
 	})
 	if err := l.down(); err != nil {
 		t.Error(err)
@@ -67,7 +66,7 @@ func (l *lane) refuses(t *testing.T, s Suite, r refusal) {
 	if err == nil {
 		t.Errorf("strongSwan is let in: %s", out)
 	}
-	l.says(t, logged, 15*time.Second, r.log)
+	l.says(t, logged, r.log)
 	Soon(t, func() error {
 		charon, err := l.guest.Run("cat /var/log/charon.log")
 		if err == nil && !strings.Contains(charon, r.charon) {
@@ -91,10 +90,10 @@ func (l *lane) refuses(t *testing.T, s Suite, r refusal) {
 }
 
 // says waits until nave's log has a line about the peer with a text, and checks that no line has a key.
-func (l *lane) says(t *testing.T, from int, limit time.Duration, text string) {
+func (l *lane) says(t *testing.T, from int, text string) {
 	t.Helper()
 	var log string
-	err := topo.Eventually(limit, func() (err error) {
+	err := topo.Eventually(patience, func() (err error) {
 		if log, _, err = l.s.LogSince(l.router, from); err != nil {
 			return err
 		}
@@ -149,7 +148,7 @@ func scanned(t *testing.T, l *lane) {
 		{"aggressive mode", "--aggressive --id=scanner", "Aggressive Mode Handshake returned"},
 	} {
 		t.Run("ike-scan "+scan.what, func(t *testing.T) {
-			out, err := l.s.Run("stranger", strings.Fields("ike-scan --nodns --retry=2 "+scan.args+" "+l.nave)...)
+			out, err := l.s.Run("stranger", strings.Fields("ike-scan --nodns --retry=9 "+scan.args+" "+l.nave)...)
 			if err != nil || !strings.Contains(out, scan.want) {
 				t.Errorf("ike-scan says (%v):\n%s", err, out)
 			}

@@ -130,7 +130,7 @@ func TestGuestsAgree(t *testing.T) {
 			})
 		}
 		both.Wait()
-		if out, err := a.Swan("", "swanctl --initiate --child gre --timeout 10"); err != nil {
+		if out, err := a.Swan("", "swanctl --initiate --child gre --timeout 90"); err != nil {
 			t.Errorf("%s: %v %s", suite, err, out)
 			continue
 		}
@@ -139,7 +139,7 @@ func TestGuestsAgree(t *testing.T) {
 			func() error { return suite.check(a, true) }, func() error { return suite.check(b, false) },
 			func() error { return s.Wire.Sealed(start, "192.0.2.11", "192.0.2.12", suite.protocol()) },
 		} {
-			if err := topo.Eventually(5*time.Second, check); err != nil {
+			if err := topo.Eventually(patience, check); err != nil {
 				t.Errorf("%s: %v", suite, err)
 			}
 		}

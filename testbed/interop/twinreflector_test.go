@@ -152,7 +152,7 @@ func reflectorRestart(t *testing.T, s *Scenario, f *HostFRR) {
 				}
 			}
 		}
-		if err := s.vrfPing("spoke3-host", "", "172.16.4.101"); err != nil {
+		if _, err := s.Run("spoke3-host", "ping", "-n", "-c", "1", "-W", "30", "172.16.4.101"); err != nil {
 			t.Fatalf("while there is no reflector: %v", err)
 		}
 	}

@@ -83,7 +83,7 @@ func Listen(t *testing.T, ns *netns.NS, dev string) *Wire {
 		h.Close()
 		select {
 		case <-done:
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 			t.Error("the capture does not end")
 		}
 	})
