@@ -160,7 +160,9 @@ func (o *Outside) Since(at time.Time, between ...netip.Addr) (out []Crossing) {
 }
 
 // Attempts is how many IKE SAs two addresses began with each other since a moment, whichever began them. Messages that are sent again do not count, whenever they were sent first.
-func (o *Outside) Attempts(at time.Time, a, b netip.Addr) int { return attempts(o.Since(time.Time{}), at, a, b) }
+func (o *Outside) Attempts(at time.Time, a, b netip.Addr) int {
+	return attempts(o.Since(time.Time{}), at, a, b)
+}
 
 func attempts(all []Crossing, at time.Time, a, b netip.Addr) (n int) {
 	begun := make(map[uint64]bool)
