@@ -249,6 +249,17 @@ func (f *HostFRR) Sessions(peer string) (int, error) {
 	return all[peer].Established, err
 }
 
+// kept tells how often bgpd has kept the routes of a peer whose session ended, since it was started: it says when it begins to wait for the peer. Paths are stale then, but not for long
+// where the peer is back at once.
+func (f *HostFRR) kept(t *testing.T, peer string) int {
+	t.Helper()
+	log, err := os.ReadFile(f.file("bgpd", ".log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(regexp.MustCompile(regexp.QuoteMeta(peer)+`\S* graceful restart stalepath timer started`).FindAll(log, -1))
+}
+
 // LDPBinding is what ldpd has of a prefix with one neighbour; labels are numbers, or "imp-null" and "-".
 type LDPBinding struct {
 	Prefix   string
