@@ -323,8 +323,7 @@ func (in *instance) update(ctx context.Context, l *link, cfg *linkConfig) error 
 		err = in.srv.DisablePeer(ctx, &api.DisablePeerRequest{Address: l.alias.String()})
 		l.kickSoon()
 	case old.Shutdown != cfg.Shutdown:
-		// GoBGP takes one change of this kind at a time and drops what comes before it has got round to that, so that the neighbour would stay shut down.
-		err = in.renew(ctx, l)
+		err = in.srv.EnablePeer(ctx, &api.EnablePeerRequest{Address: l.alias.String()}) // it drops what comes right after another change: then rouse sees to it
 		l.reset()
 	case transport(old) != transport(cfg):
 		l.reset()

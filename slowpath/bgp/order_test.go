@@ -3,7 +3,9 @@ package bgp
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,15 +42,16 @@ func TestNobodyConnectsMeanwhile(t *testing.T) {
 		l = a.linkOf(b)
 		change(&c)
 		l.gate.Lock() // the link is connecting
-		done := make(chan error, 1)
-		go func() { done <- a.s.Configure(c) }()
+		done := make(chan struct{})
+		var err error
+		go func() { err = a.s.Configure(c); close(done) }()
 		select {
 		case <-done:
 			t.Errorf("%s: GoBGP was told while the link connected", name)
 		case <-time.After(200 * time.Millisecond):
 		}
 		l.gate.Unlock()
-		if err := <-done; err != nil {
+		if <-done; err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -59,22 +62,39 @@ func TestNobodyConnectsMeanwhile(t *testing.T) {
 	}
 }
 
-// TestShutAndNotShut: GoBGP drops one of two changes that come fast; the last one counts nevertheless.
+// stopsAt is a log that holds up whoever says something for the first time.
+type stopsAt struct {
+	message string
+	once    *sync.Once
+	reached chan struct{}
+	goOn    chan struct{}
+}
+
+func (stopsAt) Enabled(context.Context, slog.Level) bool { return true }
+func (h stopsAt) WithAttrs([]slog.Attr) slog.Handler     { return h }
+func (h stopsAt) WithGroup(string) slog.Handler          { return h }
+func (h stopsAt) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == h.message {
+		h.once.Do(func() { close(h.reached); <-h.goOn })
+	}
+	return nil
+}
+
+// TestShutAndNotShut: GoBGP drops the second of two changes that come before it has got round to the first; it counts nevertheless, as soon as the neighbour is there.
 func TestShutAndNotShut(t *testing.T) {
 	t.Parallel()
 	port := ports.TCP(t)
 	a, b := newBox(t, 43), newBox(t, 44)
+	h := stopsAt{"starting outgoing connection manager", new(sync.Once), make(chan struct{}), make(chan struct{})}
+	a.s.inner = slog.New(h)
 	up, down := a.base(port, 65000, b), a.base(port, 65000, b)
 	down.Neighbours[0].Shutdown = true
 	a.configure(up)
+	<-h.reached
+	a.configure(down)
+	a.configure(up)
+	close(h.goOn)
 	b.configure(b.base(port, 65000, a))
-	for range 5 {
-		established(t, a, b)
-		for range 20 {
-			a.configure(down)
-			a.configure(up)
-		}
-	}
 	established(t, a, b)
 }
 
