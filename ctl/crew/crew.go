@@ -222,6 +222,8 @@ func (c *Crew) Relay(worker int, id portID, via int) error {
 // Detach closes a queue of a worker, or ends a relay. Take its socket out of the steering first.
 func (c *Crew) Detach(worker int, id portID) error {
 	m := c.members[worker]
+	m.asking.Lock()
+	defer m.asking.Unlock()
 	m.mu.Lock()
 	delete(m.wanted, id)
 	l := m.link

@@ -39,10 +39,11 @@ func leave(found []*relic) {
 	}
 }
 
-// Times for workers that were found: the connection of the naved before may be a moment in going.
+// Times for workers that were found: the connection of the naved before may be a moment in going, and a machine that has just lost its naved may be busy. As long as a worker may
+// take to poll (hungLooks): who kills one that would have answered interrupts what forwards.
 const (
-	helloPatience = 3 * time.Second
-	busyPatience  = 3 * time.Second
+	helloPatience = hungLooks * lookEvery
+	busyPatience  = hungLooks * lookEvery
 )
 
 // find connects to the workers that run. One that does not answer is killed: it can't be left running beside others that have its ports. If another naved has them, that

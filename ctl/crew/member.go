@@ -17,6 +17,8 @@ type member struct {
 
 	pause time.Duration // before its next process; who supervises has it
 
+	asking sync.Mutex // held while a port is opened or closed, so that the process has what was wanted last; before mu
+
 	mu       sync.Mutex
 	proc     *process // nil while there is none
 	link     *link    // to it
@@ -52,8 +54,7 @@ func newLink(c *conn, quit <-chan struct{}) *link {
 }
 
 func (l *link) read() {
-	defer close(l.down)
-	defer l.c.Close()
+	defer l.forget()
 	for {
 		b, fds, err := l.c.receive()
 		if err != nil {
@@ -74,6 +75,21 @@ func (l *link) read() {
 			}
 			l.got <- answer{r, fds}
 		}
+	}
+}
+
+// forget ends the link. An answer that came too late for anybody to wait for it may have brought a socket: one that stays open here keeps its queue from every other.
+func (l *link) forget() {
+	l.c.Close()
+	close(l.down)
+	l.mu.Lock() // whoever asks just now sees to its answer
+	defer l.mu.Unlock()
+	select {
+	case a := <-l.got:
+		closeAll(a.fds)
+		a.fds = nil
+		l.got <- a // why no question was answered is still to be heard
+	default:
 	}
 }
 

@@ -18,6 +18,8 @@ const own = -1
 
 // want has a process open a port, and those that follow it. What can't be opened is not wanted.
 func (m *member) want(w wish) error {
+	m.asking.Lock()
+	defer m.asking.Unlock()
 	m.mu.Lock()
 	l := m.link
 	was, had := m.wanted[w.Port]
@@ -46,7 +48,20 @@ func (m *member) want(w wish) error {
 	return fmt.Errorf("crew: worker %d: %w", m.boot.Worker, err)
 }
 
-// grant gives a process a port that is wanted.
+// renew is grant of a port that was wanted a moment ago. false: it is not, or otherwise, and then the process has been told so.
+func (m *member) renew(l *link, w wish) (wanted bool, err error) {
+	m.asking.Lock()
+	defer m.asking.Unlock()
+	m.mu.Lock()
+	now, had := m.wanted[w.Port]
+	m.mu.Unlock()
+	if !had || now != w {
+		return false, nil
+	}
+	return true, m.grant(l, w)
+}
+
+// grant gives a process a port that is wanted. The caller holds m.asking.
 func (m *member) grant(l *link, w wish) error {
 	if w.via == own {
 		return m.open(l, w.Attach)
@@ -126,7 +141,7 @@ func (m *member) reopen() (left []wish, err error) {
 	}
 	slices.SortFunc(list, func(a, b wish) int { return int(a.Port) - int(b.Port) }) // the first decides about zero-copy
 	for _, w := range list {
-		if err := m.grant(l, w); isOfProcess(err) {
+		if _, err := m.renew(l, w); isOfProcess(err) {
 			return nil, err
 		} else if err != nil {
 			m.crew.cfg.Log.Error("a port of a worker does not come back; it is tried again", "worker", m.boot.Worker, "port", w.Port, "error", err)
@@ -158,14 +173,9 @@ func (m *member) retry(left []wish) {
 			case <-time.After(retryEvery):
 			}
 			left = slices.DeleteFunc(left, func(w wish) bool {
-				m.mu.Lock()
-				wanted := m.wanted[w.Port] == w
-				m.mu.Unlock()
-				if !wanted {
-					return true
-				}
-				if err := m.grant(l, w); err != nil {
-					return false
+				wanted, err := m.renew(l, w)
+				if !wanted || err != nil {
+					return !wanted
 				}
 				m.crew.cfg.Log.Info("a port of a worker is back", "worker", m.boot.Worker, "port", w.Port)
 				return true
