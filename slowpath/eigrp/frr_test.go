@@ -19,6 +19,9 @@ import (
 
 const frrFolder = "/usr/lib/frr/"
 
+// patience is how long FRR may take for anything.
+const patience = 90 * time.Second
+
 // frr is zebra and eigrpd in a namespace of their own.
 type frr struct {
 	t     *testing.T
@@ -50,7 +53,7 @@ func startFRR(t *testing.T, ns *netns.NS, config string) *frr {
 			t.Fatal(err)
 		}
 		f.procs = append(f.procs, cmd)
-		f.wait(d+" to listen", 15*time.Second, func() bool { _, err := os.Stat(filepath.Join(f.dir, d+".vty")); return err == nil })
+		f.wait(d+" to listen", func() bool { _, err := os.Stat(filepath.Join(f.dir, d+".vty")); return err == nil })
 	}
 	return f
 }
@@ -63,18 +66,18 @@ func (f *frr) end() {
 	}
 	for _, p := range f.procs {
 		p.Process.Signal(unix.SIGTERM)
-		kill := time.AfterFunc(3*time.Second, func() { p.Process.Kill() })
+		kill := time.AfterFunc(10*time.Second, func() { p.Process.Kill() })
 		p.Wait()
 		kill.Stop()
 		os.RemoveAll(fmt.Sprintf("/var/tmp/frr/%s.%d", filepath.Base(p.Args[3]), p.Process.Pid))
 	}
 }
 
-func (f *frr) wait(what string, limit time.Duration, ok func() bool) {
+func (f *frr) wait(what string, ok func() bool) {
 	f.t.Helper()
-	for end := time.Now().Add(limit); !ok(); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); !ok(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
-			f.t.Fatalf("waited %s for %s", limit, what)
+			f.t.Fatalf("waited %s for %s", patience, what)
 		}
 	}
 }
@@ -243,25 +246,25 @@ func withFRR(t *testing.T, mode AuthMode) {
 		signedByFRR(f, w, auth)
 		return
 	}
-	f.wait("FRR's route here", 20*time.Second, func() bool { _, ok := w.route("10.62.0.0/24"); return ok })
+	f.wait("FRR's route here", func() bool { _, ok := w.route("10.62.0.0/24"); return ok })
 	if r, ok := w.route("10.62.0.0/24"); !ok || r.Hops[0].Addr != adr("10.50.0.2") || r.Kind != Internal || r.Distance != 90 || r.Metric != 30720 {
 		t.Errorf("route %+v", r)
 	}
 	there := func(command, what string) func() bool {
 		return func() bool { return strings.Contains(f.vty(command), what) }
 	}
-	f.wait("our route there", 20*time.Second, there("show ip eigrp topology", "P  10.61.0.0/24"))
+	f.wait("our route there", there("show ip eigrp topology", "P  10.61.0.0/24"))
 	if !there("show ip eigrp topology", "via 10.50.0.1 (30720/28160), veth0")() {
 		t.Error("our route has another metric there")
 	}
 	w.handle(Clear{})
-	f.wait("FRR's route here after clearing", 30*time.Second, func() bool { _, ok := w.route("10.62.0.0/24"); return ok })
+	f.wait("FRR's route here after clearing", func() bool { _, ok := w.route("10.62.0.0/24"); return ok })
 	// We come back after a kill. FRR is told of no restart, as it would fall over that, and begins anew.
 	w.restart()
-	f.wait("FRR's route here after our restart", 30*time.Second, func() bool { _, ok := w.route("10.62.0.0/24"); return ok })
-	f.wait("our route there after our restart", 30*time.Second, there("show ip eigrp topology", "P  10.61.0.0/24"))
+	f.wait("FRR's route here after our restart", func() bool { _, ok := w.route("10.62.0.0/24"); return ok })
+	f.wait("our route there after our restart", there("show ip eigrp topology", "P  10.61.0.0/24"))
 	w.handle(Shutdown{})
-	f.wait("us to go there", 20*time.Second, func() bool { return !there("show ip eigrp neighbors", "10.50.0.1")() })
+	f.wait("us to go there", func() bool { return !there("show ip eigrp neighbors", "10.50.0.1")() })
 	if _, ok := w.route("10.62.0.0/24"); ok {
 		t.Error("a route outlives EIGRP")
 	}
@@ -274,7 +277,7 @@ func signedByFRR(f *frr, w *wire, auth Auth) {
 		defer w.mu.Unlock()
 		return w.m.Traffic().Received.Hellos, w.m.Traffic().AuthFailures
 	}
-	f.wait("signed Hellos", 20*time.Second, func() bool { n, _ := counts(); return n > 0 })
+	f.wait("signed Hellos", func() bool { n, _ := counts(); return n > 0 })
 	before, early := counts() // before it had its key, it signed nothing
 	if early > 3 {
 		f.t.Errorf("%d packets of FRR are not taken as genuine", early)
@@ -285,7 +288,7 @@ func signedByFRR(f *frr, w *wire, auth Auth) {
 	w.mu.Unlock()
 	c.Interfaces[0].Auth = auth
 	w.configure(c)
-	f.wait("failures", 20*time.Second, func() bool { _, n := counts(); return n > early })
+	f.wait("failures", func() bool { _, n := counts(); return n > early })
 	if after, _ := counts(); after > before+1 {
 		f.t.Errorf("%d Hellos are taken with the wrong key", after-before)
 	}
