@@ -59,10 +59,19 @@ func (l *Loop) Call(f func(now time.Time)) bool {
 	if !l.Do(func(now time.Time) { f(now); close(finished) }) {
 		return false
 	}
+	return l.await(finished)
+}
+
+// await waits for a step that was queued.
+func (l *Loop) await(finished <-chan struct{}) bool {
 	select {
 	case <-finished:
-		return true
 	case <-l.done:
+	}
+	select { // it may have been the last
+	case <-finished:
+		return true
+	default:
 		return false
 	}
 }

@@ -56,3 +56,19 @@ func TestTryDoesNotWait(t *testing.T) {
 		t.Error("room in a full inbox")
 	}
 }
+
+// TestLastStep: a step that was taken is told to be done, also if the loop has ended by the time that is looked at.
+func TestLastStep(t *testing.T) {
+	finished := make(chan struct{})
+	close(finished)
+	l := New(1)
+	close(l.done)
+	for range 100 {
+		if !l.await(finished) {
+			t.Fatal("it is told that the step was not taken")
+		}
+	}
+	if l.await(make(chan struct{})) {
+		t.Error("a step that never was is told to be done")
+	}
+}
