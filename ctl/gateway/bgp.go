@@ -19,7 +19,10 @@ type border struct {
 	g       *Gateway
 	speaker atomic.Pointer[bgp.Speaker] // nil until BGP is configured for the first time
 	on      atomic.Bool                 // it is configured
-	last    *bgp.Config                 // what the speaker was told; the control plane's goroutine has it
+	// last is what the speaker was told, and failed the error that was logged of it; retry tells it again. The control plane's goroutine has them.
+	last   *bgp.Config
+	failed string
+	retry  *time.Timer
 
 	mu    sync.Mutex
 	queue []func() // none is lost: what is announced is said once
@@ -96,18 +99,44 @@ func (g *Gateway) setBGP() {
 	told.GracefulRestart.Restarting = c.Speaker.GracefulRestart.Restarting
 	b.last = &told
 	b.on.Store(c.On)
-	b.do(func() { b.configure(next) })
+	b.do(func() { b.configure(next, &told) })
 }
 
-// configure is setBGP in the border's goroutine.
-func (b *border) configure(c bgp.Config) {
-	s := b.open()
-	var wrong []show.Problem
-	if err := s.Configure(c); err != nil {
-		b.g.opt.Log.Error("bgp", "error", err)
-		wrong = []show.Problem{{What: "router bgp", Why: err.Error()}}
+// configure is setBGP in the border's goroutine. told is what that was told by: a configuration that another has followed has nothing to say any more.
+func (b *border) configure(c bgp.Config, told *bgp.Config) {
+	err := b.open().Configure(c)
+	b.g.loop.Do(func(time.Time) {
+		if b.last == told {
+			b.configured(c, told, err)
+		}
+	})
+}
+
+// configured takes over what came of a configuration. What fails is tried again, as it may be for others to mend: a port that another program has, a namespace that comes later.
+func (b *border) configured(c bgp.Config, told *bgp.Config, err error) {
+	if b.retry != nil {
+		b.retry.Stop()
+		b.retry = nil
 	}
-	b.g.loop.Do(func(time.Time) { b.g.core.refused = wrong })
+	if err == nil {
+		if b.failed != "" {
+			b.g.opt.Log.Info("bgp: all of the configuration runs")
+		}
+		b.g.core.refused, b.failed = nil, ""
+		return
+	}
+	why := err.Error()
+	if why != b.failed {
+		b.g.opt.Log.Error("bgp", "error", err)
+	}
+	b.g.core.refused, b.failed = []show.Problem{{What: "router bgp", Why: why}}, why
+	b.retry = time.AfterFunc(listenAgain, func() {
+		b.g.loop.Do(func(time.Time) {
+			if b.last == told { // else what follows it is in the queue, and must stay the last
+				b.do(func() { b.configure(c, told) })
+			}
+		})
+	})
 }
 
 // open makes the speaker, if there is none.
