@@ -124,7 +124,7 @@ func TestAllocate(t *testing.T) {
 // TestMeasure: every kind runs in its processes, and comes back with as many gaps as it polled.
 func TestMeasure(t *testing.T) {
 	var out, errs bytes.Buffer
-	args := []string{"--for", "150ms", "--rounds", "2", "--rate", "0.02", "--json"}
+	args := []string{"--for", "400ms", "--rounds", "2", "--rate", "0.02", "--json"}
 	if err := Command(t.Context(), args, &out, &errs); err != nil {
 		t.Fatal(err)
 	}
