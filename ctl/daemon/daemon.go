@@ -62,6 +62,9 @@ func Run(o Options) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
+	hup := make(chan os.Signal, 1) // from now on: one that comes while naved starts, which may take a while, is no reason to die
+	signal.Notify(hup, unix.SIGHUP)
+	defer signal.Stop(hup)
 	d := &Daemon{Options: o, log: log, logs: out, limit: logs.NewEvents()}
 	d.conf = newConfigurator(d)
 	defer d.conf.close()
@@ -93,7 +96,7 @@ func Run(o Options) error {
 		return err
 	}
 	endMetrics := d.startMetrics()
-	err = d.serve(ctx)
+	err = d.serve(ctx, hup)
 	endMetrics()
 	server.Close()
 	if err != nil {
@@ -124,10 +127,7 @@ type Daemon struct {
 }
 
 // serve answers signals and the watchdog until it is time to stop.
-func (d *Daemon) serve(ctx context.Context) error {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, unix.SIGHUP)
-	defer signal.Stop(hup)
+func (d *Daemon) serve(ctx context.Context, hup <-chan os.Signal) error {
 	watchdog := d.watchdog()
 	d.notify(daemon.SdNotifyReady)
 	text, severity := show.LogStarted(true)
