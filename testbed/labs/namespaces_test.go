@@ -96,6 +96,17 @@ func TestNamespaces(t *testing.T) {
 	check(t, l, cut("red1", "10.9.0.1"), cut("red1", "172.17.0.1"))
 }
 
+// patientNeighbors has the neighbors of a trunk ask for a minute before they give each other up. The kernel answers for a port, but for a subinterface it has only a TAP, and what
+// comes for that only naved brings there: who asks while there is none, and asks three times in three seconds, sends nothing more until it is back.
+func patientNeighbors(t *testing.T, l *topo.Lab) {
+	t.Helper()
+	for _, router := range []string{"west", "east"} {
+		for vrf, dev := range map[string]string{"red": "eth0.10", "blue": "eth0.20"} {
+			must(t, vrfSpace(t, l, router, vrf).Sysctl("ipv4/neigh/"+dev+"/ucast_solicit", "60"))
+		}
+	}
+}
+
 // Subinterfaces in two VRFs on a trunk go through a kill of naved, whose TAPs the next one takes over; the box itself reaches its neighbours by them, and what it does not
 // know by nave.
 func TestTrunkKilled(t *testing.T) {
@@ -103,6 +114,7 @@ func TestTrunkKilled(t *testing.T) {
 	lab := trunk()
 	l := topo.ForTest(t, lab.Topology)
 	holds(t, l, lab)
+	patientNeighbors(t, l)
 	const count = 500
 	rows := []*pings{startPings(t, l, "red1", "192.168.2.7", count), startPings(t, l, "blue2", "192.168.1.7", count)}
 	time.Sleep(500 * time.Millisecond)
