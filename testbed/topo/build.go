@@ -23,8 +23,8 @@ var binaries = sync.OnceValues(func() (string, error) {
 	}
 	args := []string{"build", "-trimpath", "-o", dir}
 	env := append(os.Environ(), "CGO_ENABLED=0")
-	if raceEnabled { // the daemons of a test under the race detector are under it too, and end at the first race
-		args = append(args, "-race")
+	if raceEnabled { // the daemons of a test under the race detector are under it too, and end at the first race; with the tests' own flags, most of them is compiled already
+		args = []string{"build", "-race", "-pgo=off", "-o", dir}
 		env = append(os.Environ(), "CGO_ENABLED=1")
 	}
 	c := exec.Command("go", append(args, "nave/ctl/cmd/...")...)
