@@ -205,3 +205,29 @@ func TestLabelIsKnownOnce(t *testing.T) {
 		t.Error("not known")
 	}
 }
+
+// TestNothingBeforeOurOpen: what a neighbour says is heard once our OPEN is out, as a probe may follow from then on.
+func TestNothingBeforeOurOpen(t *testing.T) {
+	t.Parallel()
+	port := ports.TCP(t)
+	a, b := newBox(t, 49), newBox(t, 50)
+	c := a.base(port, 65000, b)
+	c.Neighbours[0].Passive = true
+	a.configure(c)
+	l := a.linkOf(b)
+	l.writing.Lock()
+	b.configure(b.base(port, 65000, a))
+	connected := func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.outer != nil
+	}
+	wait(t, "the connection", connected)
+	never(t, "b is heard before it has our OPEN", 300*time.Millisecond, func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return !l.opened.IsZero()
+	})
+	l.writing.Unlock()
+	established(t, a, b)
+}

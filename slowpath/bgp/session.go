@@ -61,12 +61,16 @@ func (l *link) session(ctx context.Context, outer *net.TCPConn) {
 		inner.Close()
 	})
 	defer ended()
+	// Before anything of the neighbour's is heard: probe may say something from then on, and nothing comes before an OPEN.
+	if err := l.write(outer, first); err != nil {
+		return
+	}
 	up := make(chan struct{})
 	go func() {
 		defer close(up)
 		l.upstream(inner, outer, said.head)
 	}()
-	err = l.downstream(outer, inner, first)
+	err = l.downstream(outer, inner)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.ECONNRESET) {
 		l.s.log.Debug("bgp: connection", "vrf", l.in.vrf, "neighbour", l.addr, "error", err)
 	}
@@ -189,11 +193,8 @@ func (l *link) upstream(inner, outer *net.TCPConn, head []byte) {
 	inner.CloseWrite()
 }
 
-// downstream passes on what GoBGP says, UPDATEs rewritten.
-func (l *link) downstream(outer, inner *net.TCPConn, first []byte) error {
-	if _, err := outer.Write(first); err != nil {
-		return err
-	}
+// downstream passes on what GoBGP says after its OPEN, UPDATEs rewritten.
+func (l *link) downstream(outer, inner *net.TCPConn) error {
 	in := bufio.NewReaderSize(inner, 64<<10)
 	r := bgpmsg.NewReader(in)
 	out := make([]byte, 0, 64<<10)
