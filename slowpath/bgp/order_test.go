@@ -216,6 +216,8 @@ func TestNothingBeforeOurOpen(t *testing.T) {
 	a.configure(c)
 	l := a.linkOf(b)
 	l.writing.Lock()
+	goOn := sync.OnceFunc(l.writing.Unlock)
+	t.Cleanup(goOn)
 	b.configure(b.base(port, 65000, a))
 	connected := func() bool {
 		l.mu.Lock()
@@ -228,6 +230,6 @@ func TestNothingBeforeOurOpen(t *testing.T) {
 		defer l.mu.Unlock()
 		return !l.opened.IsZero()
 	})
-	l.writing.Unlock()
+	goOn()
 	established(t, a, b)
 }
