@@ -90,19 +90,23 @@ type NATStep struct {
 	Run  func(*NATLab) error // an error is of the lab; what is measured goes into rows
 }
 
-// probeEvery is how far packets of a stream are apart.
-const probeEvery = 10 * time.Millisecond
+const (
+	// probeEvery is how far packets of a stream are apart.
+	probeEvery = 10 * time.Millisecond
+	// pairsEvery is that of pairs that begin to speak, all at a time and at first all by the hub: a netdev of a lab holds 256 packets, and loses more that come while it has no CPU.
+	pairsEvery = 2 * probeEvery
+)
 
 // Streams are two probes between two sites, one in each direction.
 type Streams [2]*Probe
 
-// Stream starts to send between two sites in both directions, until Close.
-func (n *NATLab) Stream(a, b int) (s Streams, err error) {
+// Stream starts to send between two sites in both directions, a packet each interval, until Close.
+func (n *NATLab) Stream(a, b int, every time.Duration) (s Streams, err error) {
 	one, other := n.Cloud.Site(a), n.Cloud.Site(b)
-	if s[0], err = StartProbe(n.Lab, one.Host(), other.Host(), other.Addr(), probeEvery); err != nil {
+	if s[0], err = StartProbe(n.Lab, one.Host(), other.Host(), other.Addr(), every); err != nil {
 		return s, err
 	}
-	if s[1], err = StartProbe(n.Lab, other.Host(), one.Host(), one.Addr(), probeEvery); err != nil {
+	if s[1], err = StartProbe(n.Lab, other.Host(), one.Host(), one.Addr(), every); err != nil {
 		s[0].Close()
 	}
 	return s, err
@@ -212,7 +216,7 @@ func (n *NATLab) alike(p, o Pair) bool {
 func (n *NATLab) meet(p Pair, same int) (NATRow, error) {
 	r := NATRow{Case: p.Case, What: p.What, Between: n.names(p.A, p.B), Want: p.Want}
 	began := time.Now()
-	s, err := n.Stream(p.A, p.B)
+	s, err := n.Stream(p.A, p.B, pairsEvery)
 	if err != nil {
 		return r, err
 	}
@@ -347,7 +351,7 @@ func (n *NATLab) Changes(do func(*NATLab) (off, on time.Time, err error), list .
 	}()
 	rows := make([]NATRow, len(list))
 	for k, c := range list {
-		s, err := n.Stream(c.A, c.B)
+		s, err := n.Stream(c.A, c.B, probeEvery)
 		if err != nil {
 			return err
 		}
