@@ -69,9 +69,9 @@ func TestStraggler(t *testing.T) {
 // TestStragglerTooLate: where it does not get ready, there is no other one beside it; and it ends when it sees that it is not wanted any more.
 func TestStragglerTooLate(t *testing.T) {
 	cfg, _ := testConfig(t)
-	cfg.Patience = 300 * time.Millisecond
 	straggler := halfStarted(t, cfg, "3s")
 	straggler.kill(unix.SIGSTOP) // it does not get ready, however long this takes
+	cfg.Patience = 300 * time.Millisecond
 	_, err := Open(t.Context(), cfg)
 	if err == nil || !strings.Contains(err.Error(), "a process is that worker already") || !straggler.alive() {
 		t.Errorf("worker 0 is started a second time: %v", err)
