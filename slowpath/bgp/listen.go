@@ -21,13 +21,14 @@ type place struct {
 // door is a listening socket.
 type door struct {
 	place
-	l    *net.TCPListener
-	keys map[netip.Prefix]Secret
+	l     *net.TCPListener
+	keys  map[netip.Prefix]Secret
+	least int // TTL that is taken
 }
 
-// listen opens a door in the VRF's namespace. It has its passwords before the first connection: one without a signature must not come before them.
-func (s *Speaker) listen(p place, port uint16, keys map[netip.Prefix]Secret) (*door, error) {
-	d := &door{place: p, keys: make(map[netip.Prefix]Secret)}
+// listen opens a door in the VRF's namespace. It has its passwords and the least TTL before the first connection: one without a signature, or from afar, must not come before them.
+func (s *Speaker) listen(p place, port uint16, keys map[netip.Prefix]Secret, least int) (*door, error) {
+	d := &door{place: p, keys: make(map[netip.Prefix]Secret), least: least}
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		_ = d.sign(c, keys) // what is refused is said when it is tried again
 		return setsockopt(c, func(fd int) error {
@@ -37,7 +38,7 @@ func (s *Speaker) listen(p place, port uint16, keys map[netip.Prefix]Secret) (*d
 				}
 			}
 			// Answers to whoever has TTL security must have gone no hop; the accepted socket gets the neighbour's own.
-			return setTTL(fd, p.addr.Is4(), 255, 0)
+			return setTTL(fd, p.addr.Is4(), 255, least)
 		})
 	}}
 	lc.SetMultipathTCP(false) // has no MD5 signatures
@@ -84,6 +85,40 @@ func (d *door) setKeys(want map[netip.Prefix]Secret) error {
 		return err
 	}
 	return d.sign(raw, want)
+}
+
+// setLeast makes the least TTL that is taken from anybody another.
+func (d *door) setLeast(least int) error {
+	if d.least == least {
+		return nil
+	}
+	raw, err := d.l.SyscallConn()
+	if err == nil {
+		err = setsockopt(raw, func(fd int) error { return setTTL(fd, d.addr.Is4(), 255, least) })
+	}
+	if err == nil {
+		d.least = least
+	}
+	return err
+}
+
+// leastTTL is what all neighbours of a table have at least. What comes with less is nobody's, and must not even connect: the accepted socket gets the neighbour's own rule when the
+// link takes it, and has heard by then what came with the connection.
+func (s *Speaker) leastTTL(in *instance) int {
+	least := 255
+	take := func(c *linkConfig) {
+		_, n := ttls(&c.Neighbour, c.external)
+		least = min(least, n)
+	}
+	for _, l := range in.links {
+		take(l.config())
+	}
+	if in.vrf == "" {
+		for _, r := range s.cfg.Ranges {
+			take(s.linkConfig(r.Template))
+		}
+	}
+	return least
 }
 
 // sign is setKeys of a socket that need not listen yet.
@@ -165,7 +200,9 @@ func (s *Speaker) arrived(d *door, c *net.TCPConn) bool {
 // openDoors makes the doors those that the neighbours need, and sets their passwords.
 func (s *Speaker) openDoors() error {
 	want := make(map[place]map[netip.Prefix]Secret)
+	least := make(map[string]int)
 	for vrf, in := range s.instances {
+		least[vrf] = s.leastTTL(in)
 		keys := make(map[netip.Prefix]Secret)
 		var v4, v6 bool
 		for addr, l := range in.links {
@@ -205,13 +242,13 @@ func (s *Speaker) openDoors() error {
 		d := s.doors[p]
 		if d == nil {
 			var err error
-			if d, err = s.listen(p, s.cfg.port(), keys); err != nil {
+			if d, err = s.listen(p, s.cfg.port(), keys, least[p.vrf]); err != nil {
 				errs = append(errs, err)
 				continue
 			}
 			s.doors[p] = d
 		}
-		if err := d.setKeys(keys); err != nil {
+		if err := errors.Join(d.setKeys(keys), d.setLeast(least[p.vrf])); err != nil {
 			errs = append(errs, fmt.Errorf("bgp%s: %w", inVRF(p.vrf), err))
 		}
 	}

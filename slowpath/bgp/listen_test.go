@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ func TestDoorIsSignedFromTheFirst(t *testing.T) {
 	b := newBox(t, 40)
 	peer, port := netip.MustParseAddr("127.0.40.9"), ports.TCP(t)
 	key := map[netip.Prefix]Secret{netip.PrefixFrom(peer, 32): "right"}
-	d, err := b.s.listen(place{"", b.addr}, port, key)
+	d, err := b.s.listen(place{"", b.addr}, port, key, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,5 +45,37 @@ func TestDoorIsSignedFromTheFirst(t *testing.T) {
 		if (err == nil) != (name == "right") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestDoorTakesNobodyFromAfar: where all neighbours have TTL security, who is farther away does not even connect, so that nothing of it is heard before the link has its rule.
+func TestDoorTakesNobodyFromAfar(t *testing.T) {
+	t.Parallel()
+	port := ports.TCP(t)
+	a, b, c := newBox(t, 51), newBox(t, 52), newBox(t, 53)
+	conf := a.base(port, 65001)
+	conf.Neighbours = []Neighbour{a.to(b, 65002, IPv4Unicast)}
+	conf.Neighbours[0].SecurityHops, conf.Neighbours[0].Passive = 1, true
+	try := func(ttl int, patience time.Duration) error {
+		dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(b.addr, 0)), Timeout: patience, Control: func(_, _ string, c syscall.RawConn) error {
+			return setsockopt(c, func(fd int) error { return setTTL(fd, true, ttl, 0) })
+		}}
+		conn, err := dialer.Dial("tcp4", netip.AddrPortFrom(a.addr, port).String())
+		if err == nil {
+			conn.Close()
+		}
+		return err
+	}
+	a.configure(conf)
+	if err := try(1, 300*time.Millisecond); err == nil {
+		t.Error("connected with TTL 1")
+	}
+	if err := try(255, patienceOfTests); err != nil {
+		t.Errorf("with TTL 255: %v", err)
+	}
+	conf.Neighbours = append(slices.Clone(conf.Neighbours), a.to(c, 65001, IPv4Unicast)) // it is a way off, perhaps
+	a.configure(conf)
+	if err := try(1, patienceOfTests); err != nil {
+		t.Errorf("with TTL 1, which another neighbour may have: %v", err)
 	}
 }
