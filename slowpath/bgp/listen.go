@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"syscall"
@@ -78,13 +79,18 @@ func (s *Speaker) within(vrf string, f func() error) error {
 	return s.env.Within(vrf, f)
 }
 
-// setKeys makes the door's passwords those of want.
-func (d *door) setKeys(want map[netip.Prefix]Secret) error {
+// setKeys makes the door's passwords those of want. more: one is new, or another.
+func (d *door) setKeys(want map[netip.Prefix]Secret) (more bool, err error) {
 	raw, err := d.l.SyscallConn()
 	if err != nil {
-		return err
+		return false, err
 	}
-	return d.sign(raw, want)
+	before := maps.Clone(d.keys)
+	err = d.sign(raw, want)
+	for p, key := range d.keys {
+		more = more || before[p] != key
+	}
+	return more, err
 }
 
 // setLeast makes the least TTL that is taken from anybody another.
@@ -178,7 +184,7 @@ func (s *Speaker) arrived(d *door, c *net.TCPConn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in := s.instances[vrf]
-	if in == nil || s.closed {
+	if in == nil || s.closed || s.doors[d.place] != d { // it came by a door that is closed
 		return false
 	}
 	l := in.links[from]
@@ -239,18 +245,34 @@ func (s *Speaker) openDoors() error {
 	}
 	var errs []error
 	for p, keys := range want {
-		d := s.doors[p]
-		if d == nil {
-			var err error
-			if d, err = s.listen(p, s.cfg.port(), keys, least[p.vrf]); err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			s.doors[p] = d
-		}
-		if err := errors.Join(d.setKeys(keys), d.setLeast(least[p.vrf])); err != nil {
-			errs = append(errs, fmt.Errorf("bgp%s: %w", inVRF(p.vrf), err))
-		}
+		errs = append(errs, s.openDoor(p, keys, least[p.vrf]))
 	}
 	return errors.Join(errs...)
+}
+
+// openDoor makes a door as it is to be. One that asks for more than before is opened anew: who came in by what was asked then and waits yet has shown nothing of what is asked now,
+// and there is no way to ask the kernel. It has to come again.
+func (s *Speaker) openDoor(p place, keys map[netip.Prefix]Secret, least int) error {
+	d := s.doors[p]
+	var wrong error
+	if d != nil {
+		more, err := d.setKeys(keys)
+		if wrong = err; more || least > d.least {
+			d.l.Close()
+			delete(s.doors, p)
+			d = nil
+		}
+	}
+	if d == nil {
+		var err error
+		if d, err = s.listen(p, s.cfg.port(), keys, least); err != nil {
+			return err
+		}
+		s.doors[p] = d
+		_, wrong = d.setKeys(keys) // of what was refused
+	}
+	if err := errors.Join(wrong, d.setLeast(least)); err != nil {
+		return fmt.Errorf("bgp%s: %w", inVRF(p.vrf), err)
+	}
+	return nil
 }

@@ -2,8 +2,10 @@ package bgp
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"syscall"
 	"testing"
@@ -78,4 +80,51 @@ func TestDoorTakesNobodyFromAfar(t *testing.T) {
 	if err := try(1, patienceOfTests); err != nil {
 		t.Errorf("with TTL 1, which another neighbour may have: %v", err)
 	}
+}
+
+// TestWhoWaitsHasToComeAgain: connections that came in before the neighbour had a password, or TTL security, and that nobody had time for, do not pass for such as have shown it.
+func TestWhoWaitsHasToComeAgain(t *testing.T) {
+	t.Parallel()
+	for n, change := range map[int]func(*Neighbour){
+		54: func(n *Neighbour) { n.Password = "secret" },
+		55: func(n *Neighbour) { n.SecurityHops = 1 },
+	} {
+		a, peer := newBox(t, n), netip.AddrFrom4([4]byte{127, 0, byte(n), 9})
+		conf := a.base(ports.TCP(t), 65001)
+		conf.Neighbours = []Neighbour{{Address: peer, RemoteAS: 65002, Passive: true, Families: []Activation{{Family: IPv4Unicast}}}}
+		a.configure(conf)
+		for k, c := range waitAndTighten(t, a, peer, change) {
+			c.SetReadDeadline(time.Now().Add(patienceOfTests))
+			if got, err := c.Read(make([]byte, 64)); got > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("connection %d of box %d is taken: %d bytes, %v", k, n, got, err)
+			}
+		}
+	}
+}
+
+// waitAndTighten has two connections of a neighbour wait while a box is busy, one that is accepted and one that the kernel has, and then asks more of the neighbour.
+func waitAndTighten(t *testing.T, a *box, peer netip.Addr, change func(*Neighbour)) (waiting []net.Conn) {
+	a.s.mu.Lock()
+	defer a.s.mu.Unlock()
+	for range 2 {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: peer.AsSlice()}, Timeout: patienceOfTests}
+		c, err := d.Dial("tcp4", netip.AddrPortFrom(a.addr, a.s.cfg.port()).String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		waiting = append(waiting, c)
+	}
+	l := a.s.instances[""].links[peer]
+	cfg := *l.config()
+	change(&cfg.Neighbour)
+	l.cfg.Store(&cfg)
+	if err := a.s.openDoors(); err != nil {
+		t.Fatal(err)
+	}
+	door := a.s.doors[place{"", a.addr}]
+	if err := a.s.openDoors(); err != nil || door == nil || a.s.doors[door.place] != door {
+		t.Errorf("opened again though nothing changed: %v", err)
+	}
+	return waiting
 }
