@@ -58,6 +58,12 @@ func again(ctx context.Context, listen func(context.Context) error) {
 	}
 }
 
+// leave takes what a subscription that has ended has to say still: netlink's goroutine waits until somebody does.
+func leave[T any](ch <-chan T) {
+	for range ch {
+	}
+}
+
 func (s *watch) watchLinks(ctx context.Context) error {
 	ch := make(chan netlink.LinkUpdate, 256)
 	sub, end := context.WithCancel(ctx)
@@ -65,7 +71,9 @@ func (s *watch) watchLinks(ctx context.Context) error {
 		return netlink.LinkSubscribeWithOptions(ch, sub.Done(), netlink.LinkSubscribeOptions{ListExisting: true})
 	})
 	if err == nil {
-		err = s.linksGone()
+		if err = s.linksGone(); err != nil {
+			go leave(ch)
+		}
 	}
 	if err != nil {
 		end()
@@ -114,7 +122,9 @@ func (s *watch) watchNeighbours(ctx context.Context) error {
 		return netlink.NeighSubscribeWithOptions(ch, sub.Done(), netlink.NeighSubscribeOptions{ListExisting: true, ReceiveBufferSize: 1 << 20})
 	})
 	if err == nil {
-		err = s.neighboursGone()
+		if err = s.neighboursGone(); err != nil {
+			go leave(ch)
+		}
 	}
 	if err != nil {
 		end()
