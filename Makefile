@@ -20,7 +20,7 @@ test: ## everything, as root: unit and simulated tests with the race detector, n
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
 	$(GO) vet -pgo=off ./...
 	CGO_ENABLED=1 $(GO) test -race -pgo=off -timeout 20m $$($(GO) list ./... | grep -v -E '/testbed/(labs|interop)$$')
-	CGO_ENABLED=1 $(GO) test -race -pgo=off -timeout 45m -p 1 ./testbed/labs ./testbed/interop # guests and daemons share the cores with nobody else
+	CGO_ENABLED=1 $(GO) test -race -pgo=off -timeout 20m -p 1 ./testbed/labs ./testbed/interop # guests and daemons share the cores with nobody else
 
 TABLE ?= interop.md
 table: ## what nave agrees on with strongSwan, tried now, into TABLE; as root

@@ -99,7 +99,7 @@ func TestGenToSink(t *testing.T) {
 				if r.Lost+r.Reordered+r.Duplicates > 0 {
 					t.Errorf("got %+v", r)
 				}
-				if r.Latency.Count != n || r.Latency.Min < 50 || r.Latency.P50 > int64(took) {
+				if r.Latency.Count != n || r.Latency.Min < 50 || r.Latency.P50 > int64(min(took, 50*time.Millisecond)) {
 					t.Errorf("latency %+v", r.Latency)
 				}
 				if pps := sent.PPS(); pps > 52500 { // less, where others have the CPU for a while: what is missed is given up
@@ -119,7 +119,7 @@ func TestGenEnds(t *testing.T) {
 	must(t, err)
 	took := time.Since(begin)
 	n := arrived(t, s, 1)
-	if sent.Packets == 0 || n > sent.Packets || sent.Took != 50*time.Millisecond || took > patience {
+	if sent.Packets < 1000 || n == 0 || n > sent.Packets || sent.Took != 50*time.Millisecond || took > 5*time.Second {
 		t.Errorf("sent %+v, %d arrived, in %v", sent, n, took)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

@@ -18,7 +18,7 @@ func TestGracefulRestart(t *testing.T) {
 	port := ports.TCP(t)
 	a, b := newBox(t, 1), newBox(t, 2)
 	ca, cb := a.base(port, 65000, b), b.base(port, 65000, a)
-	ca.GracefulRestart = GracefulRestart{Enabled: true, RestartTime: 2 * time.Minute}
+	ca.GracefulRestart = GracefulRestart{Enabled: true, RestartTime: 60 * time.Second}
 	cb.GracefulRestart = ca.GracefulRestart
 	a.announce(Local{Prefix: pfx("10.1.0.0/16")}, Local{Prefix: pfx("10.2.0.0/16")})
 	a.configure(ca)

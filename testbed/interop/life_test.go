@@ -81,7 +81,7 @@ func (l *lane) lossless(t *testing.T, what string, f func()) {
 		}
 	}
 	// What was sent in the last moment is on its way still; what no answer came to before others that were answered is lost.
-	const underWay = 75 // 1.5 s
+	const underWay = 25
 	if len(came) < last || last < sent-underWay || sent < 40 {
 		t.Errorf("%s: of %d packets the first %d found %d answers", what, sent, last, len(came))
 	}

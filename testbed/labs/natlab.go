@@ -90,23 +90,19 @@ type NATStep struct {
 	Run  func(*NATLab) error // an error is of the lab; what is measured goes into rows
 }
 
-const (
-	// probeEvery is how far packets of a stream are apart.
-	probeEvery = 10 * time.Millisecond
-	// pairsEvery is that of pairs that begin to speak, all at a time and at first all by the hub: a netdev of a lab holds 256 packets, and loses more that come while it has no CPU.
-	pairsEvery = 2 * probeEvery
-)
+// probeEvery is how far packets of a stream are apart.
+const probeEvery = 10 * time.Millisecond
 
 // Streams are two probes between two sites, one in each direction.
 type Streams [2]*Probe
 
 // Stream starts to send between two sites in both directions, a packet each interval, until Close.
-func (n *NATLab) Stream(a, b int, every time.Duration) (s Streams, err error) {
+func (n *NATLab) Stream(a, b int) (s Streams, err error) {
 	one, other := n.Cloud.Site(a), n.Cloud.Site(b)
-	if s[0], err = StartProbe(n.Lab, one.Host(), other.Host(), other.Addr(), every); err != nil {
+	if s[0], err = StartProbe(n.Lab, one.Host(), other.Host(), other.Addr(), probeEvery); err != nil {
 		return s, err
 	}
-	if s[1], err = StartProbe(n.Lab, other.Host(), one.Host(), one.Addr(), every); err != nil {
+	if s[1], err = StartProbe(n.Lab, other.Host(), one.Host(), one.Addr(), probeEvery); err != nil {
 		s[0].Close()
 	}
 	return s, err
@@ -216,7 +212,7 @@ func (n *NATLab) alike(p, o Pair) bool {
 func (n *NATLab) meet(p Pair, same int) (NATRow, error) {
 	r := NATRow{Case: p.Case, What: p.What, Between: n.names(p.A, p.B), Want: p.Want}
 	began := time.Now()
-	s, err := n.Stream(p.A, p.B, pairsEvery)
+	s, err := n.Stream(p.A, p.B)
 	if err != nil {
 		return r, err
 	}
@@ -337,9 +333,8 @@ type Change struct {
 	Want       Way
 }
 
-// inFlight is how long after a change packets may be lost that were sent before anybody could know of it: one round trip, and what it takes to follow, on a machine that
-// gives none of the routers its CPU for a while. Whoever waits for a keepalive takes longer.
-const inFlight = 2 * time.Second
+// inFlight is how long after a change packets may be lost that were sent before anybody could know of it: one round trip, on a machine that is busy.
+const inFlight = 300 * time.Millisecond
 
 // Changes has something happen while pairs speak that already have their way, and tells what was lost. do tells from when to when nothing could get through.
 func (n *NATLab) Changes(do func(*NATLab) (off, on time.Time, err error), list ...Change) error {
@@ -351,7 +346,7 @@ func (n *NATLab) Changes(do func(*NATLab) (off, on time.Time, err error), list .
 	}()
 	rows := make([]NATRow, len(list))
 	for k, c := range list {
-		s, err := n.Stream(c.A, c.B, probeEvery)
+		s, err := n.Stream(c.A, c.B)
 		if err != nil {
 			return err
 		}
@@ -416,9 +411,8 @@ func (n *NATLab) follows(r *NATRow, router, peer int, since time.Time) error {
 
 var errElsewhere = errors.New("labs: a peer is shown at another address")
 
-// oneKeepalive is how long a change may stay unknown that no packet of the spoke's tells of: the interval of its dead peer detection, and what it takes to ask again, on a
-// machine that is busy.
-const oneKeepalive = 30 * time.Second
+// oneKeepalive is how long a change may stay unknown that no packet of the spoke's tells of: the interval of its dead peer detection, and what it takes to ask again.
+const oneKeepalive = 15 * time.Second
 
 // Silent has a spoke's box change while only the hub's site sends, and tells how long it takes until its packets arrive again.
 func (n *NATLab) Silent(number, what string, spoke int, box string, change func(*Box)) error {

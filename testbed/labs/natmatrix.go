@@ -101,7 +101,7 @@ func opened(n *NATLab) error {
 	if err := n.changed(b, 5, 6, 7); err != nil {
 		return err
 	}
-	err := n.Meet(Pair{"9a", "both behind PAT, opened; same private address", 5, 6, WayDirect, 90 * time.Second}, Pair{"9b", "both behind PAT, opened", 5, 7, WayDirect, 90 * time.Second})
+	err := n.Meet(Pair{"9a", "both behind PAT, opened; same private address", 5, 6, WayDirect, 45 * time.Second}, Pair{"9b", "both behind PAT, opened", 5, 7, WayDirect, 45 * time.Second})
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (n *NATLab) meets(o obstacle) error {
 	if _, err := n.Nave(s.Router(), "clear", "crypto", "session"); err != nil {
 		return err
 	}
-	f, err := n.Stream(0, o.spoke, probeEvery)
+	f, err := n.Stream(0, o.spoke)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ const (
 	// place without a gap.
 	fewLost = 5
 	// mostTries is how often that may take: a machine that is busy with other things loses packets on its own account, but not every time.
-	mostTries = 5
+	mostTries = 3
 )
 
 // Whatever dies and comes back, no packet of a VPN gets into another.

@@ -259,8 +259,8 @@ func (l *Lab) Signal(node string, s unix.Signal) error {
 	return nil
 }
 
-// stopLimit is how long a naved may take to end, on such a machine.
-const stopLimit = time.Minute
+// stopLimit is how long a naved may take to end.
+const stopLimit = 10 * time.Second
 
 // StopRouter ends a router's naved with a signal and waits for it; after stopLimit it is killed.
 func (l *Lab) StopRouter(node string, s unix.Signal) error {
